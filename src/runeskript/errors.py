@@ -1,0 +1,139 @@
+"""The whole exception tree: every exception Runeskript raises is defined here.
+
+Imports nothing of ours, so that every floor may use it. Each class has a stable ``code``
+(``RUNE-xxxx``) with a page in ``docs/errors``. Two families matter most to readers:
+
+* :class:`CompileError` carries diagnostics: a document the user must change.
+* :class:`StepError` is a *typed error* of the language, the thing ``catch`` sees as ``error``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "BlueprintError",
+    "CodecError",
+    "CompileError",
+    "HandlerDefinitionError",
+    "InputError",
+    "JobNotFoundError",
+    "KernelInvariantError",
+    "NotAValueError",
+    "ReplayMismatchError",
+    "RuneskriptError",
+    "RuntimeClosedError",
+    "StepError",
+    "StoreError",
+]
+
+
+class RuneskriptError(Exception):
+    """Base of every exception this package raises on purpose."""
+
+    code: str = "RUNE-9000"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+
+class CompileError(RuneskriptError):
+    """A document has errors; ``diagnostics`` lists all of them (see ``model/diagnostics.py``)."""
+
+    code = "RUNE-1000"
+
+    def __init__(self, message: str, diagnostics: tuple[Any, ...]) -> None:
+        super().__init__(message)
+        self.diagnostics = diagnostics
+
+
+class StepError(RuneskriptError):
+    """A typed error of the language; raise it in a handler to fail a step with a type.
+
+    ``type`` is dotted and matched by prefix (``http`` matches ``http.503``). ``data`` must be a
+    value. ``retryable`` marks the error for a ``retry`` that names no types of its own.
+    ``code`` defaults to the code of the type's family (``model/codes.py``).
+    """
+
+    code = "RUNE-5000"
+
+    def __init__(
+        self,
+        type: str,  # noqa: A002 - the language calls it `type`
+        message: str = "",
+        *,
+        data: Any = None,
+        retryable: bool = False,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message or type, code=code)
+        self.type = type
+        self.data = data
+        self.retryable = retryable
+
+
+class NotAValueError(RuneskriptError):
+    """Something that is no Runeskript value (bytes, set, NaN, a huge int ...) reached a boundary."""
+
+    code = "RUNE-5020"
+
+
+class CodecError(RuneskriptError):
+    """Bytes that are not a well-formed encoding of a value."""
+
+    code = "RUNE-4001"
+
+
+class BlueprintError(RuneskriptError):
+    """A Blueprint that the verifier refused; ``problems`` names each place."""
+
+    code = "RUNE-4002"
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class ReplayMismatchError(RuneskriptError):
+    """Replaying a journal asked for something else than the journal records."""
+
+    code = "RUNE-4010"
+
+
+class KernelInvariantError(RuneskriptError):
+    """An assertion of the kernel failed: a defect in Runeskript itself, never in a document."""
+
+    code = "RUNE-9001"
+
+
+class InputError(RuneskriptError):
+    """The job's input does not satisfy the document's ``input`` schema."""
+
+    code = "RUNE-6001"
+
+
+class HandlerDefinitionError(RuneskriptError):
+    """A handler was declared or registered wrongly."""
+
+    code = "RUNE-6002"
+
+
+class JobNotFoundError(RuneskriptError):
+    """No job has this id (or it belongs to another tenant)."""
+
+    code = "RUNE-6003"
+
+
+class RuntimeClosedError(RuneskriptError):
+    """The runtime was not entered, or is closed."""
+
+    code = "RUNE-6004"
+
+
+class StoreError(RuneskriptError):
+    """The store refused or failed an operation."""
+
+    code = "RUNE-7000"

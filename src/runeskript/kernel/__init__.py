@@ -1,0 +1,8 @@
+"""Floor 3b: the rune kernel, a pure state machine that executes Blueprints."""
+
+from .load import Program, load
+from .ready import Ready
+from .replay import replay
+from .vm import advance, new_run
+
+__all__ = ["Program", "Ready", "advance", "load", "new_run", "replay"]

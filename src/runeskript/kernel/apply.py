@@ -1,0 +1,268 @@
+"""Applying one event to a run: find the token that rests on it and make it ready.
+
+An event for something that is no longer pending (the late result of a cancelled call) is refused:
+it is not journaled and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any
+
+from ..errors import KernelInvariantError, ReplayMismatchError, StepError
+from ..model import limits
+from ..model.blueprint import Policy
+from ..model.events import (
+    CallDone,
+    CallFailed,
+    CancelRequested,
+    ChildDone,
+    ChildDrop,
+    Event,
+    MessageIn,
+    Started,
+    TimerFired,
+)
+from ..model.faults import DEFAULT_RETRY, Fault, catchable, matches
+from ..model.isa import Op
+from ..model.run import Token, TokenState
+from .control import cancel, drop_wait, raise_fault
+from .ops import dispatch_call, dispatch_child, register_undo, set_timer
+from .ready import Vm
+
+
+def apply(vm: Vm, event: Event) -> bool:
+    """Apply an event; False where nothing was waiting for it."""
+    return _APPLY[type(event)](vm, event)
+
+
+def check_step(vm: Vm, event: Event) -> None:
+    """Replay: the step that waits must be the step the journal names."""
+    if not isinstance(event, CallDone | CallFailed | ChildDone):
+        return
+    token = vm.run.calls.get((event.path, event.n))
+    if token is None:
+        raise ReplayMismatchError(
+            f"the journal completes call {event.n} of token {event.path} ({event.step}), "
+            "which replay never made"
+        )
+    step = vm.program.step_at(token.pc)
+    if step != event.step:
+        raise ReplayMismatchError(
+            f"call {event.n} of token {event.path} is step {step} in replay, "
+            f"{event.step} in the journal"
+        )
+
+
+def _started(vm: Vm, event: Started) -> bool:
+    run, program = vm.run, vm.program
+    if run.root is not None:
+        return False
+    run.job, run.env = event.job, event.env
+    context = run.context
+    context.seed = bytes.fromhex(event.seed)
+    context.path, context.draws = (), 0
+    frame = program.frame(0, None)
+    known: dict[str, Any] = {"input": event.input, "env": event.env, "job": event.job}
+    for name, slot in program.blueprint.roots:
+        frame[slot] = known[name]
+    run.root = Token((), 0, program.bodies[0].entry, frame, None, 0)
+    run.root.state = TokenState.DONE
+    vm.wake(run.root)
+    return True
+
+
+def _call_done(vm: Vm, event: CallDone) -> bool:
+    calls = vm.run.calls
+    key = (event.path, event.n)
+    token = calls.get(key)
+    if token is None or token.state != TokenState.CALLING or token.attempt != event.attempt:
+        return False
+    del calls[key]
+    ins = vm.program.code[token.pc]
+    if ins[3] is not None:
+        token.frame[ins[3]] = event.result
+    if ins[5] is not None:
+        register_undo(vm, token, ins[5])
+    vm.goto(token, token.pc + 1)
+    return True
+
+
+def _call_failed(vm: Vm, event: CallFailed) -> bool:
+    calls = vm.run.calls
+    key = (event.path, event.n)
+    token = calls.get(key)
+    if token is None or token.state != TokenState.CALLING or token.attempt != event.attempt:
+        return False
+    del calls[key]
+    error = event.error
+    type_ = str(error.get("type") or "handler")
+    fault = Fault(
+        type_ if catchable(type_) else f"handler.{type_}",
+        str(error.get("message") or ""),
+        event.step,
+        event.attempt,
+        error.get("data"),
+        error.get("cause"),
+        retryable=error.get("retryable") is True,
+    )
+    _fail_attempt(vm, token, fault)
+    return True
+
+
+def _fail_attempt(vm: Vm, token: Token, fault: Fault) -> None:
+    """Retry the attempt if the policy says so, else raise."""
+    policy = vm.program.code[token.pc][4]
+    row = None if policy is None else vm.program.blueprint.policies[policy]
+    if row is not None and token.attempt < row.max_attempts and _retries(row, fault):
+        token.state = TokenState.RETRYING
+        set_timer(vm, token, _backoff(vm, token, row), "retry")
+    else:
+        raise_fault(vm, token, fault)
+
+
+def _retries(policy: Policy, fault: Fault) -> bool:
+    if policy.retry_on:
+        return any(matches(fault.type, pattern) for pattern in policy.retry_on)
+    return fault.retryable or any(matches(fault.type, pattern) for pattern in DEFAULT_RETRY)
+
+
+def _backoff(vm: Vm, token: Token, policy: Policy) -> int:
+    """Exponential, jittered to between half and all of it by a keyed function of the seed.
+
+    After "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015), its "equal jitter".
+    """
+    doublings = min(token.attempt - 1, 60)
+    delay = min(policy.backoff_ms << doublings, policy.backoff_max_ms, limits.DURATION_MS)
+    text = f"{token.path}|{token.n}|{token.attempt}".encode()
+    raw = blake2b(text, digest_size=8, key=vm.run.context.seed, person=b"rune-backoff").digest()
+    return delay // 2 + int.from_bytes(raw, "big") * (delay - delay // 2) // (1 << 64)
+
+
+def _timer_fired(vm: Vm, event: TimerFired) -> bool:
+    run = vm.run
+    key = (event.path, event.m)
+    found = run.timers.pop(key, None)
+    if found is None:
+        return False
+    token, scope = found
+    if scope is not None:
+        scope.timer = None
+        index = (token.scopes or []).index(scope)
+        cancel(vm, token, Fault("cancel", "the block took too long", scope=index))
+    elif token.state == TokenState.RETRYING:
+        token.timer = None
+        token.attempt += 1
+        _again(vm, token)
+    elif token.state == TokenState.WAITING:
+        if key in run.listens:
+            drop_wait(vm, token)
+            step = vm.program.step_at(token.pc)
+            raise_fault(vm, token, Fault("timeout", "no message arrived in time", step))
+        else:
+            token.timer = None
+            vm.goto(token, token.pc + 1)
+    elif token.state == TokenState.CHILD:
+        token.timer = None
+        if token.cancelling is None:
+            step = vm.program.step_at(token.pc)
+            token.cancelling = Fault(
+                "timeout", "the child job took too long", step, token.attempt
+            )
+            vm.effect(ChildDrop(token.path, token.n, token.child))
+    else:
+        raise KernelInvariantError("a timer woke a token that does not rest on it")
+    return True
+
+
+def _again(vm: Vm, token: Token) -> None:
+    """The next attempt of a call or child. Its parameters are evaluated anew from the same frame."""
+    ins = vm.program.code[token.pc]
+    try:
+        if ins[0] == Op.CALL:
+            dispatch_call(vm, token, ins)
+        else:
+            dispatch_child(vm, token, ins)
+    except StepError as exc:
+        step = vm.program.step_at(token.pc)
+        raise_fault(vm, token, Fault(exc.type, exc.message, step, token.attempt, exc.data))
+
+
+def _message_in(vm: Vm, event: MessageIn) -> bool:
+    token = vm.run.listens.get((event.path, event.m))
+    if token is None:
+        return False
+    _, _, _, listen, into = vm.program.code[token.pc]
+    data = event.message.get("data")
+    if not vm.program.accepts(listen, data):
+        return True
+    try:
+        if not vm.program.where(listen, token.frame, vm.run.context, data):
+            return True
+    except StepError as exc:
+        drop_wait(vm, token)
+        step = vm.program.step_at(token.pc)
+        raise_fault(vm, token, Fault(exc.type, exc.message, step, data=exc.data))
+        return True
+    drop_wait(vm, token, str(event.message.get("id", "")))
+    if into is not None:
+        token.frame[into] = data
+    vm.goto(token, token.pc + 1)
+    return True
+
+
+def _child_done(vm: Vm, event: ChildDone) -> bool:
+    key = (event.path, event.n)
+    token = vm.run.calls.get(key)
+    if token is None or token.state != TokenState.CHILD:
+        return False
+    del vm.run.calls[key]
+    drop_wait(vm, token)
+    token.child = None
+    _, _, _, into, _, undo, _ = vm.program.code[token.pc]
+    if event.status == "Completed":
+        if into is not None:
+            token.frame[into] = event.output
+        register_undo(vm, token, undo)
+    stopped, token.cancelling = token.cancelling, None
+    if stopped is not None and stopped.type == "cancel":
+        vm.wake(token)
+        cancel(vm, token, stopped)
+    elif event.status == "Completed":
+        vm.goto(token, token.pc + 1)
+    else:
+        _fail_attempt(vm, token, stopped or _child_fault(event, token))
+    return True
+
+
+def _child_fault(event: ChildDone, token: Token) -> Fault:
+    cause = event.error or {}
+    type_ = str(cause.get("type") or "child")
+    if not catchable(type_):
+        type_ = f"child.{type_}"
+    message = str(cause.get("message") or "the child job failed")
+    return Fault(type_, message, event.step, token.attempt, cause.get("data"), event.error)
+
+
+def _cancel_requested(vm: Vm, event: CancelRequested) -> bool:
+    run = vm.run
+    if run.root is None or run.ending is not None or run.finished is not None:
+        return False
+    pending = run.root.cancelling or run.root.deferred
+    if pending is not None and pending.type == "cancel" and pending.scope < 0:
+        return False
+    cancel(vm, run.root, Fault("cancel", event.reason or "cancelled"))
+    return True
+
+
+_APPLY: dict[type[Any], Callable[[Vm, Any], bool]] = {
+    Started: _started,
+    CallDone: _call_done,
+    CallFailed: _call_failed,
+    TimerFired: _timer_fired,
+    MessageIn: _message_in,
+    ChildDone: _child_done,
+    CancelRequested: _cancel_requested,
+}
+

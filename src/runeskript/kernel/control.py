@@ -1,0 +1,397 @@
+"""Control flow that is not straight on: errors, cancel, joins, compensation.
+
+The functions here call each other (the end of a branch settles its fork, which may raise in the
+owner, which may end that branch ...), so they stand together. Recursion is bounded by
+``limits.FORK_DEPTH``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import KernelInvariantError
+from ..model.events import (
+    CallDrop,
+    ChildDrop,
+    Finished,
+    ListenDrop,
+    LogOut,
+    Status,
+    TimerDrop,
+)
+from ..model.faults import Fault, catchable
+from ..model.run import Compensation, Fork, Scope, Token, TokenState, UndoEntry
+from ..model.values import UNSET, Value
+from .joins import apply_outs, shape_result
+from .ready import Vm
+
+
+# --- errors -------------------------------------------------------------------------------------
+def raise_fault(vm: Vm, token: Token, fault: Fault, limit: int | None = None) -> None:
+    """Route a typed error by the exception table, or end the token with it.
+
+    ``limit``: only rows that keep at most this many scopes (an error at the edge of a scope).
+    """
+    can_catch = catchable(fault.type)
+    for row in vm.program.rows_at(token.pc):
+        if (limit is None or row.depth <= limit) and (can_catch or row.kind == "finally"):
+            if _deferred_cancel(vm, token, row.depth):
+                return
+            _enter_handler(vm, token, row.handler, row.depth, row.slot, fault)
+            return
+    if not _deferred_cancel(vm, token, 0):
+        end_token(vm, token, fault)
+
+
+def _deferred_cancel(vm: Vm, token: Token, depth: int) -> bool:
+    """Take up a cancel that waited for a shield which an error is about to leave."""
+    cancel_ = token.deferred
+    if cancel_ is None or shielded(token, cancel_.scope, depth):
+        return False
+    token.deferred = None
+    if cancel_.scope >= depth > 0 or (depth == 0 and cancel_.scope >= 0):
+        return False  # the error leaves the timed block anyway
+    unwind_cancel(vm, token, cancel_)
+    return True
+
+
+def _enter_handler(
+    vm: Vm, token: Token, handler: int, depth: int, slot: int, fault: Fault
+) -> None:
+    drop_scopes(vm, token, depth)
+    token.frame[slot] = fault.stored()
+    vm.goto(token, handler)
+
+
+def drop_scopes(vm: Vm, token: Token, depth: int) -> None:
+    """Pop scopes until ``depth`` are left, forgetting their deadlines."""
+    scopes = token.scopes
+    while scopes and len(scopes) > depth:
+        close_scope(vm, token, scopes.pop())
+
+
+def close_scope(vm: Vm, token: Token, scope: Scope) -> None:
+    """Forget the deadline of a scope that has been popped."""
+    if scope.timer is not None and vm.run.timers.pop((token.path, scope.timer), None):
+        vm.effect(TimerDrop(token.path, scope.timer))
+
+
+def shielded(token: Token, scope: int, depth: int | None = None) -> bool:
+    """Whether a shield stands between the token and the scope index a cancel unwinds to."""
+    scopes = token.scopes
+    if not scopes:
+        return False
+    return any(s.shield for s in scopes[scope + 1 : depth])
+
+
+# --- cancel -------------------------------------------------------------------------------------
+def cancel(vm: Vm, token: Token, fault: Fault) -> None:
+    """Cancel a token (``fault.scope`` -1) or one of its scopes; what it waits for is dropped."""
+    state = token.state
+    if state == TokenState.COMPENSATING or shielded(token, fault.scope):
+        token.deferred = _wider(token.deferred, fault)
+        return
+    run = vm.run
+    if state == TokenState.READY:
+        unwind_cancel(vm, token, fault)
+    elif state == TokenState.CALLING:
+        del run.calls[(token.path, token.n)]
+        vm.effect(CallDrop(token.path, token.n))
+        unwind_cancel(vm, token, fault)
+    elif state in (TokenState.WAITING, TokenState.RETRYING):
+        drop_wait(vm, token)
+        unwind_cancel(vm, token, fault)
+    elif state == TokenState.CHILD:
+        if token.cancelling is None:
+            vm.effect(ChildDrop(token.path, token.n, token.child))
+        token.cancelling = _wider(token.cancelling, fault)
+    elif state == TokenState.JOINING:
+        token.cancelling = _wider(token.cancelling, fault)
+        close_fork(vm, token.child)
+    # DONE: nothing left to cancel.
+
+
+def _wider(one: Fault | None, other: Fault) -> Fault:
+    """Of two cancels the one that unwinds further; an error that is no cancel yields to one."""
+    if one is None or one.type != "cancel" or other.scope < one.scope:
+        return other
+    return one
+
+
+def drop_wait(vm: Vm, token: Token, consumed: str | None = None) -> None:
+    """Forget the timer and the listener a token rests on."""
+    if token.timer is None:
+        return
+    key = (token.path, token.timer)
+    if vm.run.timers.pop(key, None) is not None:
+        vm.effect(TimerDrop(*key))
+    if vm.run.listens.pop(key, None) is not None:
+        vm.effect(ListenDrop(token.path, token.timer, consumed))
+    token.timer = None
+
+
+def unwind_cancel(vm: Vm, token: Token, fault: Fault) -> None:
+    """Go on unwinding a cancel: through ``finally`` rows, then out at its scope or the token."""
+    target = fault.scope
+    for row in vm.program.rows_at(token.pc):
+        if row.kind == "finally" and row.depth >= target + 2:
+            _enter_handler(vm, token, row.handler, row.depth, row.slot, fault)
+            return
+    if target < 0:
+        end_token(vm, token, fault)
+        return
+    if token.scopes is None or target >= len(token.scopes):
+        raise KernelInvariantError("a cancel names a scope that is not open")
+    step = token.scopes[target].step
+    drop_scopes(vm, token, target)
+    raise_fault(vm, token, Fault("timeout", "the block took too long", step), target)
+
+
+# --- the end of a token -------------------------------------------------------------------------
+def end_token(vm: Vm, token: Token, fault: Fault | None) -> None:
+    """A token has run its course: tell the fork, the compensation or the run it belongs to."""
+    token.state = TokenState.DONE
+    drop_scopes(vm, token, 0)
+    group = token.fork
+    if group is None:
+        _end_root(vm, token, fault)
+    elif isinstance(group, Compensation):
+        if fault is not None:
+            group.failures.append({"step": fault.step, "error": fault.public()})
+        next_undo(vm, group)
+    else:
+        _end_branch(vm, group, token, fault)
+
+
+def _end_branch(vm: Vm, fork: Fork, token: Token, fault: Fault | None) -> None:
+    index = token.index
+    del fork.live[index]
+    if fault is None:
+        body = vm.program.bodies[token.body]
+        if body.result is not None and (value := token.frame[body.result]) is not UNSET:
+            fork.results[index] = value
+        if body.outs:
+            if fork.outs is None:
+                fork.outs = {}
+            frame = token.frame
+            fork.outs[index] = tuple([frame[inner] for inner, _, _ in body.outs])
+        fork.wins.append(index)
+        if token.undo:
+            fork.undo.extend(token.undo)
+    else:
+        if fault.type != "cancel":
+            fork.faults.append((index, fault))
+        if token.undo:
+            (fork.lost if fork.need else fork.undo).extend(token.undo)
+    if fork.closing:
+        if not fork.live:
+            _settle(vm, fork)
+    else:
+        _decide(vm, fork)
+
+
+# --- forks --------------------------------------------------------------------------------------
+def start_branches(vm: Vm, fork: Fork) -> None:
+    """Start as many branches as the limit allows."""
+    program, owner, base = vm.program, fork.owner, fork.base
+    room = fork.total if not fork.limit else min(fork.total, fork.next + fork.limit - len(fork.live))
+    started: list[Token] = []
+    path = owner.path
+    if fork.items is None:
+        for index in range(fork.next, room):
+            body = fork.bodies[index]
+            frame = program.frame(body, owner.frame)
+            started.append(
+                Token((*path, fork.n, index), body, program.bodies[body].entry, frame, fork, index)
+            )
+    else:
+        body = fork.bodies[0]
+        row = program.bodies[body]
+        if base is None:
+            base = fork.base = program.frame(body, owner.frame)
+        for index in range(fork.next, room):
+            frame = base.copy()
+            if row.item is not None:
+                frame[row.item] = fork.items[index]
+            if row.index is not None:
+                frame[row.index] = index
+            started.append(Token((*path, fork.n, index), body, row.entry, frame, fork, index))
+    fork.next = max(room, fork.next)
+    for token in started:
+        fork.live[token.index] = token
+    ready = vm.run.ready
+    started.reverse()
+    # A fork's branches follow their owner's path and precede all that is ready, see isa/paths;
+    # a later wave may meet siblings, so it is merged in order.
+    if not ready or (started and started[0].path < ready[-1].path):
+        ready.extend(started)
+    else:
+        for token in started:
+            token.state = TokenState.DONE  # so that wake() inserts it
+            vm.wake(token)
+
+
+def _decide(vm: Vm, fork: Fork) -> None:
+    """After a branch ended: is the join met, lost or still open?"""
+    open_ = fork.total - len(fork.wins) - len(fork.faults)
+    if fork.need == 0:
+        closing = bool(fork.faults) or open_ == 0
+    else:
+        closing = len(fork.wins) >= fork.need or len(fork.wins) + open_ < fork.need
+    if closing:
+        close_fork(vm, fork)
+    elif fork.next < fork.total:
+        start_branches(vm, fork)
+
+
+def join_fork(vm: Vm, fork: Fork) -> None:
+    """The owner reached its JOIN; a fork without branches is decided there."""
+    if fork.total == 0:
+        _decide(vm, fork)
+
+
+def close_fork(vm: Vm, fork: Fork | Compensation) -> None:
+    """The outcome is decided: cancel what still runs, then settle."""
+    if isinstance(fork, Compensation) or fork.closing:
+        return
+    fork.closing = True
+    if not fork.live:
+        _settle(vm, fork)
+        return
+    for token in list(fork.live.values()):
+        cancel(vm, token, Fault("cancel", "the branch is no longer needed"))
+
+
+def _settle(vm: Vm, fork: Fork) -> None:
+    """All branches have ended: undo the lost ones (any, n), then wake the owner."""
+    owner = fork.owner
+    if fork.lost and owner.cancelling is None:
+        compensation = Compensation(fork.lost, fork)
+        fork.lost = []
+        next_undo(vm, compensation)
+    else:
+        _conclude(vm, fork)
+
+
+def _conclude(vm: Vm, fork: Fork) -> None:
+    owner = fork.owner
+    owner.child = None
+    gained = fork.undo + fork.lost
+    if gained:
+        gained.sort(key=lambda e: e.seq)
+        if owner.undo is None:
+            owner.undo = gained
+        else:
+            owner.undo.extend(gained)
+    if owner.cancelling is not None:
+        fault, owner.cancelling = owner.cancelling, None
+        unwind_cancel(vm, owner, fault)
+        return
+    lost = _join_fault(vm, fork)
+    if lost is not None:
+        raise_fault(vm, owner, lost)
+        return
+    fault_ = apply_outs(vm.program, fork, vm.run.context)
+    if fault_ is not None:
+        fault_.step = vm.program.step_at(owner.pc)
+        raise_fault(vm, owner, fault_)
+        return
+    _, into, shape = vm.program.code[owner.pc]
+    if into is not None:
+        owner.frame[into] = shape_result(vm.program, fork, shape)
+    vm.goto(owner, owner.pc + 1)
+
+
+def _join_fault(vm: Vm, fork: Fork) -> Fault | None:
+    if fork.need == 0:
+        if not fork.faults:
+            return None
+        first, *others = [fault for _, fault in fork.faults]
+        return first.with_list("others", [f.public() for f in others])
+    if len(fork.wins) >= fork.need:
+        return None
+    errors: list[Value] = [fault.public() for _, fault in fork.faults]
+    message = f"{len(fork.wins)} of {fork.total} branches arrived, {fork.need} were needed"
+    step = vm.program.step_at(fork.owner.pc)
+    return Fault("join.failed", message, step, data={"errors": errors})
+
+
+# --- compensation -------------------------------------------------------------------------------
+def take_undos(token: Token, height: int) -> list[UndoEntry]:
+    """Remove the entries registered since ``height`` from a token's undo list."""
+    if not token.undo or len(token.undo) <= height:
+        return []
+    entries = token.undo[height:]
+    del token.undo[height:]
+    return entries
+
+
+def next_undo(vm: Vm, compensation: Compensation) -> None:
+    """Start the newest undo that is left, or go on with what the compensation was for."""
+    if compensation.entries:
+        entry = compensation.entries.pop()
+        program = vm.program
+        pc = program.bodies[entry.body].entry
+        path = (*entry.path, entry.n, -1)
+        token = Token(path, entry.body, pc, entry.captured, compensation, 0)
+        token.state = TokenState.DONE
+        vm.wake(token)
+        return
+    then = compensation.then
+    if then is None:
+        _finish_ending(vm, compensation.failures)
+        return
+    for failure in compensation.failures:
+        text = f"undo of {failure['step']} failed: {failure['error']['message']}"
+        vm.effect(LogOut(str(failure["step"]), "error", text))
+    if isinstance(then, Fork):
+        _conclude(vm, then)
+    else:
+        _end_compensate(vm, then, compensation.failures)
+
+
+def _end_compensate(vm: Vm, token: Token, failures: list[Any]) -> None:
+    """COMPENSATE is done: strip the request from the stored error and go on."""
+    slot = vm.program.code[token.pc][1]
+    fault = Fault.load(token.frame[slot]).with_list("undo_failed", failures)
+    fault.compensate = False
+    token.frame[slot] = fault.stored()
+    deferred = token.deferred
+    if deferred is not None and not shielded(token, deferred.scope):
+        token.deferred = None
+        unwind_cancel(vm, token, deferred)
+    else:
+        vm.goto(token, token.pc + 1)
+
+
+# --- the end of the run -------------------------------------------------------------------------
+def _end_root(vm: Vm, token: Token, fault: Fault | None) -> None:
+    if fault is None:
+        raise KernelInvariantError("the root token ended without RETURN")
+    status = "Cancelled" if fault.type == "cancel" else "Failed"
+    vm.run.ending = (status, fault)
+    entries = take_undos(token, 0)
+    if entries:
+        next_undo(vm, Compensation(entries, None))
+    else:
+        _finish_ending(vm, [])
+
+
+def _finish_ending(vm: Vm, failures: list[Any]) -> None:
+    if vm.run.ending is None:
+        raise KernelInvariantError("a run ends without an outcome")
+    status, fault = vm.run.ending
+    finish(vm, status, None, fault.with_list("undo_failed", failures).public())
+
+
+def finish(vm: Vm, status: Any, output: Value, error: dict[str, Value] | None) -> None:
+    """End the run: the last record, and nothing of it is left pending."""
+    run = vm.run
+    for path, m in run.timers:
+        vm.effect(TimerDrop(path, m))
+    run.timers.clear()
+    outcome: Status = status
+    run.finished = Finished(run.now, outcome, output, error)
+    run.ready.clear()
+    vm.out.finished = run.finished
+    vm.out.events.append(run.finished)

@@ -1,0 +1,380 @@
+"""One function per opcode that is not inlined in the loop of ``vm.py``.
+
+Each takes (vm, token, instruction) and returns True where the token goes on at ``token.pc``, False
+where it rests or has ended. Errors are raised as StepError and routed by the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..errors import KernelInvariantError, StepError
+from ..model import ids, limits
+from ..model.events import (
+    CallOut,
+    ChildOut,
+    ListenSet,
+    LogOut,
+    MessageOut,
+    TimerSet,
+)
+from ..model.faults import UNCATCHABLE, Fault, matches
+from ..model.isa import Op
+from ..model.run import Compensation, Fork, Scope, Token, TokenState, UndoEntry
+from ..model.values import UNSET, type_name
+from .control import (
+    close_scope,
+    end_token,
+    finish,
+    join_fork,
+    next_undo,
+    raise_fault,
+    shielded,
+    start_branches,
+    take_undos,
+    unwind_cancel,
+)
+from .ready import Vm
+
+
+def evaluate(vm: Vm, token: Token, expr: Any) -> Any:
+    """The value of an operand of kind ``expr?``; None where it is absent."""
+    if expr is None:
+        return None
+    return vm.program.exprs[expr](token.frame, vm.run.context)
+
+
+def milliseconds(value: Any) -> int:
+    """A duration as the kernel takes it: a whole number of ms, at least 0, bounded."""
+    if type(value) is not int:
+        raise StepError("duration", f"a duration is a whole number of ms, not {type_name(value)}")
+    if value > limits.DURATION_MS:
+        raise StepError("duration", "the duration is longer than 100 years")
+    return max(value, 0)
+
+
+# --- calls --------------------------------------------------------------------------------------
+def op_call(vm: Vm, token: Token, ins: Any) -> bool:
+    """CALL."""
+    token.n += 1
+    token.attempt = 1
+    dispatch_call(vm, token, ins)
+    return False
+
+
+def dispatch_call(vm: Vm, token: Token, ins: Any) -> None:
+    """Send out attempt ``token.attempt`` of the call the token stands at."""
+    _, handler, with_, _, policy, _ = ins
+    blueprint = vm.program.blueprint
+    params = {} if with_ is None else vm.program.exprs[with_](token.frame, vm.run.context)
+    if type(params) is not dict:
+        raise StepError("type", f"`with` must be an object, not {type_name(params)}")
+    timeout = queue = None
+    if policy is not None:
+        row = blueprint.policies[policy]
+        queue = row.queue
+        if row.timeout is not None:
+            timeout = milliseconds(evaluate(vm, token, row.timeout))
+    path, n = token.path, token.n
+    token.state = TokenState.CALLING
+    vm.run.calls[(path, n)] = token
+    name = blueprint.handlers[handler].name
+    step = vm.program.step_at(token.pc)
+    vm.out.effects.append(
+        CallOut(path, n, step, name, params, token.attempt, timeout, queue)
+    )
+
+
+def op_run(vm: Vm, token: Token, ins: Any) -> bool:
+    """RUN."""
+    token.n += 1
+    token.attempt = 1
+    return dispatch_child(vm, token, ins)
+
+
+def dispatch_child(vm: Vm, token: Token, ins: Any) -> bool:
+    """Create the child job of attempt ``token.attempt``; True where it is detached."""
+    _, skript, with_, into, policy, _, detach = ins
+    row = vm.program.blueprint.skripts[skript]
+    data = evaluate(vm, token, with_)
+    path, n = token.path, token.n
+    kind = "child" if token.attempt == 1 else f"child{token.attempt}"
+    child = ids.derive(kind, str(vm.run.job.get("id", "")), path, n)
+    step = vm.program.step_at(token.pc)
+    vm.effect(
+        ChildOut(path, n, step, child, row.name, row.version, row.digest, data, bool(detach))
+    )
+    if detach:
+        if into is not None:
+            token.frame[into] = child
+        token.pc += 1
+        return True
+    token.state = TokenState.CHILD
+    token.child = child
+    vm.run.calls[(path, n)] = token
+    if policy is not None:
+        timeout = vm.program.blueprint.policies[policy].timeout
+        if timeout is not None:
+            set_timer(vm, token, milliseconds(evaluate(vm, token, timeout)), "timeout")
+    return False
+
+
+def set_timer(vm: Vm, token: Token, delay: int, kind: Any) -> None:
+    """Start the timer the token itself rests on."""
+    token.m += 1
+    token.timer = token.m
+    vm.run.timers[(token.path, token.m)] = (token, None)
+    due = min(vm.run.now + delay, limits.INT_MAX)
+    vm.effect(TimerSet(token.path, token.m, vm.program.step_at(token.pc), due, kind))
+
+
+def register_undo(vm: Vm, token: Token, body: int | None) -> None:
+    """A call succeeded: push its undo with the frame it captures."""
+    if body is None:
+        return
+    run = vm.run
+    run.seq += 1
+    captured = vm.program.frame(body, token.frame)
+    step = vm.program.step_at(token.pc)
+    if token.undo is None:
+        token.undo = []
+    token.undo.append(UndoEntry(run.seq, body, captured, token.path, token.n, step))
+
+
+# --- forks --------------------------------------------------------------------------------------
+def op_fork(vm: Vm, token: Token, ins: Any) -> bool:
+    """FORK."""
+    _, bodies, need = ins
+    _fork(vm, token, bodies, len(bodies), need, None, 0)
+    return True
+
+
+def op_forkn(vm: Vm, token: Token, ins: Any) -> bool:
+    """FORKN."""
+    _, body, over, limit, need = ins
+    items = evaluate(vm, token, over)
+    if type(items) is not list:
+        raise StepError("type", f"a `for` goes over a list, not {type_name(items)}")
+    most = 0
+    if limit is not None:
+        most = evaluate(vm, token, limit)
+        if most is True or most is None:
+            most = 0
+        elif type(most) is not int or most < 1:
+            raise StepError("value", "`parallel` must be a whole number of at least 1, or true")
+    _fork(vm, token, (body,), len(items), need, items, most)
+    return True
+
+
+def _fork(
+    vm: Vm, token: Token, bodies: Any, total: int, need: int, items: list[Any] | None, most: int
+) -> None:
+    if total > limits.BRANCHES:
+        raise StepError("limit.branches", f"a fork has at most {limits.BRANCHES} branches")
+    if len(token.path) >= 2 * limits.FORK_DEPTH:
+        raise StepError("limit.depth", f"forks nest at most {limits.FORK_DEPTH} deep")
+    token.n += 1
+    fork = Fork(token, token.n, bodies, total, need, items, most)
+    token.child = fork
+    start_branches(vm, fork)
+    token.pc += 1
+
+
+def op_join(vm: Vm, token: Token, ins: Any) -> bool:
+    """JOIN."""
+    token.state = TokenState.JOINING
+    join_fork(vm, token.child)
+    return False
+
+
+def op_arrive(vm: Vm, token: Token, ins: Any) -> bool:
+    """ARRIVE."""
+    end_token(vm, token, None)
+    return False
+
+
+# --- waiting and talking ------------------------------------------------------------------------
+def op_wait(vm: Vm, token: Token, ins: Any) -> bool:
+    """WAIT."""
+    _, due, clock, listen, _ = ins
+    delay: int | None = None
+    if due is not None:
+        value = evaluate(vm, token, due)
+        if clock == "until":
+            if type(value) is not int:
+                raise StepError("type", "`until` must be an instant")
+            value = max(value - vm.run.now, 0)
+        delay = milliseconds(value)
+    topic = key = None
+    if listen is not None:
+        row = vm.program.blueprint.listens[listen]
+        topic = message_topic(evaluate(vm, token, row.topic))
+        key = message_key(evaluate(vm, token, row.key))
+    token.state = TokenState.WAITING
+    if delay is not None:
+        set_timer(vm, token, delay, "wait" if listen is None else "timeout")
+    else:
+        token.m += 1
+        token.timer = token.m
+    if topic is not None:
+        vm.run.listens[(token.path, token.m)] = token
+        step = vm.program.step_at(token.pc)
+        vm.effect(ListenSet(token.path, token.m, step, topic, key))
+    return False
+
+
+def message_topic(topic: Any) -> str:
+    """A topic must be a text that says something."""
+    if type(topic) is not str or not topic or len(topic) > limits.NAME:
+        raise StepError("value", f"a topic is a text of 1 to {limits.NAME} characters")
+    return topic
+
+
+def message_key(key: Any) -> Any:
+    """A key is a scalar: containers have no cheap identity across stores."""
+    if isinstance(key, list | dict):
+        raise StepError("type", f"a message key is a scalar, not {type_name(key)}")
+    return key
+
+
+def op_emit(vm: Vm, token: Token, ins: Any) -> bool:
+    """EMIT."""
+    _, topic, key, to, with_, keep = ins
+    token.n += 1
+    name = message_topic(evaluate(vm, token, topic))
+    target = evaluate(vm, token, to)
+    if target is not None and type(target) is not str:
+        raise StepError("type", f"`to` is a job id, not {type_name(target)}")
+    kept = 0 if keep is None else milliseconds(evaluate(vm, token, keep))
+    message = ids.derive("message", str(vm.run.job.get("id", "")), token.path, token.n)
+    step = vm.program.step_at(token.pc)
+    vm.effect(
+        MessageOut(
+            message, step, name, message_key(evaluate(vm, token, key)), target,
+            evaluate(vm, token, with_), kept,
+        )
+    )
+    token.pc += 1
+    return True
+
+
+def op_log(vm: Vm, token: Token, ins: Any) -> bool:
+    """LOG."""
+    _, text, level = ins
+    value = evaluate(vm, token, text)
+    shown = value if type(value) is str else str(value)
+    vm.effect(LogOut(vm.program.step_at(token.pc), level, shown))
+    token.pc += 1
+    return True
+
+
+# --- scopes and errors --------------------------------------------------------------------------
+def op_enter(vm: Vm, token: Token, ins: Any) -> bool:
+    """ENTER."""
+    _, kind, deadline = ins
+    timer = None
+    step = vm.program.step_at(token.pc)
+    delay = None if deadline is None else milliseconds(evaluate(vm, token, deadline))
+    if token.scopes is None:
+        token.scopes = []
+    if delay is not None:
+        token.m += 1
+        timer = token.m
+        due = min(vm.run.now + delay, limits.INT_MAX)
+        vm.effect(TimerSet(token.path, timer, step, due, "deadline"))
+    scope = Scope(len(token.undo) if token.undo else 0, kind == "shield", timer, step)
+    if timer is not None:
+        vm.run.timers[(token.path, timer)] = (token, scope)
+    token.scopes.append(scope)
+    token.pc += 1
+    return True
+
+
+def op_leave(vm: Vm, token: Token, ins: Any) -> bool:
+    """LEAVE."""
+    if not token.scopes:
+        raise KernelInvariantError("LEAVE without a scope")
+    close_scope(vm, token, token.scopes.pop())
+    deferred = token.deferred
+    if deferred is not None and not shielded(token, deferred.scope):
+        token.deferred = None
+        if deferred.scope < len(token.scopes):
+            unwind_cancel(vm, token, deferred)
+            return token.state == TokenState.READY
+    token.pc += 1
+    return True
+
+
+def op_raise(vm: Vm, token: Token, ins: Any) -> bool:
+    """RAISE."""
+    error = evaluate(vm, token, ins[1])
+    type_ = error.get("type")
+    if type(type_) is not str or not type_ or len(type_) > limits.NAME:
+        raise StepError("value", f"an error type is a text of 1 to {limits.NAME} characters")
+    if any(matches(type_, reserved) for reserved in UNCATCHABLE):
+        raise StepError("value", f"the error type `{type_}` is reserved")
+    message = error.get("message")
+    fault = Fault(
+        type_,
+        message if type(message) is str else type_,
+        vm.program.step_at(token.pc),
+        data=error.get("data"),
+        compensate=bool(error.get("compensate")),
+    )
+    raise_fault(vm, token, fault)
+    return token.state == TokenState.READY
+
+
+def op_reraise(vm: Vm, token: Token, ins: Any) -> bool:
+    """RERAISE."""
+    fault = Fault.load(token.frame[ins[1]])
+    if fault.type == "cancel":
+        unwind_cancel(vm, token, fault)
+    else:
+        raise_fault(vm, token, fault)
+    return token.state == TokenState.READY
+
+
+def op_compensate(vm: Vm, token: Token, ins: Any) -> bool:
+    """COMPENSATE."""
+    if not token.scopes:
+        raise KernelInvariantError("COMPENSATE without a scope")
+    fault = Fault.load(token.frame[ins[1]])
+    entries = take_undos(token, token.scopes[-1].height) if fault.compensate else []
+    if not entries:
+        fault.compensate = False
+        token.frame[ins[1]] = fault.stored()
+        token.pc += 1
+        return True
+    token.state = TokenState.COMPENSATING
+    token.child = Compensation(entries, token)
+    next_undo(vm, token.child)
+    return False
+
+
+def op_return(vm: Vm, token: Token, ins: Any) -> bool:
+    """RETURN."""
+    value = evaluate(vm, token, ins[1])
+    token.state = TokenState.DONE
+    finish(vm, "Completed", None if value is UNSET else value, None)
+    return False
+
+
+#: Opcode -> function; a list, because indexing it is what the loop does most.
+OPS: Final[list[Callable[[Vm, Token, Any], bool] | None]] = [None] * (max(Op) + 1)
+OPS[Op.CALL] = op_call
+OPS[Op.FORK] = op_fork
+OPS[Op.FORKN] = op_forkn
+OPS[Op.ARRIVE] = op_arrive
+OPS[Op.JOIN] = op_join
+OPS[Op.WAIT] = op_wait
+OPS[Op.EMIT] = op_emit
+OPS[Op.RUN] = op_run
+OPS[Op.LOG] = op_log
+OPS[Op.ENTER] = op_enter
+OPS[Op.LEAVE] = op_leave
+OPS[Op.RAISE] = op_raise
+OPS[Op.RERAISE] = op_reraise
+OPS[Op.COMPENSATE] = op_compensate
+OPS[Op.RETURN] = op_return

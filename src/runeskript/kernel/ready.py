@@ -1,0 +1,74 @@
+"""What one call of ``advance`` hands back, and the bundle its parts work on."""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import Any
+
+from ..model.events import Effect, Event, Finished
+from ..model.run import Run, Token, TokenState
+from .load import Program
+
+
+class Ready:
+    """The outcome of ``advance``, field by field what must happen in which order.
+
+    ``events`` must be durable before any of ``effects`` leaves; both are in order. ``more``: the
+    slice is used up, advance again after other runs had their turn. ``finished``: the run ended.
+    """
+
+    __slots__ = ("effects", "events", "finished", "more")
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.effects: list[Effect] = []
+        self.more = False
+        self.finished: Finished | None = None
+
+
+class Vm:
+    """One turn of the kernel: the program, the run it moves and what it has to say."""
+
+    __slots__ = ("out", "program", "run")
+
+    def __init__(self, program: Program, run: Run, out: Ready) -> None:
+        self.program = program
+        self.run = run
+        self.out = out
+
+    def effect(self, effect: Effect) -> None:
+        """Ask the driver for something; it leaves after the commit."""
+        self.out.effects.append(effect)
+
+    def wake(self, token: Token) -> None:
+        """Make a resting token ready, in token-path order."""
+        if token.state == TokenState.READY:
+            return
+        token.state = TokenState.READY
+        token.turns = 0
+        ready = self.run.ready
+        if not ready or token.path < ready[-1].path:
+            ready.append(token)
+        else:
+            insort(ready, token, key=_reverse)
+
+    def goto(self, token: Token, pc: int) -> None:
+        """Continue a token at an address, waking it where it rests."""
+        token.pc = pc
+        self.wake(token)
+
+
+class _Reverse:
+    """Sort key that turns the order of paths round: the ready stack pops the smallest."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: tuple[int, ...]) -> None:
+        self.path = path
+
+    def __lt__(self, other: _Reverse) -> bool:
+        return other.path < self.path
+
+
+def _reverse(token: Token) -> Any:
+    return _Reverse(token.path)

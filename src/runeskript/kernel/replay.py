@@ -1,0 +1,51 @@
+"""Replay: the same journal gives the same run, or a typed error that names where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ReplayMismatchError
+from ..model.events import Event, Finished, Started
+from ..model.run import Run
+from .load import Program
+from .vm import advance, new_run
+
+
+def replay(program: Program, journal: Sequence[Event]) -> Run:
+    """Rebuild a run from its journal; no effect leaves.
+
+    Raises ReplayMismatchError where the journal was written by another program, an event finds
+    nothing waiting for it, its step has another name, or the end differs.
+    """
+    if journal and not isinstance(journal[0], Started):
+        raise ReplayMismatchError("the journal does not begin with Started")
+    if journal and isinstance(journal[0], Started) and journal[0].blueprint != program.digest:
+        raise ReplayMismatchError(
+            f"the journal was written by Blueprint {journal[0].blueprint[:12]}, "
+            f"not {program.digest[:12]}"
+        )
+    run = new_run(program)
+    run.replaying = True
+    inputs = [event for event in journal if not isinstance(event, Finished)]
+    run.inbox.extend(inputs)
+    applied: list[Event] = []
+    while True:
+        ready = advance(program, run)
+        applied.extend(ready.events)
+        if not ready.more or (not run.inbox):
+            break
+    _compare(applied, list(journal))
+    run.replaying = False
+    return run
+
+
+def _compare(applied: list[Event], journal: list[Event]) -> None:
+    for position, (ours, theirs) in enumerate(zip(applied, journal, strict=False)):
+        if ours != theirs or type(ours) is not type(theirs):
+            raise ReplayMismatchError(
+                f"record {position}: the journal has {theirs!r}, replay gives {ours!r}"
+            )
+    if len(applied) < len(journal):
+        raise ReplayMismatchError(
+            f"record {len(applied)}: nothing was waiting for {journal[len(applied)]!r}"
+        )

@@ -1,0 +1,361 @@
+"""The AST: a document as the language defines it, before any desugaring.
+
+Frozen and slotted. Every front end (the native YAML/JSON form, the builder, the graph form) makes
+exactly these nodes, and the AST hash over them identifies a skript version, so spans and source
+texts do not take part in it (``model/ast_value.py``).
+
+Conventions: a ``Block`` is a tuple of steps. Every expression field is an :class:`Expr`, literals
+included (their IR is ``("const", value)``). Durations are an Expr that yields milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from .spans import NOWHERE, Span
+from .values import Value
+
+#: Expression IR: nested tuples, first element the node's tag (table in ``expr/ir.py``).
+IR: TypeAlias = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One use of a variable or function name inside an expression, for name resolution."""
+
+    name: str
+    #: Characters from the start of the expression's ``span``.
+    offset: int
+    #: ``secret`` marks ``secrets.X`` (``name`` is ``X``).
+    kind: Literal["variable", "function", "secret"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """An expression, a text with ``${...}`` inserts, or a literal: whatever yields a value.
+
+    ``ir`` refers to variables by name (``("name", "x")``); code generation turns names into slots.
+    """
+
+    source: str
+    ir: IR
+    span: Span = NOWHERE
+    pointer: str = ""
+    names: tuple[Name, ...] = ()
+
+    @property
+    def is_const(self) -> bool:
+        """Whether the value is known from the text alone."""
+        return bool(self.ir[0] == "const")
+
+
+@dataclass(frozen=True, slots=True)
+class Args:
+    """``with:`` either as an object written out (``entries``) or one ``${...}`` (``whole``)."""
+
+    entries: tuple[tuple[str, Expr], ...] = ()
+    whole: Expr | None = None
+    span: Span = NOWHERE
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a step stands: its id, if it has one, its JSON pointer and its span."""
+
+    pointer: str
+    span: Span = NOWHERE
+    id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The step's name in events and errors: the id where given, else the pointer."""
+        return self.id if self.id is not None else self.pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What every step has. ``when`` is the ``if`` modifier; ``timeout`` applies to the step."""
+
+    site: Site
+    when: Expr | None
+    timeout: Expr | None
+
+
+Block: TypeAlias = tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """``retry``: ``max`` counts attempts in all; an empty ``on`` means the default set."""
+
+    max: int
+    on: tuple[str, ...] = ()
+    backoff_ms: int = 1_000
+    backoff_max_ms: int = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Left side of an assignment: a variable and the path of keys below it (each an Expr)."""
+
+    name: str
+    path: tuple[Expr, ...]
+    span: Span = NOWHERE
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Set(Step):
+    """``set``: assignments in order."""
+
+    assignments: tuple[tuple[Target, Expr], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Step):
+    """``call``: a handler; ``timeout`` is per attempt."""
+
+    handler: str
+    handler_span: Span
+    args: Args
+    into: Target | None
+    undo: Step | None
+    retry: Retry | None
+    on_crash: Literal["rerun", "fail"] = "rerun"
+    queue: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class If(Step):
+    """``if`` with ``then``: branches in order (the first is ``if/then``, the rest ``elif``)."""
+
+    branches: tuple[tuple[Expr, Block], ...]
+    otherwise: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Switch(Step):
+    """``switch``: each case lists literal values; compared with ``==`` of the language."""
+
+    subject: Expr
+    cases: tuple[tuple[tuple[Expr, ...], Block], ...]
+    otherwise: Block
+
+
+#: ``all``, ``any`` or a count.
+JoinPolicy: TypeAlias = Literal["all", "any"] | int
+
+
+@dataclass(frozen=True, slots=True)
+class For(Step):
+    """``for``: sequential, or parallel with ``limit`` (None = sequential, 0 = no limit)."""
+
+    item: str
+    index: str | None
+    over: Expr
+    body: Block
+    limit: Expr | None
+    collect: Target | None
+    join: JoinPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class While(Step):
+    """``while``."""
+
+    condition: Expr
+    body: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Break(Step):
+    """``break`` out of the nearest sequential loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continue(Step):
+    """``continue`` the nearest loop; ends one iteration of a parallel ``for``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One named branch of ``parallel``."""
+
+    name: str
+    body: Block
+    span: Span = NOWHERE
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel(Step):
+    """``parallel``: static branches in the order of the text."""
+
+    branches: tuple[Branch, ...]
+    join: JoinPolicy
+    into: Target | None
+
+
+@dataclass(frozen=True, slots=True)
+class Yield(Step):
+    """``yield``: sets the value of this branch or iteration; does not end it."""
+
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class CatchClause:
+    """One clause; ``when`` None catches everything catchable."""
+
+    when: Expr | None
+    body: Block
+    span: Span = NOWHERE
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Try(Step):
+    """``try``. ``finally_`` None where there is none."""
+
+    body: Block
+    catches: tuple[CatchClause, ...]
+    finally_: Block | None
+
+
+@dataclass(frozen=True, slots=True)
+class Do(Step):
+    """``do``: a group that carries modifiers."""
+
+    body: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Step):
+    """``wait``: for a duration (``delay``, ms) or until an instant (``until``, RFC 3339 text)."""
+
+    delay: Expr | None
+    until: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listen(Step):
+    """``listen``: ``where`` sees ``event``; ``schema`` filters what does not satisfy it."""
+
+    topic: Expr
+    key: Expr | None
+    where: Expr | None
+    schema: Value
+    into: Target | None
+
+
+@dataclass(frozen=True, slots=True)
+class Emit(Step):
+    """``emit``: to listeners of (topic, key), or to one job. ``keep`` in ms, None = not kept."""
+
+    topic: Expr
+    key: Expr | None
+    to: Expr | None
+    args: Args
+    keep: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Step):
+    """``run``: a child skript; ``path`` for a file, else ``name`` with ``version`` (None: newest)."""
+
+    name: str | None
+    version: int | None
+    path: str | None
+    skript_span: Span
+    args: Args
+    into: Target | None
+    retry: Retry | None
+    undo: Step | None
+    detach: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Log(Step):
+    """``log``."""
+
+    text: Expr
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Raise(Step):
+    """``raise``: a typed error; ``compensate`` runs the undos since the enclosing try first."""
+
+    type: Expr
+    message: Expr | None
+    data: Expr | None
+    compensate: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Return(Step):
+    """``return``: ends the run with a value."""
+
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Flow(Step):
+    """Labelled steps with jumps between them, none of which crosses a fork or a try.
+
+    The one unstructured node: ``jumps[i]`` lists what follows ``steps[i]``, in order, as
+    (condition or None, index of the next labelled step or None for the end of the flow).
+    """
+
+    labels: tuple[str, ...]
+    steps: tuple[Step, ...]
+    jumps: tuple[tuple[tuple[Expr | None, int | None], ...], ...]
+
+
+#: Reducers a variable may declare.
+Reducer: TypeAlias = Literal["sum", "min", "max", "append", "merge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    """One row of ``vars``."""
+
+    name: str
+    value: Expr
+    reduce: Reducer | None = None
+    span: Span = NOWHERE
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One row of ``functions``; inside ``body`` only parameters and other functions are in scope.
+
+    In the body's IR a parameter is ``("local", i)``, i its position.
+    """
+
+    name: str
+    params: tuple[str, ...]
+    body: Expr
+    span: Span = NOWHERE
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole skript. ``input_schema`` None: anything goes. ``timeout`` is the job's deadline."""
+
+    name: str
+    version: int | None
+    labels: dict[str, str]
+    input_schema: Value
+    env: tuple[str, ...]
+    vars: tuple[Var, ...]
+    functions: tuple[Function, ...]
+    timeout: Expr | None
+    body: Block
+    catches: tuple[CatchClause, ...]
+    finally_: Block | None
+    span: Span = NOWHERE

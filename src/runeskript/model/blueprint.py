@@ -1,0 +1,142 @@
+"""The Blueprint: a compiled skript. Flat, immutable, content-addressed.
+
+Identity is the SHA-256 of the encoded program sections; spans, names of slots and the source are a
+debug section outside it. Expressions are data (IR tuples), never code: loading verifies them and
+generates functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from .ast import IR
+from .spans import Span
+from .values import Value
+
+Instruction: TypeAlias = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerRef:
+    """A handler by name, with the flags the compiler relied on (checked again on load)."""
+
+    name: str
+    pure: bool
+    idempotent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SkriptRef:
+    """A child skript: pinned by Blueprint ``digest`` (a path), or by name at run time."""
+
+    name: str
+    version: int | None
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a CALL or RUN is attempted. ``timeout`` indexes ``exprs`` (ms per attempt)."""
+
+    max_attempts: int = 1
+    retry_on: tuple[str, ...] = ()
+    backoff_ms: int = 1_000
+    backoff_max_ms: int = 60_000
+    timeout: int | None = None
+    on_crash: Literal["rerun", "fail"] = "rerun"
+    queue: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListenRef:
+    """What a WAIT listens for; all but ``schema`` index ``exprs``; ``where`` sees local 0 = event."""
+
+    topic: int
+    key: int | None
+    where: int | None
+    schema: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A frame layout with an entry: the document (index 0), a branch, an iteration or an undo.
+
+    ``captures`` are (outer slot, inner slot) pairs copied when a token starts; ``outs`` are
+    (inner slot, outer slot, reducer or "") applied in branch order when the join goes on.
+    ``item``/``index``/``result`` are inner slots of a FORKN element, its index and the yield.
+    The code of a body is the address range [entry, end).
+    """
+
+    name: str
+    entry: int
+    end: int
+    parent: int | None
+    slots: int
+    captures: tuple[tuple[int, int], ...] = ()
+    outs: tuple[tuple[int, int, str], ...] = ()
+    item: int | None = None
+    index: int | None = None
+    result: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionRow:
+    """One row of the exception table; see ``model/isa.py``. ``depth`` counts scopes kept."""
+
+    start: int
+    end: int
+    handler: int
+    kind: Literal["catch", "finally"]
+    depth: int
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRow:
+    """A user function: ``ir`` refers to parameters as ("local", i), to functions by index."""
+
+    name: str
+    params: int
+    ir: IR
+
+
+@dataclass(frozen=True, slots=True)
+class Debug:
+    """Outside the identity: where each instruction and step came from, and slot names per body."""
+
+    spans: tuple[Span, ...] = ()
+    step_spans: tuple[Span, ...] = ()
+    slot_names: tuple[tuple[str, ...], ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """All program sections, then ``debug``."""
+
+    name: str
+    version: int | None
+    labels: dict[str, str]
+    #: Hex SHA-256 of the AST: the identity of the skript version.
+    ast_hash: str
+    input_schema: Value
+    env: tuple[str, ...]
+    #: Slots of body 0 filled at the start: ("input" | "env" | "job", slot).
+    roots: tuple[tuple[str, int], ...]
+    code: tuple[Instruction, ...]
+    #: Index into ``steps`` for each instruction.
+    sites: tuple[int, ...]
+    #: Step names: id where given, else JSON pointer.
+    steps: tuple[str, ...]
+    bodies: tuple[Body, ...]
+    exceptions: tuple[ExceptionRow, ...]
+    exprs: tuple[IR, ...]
+    #: Each region is a tuple of statements (``isa.STATEMENTS``).
+    regions: tuple[tuple[IR, ...], ...]
+    functions: tuple[FunctionRow, ...]
+    handlers: tuple[HandlerRef, ...]
+    policies: tuple[Policy, ...]
+    listens: tuple[ListenRef, ...]
+    skripts: tuple[SkriptRef, ...]
+    debug: Debug = field(default_factory=Debug, compare=False)

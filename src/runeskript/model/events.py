@@ -1,0 +1,230 @@
+"""What goes into the kernel (events, journaled) and what comes out of it (effects, never journaled).
+
+Events name the step (id where given, else JSON pointer) and the token path, never an address or a
+tick, so that the same journal replays on another optimisation of the same document.
+
+* ``path``: for each level (n-th fork of the parent token, branch index); the root token's is ``()``.
+  An undo of call n of a token runs as path + (n, -1).
+* ``n``: counts a token's forks and non-pure calls (call, run, emit).
+* ``m``: counts a token's timers and listeners.
+* ``at``: milliseconds since 1970, the clock of whoever saw the event.
+* ``stop``: set where an event interrupted a token in a pure region: (its path, loop turns since it
+  last rested); replay stops it at the same turn.
+
+NamedTuples, because a fan-out makes one or two of these per branch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from .values import Value
+
+Path: TypeAlias = tuple[int, ...]
+Stop: TypeAlias = "tuple[Path, int] | None"
+
+#: Terminal and live states of a job; see ``model/machine.py``.
+Status: TypeAlias = Literal["Pending", "Running", "Suspended", "Completed", "Failed", "Cancelled"]
+
+
+# --- events -------------------------------------------------------------------------------------
+class Started(NamedTuple):
+    """The first event. ``seed``: 32 hex digits. ``job``: id, key, created_at, labels."""
+
+    at: int
+    blueprint: str
+    job: dict[str, Value]
+    input: Value
+    env: dict[str, Value]
+    seed: str
+
+
+class CallDone(NamedTuple):
+    """Call ``n`` of the token succeeded."""
+
+    at: int
+    path: Path
+    n: int
+    step: str
+    attempt: int
+    result: Value
+
+
+class CallFailed(NamedTuple):
+    """One attempt failed. ``error``: type, message, data, retryable."""
+
+    at: int
+    path: Path
+    n: int
+    step: str
+    attempt: int
+    error: dict[str, Value]
+
+
+class TimerFired(NamedTuple):
+    """A timer is due: a wait, a retry, the timeout of a listen or the deadline of a block."""
+
+    at: int
+    path: Path
+    m: int
+    stop: Stop = None
+
+
+class MessageIn(NamedTuple):
+    """A message reached a listener. ``message``: id, topic, key, data."""
+
+    at: int
+    path: Path
+    m: int
+    message: dict[str, Value]
+
+
+class ChildDone(NamedTuple):
+    """A child job ended. ``error`` is None unless it failed or was cancelled."""
+
+    at: int
+    path: Path
+    n: int
+    step: str
+    status: Status
+    output: Value
+    error: dict[str, Value] | None
+
+
+class CancelRequested(NamedTuple):
+    """Cancel the run: unwind through ``finally``, compensate, end as Cancelled."""
+
+    at: int
+    reason: str
+    stop: Stop = None
+
+
+class Finished(NamedTuple):
+    """The last record. Derived (replay recomputes and compares it); ``error`` None if Completed."""
+
+    at: int
+    status: Status
+    output: Value
+    error: dict[str, Value] | None
+
+
+Event: TypeAlias = (
+    Started | CallDone | CallFailed | TimerFired | MessageIn | ChildDone | CancelRequested | Finished
+)
+
+#: Numbers of the event kinds in the journal format; never reused.
+EVENT_KINDS: dict[int, type[Any]] = {
+    1: Started,
+    2: CallDone,
+    3: CallFailed,
+    4: TimerFired,
+    5: MessageIn,
+    6: ChildDone,
+    7: CancelRequested,
+    8: Finished,
+}
+KIND_OF: dict[type[Any], int] = {cls: number for number, cls in EVENT_KINDS.items()}
+
+
+# --- effects ------------------------------------------------------------------------------------
+class CallOut(NamedTuple):
+    """Dispatch an attempt. ``timeout``: ms from dispatch. ``params`` may hold secret references."""
+
+    path: Path
+    n: int
+    step: str
+    handler: str
+    params: Any
+    attempt: int
+    timeout: int | None
+    queue: str | None
+
+
+class CallDrop(NamedTuple):
+    """The result of this call is no longer wanted: cancel the handler."""
+
+    path: Path
+    n: int
+
+
+class TimerSet(NamedTuple):
+    """Wake the run at ``due`` (ms since 1970)."""
+
+    path: Path
+    m: int
+    step: str
+    due: int
+    kind: Literal["wait", "timeout", "retry", "deadline"]
+
+
+class TimerDrop(NamedTuple):
+    """Forget a timer."""
+
+    path: Path
+    m: int
+
+
+class ListenSet(NamedTuple):
+    """Register a listener for (topic, key)."""
+
+    path: Path
+    m: int
+    step: str
+    topic: str
+    key: Value
+
+
+class ListenDrop(NamedTuple):
+    """Remove a listener; ``consumed`` names the message it took, if one."""
+
+    path: Path
+    m: int
+    consumed: str | None
+
+
+class MessageOut(NamedTuple):
+    """Send a message, to (topic, key) or to one job. ``keep`` in ms, 0 = not kept."""
+
+    id: str
+    step: str
+    topic: str
+    key: Value
+    to: str | None
+    data: Value
+    keep: int
+
+
+class ChildOut(NamedTuple):
+    """Create a child job. Its ``id`` is derived, so creating it twice is harmless."""
+
+    path: Path
+    n: int
+    step: str
+    id: str
+    name: str
+    version: int | None
+    digest: str | None
+    input: Value
+    detach: bool
+
+
+class ChildDrop(NamedTuple):
+    """Cancel a child job; its end is still awaited."""
+
+    path: Path
+    n: int
+    id: str
+
+
+class LogOut(NamedTuple):
+    """A ``log`` step: leaves after the commit, is not journaled, is silent on replay."""
+
+    step: str
+    level: str
+    text: str
+
+
+Effect: TypeAlias = (
+    CallOut | CallDrop | TimerSet | TimerDrop | ListenSet | ListenDrop | MessageOut
+    | ChildOut | ChildDrop | LogOut
+)

@@ -1,0 +1,69 @@
+"""Events <-> values: the record format of journals (``versions.JOURNAL``).
+
+A record is a list: kind number, then the event's fields in order. Paths are lists of ints.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_type_hints
+
+from ..errors import CodecError
+from .events import EVENT_KINDS, KIND_OF, Event
+from .values import Value
+
+_PATH_FIELDS = {cls: tuple(cls._fields).index("path") for cls in KIND_OF if "path" in cls._fields}
+_STOP_FIELDS = {cls: tuple(cls._fields).index("stop") for cls in KIND_OF if "stop" in cls._fields}
+
+
+def to_record(event: Event) -> list[Value]:
+    """The journal record of an event."""
+    cls = type(event)
+    fields: list[Any] = list(event)
+    if cls in _PATH_FIELDS:
+        fields[_PATH_FIELDS[cls]] = list(fields[_PATH_FIELDS[cls]])
+    if cls in _STOP_FIELDS:
+        stop = fields[_STOP_FIELDS[cls]]
+        fields[_STOP_FIELDS[cls]] = None if stop is None else [list(stop[0]), stop[1]]
+    return [KIND_OF[cls], *fields]
+
+
+def _path(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(type(i) is int for i in value):
+        raise CodecError("journal record: a token path is a list of integers")
+    return tuple(value)
+
+
+def _check(name: str, hint: Any, value: object) -> None:
+    """Field types of a record from an untrusted place; containers are values already."""
+    kinds: dict[Any, tuple[type, ...]] = {int: (int,), str: (str,)}
+    if hint in kinds and (not isinstance(value, kinds[hint]) or isinstance(value, bool)):
+        raise CodecError(f"journal record: {name} must be {hint.__name__}")
+    if name in ("env", "job") and not isinstance(value, dict):
+        raise CodecError(f"journal record: {name} must be an object")
+    if name == "message" and not (isinstance(value, dict) and "data" in value):
+        raise CodecError("journal record: message must be an object with data")
+
+
+_HINTS = {cls: get_type_hints(cls) for cls in KIND_OF}
+
+
+def from_record(record: object) -> Event:
+    """The event of a journal record; raises CodecError where it is malformed."""
+    if not isinstance(record, list) or not record or type(record[0]) is not int:
+        raise CodecError("journal record: not a list that begins with its kind")
+    cls = EVENT_KINDS.get(record[0])
+    if cls is None:
+        raise CodecError(f"journal record: unknown kind {record[0]}")
+    fields: list[Any] = list(record[1:])
+    names = cls._fields  # type: ignore[attr-defined]
+    if len(fields) != len(names):
+        raise CodecError(f"journal record: {cls.__name__} has {len(names)} fields")
+    if cls in _PATH_FIELDS:
+        fields[_PATH_FIELDS[cls]] = _path(fields[_PATH_FIELDS[cls]])
+    if cls in _STOP_FIELDS and (stop := fields[_STOP_FIELDS[cls]]) is not None:
+        if not isinstance(stop, list) or len(stop) != 2 or type(stop[1]) is not int:
+            raise CodecError("journal record: stop is [path, turns]")
+        fields[_STOP_FIELDS[cls]] = (_path(stop[0]), stop[1])
+    for name, value in zip(names, fields, strict=True):
+        _check(name, _HINTS[cls].get(name), value)
+    return cls(*fields)  # type: ignore[no-any-return]

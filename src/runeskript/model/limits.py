@@ -1,0 +1,67 @@
+"""Every bound in one file, each with the reason for its size.
+
+A bound is part of the language: work is refused with a typed error (``limit.*``) or a diagnostic,
+never by running out of memory or stack.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- values -----------------------------------------------------------------------------------
+INT_MIN: Final = -(2**63)
+INT_MAX: Final = 2**63 - 1
+#: Nesting of lists and objects in one value; far below what native recursion survives.
+VALUE_DEPTH: Final = 200
+#: Elements of one list or object that an expression may build.
+COLLECTION: Final = 1_000_000
+#: Characters of one text that an expression may build.
+TEXT: Final = 16 * 1024 * 1024
+#: Bits of an intermediate integer (intermediates are exact; what is stored must fit 64 bits).
+INT_BITS: Final = 4096
+
+# --- documents --------------------------------------------------------------------------------
+#: Bytes of one document.
+DOCUMENT_BYTES: Final = 64 * 1024 * 1024
+#: Nesting of YAML collections.
+DOCUMENT_DEPTH: Final = 100
+#: Nodes that aliases may add to a document (each use of an anchor counts its whole subtree).
+ALIAS_NODES: Final = 100_000
+#: Diagnostics reported for one document; a longer list helps nobody.
+DIAGNOSTICS: Final = 200
+#: Digits of an integer literal before it is refused unread (int() is quadratic).
+INT_DIGITS: Final = 20
+#: Characters of an identifier or id.
+NAME: Final = 128
+
+# --- expressions ------------------------------------------------------------------------------
+#: Characters of one expression.
+EXPRESSION: Final = 20_000
+#: Nesting of one expression.
+EXPRESSION_DEPTH: Final = 60
+#: Calls of user functions in flight at once, in every tier.
+CALL_DEPTH: Final = 1_000
+#: Source-level units (comprehension turns, function calls) one evaluation may spend outside a
+#: loop head: it cannot be interrupted there, so this bounds how long the driver may be held.
+PURE_WORK: Final = 5_000_000
+#: Units a token may spend in loops between two rests before it ends with ``limit.work``.
+LOOP_TURNS: Final = 10_000_000_000
+
+# --- runs -------------------------------------------------------------------------------------
+#: Branches of one fork.
+BRANCHES: Final = 1_000_000
+#: Nesting of forks.
+FORK_DEPTH: Final = 64
+#: Nesting of child skripts (``run``).
+RUN_DEPTH: Final = 64
+#: Longest duration in milliseconds (100 years of 365 days); a later due time would overflow stores.
+DURATION_MS: Final = 100 * 365 * 24 * 3600 * 1000
+#: Attempts of one call.
+ATTEMPTS: Final = 10_000
+#: Source-level loop turns in one slice before the kernel hands the run back to the driver.
+SLICE_TURNS: Final = 20_000
+
+# --- Blueprints -------------------------------------------------------------------------------
+BLUEPRINT_BYTES: Final = 256 * 1024 * 1024
+INSTRUCTIONS: Final = 5_000_000
+SLOTS: Final = 1_000_000

@@ -1,0 +1,169 @@
+"""The state of one run: tokens, forks, scopes, undo entries. Data only; ``kernel/vm.py`` moves it."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import Any
+
+from .events import Event, Finished, Path
+from .faults import Fault
+
+
+class TokenState(enum.IntEnum):
+    """What a token is doing; all but READY are *rests*."""
+
+    READY = 0
+    CALLING = 1
+    RETRYING = 2
+    WAITING = 3
+    JOINING = 4
+    CHILD = 5
+    COMPENSATING = 6
+    DONE = 7
+
+
+class Scope:
+    """What ENTER pushed. ``timer``: the ``m`` of its deadline, or None."""
+
+    __slots__ = ("height", "shield", "step", "timer")
+
+    def __init__(self, height: int, shield: bool, timer: int | None, step: str) -> None:
+        self.height = height
+        self.shield = shield
+        self.timer = timer
+        self.step = step
+
+
+class UndoEntry:
+    """One registered undo: body and captured frame; ``seq`` is the order of completion."""
+
+    __slots__ = ("body", "captured", "n", "path", "seq", "step")
+
+    def __init__(
+        self, seq: int, body: int, captured: list[Any], path: Path, n: int, step: str
+    ) -> None:
+        self.seq = seq
+        self.body = body
+        self.captured = captured
+        self.path = path
+        self.n = n
+        self.step = step
+
+
+class Token:
+    """A thread of control. Slots only: a fork of 100,000 has this many."""
+
+    __slots__ = (
+        "attempt", "body", "cancelling", "child", "deferred", "draws", "fork", "frame", "index",
+        "m", "n", "path", "pc", "scopes", "state", "timer", "turns", "undo",
+    )
+
+    def __init__(
+        self, path: Path, body: int, pc: int, frame: list[Any], fork: Any, index: int
+    ) -> None:
+        self.path = path
+        self.body = body
+        self.pc = pc
+        self.frame = frame
+        #: The Fork this token is a branch of, the Compensation it is an undo of, or None (root).
+        self.fork = fork
+        self.index = index
+        self.n = 0
+        self.m = 0
+        self.turns = 0
+        self.draws = 0
+        self.attempt = 0
+        self.state = TokenState.READY
+        #: The Fork or Compensation this token waits for, or the id of its child job.
+        self.child: Any = None
+        #: ``m`` of the timer or listener this token waits for.
+        self.timer: int | None = None
+        #: The cancel Fault being carried out once what it waits for has settled.
+        self.cancelling: Fault | None = None
+        #: A cancel that waits until the token leaves its shield.
+        self.deferred: Fault | None = None
+        self.scopes: list[Scope] | None = None
+        self.undo: list[UndoEntry] | None = None
+
+
+class Fork:
+    """One executed FORK/FORKN: who waits, who runs, what arrived."""
+
+    __slots__ = (
+        "base", "bodies", "closing", "faults", "items", "limit", "live", "lost", "n", "need",
+        "next", "outs", "owner", "results", "total", "undo", "wins",
+    )
+
+    def __init__(
+        self, owner: Token, n: int, bodies: tuple[int, ...], total: int, need: int,
+        items: list[Any] | None, limit: int,
+    ) -> None:
+        self.owner = owner
+        self.n = n
+        #: Body per branch (FORK), or the one body of all (FORKN).
+        self.bodies = bodies
+        self.total = total
+        #: 0: all must arrive.
+        self.need = need
+        self.items = items
+        self.limit = limit
+        #: FORKN: next index to start, and the captured frame each branch begins as.
+        self.next = 0
+        self.base: list[Any] | None = None
+        self.live: dict[int, Token] = {}
+        self.results: dict[int, Any] = {}
+        #: Indexes in order of arrival.
+        self.wins: list[int] = []
+        #: Values of the outs per arrived branch.
+        self.outs: dict[int, tuple[Any, ...]] | None = None
+        self.faults: list[tuple[int, Fault]] = []
+        #: Undo entries that become the owner's, and those of lost branches (any, n) to be run.
+        self.undo: list[UndoEntry] = []
+        self.lost: list[UndoEntry] = []
+        #: Set once the outcome is decided and only losers are waited for.
+        self.closing = False
+
+
+class Compensation:
+    """Undo entries being run one at a time, newest first.
+
+    ``then``: the Token to wake, the Fork to go on with, or None for the end of the run.
+    """
+
+    __slots__ = ("entries", "failures", "then")
+
+    def __init__(self, entries: list[UndoEntry], then: Token | Fork | None) -> None:
+        self.entries = sorted(entries, key=lambda e: e.seq)
+        self.failures: list[Any] = []
+        self.then = then
+
+
+class Run:
+    """A run in memory. ``ready`` is a stack in reverse token-path order: pop() is the smallest."""
+
+    __slots__ = (
+        "calls", "context", "ending", "env", "finished", "inbox", "job", "listens", "now", "ready",
+        "replaying", "root", "seq", "stop", "timers",
+    )
+
+    def __init__(self, context: Any) -> None:
+        #: The expression floor's evaluation context (fuel, clock, entropy).
+        self.context = context
+        self.job: dict[str, Any] = {}
+        self.env: dict[str, Any] = {}
+        self.now = 0
+        self.ready: list[Token] = []
+        self.inbox: deque[Event] = deque()
+        self.calls: dict[tuple[Path, int], Token] = {}
+        self.timers: dict[tuple[Path, int], tuple[Token, Scope | None]] = {}
+        self.listens: dict[tuple[Path, int], Token] = {}
+        self.root: Token | None = None
+        self.seq = 0
+        #: Whether events come from a journal and their step names are checked.
+        self.replaying = False
+        #: Replay only: where the token in front must stop for the next event.
+        self.stop: tuple[Path, int] | None = None
+        #: The outcome while compensation still runs: status, fault.
+        self.ending: tuple[str, Fault] | None = None
+        self.finished: Finished | None = None

@@ -1,0 +1,184 @@
+"""The value model: what a variable, a parameter, a result or a message may hold.
+
+null, bool, 64-bit signed int, finite float, text without lone surrogates, list, and object with
+text keys in insertion order. Values are treated as immutable inside the runtime (a path assignment
+copies what it changes), so frames may share them; containers that cross to a handler are copies.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import math
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias, cast
+
+from ..errors import NotAValueError
+from .limits import INT_MAX, INT_MIN, VALUE_DEPTH
+
+Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
+
+
+class _Unset(enum.Enum):
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+#: The content of a slot that no step has set; never a value, never leaves a frame.
+UNSET: Final = _Unset.UNSET
+
+_SCALARS: Final = frozenset((type(None), bool))
+
+
+def type_name(value: object) -> str:
+    """The language's name for the type of a value (``text``, ``object`` ...), for messages."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int"
+    if isinstance(value, float):
+        return "float"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, list):
+        return "list"
+    if isinstance(value, dict):
+        return "object"
+    return type(value).__name__
+
+
+def is_text(value: str) -> bool:
+    """Whether a text can be encoded, i.e. has no lone surrogate."""
+    if value.isascii():
+        return True
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def normalise(value: object) -> Value:
+    """The value a handler's result, an input or a message means; always a fresh copy.
+
+    tuple -> list, dataclass or struct -> object, datetime -> RFC 3339, Decimal -> text, UUID ->
+    text, enum -> its value. Raises NotAValueError naming the place (``$.items[3]``) for bytes,
+    sets, NaN, infinity, integers over 64 bits, lone surrogates, other keys, cycles or nesting
+    deeper than ``limits.VALUE_DEPTH``.
+    """
+    try:
+        return _plain(value, 0)
+    except _NotPlainError:
+        return _normalise(value, "$", 0)
+
+
+class _NotPlainError(Exception):
+    """The fast path met something that needs conversion or a message with its place."""
+
+
+def _plain(value: object, depth: int) -> Value:
+    """Copy what is a value already; no paths are built, because nearly everything is."""
+    kind = type(value)
+    if kind is str:
+        if cast(str, value).isascii() or is_text(cast(str, value)):
+            return cast(str, value)
+    elif kind is int:
+        if INT_MIN <= cast(int, value) <= INT_MAX:
+            return cast(int, value)
+    elif kind in _SCALARS:
+        return cast(Value, value)
+    elif kind is float:
+        if math.isfinite(cast(float, value)):
+            return cast(float, value)
+    elif depth < VALUE_DEPTH:
+        if kind is list:
+            return [_plain(item, depth + 1) for item in cast("list[object]", value)]
+        if kind is dict:
+            out: dict[str, Value] = {}
+            for key, item in cast("dict[object, object]", value).items():
+                if type(key) is not str or not (key.isascii() or is_text(key)):
+                    raise _NotPlainError
+                out[key] = _plain(item, depth + 1)
+            return out
+    raise _NotPlainError
+
+
+def _normalise(value: object, path: str, depth: int) -> Value:
+    kind = type(value)
+    if kind is str and not is_text(cast(str, value)):
+        raise NotAValueError(f"{path}: text with a lone surrogate is no value")
+    if kind is int and not INT_MIN <= cast(int, value) <= INT_MAX:
+        raise NotAValueError(f"{path}: the integer does not fit 64 bits")
+    if kind is float and not math.isfinite(cast(float, value)):
+        raise NotAValueError(f"{path}: {value!r} is no value; numbers must be finite")
+    if kind in _SCALARS or kind in (str, int, float):
+        return cast(Value, value)
+    if depth >= VALUE_DEPTH:
+        raise NotAValueError(f"{path[:200]}: nested deeper than {VALUE_DEPTH} levels (or cyclic)")
+    if kind is list or kind is tuple:
+        items = cast("list[object]", value)
+        return [_normalise(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(items)]
+    if kind is dict:
+        return _normalise_mapping(cast("dict[object, object]", value), path, depth)
+    return _normalise_other(value, path, depth)
+
+
+def _normalise_mapping(value: Mapping[Any, object], path: str, depth: int) -> dict[str, Value]:
+    out: dict[str, Value] = {}
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise NotAValueError(f"{path}: the key {key!r} is {type_name(key)}; keys must be text")
+        if not is_text(key):
+            raise NotAValueError(f"{path}: a key has a lone surrogate")
+        out[str(key)] = _normalise(item, f"{path}.{key}", depth + 1)
+    return out
+
+
+def _normalise_other(value: object, path: str, depth: int) -> Value:
+    """The rarer shapes, kept out of the hot path above."""
+    if isinstance(value, enum.Enum):
+        return _normalise(value.value, path, depth + 1)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return _normalise_mapping(fields, path, depth)
+    # msgspec structs, recognised by their public marker: this floor imports no library.
+    struct_fields = getattr(type(value), "__struct_fields__", None)
+    if isinstance(struct_fields, tuple):
+        named = {str(name): getattr(value, str(name)) for name in struct_fields}
+        return _normalise_mapping(named, path, depth)
+    if isinstance(value, dt.datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        if not value.is_finite():
+            raise NotAValueError(f"{path}: {value} is no value; numbers must be finite")
+        return str(value)
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    # Subclasses of the plain types (IntEnum is above; numpy scalars, str subclasses ...).
+    for plain in (bool, int, float, str):
+        if isinstance(value, plain):
+            return _normalise(plain(value), path, depth)
+    if isinstance(value, list | tuple):
+        return _normalise(list(value), path, depth)
+    if isinstance(value, Mapping):
+        return _normalise_mapping(value, path, depth)
+    raise NotAValueError(f"{path}: {type(value).__name__} is no value")
+
+
+def copy_value(value: Any) -> Any:
+    """A copy that shares no container with ``value`` (which must already be a value)."""
+    kind = type(value)
+    if kind is dict:
+        return {k: copy_value(v) for k, v in value.items()}
+    if kind is list:
+        return [copy_value(v) for v in value]
+    return value

@@ -1,0 +1,14 @@
+"""The four version numbers every stored record begins with.
+
+N reads N-1; a number this build does not know is refused (later: parked), never guessed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+BLUEPRINT: Final = 1
+JOURNAL: Final = 1
+SNAPSHOT: Final = 1
+#: Meaning of operators and functions; a change that alters any golden vector raises it.
+SEMANTICS: Final = 1
