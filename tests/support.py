@@ -57,8 +57,10 @@ def _answer(answer: Any, params: dict[str, Any]) -> Any:
                 retryable=answer.get("retryable", False),
             )
         if "after" in answer:
-            inner = answer.get("result")
-            return After(answer["after"], params if inner == "$params" else inner)
+            try:
+                return After(answer["after"], _answer(answer.get("result"), params))
+            except StepError as exc:
+                return After(answer["after"], exc)
         if answer.get("hang"):
             return HANG
         if "by" in answer:

@@ -1,4 +1,7 @@
-"""Each golden case: YAML -> AST -> Blueprint -> trace -> result, and a replay of its journal."""
+"""Each golden case: YAML -> AST -> Blueprint -> trace -> result, and a replay of its journal.
+
+A case states by hand what must come out (``expect``, ``refused``); the golden file shows the rest.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,26 @@ from runeskript.compiler.pipeline import Compiled, compile_text
 from runeskript.errors import CompileError
 from runeskript.kernel import load, replay
 from runeskript.model.ast_value import to_value
+from runeskript.model.codes import CODES
 from runeskript.model.disasm import disassemble
 from runeskript.model.events import Finished
 from runeskript.testing import Outcome, Simulation
 from support import any_handlers, check_golden, mock, pretty
 
 CASES = Path(__file__).parent / "cases"
+KEYS = {
+    "about", "input", "handlers", "messages", "children", "env", "cancel", "turns", "expect",
+    "runs", "refused", "warned",
+}
+EXPECT = {"status", "output", "error", "calls", "logs", "data"}
 
 
 def setup_of(text: str) -> dict[str, Any]:
     lines = [line[2:] for line in text.splitlines() if line.startswith("#:")]
     header = yaml.safe_load("\n".join(line.removeprefix(" ") for line in lines))
     assert "about" in header, "a case says what it is about"
+    assert set(header) <= KEYS, set(header) - KEYS
+    assert "refused" in header or "expect" in header or "runs" in header, "a case expects something"
     return header
 
 
@@ -30,11 +41,10 @@ def compile_case(path: Path, handlers: tuple[str, ...]) -> Compiled:
     return compile_text(path.read_text(encoding="utf-8"), path.name, any_handlers(*handlers))
 
 
-def simulate_case(path: Path, setup: dict[str, Any], compiled: Compiled) -> Outcome:
+def simulate_case(setup: dict[str, Any], compiled: Compiled) -> Outcome:
     handlers = {name: mock(spec) for name, spec in setup.get("handlers", {}).items()}
-    names = tuple(handlers)
     children = {
-        name: load(compile_case(CASES / f"{other}.yaml", names).blueprint)
+        name: load(compile_case(CASES / f"{other}.yaml", tuple(handlers)).blueprint)
         for name, other in setup.get("children", {}).items()
     }
     simulation = Simulation(
@@ -43,10 +53,9 @@ def simulate_case(path: Path, setup: dict[str, Any], compiled: Compiled) -> Outc
         turns=setup.get("turns", 20_000),
     )
     if "cancel" in setup:
-        for _ in range(setup["cancel"]):
-            simulation.step()
+        simulation.run_until(setup["cancel"])
         simulation.cancel("operator")
-    outcome = simulation.run(setup.get("steps", 10_000))
+    outcome = simulation.run(10_000)
     check_replay(compiled, outcome)
     return outcome
 
@@ -58,6 +67,24 @@ def check_replay(compiled: Compiled, outcome: Outcome) -> None:
         assert again.finished == outcome.journal[-1]
 
 
+def check_expected(expect: dict[str, Any], outcome: Outcome) -> None:
+    """What the case says must come out. ``status`` is Completed where it says nothing else."""
+    assert set(expect) <= EXPECT, set(expect) - EXPECT
+    assert outcome.status == expect.get("status", "Completed"), outcome.error
+    if outcome.status == "Completed":
+        assert outcome.output == expect.get("output")
+    if "error" in expect:
+        assert outcome.error is not None
+        assert outcome.error["type"] == expect["error"]
+    if "data" in expect:
+        assert outcome.error is not None
+        assert outcome.error["data"] == expect["data"]
+    if "calls" in expect:
+        assert [call.handler for call in outcome.calls] == expect["calls"]
+    if "logs" in expect:
+        assert outcome.logs == expect["logs"]
+
+
 def render(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     setup = setup_of(text)
@@ -66,18 +93,31 @@ def render(path: Path) -> str:
         compiled = compile_case(path, tuple(setup.get("handlers", {})))
     except CompileError as exc:
         found = [f"{d.code} {d.severity} {d.span} {d.pointer} {d.message}" for d in exc.diagnostics]
+        wrong = [CODES[d.code].name for d in exc.diagnostics if d.severity == "error"]
+        assert wrong == setup.get("refused"), "\n".join(found)
         return _join([*sections, ("diagnostics", "\n".join(found))])
+    assert "refused" not in setup, "the document compiles"
+    assert [CODES[d.code].name for d in compiled.diagnostics] == setup.get("warned", [])
     found = [f"{d.code} {d.severity} {d.span} {d.message}" for d in compiled.diagnostics]
-    outcome = simulate_case(path, setup, compiled)
-    result = {"status": outcome.status, "output": outcome.output, "error": outcome.error}
     sections += [
         ("diagnostics", "\n".join(found)),
         ("ast", pretty(to_value(compiled.document))),
         ("blueprint", disassemble(compiled.blueprint)),
-        ("trace", "\n".join(outcome.trace)),
-        ("result", pretty(result)),
     ]
+    for run in setup.get("runs", [{}]):
+        sections += _simulated({**setup, **run}, run, compiled)
     return _join(sections)
+
+
+def _simulated(
+    setup: dict[str, Any], run: dict[str, Any], compiled: Compiled
+) -> list[tuple[str, str]]:
+    outcome = simulate_case(setup, compiled)
+    check_expected(setup["expect"], outcome)
+    named = {key: value for key, value in run.items() if key != "expect"}
+    title = f" {yaml.safe_dump(named, default_flow_style=True, width=999).strip()}" if run else ""
+    result = {"status": outcome.status, "output": outcome.output, "error": outcome.error}
+    return [(f"trace{title}", "\n".join(outcome.trace)), (f"result{title}", pretty(result))]
 
 
 def _join(sections: list[tuple[str, str]]) -> str:

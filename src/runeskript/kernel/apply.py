@@ -167,9 +167,7 @@ def _timer_fired(vm: Vm, event: TimerFired) -> bool:
         token.timer = None
         if token.cancelling is None:
             step = vm.program.step_at(token.pc)
-            token.cancelling = Fault(
-                "timeout", "the child job took too long", step, token.attempt
-            )
+            token.cancelling = Fault("timeout", "the child job took too long", step, token.attempt)
             vm.effect(ChildDrop(token.path, token.n, token.child))
     else:
         raise KernelInvariantError("a timer woke a token that does not rest on it")
@@ -177,8 +175,10 @@ def _timer_fired(vm: Vm, event: TimerFired) -> bool:
 
 
 def _again(vm: Vm, token: Token) -> None:
-    """The next attempt of a call or child. Its parameters are evaluated anew from the same frame."""
+    """The next attempt of a call or child; its parameters are evaluated anew, to the same."""
     ins = vm.program.code[token.pc]
+    context = vm.run.context
+    context.path, context.draws = token.path, token.drawn
     try:
         if ins[0] == Op.CALL:
             dispatch_call(vm, token, ins)
@@ -197,8 +197,12 @@ def _message_in(vm: Vm, event: MessageIn) -> bool:
     data = event.message.get("data")
     if not vm.program.accepts(listen, data):
         return True
+    context = vm.run.context
+    context.path, context.draws = token.path, token.draws
     try:
-        if not vm.program.where(listen, token.frame, vm.run.context, data):
+        matched = vm.program.where(listen, token.frame, context, data)
+        token.draws = context.draws
+        if not matched:
             return True
     except StepError as exc:
         drop_wait(vm, token)
@@ -265,4 +269,3 @@ _APPLY: dict[type[Any], Callable[[Vm, Any], bool]] = {
     ChildDone: _child_done,
     CancelRequested: _cancel_requested,
 }
-

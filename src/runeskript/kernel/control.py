@@ -55,9 +55,7 @@ def _deferred_cancel(vm: Vm, token: Token, depth: int) -> bool:
     return True
 
 
-def _enter_handler(
-    vm: Vm, token: Token, handler: int, depth: int, slot: int, fault: Fault
-) -> None:
+def _enter_handler(vm: Vm, token: Token, handler: int, depth: int, slot: int, fault: Fault) -> None:
     drop_scopes(vm, token, depth)
     token.frame[slot] = fault.stored()
     vm.goto(token, handler)
@@ -72,7 +70,9 @@ def drop_scopes(vm: Vm, token: Token, depth: int) -> None:
 
 def close_scope(vm: Vm, token: Token, scope: Scope) -> None:
     """Forget the deadline of a scope that has been popped."""
-    if scope.timer is not None and vm.run.timers.pop((token.path, scope.timer), None):
+    if scope.timer is None:
+        return
+    if vm.run.timers.pop((token.path, scope.timer), None) is not None:
         vm.effect(TimerDrop(token.path, scope.timer))
 
 
@@ -88,7 +88,11 @@ def shielded(token: Token, scope: int, depth: int | None = None) -> bool:
 def cancel(vm: Vm, token: Token, fault: Fault) -> None:
     """Cancel a token (``fault.scope`` -1) or one of its scopes; what it waits for is dropped."""
     state = token.state
-    if state == TokenState.COMPENSATING or shielded(token, fault.scope):
+    if (
+        state == TokenState.COMPENSATING
+        or shielded(token, fault.scope)
+        or (state == TokenState.READY and token.pc in vm.program.finallys)
+    ):
         token.deferred = _wider(token.deferred, fault)
         return
     run = vm.run
@@ -135,6 +139,8 @@ def unwind_cancel(vm: Vm, token: Token, fault: Fault) -> None:
     target = fault.scope
     for row in vm.program.rows_at(token.pc):
         if row.kind == "finally" and row.depth >= target + 2:
+            # It is taken up again behind the block: no error of the block may take its place.
+            token.deferred = _wider(token.deferred, fault)
             _enter_handler(vm, token, row.handler, row.depth, row.slot, fault)
             return
     if target < 0:
@@ -194,7 +200,9 @@ def _end_branch(vm: Vm, fork: Fork, token: Token, fault: Fault | None) -> None:
 def start_branches(vm: Vm, fork: Fork) -> None:
     """Start as many branches as the limit allows."""
     program, owner, base = vm.program, fork.owner, fork.base
-    room = fork.total if not fork.limit else min(fork.total, fork.next + fork.limit - len(fork.live))
+    room = (
+        fork.total if not fork.limit else min(fork.total, fork.next + fork.limit - len(fork.live))
+    )
     started: list[Token] = []
     path = owner.path
     if fork.items is None:
@@ -221,7 +229,7 @@ def start_branches(vm: Vm, fork: Fork) -> None:
         fork.live[token.index] = token
     ready = vm.run.ready
     started.reverse()
-    # A fork's branches follow their owner's path and precede all that is ready, see isa/paths;
+    # A fork's branches follow their owner's path and precede all that is ready;
     # a later wave may meet siblings, so it is merged in order.
     if not ready or (started and started[0].path < ready[-1].path):
         ready.extend(started)
@@ -245,8 +253,8 @@ def _decide(vm: Vm, fork: Fork) -> None:
 
 
 def join_fork(vm: Vm, fork: Fork) -> None:
-    """The owner reached its JOIN; a fork without branches is decided there."""
-    if fork.total == 0:
+    """The owner reached its JOIN; a fork that started no branch is decided there."""
+    if not fork.live:
         _decide(vm, fork)
 
 

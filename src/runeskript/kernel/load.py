@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ..errors import BlueprintError
-from ..expr.generate import FunctionTable, compile_expr, compile_region
+from ..expr.generate import FunctionTable, compile_expr, compile_region, region_expressions
 from ..expr.ir import check_ir, uses
 from ..expr.schema import compile_schema
 from ..model.blueprint import Blueprint, Body, ExceptionRow
 from ..model.blueprint_codec import digest
+from ..model.isa import BY_OP
 from ..model.values import UNSET, Value
 from ..model.verify import verify
 
@@ -26,8 +27,21 @@ class Program:
     """A verified Blueprint ready to run; immutable but for its caches, shared by all its runs."""
 
     __slots__ = (
-        "_rows", "_schemas", "blueprint", "bodies", "code", "digest", "entropy", "exprs",
-        "functions", "regions", "sites", "steps",
+        "_owners",
+        "_rows",
+        "_schemas",
+        "_wheres",
+        "blueprint",
+        "bodies",
+        "code",
+        "digest",
+        "entropy",
+        "exprs",
+        "finallys",
+        "functions",
+        "regions",
+        "sites",
+        "steps",
     )
 
     def __init__(self, blueprint: Blueprint) -> None:
@@ -38,19 +52,21 @@ class Program:
         self.sites = blueprint.sites
         self.steps = blueprint.steps
         self.functions = FunctionTable(blueprint.functions)
-        self.exprs: list[Function] = [
-            self._lazy_expr(i) for i in range(len(blueprint.exprs))
-        ]
-        self.regions: list[Function] = [
-            self._lazy_region(i) for i in range(len(blueprint.regions))
-        ]
+        self.exprs: list[Function] = [self._lazy_expr(i) for i in range(len(blueprint.exprs))]
+        self.regions: list[Function] = [self._lazy_region(i) for i in range(len(blueprint.regions))]
         self.entropy = _uses_entropy(blueprint)
+        #: Where a token stands on its way into the shield of a ``finally``.
+        self.finallys = frozenset(r.handler for r in blueprint.exceptions if r.kind == "finally")
         self._rows: dict[int, tuple[ExceptionRow, ...]] = {}
+        self._owners: dict[tuple[str, int], int] = {}
+        self._wheres: dict[int, Callable[..., Value]] = {}
         self._schemas: dict[int, Callable[[Any], Any]] = {}
 
     def _lazy_expr(self, i: int) -> Function:
         def generate(frame: list[Any], context: Any) -> Any:
-            function = compile_expr(self.blueprint.exprs[i], self.functions)
+            function = compile_expr(
+                self.blueprint.exprs[i], self.functions, slot_names=self._names("expr", i)
+            )
             self.exprs[i] = function
             return function(frame, context)
 
@@ -58,11 +74,36 @@ class Program:
 
     def _lazy_region(self, i: int) -> Function:
         def generate(frame: list[Any], context: Any) -> Any:
-            function = compile_region(self.blueprint.regions[i], self.functions)
+            function = compile_region(
+                self.blueprint.regions[i], self.functions, slot_names=self._names("region", i)
+            )
             self.regions[i] = function
             return function(frame, context)
 
         return generate
+
+    def _names(self, kind: str, i: int) -> tuple[str, ...]:
+        """The slot names, for messages, of the body that an expression or region belongs to."""
+        names = self.blueprint.debug.slot_names
+        if not self._owners:
+            self._owners = _owners(self.blueprint)
+        body = self._owners.get((kind, i), 0)
+        return names[body] if body < len(names) else ()
+
+    def where(self, listen: int, frame: list[Any], context: Any, data: Value) -> bool:
+        """Whether the ``where`` of a listener holds for a message."""
+        where = self.blueprint.listens[listen].where
+        if where is None:
+            return True
+        function = self._wheres.get(where)
+        if function is None:
+            function = self._wheres[where] = compile_expr(
+                self.blueprint.exprs[where],
+                self.functions,
+                locals_=1,
+                slot_names=self._names("expr", where),
+            )
+        return bool(function(frame, context, data))
 
     def rows_at(self, pc: int) -> tuple[ExceptionRow, ...]:
         """The rows of the exception table that cover an address, innermost first."""
@@ -96,11 +137,34 @@ class Program:
         return frame
 
 
+def _opcode(instruction: Any) -> int:
+    return int(instruction[0])
+
+
+def _owners(blueprint: Blueprint) -> dict[tuple[str, int], int]:
+    """(kind of operand, index) -> body, for the operands that are expressions or regions."""
+    owners: dict[tuple[str, int], int] = {}
+    for number, body in enumerate(blueprint.bodies):
+        for ins in blueprint.code[body.entry : body.end]:
+            for operand, value in zip(BY_OP[_opcode(ins)].operands, ins[1:], strict=True):
+                kind = operand.kind.rstrip("?")
+                if value is None or type(value) is not int:
+                    continue
+                if kind in ("expr", "region"):
+                    owners[(kind, value)] = number
+                elif kind == "listen":
+                    row = blueprint.listens[value]
+                    for expr in (row.topic, row.key, row.where):
+                        if expr is not None:
+                            owners[("expr", expr)] = number
+    return owners
+
+
 def _uses_entropy(blueprint: Blueprint) -> bool:
     irs = [*blueprint.exprs, *(f.ir for f in blueprint.functions)]
-    return any("entropy" in uses(ir) for ir in irs) or any(
-        "entropy" in uses(statement) for region in blueprint.regions for statement in region
-    )
+    for region in blueprint.regions:
+        irs.extend(region_expressions(region))
+    return any("entropy" in uses(ir) for ir in irs)
 
 
 def load(blueprint: Blueprint) -> Program:

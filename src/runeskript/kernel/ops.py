@@ -59,6 +59,7 @@ def op_call(vm: Vm, token: Token, ins: Any) -> bool:
     """CALL."""
     token.n += 1
     token.attempt = 1
+    token.drawn = vm.run.context.draws
     dispatch_call(vm, token, ins)
     return False
 
@@ -81,15 +82,14 @@ def dispatch_call(vm: Vm, token: Token, ins: Any) -> None:
     vm.run.calls[(path, n)] = token
     name = blueprint.handlers[handler].name
     step = vm.program.step_at(token.pc)
-    vm.out.effects.append(
-        CallOut(path, n, step, name, params, token.attempt, timeout, queue)
-    )
+    vm.out.effects.append(CallOut(path, n, step, name, params, token.attempt, timeout, queue))
 
 
 def op_run(vm: Vm, token: Token, ins: Any) -> bool:
     """RUN."""
     token.n += 1
     token.attempt = 1
+    token.drawn = vm.run.context.draws
     return dispatch_child(vm, token, ins)
 
 
@@ -102,9 +102,7 @@ def dispatch_child(vm: Vm, token: Token, ins: Any) -> bool:
     kind = "child" if token.attempt == 1 else f"child{token.attempt}"
     child = ids.derive(kind, str(vm.run.job.get("id", "")), path, n)
     step = vm.program.step_at(token.pc)
-    vm.effect(
-        ChildOut(path, n, step, child, row.name, row.version, row.digest, data, bool(detach))
-    )
+    vm.effect(ChildOut(path, n, step, child, row.name, row.version, row.digest, data, bool(detach)))
     if detach:
         if into is not None:
             token.frame[into] = child
@@ -177,7 +175,8 @@ def _fork(
     token.n += 1
     fork = Fork(token, token.n, bodies, total, need, items, most)
     token.child = fork
-    start_branches(vm, fork)
+    if total >= need:
+        start_branches(vm, fork)
     token.pc += 1
 
 
@@ -251,8 +250,13 @@ def op_emit(vm: Vm, token: Token, ins: Any) -> bool:
     step = vm.program.step_at(token.pc)
     vm.effect(
         MessageOut(
-            message, step, name, message_key(evaluate(vm, token, key)), target,
-            evaluate(vm, token, with_), kept,
+            message,
+            step,
+            name,
+            message_key(evaluate(vm, token, key)),
+            target,
+            evaluate(vm, token, with_),
+            kept,
         )
     )
     token.pc += 1
@@ -295,9 +299,10 @@ def op_leave(vm: Vm, token: Token, ins: Any) -> bool:
     """LEAVE."""
     if not token.scopes:
         raise KernelInvariantError("LEAVE without a scope")
-    close_scope(vm, token, token.scopes.pop())
+    scope = token.scopes.pop()
+    close_scope(vm, token, scope)
     deferred = token.deferred
-    if deferred is not None and not shielded(token, deferred.scope):
+    if deferred is not None and scope.shield and not shielded(token, deferred.scope):
         token.deferred = None
         if deferred.scope < len(token.scopes):
             unwind_cancel(vm, token, deferred)

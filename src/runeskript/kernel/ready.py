@@ -42,10 +42,13 @@ class Vm:
 
     def wake(self, token: Token) -> None:
         """Make a resting token ready, in token-path order."""
-        if token.state == TokenState.READY:
+        state = token.state
+        if state == TokenState.READY:
             return
         token.state = TokenState.READY
-        token.turns = 0
+        # What only waited for other tokens may be here often between two events: it counts on.
+        joined = state == TokenState.JOINING or state == TokenState.COMPENSATING
+        token.turns = token.turns + 2 | 1 if joined else 1
         ready = self.run.ready
         if not ready or token.path < ready[-1].path:
             ready.append(token)

@@ -24,6 +24,8 @@ from .ops import OPS
 from .ready import Ready, Vm
 
 _JUMP, _PURE, _LOOP = int(Op.JUMP), int(Op.PURE), int(Op.LOOP)
+#: ``Token.turns`` rises by two a turn.
+_MOST_TURNS = 2 * limits.LOOP_TURNS
 
 
 def new_run(program: Program) -> Run:
@@ -46,7 +48,7 @@ def advance(
     vm = Vm(program, run, out)
     inbox = run.inbox
     inbox.extend(events)
-    if run.ready and inbox:
+    if run.ready and inbox and not run.replaying:
         _interrupt(vm)
     left = turns
     while run.finished is None:
@@ -93,19 +95,21 @@ def _stopped(run: Run) -> bool:
 def _interrupt(vm: Vm) -> None:
     """A cancel or a deadline does not wait for a pure region to end: take it at this loop head."""
     run = vm.run
+    while run.ready and run.ready[-1].state != TokenState.READY:
+        run.ready.pop()
+    if not run.ready:
+        return
     top = run.ready[-1]
-    for event in list(run.inbox):
-        if isinstance(event, CancelRequested):
-            urgent = True
-        elif isinstance(event, TimerFired):
+    for event in run.inbox:
+        if not isinstance(event, CancelRequested | TimerFired) or event.stop is not None:
+            continue
+        if isinstance(event, TimerFired):
             found = run.timers.get((event.path, event.m))
-            urgent = found is not None and found[1] is not None
-        else:
-            urgent = False
-        if urgent and getattr(event, "stop", None) is None:
-            run.inbox.remove(event)
-            _take(vm, event._replace(stop=(top.path, top.turns)))
-            return
+            if found is None or found[1] is None:
+                continue  # it wakes a token at rest: that can wait
+        run.inbox.remove(event)
+        _take(vm, event._replace(stop=(top.path, top.turns)))
+        return
 
 
 def execute(vm: Vm, left: int) -> int:
@@ -147,18 +151,18 @@ def run_token(vm: Vm, token: Token, left: int) -> int:
                     pc = ins[1]
                 elif op == _LOOP:
                     left -= 1 + (limits.PURE_WORK - context.fuel >> 4)
-                    if token.turns and (left < 0 or run.stop is not None) and _yields(vm, token, left):
+                    if (left < 0 or run.stop is not None) and _yields(run, token, left):
                         token.pc = pc
                         run.ready.append(token)
                         return min(left, 0)
-                    token.turns += 1
-                    if token.turns > limits.LOOP_TURNS:
+                    token.turns += 2 - (token.turns & 1)
+                    if token.turns > _MOST_TURNS:
                         raise StepError("limit.work", "the loop has used up its turns")
                     context.fuel = limits.PURE_WORK
                     pc = ins[2][regions[ins[1]](frame, context)]
                 else:
                     token.pc = pc
-                    if not OPS[op](vm, token, ins):  # type: ignore[misc]
+                    if not OPS[op](vm, token, ins):
                         return left
                     pc = token.pc
         except Exception as exc:
@@ -169,8 +173,9 @@ def run_token(vm: Vm, token: Token, left: int) -> int:
             pc = token.pc
 
 
-def _yields(vm: Vm, token: Token, left: int) -> bool:
-    return left < 0 or vm.run.stop == (token.path, token.turns)
+def _yields(run: Run, token: Token, left: int) -> bool:
+    """Stop at this loop head? Not where the token was just woken: a stop must name one place."""
+    return not token.turns & 1 and (left < 0 or run.stop == (token.path, token.turns))
 
 
 def _fault(program: Program, token: Token, exc: Exception) -> Fault:

@@ -263,7 +263,7 @@ class Emit(Step):
 
 @dataclass(frozen=True, slots=True)
 class Run(Step):
-    """``run``: a child skript; ``path`` for a file, else ``name`` with ``version`` (None: newest)."""
+    """``run``: a child skript by ``path`` of a file, else ``name`` (``version`` None: newest)."""
 
     name: str | None
     version: int | None

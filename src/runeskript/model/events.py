@@ -1,15 +1,15 @@
-"""What goes into the kernel (events, journaled) and what comes out of it (effects, never journaled).
+"""What goes into the kernel (events, journaled) and what comes out of it (effects, never so).
 
 Events name the step (id where given, else JSON pointer) and the token path, never an address or a
 tick, so that the same journal replays on another optimisation of the same document.
 
-* ``path``: for each level (n-th fork of the parent token, branch index); the root token's is ``()``.
+* ``path``: for each level (n-th fork of the parent token, branch index); the root's is ``()``.
   An undo of call n of a token runs as path + (n, -1).
 * ``n``: counts a token's forks and non-pure calls (call, run, emit).
 * ``m``: counts a token's timers and listeners.
 * ``at``: milliseconds since 1970, the clock of whoever saw the event.
-* ``stop``: set where an event interrupted a token in a pure region: (its path, loop turns since it
-  last rested); replay stops it at the same turn.
+* ``stop``: set where an event interrupted a token in a pure region: (its path, its count of loop
+  turns and joins since it last waited for an event, see ``Token.turns``); replay stops it there.
 
 NamedTuples, because a fan-out makes one or two of these per branch.
 """
@@ -109,7 +109,14 @@ class Finished(NamedTuple):
 
 
 Event: TypeAlias = (
-    Started | CallDone | CallFailed | TimerFired | MessageIn | ChildDone | CancelRequested | Finished
+    Started
+    | CallDone
+    | CallFailed
+    | TimerFired
+    | MessageIn
+    | ChildDone
+    | CancelRequested
+    | Finished
 )
 
 #: Numbers of the event kinds in the journal format; never reused.
@@ -225,6 +232,14 @@ class LogOut(NamedTuple):
 
 
 Effect: TypeAlias = (
-    CallOut | CallDrop | TimerSet | TimerDrop | ListenSet | ListenDrop | MessageOut
-    | ChildOut | ChildDrop | LogOut
+    CallOut
+    | CallDrop
+    | TimerSet
+    | TimerDrop
+    | ListenSet
+    | ListenDrop
+    | MessageOut
+    | ChildOut
+    | ChildDrop
+    | LogOut
 )

@@ -26,8 +26,12 @@ def _segment(have: str, want: str) -> bool:
     if have == want:
         return True
     return (
-        len(want) == 3 and want[1:] == "xx" and want[0].isdigit()
-        and len(have) == 3 and have.isdigit() and have[0] == want[0]
+        len(want) == 3
+        and want[1:] == "xx"
+        and want[0].isdigit()
+        and len(have) == 3
+        and have.isdigit()
+        and have[0] == want[0]
     )
 
 

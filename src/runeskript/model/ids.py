@@ -1,4 +1,4 @@
-"""Ids derived from (job, token path, n): the same in every replay, so creating twice is harmless."""
+"""Ids derived from (job, token path, n): equal in every replay, so creating twice is harmless."""
 
 from __future__ import annotations
 

@@ -111,7 +111,8 @@ ROWS: Final[tuple[Row, ...]] = (
     Row(Op.ARRIVE, (), "halt", False, False, "the branch (or undo) is done; its yield counts"),
     Row(
         Op.JOIN,
-        (_("into", "slot?", "write"), _("shape", "word", "-", ("none", "object", "list", "winner"))),
+        (_("into", "slot?", "write"),
+         _("shape", "word", "-", ("none", "object", "list", "winner"))),
         "wait", False, True,
         "rest until the token's fork is met or lost; apply outs in branch order; "
         "frame[into] = yields in `shape`",

@@ -1,4 +1,4 @@
-"""The state of one run: tokens, forks, scopes, undo entries. Data only; ``kernel/vm.py`` moves it."""
+"""The state of one run: tokens, forks, scopes, undo entries. Data only; the kernel moves it."""
 
 from __future__ import annotations
 
@@ -55,8 +55,25 @@ class Token:
     """A thread of control. Slots only: a fork of 100,000 has this many."""
 
     __slots__ = (
-        "attempt", "body", "cancelling", "child", "deferred", "draws", "fork", "frame", "index",
-        "m", "n", "path", "pc", "scopes", "state", "timer", "turns", "undo",
+        "attempt",
+        "body",
+        "cancelling",
+        "child",
+        "deferred",
+        "drawn",
+        "draws",
+        "fork",
+        "frame",
+        "index",
+        "m",
+        "n",
+        "path",
+        "pc",
+        "scopes",
+        "state",
+        "timer",
+        "turns",
+        "undo",
     )
 
     def __init__(
@@ -71,8 +88,12 @@ class Token:
         self.index = index
         self.n = 0
         self.m = 0
-        self.turns = 0
+        #: Names the places where the token can be interrupted, each once between two events: odd
+        #: where it was woken, even at loop heads; a turn adds two.
+        self.turns = 1
         self.draws = 0
+        #: ``draws`` when the call it waits for was first dispatched: a retry draws the same.
+        self.drawn = 0
         self.attempt = 0
         self.state = TokenState.READY
         #: The Fork or Compensation this token waits for, or the id of its child job.
@@ -91,13 +112,34 @@ class Fork:
     """One executed FORK/FORKN: who waits, who runs, what arrived."""
 
     __slots__ = (
-        "base", "bodies", "closing", "faults", "items", "limit", "live", "lost", "n", "need",
-        "next", "outs", "owner", "results", "total", "undo", "wins",
+        "base",
+        "bodies",
+        "closing",
+        "faults",
+        "items",
+        "limit",
+        "live",
+        "lost",
+        "n",
+        "need",
+        "next",
+        "outs",
+        "owner",
+        "results",
+        "total",
+        "undo",
+        "wins",
     )
 
     def __init__(
-        self, owner: Token, n: int, bodies: tuple[int, ...], total: int, need: int,
-        items: list[Any] | None, limit: int,
+        self,
+        owner: Token,
+        n: int,
+        bodies: tuple[int, ...],
+        total: int,
+        need: int,
+        items: list[Any] | None,
+        limit: int,
     ) -> None:
         self.owner = owner
         self.n = n
@@ -143,8 +185,21 @@ class Run:
     """A run in memory. ``ready`` is a stack in reverse token-path order: pop() is the smallest."""
 
     __slots__ = (
-        "calls", "context", "ending", "env", "finished", "inbox", "job", "listens", "now", "ready",
-        "replaying", "root", "seq", "stop", "timers",
+        "calls",
+        "context",
+        "ending",
+        "env",
+        "finished",
+        "inbox",
+        "job",
+        "listens",
+        "now",
+        "ready",
+        "replaying",
+        "root",
+        "seq",
+        "stop",
+        "timers",
     )
 
     def __init__(self, context: Any) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias, cast
 from ..errors import NotAValueError
 from .limits import INT_MAX, INT_MIN, VALUE_DEPTH
 
-Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
 
 class _Unset(enum.Enum):

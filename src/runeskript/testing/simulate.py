@@ -1,13 +1,13 @@
 """A synchronous simulation of one run: the production kernel under a virtual clock and mocks.
 
 No asyncio, no store, no wall clock: calls complete in dispatch order (or in an order drawn from a
-seed), timers fire when nothing else can happen, and everything that happened is in the trace.
+seed), time jumps to the next timer when nothing else can happen, and everything that happened is
+in the trace. Messages follow the memory store's own mailbox; child skripts are simulated alongside.
 """
 
 from __future__ import annotations
 
 import heapq
-import json
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ..errors import NotAValueError, StepError
 from ..kernel import Program, Ready, advance, load, new_run
+from ..model import limits
 from ..model.blueprint import Blueprint
 from ..model.events import (
     CallDone,
@@ -39,7 +40,11 @@ from ..model.events import (
     TimerFired,
     TimerSet,
 )
+from ..model.run import Run
 from ..model.values import Value, copy_value, normalise
+from ..stores.base import Listener, Message
+from ..stores.mailbox import Mailbox
+from .trace import show_effect, show_event
 
 #: A mock returns this to never complete (its timeout, if it has one, still fires).
 HANG: Final = object()
@@ -47,7 +52,10 @@ HANG: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """A mock returns this to complete later, ``ms`` of virtual time from dispatch."""
+    """A mock returns this to complete later, ``ms`` of virtual time from dispatch.
+
+    A ``result`` that is an exception fails the call then.
+    """
 
     ms: int
     result: Any
@@ -58,16 +66,20 @@ Mock = Callable[[dict[str, Any]], Any]
 
 @dataclass(slots=True)
 class Outcome:
-    """How a simulated run ended. ``trace`` is everything that happened, one line each."""
+    """How a simulated run ended: status ``Running`` where nothing more could happen.
+
+    ``trace`` is everything that happened, one line each; ``calls`` the attempts in dispatch order.
+    """
 
     status: str
     output: Value
     error: dict[str, Value] | None
     journal: list[Event]
     trace: list[str]
+    calls: list[CallOut]
     logs: list[str]
     messages: list[MessageOut]
-    run: Any
+    run: Run
 
 
 @dataclass(order=True, slots=True)
@@ -78,11 +90,13 @@ class _Due:
 
 
 class Simulation:
-    """One run being simulated; ``step`` feeds one event, ``run`` goes on until nothing can happen.
+    """One run being simulated; ``step`` lets one thing happen, ``run`` goes on until the end.
 
-    ``handlers`` maps names to mocks taking the parameters; a mock returns a result, HANG or After,
-    or raises. ``messages``: (topic, key, data) delivered, in order, to the first listener that
-    matches. ``shuffle``: a seed; calls then complete in an order drawn from it.
+    ``handlers`` maps names to mocks taking the parameters (a copy of them); a mock returns a
+    result, HANG or After, or raises. ``messages``: (topic, key, data), sent before the start and
+    kept until a listener takes them. ``children`` are the skripts that ``run`` finds, by name or
+    digest; a detached one is traced, not run. ``shuffle``: a seed; what can happen at the same
+    time then happens in an order drawn from it. ``turns``: the kernel's slice.
     """
 
     def __init__(
@@ -98,33 +112,43 @@ class Simulation:
         shuffle: int | None = None,
         start_ms: int = 1_700_000_000_000,
         job: Mapping[str, Value] | None = None,
-        turns: int = 20_000,
+        turns: int = limits.SLICE_TURNS,
+        parent: Simulation | None = None,
     ) -> None:
         self.program = program if isinstance(program, Program) else load(program)
         self.handlers = dict(handlers or {})
         self.children = dict(children or {})
         self.now = start_ms
-        self.start = start_ms
         self.turns = turns
         self.run_state = new_run(self.program)
         self.journal: list[Event] = []
         self.trace: list[str] = []
-        self.logs: list[str] = []
         self.sent: list[MessageOut] = []
         self.queue: list[Event] = []
         self.timers: list[_Due] = []
         self.live: dict[tuple[str, Path, int], int] = {}
-        self.listeners: dict[tuple[Path, int], tuple[str, Value]] = {}
-        self.messages = list(messages)
         self.order = 0
         self.random = None if shuffle is None else random.Random(shuffle)  # noqa: S311
         self.finished: Finished | None = None
         self.more = False
-        info: dict[str, Value] = {"id": "job-1", "key": None, "created_at": start_ms, "labels": {}}
-        info.update(job or {})
+        self.info: dict[str, Value] = {
+            "id": "job-1", "key": None, "created_at": start_ms, "labels": {}, **(job or {})
+        }
+        self.running: dict[str, tuple[ChildOut, Simulation]] = {}
+        # A child job lives in its parent's world: one clock, one mailbox, one trace, one log.
+        self.calls: list[CallOut] = parent.calls if parent else []
+        self.logs: list[str] = parent.logs if parent else []
+        self.start: int = parent.start if parent else start_ms
+        self.depth: int = parent.depth + 1 if parent else 0
+        self.family: dict[str, Simulation] = parent.family if parent else {}
+        self.mail: Mailbox = parent.mail if parent else Mailbox(lambda: self.now)
+        self.family[str(self.info["id"])] = self
+        for number, (topic, key, data) in enumerate(messages, 1):
+            self._send(Message(f"m{number}", topic, key, None, data, limits.DURATION_MS))
         declared: dict[str, Value] = dict.fromkeys(self.program.blueprint.env)
         declared.update(env or {})
-        self.feed(Started(self.now, self.program.digest, info, normalise(input), declared, seed))
+        digest = self.program.digest
+        self.feed(Started(self.now, digest, self.info, normalise(input), declared, seed))
 
     # --- driving ------------------------------------------------------------------------------
     def feed(self, *events: Event) -> Ready:
@@ -137,29 +161,33 @@ class Simulation:
         """Ask for cancellation now."""
         return self.feed(CancelRequested(self.now, reason))
 
+    def due(self) -> int | None:
+        """When the next thing happens (ms since 1970); None where nothing can."""
+        if self.finished is not None:
+            return None
+        if self.more or self.queue:
+            return self.now
+        while self.timers and self.live.get(_key(self.timers[0].event)) != self.timers[0].order:
+            heapq.heappop(self.timers)
+        known = [self.timers[0].at] if self.timers else []
+        known += [at for _, kid in self.running.values() if (at := kid.due()) is not None]
+        return max(min(known), self.now) if known else None
+
     def step(self) -> bool:
         """Let one thing happen; False where nothing can."""
-        if self.finished is not None:
+        at = self.due()
+        if at is None:
             return False
+        self.now = at
         if self.more:
             self.feed()
         elif self.queue:
             pick = 0 if self.random is None else self.random.randrange(len(self.queue))
             self.feed(self.queue.pop(pick)._replace(at=self.now))
-        elif self._deliver():
-            pass
-        elif self.timers:
-            due = heapq.heappop(self.timers)
-            event = due.event
-            if isinstance(event, TimerFired):
-                key = ("timer", event.path, event.m)
-            else:
-                key = ("call", event.path, event.n)  # type: ignore[union-attr]
-            if self.live.get(key) == due.order:
-                self.now = max(self.now, due.at)
-                self.feed(event._replace(at=self.now))
-        else:
-            return False
+        elif not any(self._step_child(*row) for row in list(self.running.values())):
+            event = heapq.heappop(self.timers).event
+            del self.live[_key(event)]
+            self.feed(event._replace(at=self.now))
         return True
 
     def run(self, limit: int = 1_000_000) -> Outcome:
@@ -168,32 +196,51 @@ class Simulation:
             limit -= 1
         return self.outcome()
 
+    def run_until(self, ms: int) -> None:
+        """Let all happen that is due by ``ms`` after the start; the clock then stands there."""
+        end = self.start + ms
+        while (at := self.due()) is not None and at <= end:
+            self.step()
+        self.now = max(self.now, end)
+
     def outcome(self) -> Outcome:
-        """What is known now; status ``Running`` where the run has not ended."""
+        """What is known now."""
         end = self.finished
         status = end.status if end else "Running"
         return Outcome(
             status, end.output if end else None, end.error if end else None, self.journal,
-            self.trace, self.logs, self.sent, self.run_state,
+            self.trace, self.calls, self.logs, self.sent, self.run_state,
         )
 
     # --- effects ------------------------------------------------------------------------------
     def _record(self, ready: Ready) -> None:
         self.journal.extend(ready.events)
-        for event in ready.events:
-            self.trace.append(f"{self._clock()} < {_show_event(event)}")
+        clock = f"+{self.now - self.start}ms"
+        self.trace.extend(f"{clock} < {show_event(event)}" for event in ready.events)
+        self.trace.extend(f"{clock} > {show_effect(e, self.now)}" for e in ready.effects)
         self.more = ready.more
+        # As in a store's commit: listeners change before the messages of the same commit arrive.
+        for effect in ready.effects:
+            self._listen(effect)
         for effect in ready.effects:
             self._carry_out(effect)
         if ready.finished is not None:
             self.finished = ready.finished
 
-    def _clock(self) -> str:
-        return f"+{self.now - self.start}ms"
+    def _listen(self, effect: Effect) -> None:
+        job = str(self.info["id"])
+        if isinstance(effect, ListenDrop):
+            self.mail.unlisten(job, effect.path, effect.m)
+            if effect.consumed is not None:
+                self.mail.take(effect.consumed)
+        elif isinstance(effect, ListenSet):
+            listener = Listener(job, effect.path, effect.m, effect.topic, effect.key)
+            for message in self.mail.listen(listener):
+                self._deliver(listener, message)
 
     def _carry_out(self, effect: Effect) -> None:
-        self.trace.append(f"{self._clock()} > {_show_effect(effect)}")
         if isinstance(effect, CallOut):
+            self.calls.append(effect)
             self._call(effect)
         elif isinstance(effect, CallDrop):
             self.live.pop(("call", effect.path, effect.n), None)
@@ -202,87 +249,139 @@ class Simulation:
                 if not (isinstance(e, CallDone | CallFailed) and e[1:3] == (effect.path, effect.n))
             ]
         elif isinstance(effect, TimerSet):
-            self._later(effect.due, "timer", TimerFired(0, effect.path, effect.m))
+            self._later(effect.due, TimerFired(0, effect.path, effect.m))
         elif isinstance(effect, TimerDrop):
             self.live.pop(("timer", effect.path, effect.m), None)
-        elif isinstance(effect, ListenSet):
-            self.listeners[(effect.path, effect.m)] = (effect.topic, effect.key)
-        elif isinstance(effect, ListenDrop):
-            self.listeners.pop((effect.path, effect.m), None)
         elif isinstance(effect, MessageOut):
             self.sent.append(effect)
-            self.messages.append((effect.topic, effect.key, effect.data))
+            self._send(Message(effect.id, *effect[2:]))
         elif isinstance(effect, ChildOut):
-            self._child(effect)
+            self._run_child(effect)
         elif isinstance(effect, ChildDrop):
-            pass  # children of a simulation have ended by then
-        else:
+            if effect.id in self.running:
+                self._cancel_child(*self.running[effect.id])
+        elif isinstance(effect, LogOut):
             self.logs.append(effect.text)
 
-    def _later(self, at: int, kind: str, event: Any) -> None:
+    def _later(self, at: int, event: Event) -> None:
         self.order += 1
-        number = event.m if isinstance(event, TimerFired) else event.n
-        self.live[(kind, event.path, number)] = self.order
+        self.live[_key(event)] = self.order
         heapq.heappush(self.timers, _Due(at, self.order, event))
 
+    def _send(self, message: Message) -> None:
+        for listener in self.mail.receive(message) or ():
+            self._deliver(listener, message)
+
+    def _deliver(self, listener: Listener, message: Message) -> None:
+        body = {
+            "id": message.id, "topic": message.topic, "key": message.key, "data": message.data
+        }
+        event = MessageIn(self.now, listener.path, listener.m, body)
+        self.family[listener.job].queue.append(event)
+
+    # --- calls --------------------------------------------------------------------------------
     def _call(self, call: CallOut) -> None:
-        base = (call.path, call.n, call.step, call.attempt)
-        mock = self.handlers.get(call.handler)
+        delay, event = self._answer(call)
+        if call.timeout is not None and (event is None or delay > call.timeout):
+            error: dict[str, Value] = {"type": "timeout", "message": "timed out", "data": None}
+            delay, event = call.timeout, _failed(call, error)
+        if event is None:
+            return
+        if delay:
+            self._later(self.now + delay, event)
+        else:
+            self.queue.append(event)
+
+    def _answer(self, call: CallOut) -> tuple[int, CallDone | CallFailed | None]:
+        """What the mock makes of a call, and after how long; None where it never completes."""
+        delay = 0
         try:
+            mock = self.handlers.get(call.handler)
             if mock is None:
                 raise StepError("handler.missing", f"no mock for handler {call.handler!r}")
             result = mock(copy_value(call.params))
-            delay = 0
             if isinstance(result, After):
                 delay, result = result.ms, result.result
-            if call.timeout is not None and (result is HANG or delay > call.timeout):
-                error = {"type": "timeout", "message": "timed out", "data": None}
-                self._later(self.now + call.timeout, "call", CallFailed(0, *base, error))
-            elif result is not HANG:
-                done = CallDone(0, *base, normalise(result))
-                if delay:
-                    self._later(self.now + delay, "call", done)
-                else:
-                    self.queue.append(done)
+            if isinstance(result, Exception):
+                raise result
+            if result is HANG:
+                return 0, None
+            done = CallDone(0, call.path, call.n, call.step, call.attempt, normalise(result))
+            return delay, done
+        except AssertionError:
+            raise  # a test's own
         except StepError as exc:
-            error = {
+            return delay, _failed(call, {
                 "type": exc.type, "message": exc.message, "data": exc.data,
                 "retryable": exc.retryable,
-            }
-            self.queue.append(CallFailed(0, *base, error))
+            })
         except NotAValueError as exc:
-            error = {"type": "result", "message": exc.message, "data": None}
-            self.queue.append(CallFailed(0, *base, error))
+            return delay, _failed(call, {"type": "result", "message": exc.message, "data": None})
+        except Exception as exc:
+            type_ = f"handler.{type(exc).__name__}"
+            return delay, _failed(call, {"type": type_, "message": str(exc), "data": None})
 
-    def _child(self, child: ChildOut) -> None:
+    # --- child skripts ------------------------------------------------------------------------
+    def _run_child(self, child: ChildOut) -> None:
         if child.detach:
             return
         program = self.children.get(child.digest or child.name) or self.children.get(child.name)
-        base = (child.path, child.n, child.step)
         if program is None:
-            error: dict[str, Value] = {
-                "code": "RUNE-6005", "type": "skript.unknown", "message": f"no skript {child.name}",
-                "step": None, "attempts": 0, "data": None, "cause": None,
-            }
-            self.queue.append(ChildDone(0, *base, "Failed", None, error))
-            return
-        inner = Simulation(
-            program, self.handlers, child.input, children=self.children, start_ms=self.now,
-            job={"id": child.id},
-        ).run()
-        self.trace.extend(f"    {line}" for line in inner.trace)
-        status: Any = inner.status
-        self.queue.append(ChildDone(0, *base, status, inner.output, inner.error))
+            self._refuse(child, "skript.unknown", f"no skript is called {child.name}")
+        elif self.depth + 1 >= limits.RUN_DEPTH:
+            self._refuse(child, "limit.depth", f"skripts run at most {limits.RUN_DEPTH} deep")
+        else:
+            kid = Simulation(
+                program, self.handlers, child.input, children=self.children, start_ms=self.now,
+                job={"id": child.id}, turns=self.turns, parent=self,
+            )
+            self.running[child.id] = (child, kid)
+            self._follow(child, kid, 0)
 
-    def _deliver(self) -> bool:
-        for position, (topic, key, data) in enumerate(self.messages):
-            for (path, m), (wanted, wanted_key) in self.listeners.items():
-                if (topic, key) == (wanted, wanted_key):
-                    del self.messages[position]
-                    message = {"id": f"m{position}", "topic": topic, "key": key, "data": data}
-                    self.feed(MessageIn(self.now, path, m, message))
-                    return True
-        return False
+    def _refuse(self, child: ChildOut, type_: str, message: str) -> None:
+        error: dict[str, Value] = {
+            "code": "RUNE-5000", "type": type_, "message": message, "step": None, "attempts": 0,
+            "data": None, "cause": None,
+        }
+        self.queue.append(ChildDone(0, child.path, child.n, child.step, "Failed", None, error))
+
+    def _step_child(self, child: ChildOut, kid: Simulation) -> bool:
+        """Let something happen in a child that is due by now."""
+        at = kid.due()
+        if at is None or at > self.now:
+            return False
+        kid.now = self.now
+        seen = len(kid.trace)
+        kid.step()
+        self._follow(child, kid, seen)
+        return True
+
+    def _cancel_child(self, child: ChildOut, kid: Simulation) -> None:
+        kid.now = self.now
+        seen = len(kid.trace)
+        kid.cancel("the parent cancelled it")
+        self._follow(child, kid, seen)
+
+    def _follow(self, child: ChildOut, kid: Simulation, seen: int) -> None:
+        """Show what is new in a child's trace, and take note of its end."""
+        self.trace.extend(f"    {line}" for line in kid.trace[seen:])
+        end = kid.finished
+        if end is not None:
+            del self.running[child.id]
+            base = (child.path, child.n, child.step)
+            self.queue.append(ChildDone(0, *base, end.status, end.output, end.error))
+
+
+def _key(event: Event) -> tuple[str, Path, int]:
+    if isinstance(event, TimerFired):
+        return "timer", event.path, event.m
+    if isinstance(event, CallDone | CallFailed):
+        return "call", event.path, event.n
+    raise TypeError(f"not scheduled: {event!r}")
+
+
+def _failed(call: CallOut, error: dict[str, Value]) -> CallFailed:
+    return CallFailed(0, call.path, call.n, call.step, call.attempt, error)
 
 
 def simulate(
@@ -293,59 +392,3 @@ def simulate(
 ) -> Outcome:
     """Simulate a run to its end; options as for :class:`Simulation`."""
     return Simulation(program, handlers, input, **options).run()
-
-
-# --- the trace ----------------------------------------------------------------------------------
-def _json(value: Any) -> str:
-    """Values as JSON; what is none (secret references in parameters) by its own text."""
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _path(path: Path) -> str:
-    return "/".join(map(str, path)) or "."
-
-
-def _show_event(event: Event) -> str:
-    if isinstance(event, Started):
-        return f"started input={_json(event.input)}"
-    if isinstance(event, CallDone):
-        return f"done {event.step} [{_path(event.path)}#{event.n}] {_json(event.result)}"
-    if isinstance(event, CallFailed):
-        return (
-            f"failed {event.step} [{_path(event.path)}#{event.n}] attempt {event.attempt}: "
-            f"{event.error.get('type')}"
-        )
-    if isinstance(event, TimerFired):
-        return f"timer [{_path(event.path)}@{event.m}]"
-    if isinstance(event, MessageIn):
-        return f"message [{_path(event.path)}@{event.m}] {_json(event.message)}"
-    if isinstance(event, ChildDone):
-        return f"child {event.step} [{_path(event.path)}#{event.n}] {event.status} {_json(event.output)}"
-    if isinstance(event, CancelRequested):
-        return f"cancel {_json(event.reason)}"
-    error = event.error and f" error={event.error['type']}: {event.error['message']}"
-    return f"finished {event.status} output={_json(event.output)}{error or ''}"
-
-
-def _show_effect(effect: Effect) -> str:
-    if isinstance(effect, CallOut):
-        extra = f" timeout={effect.timeout}ms" if effect.timeout is not None else ""
-        return (
-            f"call {effect.handler} for {effect.step} [{_path(effect.path)}#{effect.n}] "
-            f"attempt {effect.attempt} with {_json(effect.params)}{extra}"
-        )
-    if isinstance(effect, LogOut):
-        return f"log {effect.level}: {effect.text}"
-    if isinstance(effect, MessageOut):
-        return f"emit {effect.topic} key={_json(effect.key)} to={_json(effect.to)} {_json(effect.data)}"
-    if isinstance(effect, ChildOut):
-        return f"run {effect.name} [{_path(effect.path)}#{effect.n}] with {_json(effect.input)}"
-    name = type(effect).__name__
-    number = effect.m if hasattr(effect, "m") else effect.n
-    mark = "@" if hasattr(effect, "m") else "#"
-    detail = ""
-    if isinstance(effect, TimerSet):
-        detail = f" {effect.kind} for {effect.step}"
-    elif isinstance(effect, ListenSet):
-        detail = f" {effect.topic} key={_json(effect.key)} for {effect.step}"
-    return f"{name} [{_path(effect.path)}{mark}{number}]{detail}"

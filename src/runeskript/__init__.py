@@ -1,0 +1,1 @@
+"""Runeskript: the SQLite of workflow engines."""

@@ -1,0 +1,1 @@
+"""The command ``rune``: one file per verb in ``verbs``."""

@@ -1,0 +1,32 @@
+"""Compiling the document a verb names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..compiler.pipeline import Compiled, Options, compile_text
+from ..model.catalog import HandlerCatalog
+from . import documents, terminal
+from .diagnostics import render_all
+from .registry import load_registry
+
+
+def compile_file(
+    name: str,
+    handlers: Sequence[str] = (),
+    *,
+    catalog: HandlerCatalog | None = None,
+    optimize: bool = True,
+    keep: bool = False,
+) -> Compiled:
+    """The compiled document; its warnings are written to standard error.
+
+    Raises UsageError for a file that cannot be read, CompileError for a document with errors.
+    """
+    known = load_registry(handlers) if catalog is None else catalog
+    source = documents.load(name)
+    options = Options(resolve=documents.resolve, optimize=optimize, keep=keep)
+    compiled = compile_text(source, name, known, options)
+    if compiled.diagnostics:
+        terminal.note(render_all(compiled.diagnostics))
+    return compiled

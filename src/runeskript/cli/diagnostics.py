@@ -1,0 +1,19 @@
+"""Findings about documents as text: with the source line and a caret under the place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from ..compiler.render import render
+from ..model.diagnostics import Diagnostic
+from . import documents, terminal
+
+
+def render_all(diagnostics: Iterable[Diagnostic], stream: object = None) -> str:
+    """All findings and a line that counts them, for standard error or the given stream."""
+    items = tuple(diagnostics)
+    files = {d.span.file for d in items} | {s.file for d in items for s, _ in d.related}
+    sources = {name: text for name in files if (text := documents.text_of(name)) is not None}
+    out = stream if stream is sys.stdout else sys.stderr
+    return render(items, sources, color=terminal.colour(out)).rstrip("\n")

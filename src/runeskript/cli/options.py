@@ -1,0 +1,68 @@
+"""The option parser of the verbs and the options several of them share.
+
+The parser is ``argparse``'s: importing it costs a tenth of what a richer library does, and the
+command's start-up time is part of its contract (docs/decisions/0001-cli-parser.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ..model.nearest import did_you_mean
+from .usage import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises UsageError, with the nearest match for a misspelt option."""
+
+    def __init__(self, verb: str, summary: str) -> None:
+        super().__init__(
+            prog=f"rune {verb}",
+            description=summary,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise UsageError(message, hint=f"`{self.prog} --help` lists the options")
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """The parsed options; raises UsageError."""
+        args, unknown = self.parse_known_intermixed_args(list(words))
+        if unknown:
+            word = unknown[0].partition("=")[0]
+            hint = did_you_mean(word, self._option_string_actions)
+            kind = "option" if word.startswith("-") else "argument"
+            raise UsageError(
+                f"unknown {kind} `{word}`", hint=hint or f"`{self.prog} --help` lists the options"
+            )
+        return args
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """``--output``, which every verb has."""
+    parser.add_argument(
+        "--output",
+        choices=("text", "json"),
+        metavar="text|json",
+        help="the format; text on a terminal, JSON otherwise",
+    )
+
+
+def add_handlers(parser: argparse.ArgumentParser) -> None:
+    """``--handlers``, for every verb that has to know the handlers."""
+    parser.add_argument(
+        "--handlers",
+        action="append",
+        default=[],
+        metavar="FILE_OR_MODULE",
+        help="a Python file or module with handlers; may be repeated",
+    )
+
+
+def add_file(parser: argparse.ArgumentParser) -> None:
+    """The one document a verb works on."""
+    parser.add_argument("file", metavar="FILE", help="the skript (YAML or JSON); - reads stdin")

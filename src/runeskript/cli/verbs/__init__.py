@@ -1,0 +1,1 @@
+"""The verbs of ``rune``; each module has ``configure(parser)`` and ``execute(args)``."""

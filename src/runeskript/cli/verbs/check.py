@@ -1,0 +1,53 @@
+"""``rune check``: everything that is wrong with some skripts."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from ...compiler.pipeline import Options, check_text
+from ...model.diagnostics import Diagnostic
+from ...model.spans import Span
+from .. import documents, terminal
+from ..diagnostics import render_all
+from ..options import add_handlers, add_output
+from ..registry import load_registry
+from ..usage import UsageError
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a skript; - reads stdin")
+    parser.add_argument("--strict", action="store_true", help="warnings count as errors")
+    add_handlers(parser)
+    add_output(parser)
+
+
+def execute(args: Namespace) -> int:
+    """Check each file; 2 where one has errors."""
+    catalog = load_registry(args.handlers)
+    found: list[Diagnostic] = []
+    for name in args.files:
+        try:
+            source = documents.load(name)
+        except UsageError as error:
+            nowhere = Span(name, 0, 0, 0, 0)
+            found.append(Diagnostic(error.code, "error", error.message, nowhere, "", error.hint))
+            continue
+        options = Options(resolve=documents.resolve)
+        found += check_text(source, name, catalog, options)
+    if terminal.mode(args.output) == "json":
+        terminal.say_json([d.to_dict() for d in found])
+    else:
+        what = "file" if len(args.files) == 1 else "files"
+        terminal.say(render_all(found, sys.stdout) or f"{len(args.files)} {what} checked: no findings")
+    bad = ("error", "warning") if args.strict else ("error",)
+    return 2 if any(d.severity in bad for d in found) else 0
+
+
+def failure(error: dict[str, Any]) -> list[dict[str, Any]]:
+    """A refusal of the command itself, as the list this verb prints."""
+    keys = ("code", "severity", "message", "file", "line", "column", "pointer", "hint")
+    blank = {"severity": "error", "file": None, "line": 0, "column": 0, "pointer": ""}
+    return [{key: {**blank, **error}[key] for key in keys}]

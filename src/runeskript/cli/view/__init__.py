@@ -1,0 +1,1 @@
+"""Watching a job: what is known of its steps, drawn in place or written as lines."""

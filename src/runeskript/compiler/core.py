@@ -1,0 +1,304 @@
+"""The core form: what ``expand`` makes of the AST and ``codegen`` makes instructions of.
+
+One linear list of operations per body, on *named* variables, with labels in place of addresses.
+A variable is named as in the document; what the compiler adds begins with ``$``. Structure is gone
+(no ``if``, no ``try``), bodies are not: a branch, an iteration and an undo stay apart because each
+has a frame of its own.
+
+Statements are those of ``model/isa.py`` with names in place of slots. An operation keeps, beside
+the IR it evaluates, the source expressions it came from (``reads``), so that the checks can point
+at the place in the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from ..model.ast import IR, Document, Expr, Site
+from ..model.spans import Span
+from ..model.values import Value
+
+#: A position inside one body; unique in the program.
+Label: TypeAlias = int
+#: Where an exit of a PURE goes; None = on to the next operation.
+Exit: TypeAlias = "Label | None"
+
+BodyKind: TypeAlias = Literal["root", "branch", "iteration", "undo"]
+
+
+@dataclass(slots=True)
+class Op:
+    """Any operation: the index of its step in ``Program.sites`` and what it reads."""
+
+    site: int
+    reads: tuple[Expr, ...]
+
+
+@dataclass(slots=True)
+class Mark(Op):
+    """A label."""
+
+    label: Label
+
+
+@dataclass(slots=True)
+class Jump(Op):
+    """Go on at ``to``."""
+
+    to: Label
+
+
+@dataclass(slots=True)
+class Pure(Op):
+    """Statements, then one of ``exits``. ``loop`` marks the head of a loop of the source.
+
+    ``dispatch``: the end of a ``finally``; the variable that says how it was entered and, for each
+    exit, the number that leads there.
+    """
+
+    statements: tuple[IR, ...]
+    exits: tuple[Exit, ...] = (None,)
+    loop: bool = False
+    dispatch: tuple[str, tuple[int, ...]] | None = None
+
+
+@dataclass(slots=True)
+class Policy:
+    """How a call or a child run is attempted."""
+
+    max_attempts: int = 1
+    retry_on: tuple[str, ...] = ()
+    backoff_ms: int = 1_000
+    backoff_max_ms: int = 60_000
+    timeout: IR | None = None
+    on_crash: Literal["rerun", "fail"] = "rerun"
+    queue: str | None = None
+
+
+@dataclass(slots=True)
+class Call(Op):
+    """A handler."""
+
+    handler: str
+    params: IR | None
+    into: str | None
+    policy: Policy | None
+    undo: Body | None
+
+
+@dataclass(slots=True)
+class Fork(Op):
+    """Static branches; a Join follows at once."""
+
+    bodies: tuple[Body, ...]
+    need: int
+
+
+@dataclass(slots=True)
+class ForkN(Op):
+    """One token per element; a Join follows at once."""
+
+    body: Body
+    over: IR
+    limit: IR | None
+    need: int
+
+
+@dataclass(slots=True)
+class Arrive(Op):
+    """The end of a branch or an undo."""
+
+
+@dataclass(slots=True)
+class Join(Op):
+    """Where the parent waits; ``fork`` is the operation before it."""
+
+    fork: Fork | ForkN
+    into: str | None
+    shape: Literal["none", "object", "list", "winner"]
+
+
+@dataclass(slots=True)
+class Listen:
+    """What a Wait listens for."""
+
+    topic: IR
+    key: IR | None
+    where: IR | None
+    schema: Value
+
+
+@dataclass(slots=True)
+class Wait(Op):
+    """A timer, a message, or whichever is first."""
+
+    due: IR | None
+    clock: Literal["delay", "until"]
+    listen: Listen | None
+    into: str | None
+
+
+@dataclass(slots=True)
+class Emit(Op):
+    """A message."""
+
+    topic: IR
+    key: IR | None
+    to: IR | None
+    data: IR | None
+    keep: IR | None
+
+
+@dataclass(slots=True)
+class Run(Op):
+    """A child skript: by ``path`` (pinned at compile time), else by name when it executes."""
+
+    name: str | None
+    version: int | None
+    path: str | None
+    span: Span
+    params: IR | None
+    into: str | None
+    policy: Policy | None
+    undo: Body | None
+    detach: bool
+
+
+@dataclass(slots=True)
+class Log(Op):
+    """A line in the log."""
+
+    text: IR
+    level: Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(slots=True)
+class Enter(Op):
+    """Push a scope."""
+
+    kind: Literal["block", "try", "shield"]
+    deadline: IR | None
+
+
+@dataclass(slots=True)
+class Leave(Op):
+    """Pop a scope."""
+
+
+@dataclass(slots=True)
+class Raise(Op):
+    """Raise a typed error."""
+
+    error: IR
+
+
+@dataclass(slots=True)
+class Reraise(Op):
+    """Go on raising what a range stored."""
+
+    variable: str
+
+
+@dataclass(slots=True)
+class Compensate(Op):
+    """Run the undos of the top scope if the error asks for it."""
+
+    variable: str
+
+
+@dataclass(slots=True)
+class Return(Op):
+    """The run's output."""
+
+    value: IR | None
+
+
+@dataclass(slots=True)
+class Range:
+    """A row of the exception table: errors in [start, end) go to ``handler``."""
+
+    start: Label
+    end: Label
+    handler: Label
+    kind: Literal["catch", "finally"]
+    depth: int
+    variable: str
+
+
+@dataclass(slots=True)
+class Write:
+    """Where a variable is written: the span to show and the step."""
+
+    span: Span
+    pointer: str
+
+
+@dataclass(slots=True)
+class Body:
+    """One frame with its code. ``outs`` are (inner name, outer name, reducer or "")."""
+
+    name: str
+    kind: BodyKind
+    parent: Body | None
+    site: int
+    span: Span
+    ops: list[Op] = field(default_factory=list)
+    ranges: list[Range] = field(default_factory=list)
+    outs: list[tuple[str, str, str]] = field(default_factory=list)
+    item: str | None = None
+    index: str | None = None
+    result: str | None = None
+    #: First write of each of the document's variables (loop names and hidden ones are not listed).
+    writes: dict[str, Write] = field(default_factory=dict)
+
+    def children(self) -> Iterator[Body]:
+        """Bodies that begin here, in the order of the code."""
+        for op in self.ops:
+            if isinstance(op, Fork):
+                yield from op.bodies
+            elif isinstance(op, ForkN):
+                yield op.body
+            elif isinstance(op, Call | Run) and op.undo is not None:
+                yield op.undo
+
+
+@dataclass(slots=True)
+class Program:
+    """The core form of a document."""
+
+    document: Document
+    root: Body
+    sites: list[Site]
+    #: Variables of ``vars`` with a reducer.
+    reducers: dict[str, str]
+    #: Steps that no path reaches, the first of each block.
+    unreachable: list[Site]
+
+    def bodies(self) -> list[Body]:
+        """All bodies, each before those that begin in it; the root is the first."""
+        out = [self.root]
+        for body in out:  # grows while it is read: breadth first, no recursion
+            out.extend(body.children())
+        return out
+
+
+def labels_used(body: Body) -> set[Label]:
+    """Labels that something refers to; all others may go."""
+    used: set[Label] = set()
+    for op in body.ops:
+        if isinstance(op, Jump):
+            used.add(op.to)
+        elif isinstance(op, Pure):
+            used.update(label for label in op.exits if label is not None)
+    for row in body.ranges:
+        used.update((row.start, row.end, row.handler))
+    return used
+
+
+def ends(op: Op) -> bool:
+    """Whether control never goes on to the operation after this one."""
+    if isinstance(op, Pure):
+        return None not in op.exits
+    return isinstance(op, Jump | Arrive | Raise | Reraise | Return)

@@ -1,0 +1,184 @@
+"""The document after each stage of the compiler, as text that a reader can follow.
+
+``explain`` needs a document compiled with ``Options(keep=True)``: passes rewrite the core form in
+place, so what they found is put down as text before they run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from ..model.ast import Args, Expr, Name, Retry, Site, Target
+from ..model.blueprint import Blueprint
+from ..model.disasm import disassemble
+from ..model.isa import Op
+from ..model.spans import Span
+from .irtext import show, show_value
+from .listing import show_statements
+from .nodes import Map, Node, Scalar, Seq
+from .pipeline import Compiled
+
+#: Fields of AST nodes that say where, not what.
+_PLACES: Final = frozenset({"span", "handler_span", "skript_span", "pointer", "site"})
+
+
+def explain(compiled: Compiled, stage: str | None = None) -> str:
+    """The text of one stage, or of all in their order.
+
+    ``stage`` is a name of :data:`STAGES`. Raises KeyError for another one, ValueError for a
+    document that was compiled without ``Options(keep=True)``.
+    """
+    if not compiled.stages:
+        raise ValueError("compile with Options(keep=True) to explain a document")
+    if stage is not None:
+        return _STAGES[stage][1](compiled)
+    parts = []
+    for name, (title, text) in _STAGES.items():
+        parts.append(f"=== {name}: {title}\n\n{text(compiled).rstrip()}\n")
+    return "\n".join(parts)
+
+
+# --- source and tree --------------------------------------------------------------------------
+def _source(compiled: Compiled) -> str:
+    source = compiled.blueprint.debug.source
+    lines = source.splitlines()
+    width = len(str(len(lines)))
+    return "".join(f"{n:>{width}}  {line}\n" for n, line in enumerate(lines, 1))
+
+
+def _tree(compiled: Compiled) -> str:
+    tree = compiled.stages["tree"]
+    if tree is None or tree.root is None:
+        return "(no text: the document was built in Python)\n"
+    return "\n".join(_tree_lines(tree.root, "", "")) + "\n"
+
+
+def _tree_lines(node: Node, label: str, indent: str) -> Iterator[str]:
+    at = f"{node.line + 1}:{node.column + 1}"
+    if isinstance(node, Scalar):
+        yield f"{at:>8}  {indent}{label}{show_value(node.value, 80)}"
+    elif isinstance(node, Map):
+        yield f"{at:>8}  {indent}{label}{{{len(node.entries)}}}"
+        for key, (_, child) in node.entries.items():
+            yield from _tree_lines(child, f"{key}: ", indent + "  ")
+    elif isinstance(node, Seq):
+        yield f"{at:>8}  {indent}{label}[{len(node.items)}]"
+        for child in node.items:
+            yield from _tree_lines(child, "- ", indent + "  ")
+
+
+# --- AST --------------------------------------------------------------------------------------
+def _ast(compiled: Compiled) -> str:
+    return "\n".join(_node_lines("", compiled.document, "")) + "\n"
+
+
+def _node_lines(label: str, node: Any, indent: str) -> Iterator[str]:
+    """A node with its fields; what is absent or empty is left out."""
+    flat = _flat(node)
+    if flat is not None:
+        yield f"{indent}{label}{flat}"
+    elif isinstance(node, tuple):
+        yield f"{indent}{label}".rstrip()
+        for item in node:
+            yield from _node_lines("- ", item, indent + "  ")
+    else:
+        site = getattr(node, "site", None)
+        name = f" {site.name}" if isinstance(site, Site) else ""
+        yield f"{indent}{label}{type(node).__name__}{name}"
+        for f in dataclasses.fields(node):
+            value = getattr(node, f.name)
+            if f.name not in _PLACES and value not in (None, (), {}):
+                yield from _node_lines(f"{f.name}: ", value, indent + "  ")
+
+
+def _flat(node: Any) -> str | None:
+    """A node that fits one line, else None."""
+    if isinstance(node, Expr):
+        return show(node.ir)
+    if isinstance(node, Target):
+        return node.name + "".join(f"[{show(key.ir)}]" for key in node.path)
+    if isinstance(node, Args):
+        if node.whole is not None:
+            return show(node.whole.ir)
+        return "{" + ", ".join(f"{k}: {show(v.ir)}" for k, v in node.entries) + "}"
+    if isinstance(node, Retry):
+        on = f" on {' '.join(node.on)}" if node.on else ""
+        return f"max {node.max}{on}, backoff {node.backoff_ms}..{node.backoff_max_ms} ms"
+    if isinstance(node, Span | Name):
+        return str(node)
+    if isinstance(node, tuple) and all(_flat(item) is not None for item in node):
+        return ", ".join(str(_flat(item)) for item in node)
+    if isinstance(node, tuple) or dataclasses.is_dataclass(node):
+        return None
+    return node if isinstance(node, str) else show_value(node, 80)
+
+
+# --- core, findings ---------------------------------------------------------------------------
+def _core(compiled: Compiled) -> str:
+    return str(compiled.stages["core"])
+
+
+def _optimized(compiled: Compiled) -> str:
+    text = str(compiled.stages.get("optimized", ""))
+    return "(the optimizer found nothing to do)\n" if text == compiled.stages["core"] else text
+
+
+def _findings(compiled: Compiled) -> str:
+    if not compiled.diagnostics:
+        return "(none)\n"
+    return "".join(
+        f"{d.span}: {d.severity} {d.code}: {d.message}\n" for d in compiled.diagnostics
+    )
+
+
+# --- codegen, Blueprint -----------------------------------------------------------------------
+def _codegen(compiled: Compiled) -> str:
+    """Frames, then every region as code."""
+    bp = compiled.blueprint
+    lines: list[str] = []
+    for number, body in enumerate(bp.bodies):
+        names = bp.debug.slot_names[number]
+        slots = ", ".join(f"{i} {name}" for i, name in enumerate(names))
+        lines.append(f"frame {number} {body.name}: {slots or '(empty)'}")
+    functions = [f.name for f in bp.functions]
+    for f in bp.functions:
+        params = ", ".join(f"%{i}" for i in range(f.params))
+        lines += ["", f"function {f.name}({params})", f"    {show(f.ir, (), functions)}"]
+    owners = dict(_owners(bp))
+    for number, region in enumerate(bp.regions):
+        body_number, exits = owners[number]
+        names = bp.debug.slot_names[body_number]
+        lines += ["", f"region {number} of frame {body_number}"]
+        lines += [f"    {line}" for line in show_statements(region, exits, names, functions)]
+    return "\n".join(lines) + "\n"
+
+
+def _owners(bp: Blueprint) -> Iterator[tuple[int, tuple[int, list[str]]]]:
+    """For each region the body whose code runs it, and the addresses of its exits."""
+    for number, body in enumerate(bp.bodies):
+        for ins in bp.code[body.entry : body.end]:
+            operands: Any = ins
+            if operands[0] in (Op.PURE, Op.LOOP):
+                yield operands[1], (number, [str(to) for to in operands[2]])
+
+
+def _blueprint(compiled: Compiled) -> str:
+    return disassemble(compiled.blueprint)
+
+
+_STAGES: Final[dict[str, tuple[str, Callable[[Compiled], str]]]] = {
+    "source": ("the text as it was read", _source),
+    "read": ("the tree of the text, each node with its place", _tree),
+    "parse": ("the AST: steps and expressions", _ast),
+    "expand": ("the core form: jumps, forks and scopes on named variables", _core),
+    "validate": ("what the checks found", _findings),
+    "optimize": ("the core form after the passes", _optimized),
+    "codegen": ("frames and regions: names have become slots", _codegen),
+    "assemble": ("the Blueprint", _blueprint),
+}
+
+#: The stages ``explain`` can show.
+STAGES: Final = tuple(_STAGES)
+

@@ -1,0 +1,1 @@
+"""Front ends: each turns one form of document into the same AST."""

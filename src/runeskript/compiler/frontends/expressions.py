@@ -1,0 +1,270 @@
+"""Expressions, texts with inserts and whole values of the native form: node -> ``Expr``.
+
+Every method takes a node and its JSON pointer, reports what is wrong with it, and always returns
+something the rest of the compiler can go on with: an expression that could not be read becomes
+:data:`BROKEN`, whose type is unknown and which uses no names: one mistake draws one message.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+from ...expr.faults import ExpressionError
+from ...expr.parser import parse_expression, parse_template
+from ...model.ast import IR, Args, Expr, Name
+from ...model.diagnostics import Diagnostics
+from ...model.spans import Span
+from ...model.values import Value
+from ..nodes import Map, Node, Scalar, Seq, clip, describe, span_of, to_value
+from ..read import Source
+from ..tables import KINDS, Kind
+from .places import container_span, content_span, place, text_span
+
+#: What an expression that could not be read is replaced by: nothing is known about its value.
+BROKEN: Final[IR] = ("call", "parse_json", (("const", "null"),))
+
+#: An operator between two operands, in a text without spaces in its names: a first sieve.
+_SUSPECT: Final = re.compile(r"[\w)\]'\"] ?(?:[-+*/%]|[=!<>]=|[<>]|\b(?:and|or|in)\b) ?[\w(\['\"]")
+#: A text that is nothing but one insert.
+ONE_INSERT: Final = re.compile(r"\$\{(.*)\}\Z", re.DOTALL)
+
+Parsed = tuple[IR, tuple[Name, ...]]
+
+
+def escape(key: str) -> str:
+    """A key as a token of a JSON pointer (RFC 6901)."""
+    if "~" in key or "/" in key:
+        return key.replace("~", "~0").replace("/", "~1")
+    return key
+
+
+class Expressions:
+    """Reads the expressions of one document."""
+
+    def __init__(self, source: Source, diagnostics: Diagnostics) -> None:
+        self.source = source
+        self.file = source.file
+        self.diagnostics = diagnostics
+        #: Plain texts that look like arithmetic, for the warning "write `${...}`".
+        self.suspects: list[tuple[Scalar, str]] = []
+        #: Names the document declares or sets anywhere.
+        self.declared: set[str] = set()
+        self._expressions: dict[tuple[str, tuple[str, ...]], Parsed] = {}
+        self._templates: dict[str, Parsed] = {}
+
+    # --- findings --------------------------------------------------------------------------------
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        node: Node,
+        pointer: str,
+        hint: str | None = None,
+        related: tuple[tuple[Span, str], ...] = (),
+    ) -> None:
+        """Report something about a node."""
+        self.diagnostics.add(
+            code, message, span_of(node, self.file), pointer, hint, related=related
+        )
+
+    def wrong_kind(
+        self, kind: Kind, node: Node, pointer: str, field: str, hint: str | None = None
+    ) -> None:
+        """Report "expected ..., found ..."."""
+        where = f" for `{field}`" if field else ""
+        self.add(
+            "RUNE-1102",
+            f"expected {KINDS[kind]}{where}, found {describe(node)}",
+            node,
+            pointer,
+            hint,
+        )
+
+    # --- expressions -----------------------------------------------------------------------------
+
+    def expr(self, node: Node, pointer: str, field: str, locals_: tuple[str, ...] = ()) -> Expr:
+        """A bare expression; numbers, bools and null stand for themselves."""
+        if type(node) is not Scalar:
+            return self._literal_list(node, pointer, field)
+        value = node.value
+        if not isinstance(value, str):
+            if value is None and not node.text:
+                self.add("RUNE-1121", f"`{field}` has no expression", node, pointer)
+                return self.broken(node, pointer)
+            return Expr(node.text, ("const", value), span_of(node, self.file), pointer)
+        text = value
+        if not text.strip():
+            self.add("RUNE-1121", f"the expression of `{field}` is empty", node, pointer)
+            return self.broken(node, pointer)
+        if "${" in text:
+            return self._insert_in_expression(node, text, pointer, field, locals_)
+        return self._expression(node, text, 0, pointer, locals_)
+
+    def _expression(
+        self, node: Scalar, text: str, shift: int, pointer: str, locals_: tuple[str, ...]
+    ) -> Expr:
+        """Parse ``text``, which begins ``shift`` characters into the scalar."""
+        known = self._expressions.get((text, locals_))
+        if known is None:
+            try:
+                parsed = parse_expression(text, locals_=locals_)
+            except ExpressionError as error:
+                self._problems(error, node, shift, pointer)
+                return self.broken(node, pointer)
+            known = self._expressions[text, locals_] = (parsed.ir, parsed.names)
+        ir, names = known
+        if shift:
+            names = tuple(Name(n.name, n.offset + shift, n.kind) for n in names)
+        return Expr(text, ir, text_span(node, self.source), pointer, names)
+
+    def _insert_in_expression(
+        self, node: Scalar, text: str, pointer: str, field: str, locals_: tuple[str, ...]
+    ) -> Expr:
+        """``${`` in a bare expression; where it is plain what was meant, reading goes on."""
+        whole = ONE_INSERT.match(text.strip())
+        inner = whole[1].strip() if whole is not None and "${" not in whole[1] else None
+        self.diagnostics.add(
+            "RUNE-1111",
+            f"`{field}` is an expression already: no `${{` inside it",
+            place(node, self.source, text.index("${"), 2),
+            pointer,
+            f"write `{field}: {clip(inner)}`" if inner else "write the names without `${` and `}`",
+        )
+        if not inner:
+            return self.broken(node, pointer)
+        return self._expression(node, inner, text.index(inner), pointer, locals_)
+
+    def _literal_list(self, node: Node, pointer: str, field: str) -> Expr:
+        """A list in an expression field: fine where both readings of it agree."""
+        if type(node) is Map:
+            self.add(
+                "RUNE-1102",
+                f"`{field}` takes an expression, found an object",
+                node,
+                pointer,
+                f"write it as text: {field}: \"{{'key': value}}\"",
+            )
+            return self.broken(node, pointer)
+        bare = _bare_text(node)
+        if bare is not None:
+            self.add(
+                "RUNE-1102",
+                f"`{field}` takes an expression; in a YAML list `{clip(bare.text)}` is a text",
+                bare,
+                pointer,
+                f'quote the whole list: {field}: "[…]"; or quote the texts in it',
+            )
+            return self.broken(node, pointer)
+        value = to_value(node)
+        return Expr(_compact(value), ("const", value), span_of(node, self.file), pointer)
+
+    def _problems(self, error: ExpressionError, node: Scalar, shift: int, pointer: str) -> None:
+        for code, message, offset, length, hint in error.problems:
+            span = place(node, self.source, shift + offset, length)
+            self.diagnostics.add(code, message, span, pointer, hint)
+
+    def broken(self, node: Node, pointer: str) -> Expr:
+        """Stands for an expression that could not be read."""
+        text = node.text if type(node) is Scalar else ""
+        return Expr(text, BROKEN, span_of(node, self.file), pointer)
+
+    # --- templates -------------------------------------------------------------------------------
+
+    def template(self, node: Node, pointer: str) -> Expr:
+        """Any value, with ``${...}`` in its texts at any depth."""
+        if type(node) is Scalar:
+            return self._scalar_template(node, pointer)
+        names: list[Name] = []
+        ir = self._container(node, pointer, names, [0])
+        source = _compact(to_value(node))
+        span = container_span(node, self.source) if names else span_of(node, self.file)
+        return Expr(source, ir, span, pointer, tuple(names))
+
+    def _scalar_template(self, node: Scalar, pointer: str) -> Expr:
+        value = node.value
+        if not isinstance(value, str) or "${" not in value:
+            if _SUSPECT.search(node.text) and (not node.style or self.source.is_json):
+                self.suspects.append((node, pointer))
+            return Expr(node.text, ("const", value), content_span(node, self.file), pointer)
+        known = self._templates.get(value)
+        if known is None:
+            try:
+                parsed = parse_template(value)
+            except ExpressionError as error:
+                self._problems(error, node, 0, pointer)
+                return self.broken(node, pointer)
+            known = self._templates[value] = (parsed.ir, parsed.names)
+        ir, names = known
+        return Expr(value, ir, text_span(node, self.source), pointer, names)
+
+    def _container(self, node: Node, pointer: str, names: list[Name], base: list[int]) -> IR:
+        """The IR of a value that may hold inserts; constant wherever it holds none.
+
+        ``base``: the offset of the next leaf, as ``places.TextSpan`` counts them.
+        """
+        if type(node) is Scalar:
+            part = self._scalar_template(node, pointer)
+            names.extend(Name(n.name, n.offset + base[0], n.kind) for n in part.names)
+            base[0] += len(node.text) + 1
+            return part.ir
+        if type(node) is Map:
+            pairs = [
+                (key, self._container(child, f"{pointer}/{escape(key)}", names, base))
+                for key, (_, child) in node.entries.items()
+            ]
+            if all(ir[0] == "const" for _, ir in pairs):
+                return ("const", {key: ir[1] for key, ir in pairs})
+            return ("object", tuple((("const", key), ir) for key, ir in pairs))
+        items = tuple(
+            self._container(child, f"{pointer}/{i}", names, base)
+            for i, child in enumerate(node.items)
+        )
+        if all(ir[0] == "const" for ir in items):
+            return ("const", [ir[1] for ir in items])
+        return ("list", items)
+
+    def text(self, node: Node, pointer: str, field: str) -> Expr:
+        """A text with inserts; numbers and bools are taken as they were written."""
+        if type(node) is not Scalar or node.value is None:
+            self.wrong_kind("text", node, pointer, field)
+            return self.broken(node, pointer)
+        if not isinstance(node.value, str):
+            return Expr(node.text, ("const", node.text), span_of(node, self.file), pointer)
+        return self._scalar_template(node, pointer)
+
+    def args(self, node: Node, pointer: str, field: str) -> Args:
+        """``with``: an object, or one ``${...}``."""
+        span = span_of(node, self.file)
+        if type(node) is Map:
+            entries = tuple(
+                (key, self.template(child, f"{pointer}/{escape(key)}"))
+                for key, (_, child) in node.entries.items()
+            )
+            return Args(entries, None, span, pointer)
+        if type(node) is Scalar and isinstance(node.value, str):
+            whole = self._scalar_template(node, pointer)
+            if whole.ir[0] not in ("text", "const"):
+                return Args((), whole, span, pointer)
+        self.wrong_kind(
+            "args", node, pointer, field, "write `with: {name: value}` or `with: ${params}`"
+        )
+        return Args((), None, span, pointer)
+
+
+def _bare_text(node: Node) -> Scalar | None:
+    """The first unquoted text in a list, which as an expression would be a name."""
+    if type(node) is Scalar:
+        return node if isinstance(node.value, str) and not node.style else None
+    children = node.items if type(node) is Seq else [n for _, n in node.entries.values()]
+    for child in children:
+        found = _bare_text(child)
+        if found is not None:
+            return found
+    return None
+
+
+def _compact(value: Value) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))

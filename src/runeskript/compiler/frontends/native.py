@@ -1,0 +1,266 @@
+"""The native front end: node tree -> ``model.ast.Document``, driven by ``compiler/tables.py``.
+
+All findings of a document are collected. A document comes back even when there were errors, as
+long as there is one to speak of, so that later checks can add theirs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from ...expr.functions import FUNCTIONS
+from ...expr.parser import looks_like_expression
+from ...model.ast import Document, Function, Var
+from ...model.diagnostics import Diagnostics
+from ...model.nearest import did_you_mean
+from ...model.spans import Span
+from ..nodes import Map, Node, Scalar, clip, describe, span_of
+from ..read import Source
+from ..tables import BY_VERB, DOCUMENT, FORMS, REDUCERS, ROOTS
+from .expressions import escape
+from .fields import Fields
+from .steps import Steps
+
+_FUNCTION: Final = re.compile(r"\s*([^\s(]*)\s*\((.*)\)\s*\Z", re.DOTALL)
+_ROWS: Final = {row.name: row for row in DOCUMENT}
+
+
+def parse_native(source: Source, diagnostics: Diagnostics) -> Document | None:
+    """The document a tree describes; None where it describes none."""
+    root = source.root
+    if root is None:
+        return None
+    return _Native(source, diagnostics).document(root)
+
+
+class _Native:
+    """One document."""
+
+    def __init__(self, source: Source, diagnostics: Diagnostics) -> None:
+        self.source = source
+        self.file = source.file
+        self.fields = Fields(source, diagnostics)
+        self.steps = Steps(self.fields)
+        self.literals = self.steps.literals
+
+    def document(self, root: Node) -> Document | None:
+        if type(root) is not Map:
+            self.fields.add(
+                "RUNE-1102",
+                f"expected a document, found {describe(root)}",
+                root,
+                "",
+                "a document is an object: `skript: NAME` and `do:` with a list of steps",
+            )
+            return None
+        if not self._is_native(root):
+            return None
+        read = self._read(root)
+        body = read.get("do", ())
+        catches = read.get("catch", ())
+        document = Document(
+            read.get("skript") or "unnamed",
+            read.get("version"),
+            read.get("labels", {}),
+            read.get("input"),
+            read.get("env", ()),
+            read.get("vars", ()),
+            read.get("functions", ()),
+            read.get("timeout"),
+            body,
+            catches,
+            read.get("finally"),
+            span_of(root, self.file),
+        )
+        self._warn_about_texts()
+        return document
+
+    def _is_native(self, root: Map) -> bool:
+        """Which form a document has, by its top-level keys."""
+        present = [key for key in FORMS if key in root.entries]
+        forms = {FORMS[key] for key in present}
+        if len(forms) > 1:
+            first, second = present[0], next(k for k in present if FORMS[k] != FORMS[present[0]])
+            self.fields.add(
+                "RUNE-1106",
+                f"`{first}` and `{second}` are two forms of document",
+                root.entries[second][0],
+                f"/{second}",
+                "a file has one form: `skript`, `workflow`/`nodes`, or `machine`",
+                ((span_of(root.entries[first][0], self.file), "the other form"),),
+            )
+            return False
+        form = forms.pop() if forms else "native"
+        if form == "native":
+            return True
+        what = "the graph form" if form == "graph" else "the machine form"
+        self.fields.add(
+            "RUNE-1105",
+            f"{what} is not in this version",
+            root.entries[present[0]][0],
+            f"/{present[0]}",
+            "write it in the native form: `skript: NAME` and `do:` with a list of steps",
+        )
+        return False
+
+    def _read(self, root: Map) -> dict[str, Any]:
+        """Every top-level key; `skript` and `do` must be there."""
+        read: dict[str, Any] = {}
+        unknown = []
+        for key, (key_node, node) in root.entries.items():
+            row = _ROWS.get(key)
+            if row is None:
+                unknown.append((key, key_node))
+                continue
+            read[key] = self._value(key, node)
+        for row in DOCUMENT:
+            if row.required and row.name not in root.entries:
+                hint = None if unknown else f"begin with `{row.name}: …`"
+                at = Span(self.file, root.line + 1, root.column + 1, root.line + 1, root.column + 2)
+                self.fields.diagnostics.add(
+                    "RUNE-1101", f"the document needs `{row.name}`", at, "", hint
+                )
+        for key, key_node in unknown:
+            missing = [name for name in _ROWS if name not in root.entries]
+            hint = did_you_mean(key, missing)
+            if hint is None and key in BY_VERB:
+                hint = f"`{key}` is a step: put it into the list under `do:`"
+            known = ", ".join(_ROWS)
+            self.fields.add(
+                "RUNE-1100",
+                f"a document has no key `{clip(key)}`",
+                key_node,
+                f"/{escape(key)}",
+                hint or f"its keys are {known}",
+            )
+        return read
+
+    def _value(self, key: str, node: Node) -> Any:
+        """The value of one top-level key."""
+        pointer = f"/{key}"
+        row = _ROWS[key]
+        if row.kind == "block":
+            return self.steps.block(node, pointer, key)
+        if row.kind == "clauses":
+            return self.steps.catches(node, pointer)
+        if row.kind == "title":
+            return self.fields.label(node, pointer, "title", "skript's name")
+        if row.kind == "count":
+            return self.literals.count(row, node, pointer)
+        if row.kind == "labels":
+            return self.literals.labels(node, pointer)
+        if row.kind == "schema":
+            return self.literals.schema(node, pointer, key)
+        if row.kind == "names":
+            return self.literals.names(node, pointer, key)
+        if row.kind == "vars":
+            return self._vars(node, pointer)
+        if row.kind == "functions":
+            return self._functions(node, pointer)
+        return self.fields.duration(node, pointer, key)
+
+    # --- vars and functions ----------------------------------------------------------------------
+
+    def _vars(self, node: Node, pointer: str) -> tuple[Var, ...]:
+        if type(node) is not Map:
+            self.fields.wrong_kind("vars", node, pointer, "vars", "write `vars: {name: value}`")
+            return ()
+        out = []
+        for key, (key_node, child) in node.entries.items():
+            at = f"{pointer}/{escape(key)}"
+            name = self.fields.check_name(key, key_node, at, "vars")
+            reduce = None
+            value_at = at
+            if type(child) is Map and set(child.entries) == {"init", "reduce"}:
+                kind = child.entries["reduce"][1]
+                reduce = self._reducer(kind, f"{at}/reduce")
+                child, value_at = child.entries["init"][1], f"{at}/init"
+            value = self.fields.template(child, value_at)
+            if name is not None:
+                out.append(Var(name, value, reduce, span_of(key_node, self.file), at))
+        return tuple(out)
+
+    def _reducer(self, node: Node, pointer: str) -> Any:
+        if type(node) is Scalar and node.value in REDUCERS:
+            return node.value
+        text = node.text if type(node) is Scalar else ""
+        self.fields.add(
+            "RUNE-1113",
+            f"`reduce` cannot be {describe(node)}",
+            node,
+            pointer,
+            did_you_mean(text, REDUCERS) or f"one of {', '.join(REDUCERS)}",
+        )
+        return None
+
+    def _functions(self, node: Node, pointer: str) -> tuple[Function, ...]:
+        if type(node) is not Map:
+            self.fields.wrong_kind("functions", node, pointer, "functions")
+            return ()
+        out = []
+        seen: dict[str, Span] = {}
+        for key, (key_node, child) in node.entries.items():
+            at = f"{pointer}/{escape(key)}"
+            header = self._header(key, key_node, at)
+            if header is None:
+                continue
+            name, params = header
+            span = span_of(key_node, self.file)
+            if name in seen:
+                self.fields.add(
+                    "RUNE-1118", f"the function `{name}` is defined twice", key_node, at, None,
+                    ((seen[name], "the first one"),),
+                )  # fmt: skip
+                continue
+            seen[name] = span
+            body = self.fields.expr(child, at, name, params)
+            out.append(Function(name, params, body, span, at))
+        return tuple(out)
+
+    def _header(self, text: str, node: Scalar, pointer: str) -> tuple[str, tuple[str, ...]] | None:
+        """``name(a, b)``; None (and a finding) if it is no such thing."""
+        found = _FUNCTION.match(text)
+        if found is None:
+            self.fields.add(
+                "RUNE-1108",
+                f"`{clip(text)}` does not define a function",
+                node,
+                pointer,
+                "write `name(parameter, …): EXPRESSION`; in braces quote the part before the `:`",
+            )
+            return None
+        name = self.fields.check_name(found[1], node, pointer, "functions")
+        if name in FUNCTIONS:
+            self.fields.add(
+                "RUNE-1109",
+                f"`{name}` is a function of the language and cannot be defined again",
+                node,
+                pointer,
+                f"call it `{name}_` or `my_{name}`",
+            )
+            return None
+        params: list[str] = []
+        for part in found[2].split(",") if found[2].strip() else ():
+            param = self.fields.check_name(part.strip(), node, pointer, "parameter")
+            if param is not None and param in params:
+                self.fields.add("RUNE-1118", f"the parameter `{param}` stands twice", node, pointer)
+            params.append(param or "_")
+        return None if name is None else (name, tuple(params))
+
+    # --- texts that were probably meant as expressions -------------------------------------------
+
+    def _warn_about_texts(self) -> None:
+        """Warn about plain texts such as ``total + 1`` where a value was wanted."""
+        if not self.fields.suspects:
+            return
+        known = {*self.fields.declared, *(root for root in ROOTS[:5])}
+        for node, pointer in self.fields.suspects:
+            if looks_like_expression(node.text, known):
+                self.fields.add(
+                    "RUNE-1124",
+                    f"`{clip(node.text)}` is a text here, not an expression",
+                    node,
+                    pointer,
+                    f"write `${{{clip(node.text)}}}` to compute it, or quote it to keep the text",
+                )

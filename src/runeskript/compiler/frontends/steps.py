@@ -1,0 +1,368 @@
+"""Steps of the native form: table rows say which keys exist, this module reads their values.
+
+One mistake draws one message and reading goes on: a misspelt key or verb is read as its nearest
+match, so that the variables it declares are still declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from ...model.ast import Block, Branch, Break, CatchClause, Continue, Site, Step
+from ...model.nearest import nearest
+from ...model.spans import Span
+from ..nodes import Map, Node, Scalar, Seq, clip, describe, span_of
+from ..tables import BY_VERB, CATCH_FIELDS, MODIFIERS, VERBS, Key, Verb
+from .expressions import escape
+from .fields import Fields
+from .literals import Literals
+from .make import MAKERS
+
+#: What an object's keys were read as: key -> value (an AST part; which one, the row's kind says).
+Read: TypeAlias = dict[str, Any]
+
+_MODIFIER_ROWS: Final = {key.name: key for key in MODIFIERS}
+
+
+def _rows(verb: Verb) -> dict[str, Key]:
+    """Every key a step with this verb may have; its own keys count over modifiers."""
+    own = {verb.name: verb.value, **{key.name: key for key in verb.keys}}
+    return {**own, **{k: row for k, row in _MODIFIER_ROWS.items() if k not in own}}
+
+
+_STEP_ROWS: Final = {verb.name: _rows(verb) for verb in VERBS}
+#: Verbs that are also keys of others (`do`, `parallel`): those others.
+_TAKEN_BY: Final = {
+    verb.name: frozenset(o.name for o in VERBS if any(k.name == verb.name for k in o.keys))
+    for verb in VERBS
+}
+#: Key -> the verbs that have it, for the hint about a key that stands beside the wrong verb.
+_OWNERS: Final = {
+    name: [v.name for v in VERBS if any(k.name == name for k in v.keys)]
+    for name in {k.name for v in VERBS for k in v.keys}
+}
+
+
+class Steps:
+    """Reads blocks and steps of one document."""
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
+        self.literals = Literals(fields)
+        self.file = fields.file
+        self.ids: dict[str, Span] = {}
+        f, lit = fields, self.literals
+        #: Kind of a row -> how its value is read.
+        self._readers: dict[str, Callable[[Key, Node, str], Any]] = {
+            "expr": self._expr,
+            "template": lambda row, node, at: f.template(node, at),
+            "text": lambda row, node, at: f.text(node, at, row.name),
+            "switchable": lambda row, node, at: lit.switchable(node, at, row.name),
+            "duration": lambda row, node, at: f.duration(node, at, row.name),
+            "backoff": lambda row, node, at: lit.backoff(node, at),
+            "block": lambda row, node, at: self.block(node, at, row.name),
+            "step": lambda row, node, at: self._one_step(node, at, row.name),
+            "name": lambda row, node, at: f.name(node, at, row.name),
+            "id": lambda row, node, at: self._id(node, at),
+            "target": lambda row, node, at: f.target(node, at, row.name),
+            "targets": lambda row, node, at: lit.targets(node, at),
+            "args": lambda row, node, at: f.args(node, at, row.name),
+            "word": lit.word,
+            "count": lit.count,
+            "limit": lambda row, node, at: lit.limit(node, at),
+            "join": lambda row, node, at: lit.join(node, at),
+            "schema": lambda row, node, at: lit.schema(node, at, row.name),
+            "literals": lambda row, node, at: lit.literals(node, at),
+            "handler": lambda row, node, at: f.label(node, at, "handler", "handler's name"),
+            "skript": lambda row, node, at: lit.skript(node, at),
+            "queue": lambda row, node, at: f.label(node, at, "queue", "queue's name"),
+            "errors": lambda row, node, at: lit.error_types(node, at),
+            "nothing": lit.nothing,
+            "flag": lit.flag,
+            "object": lambda row, node, at: self.fixed(node, row.fields, at, row.name),
+            "clauses": lambda row, node, at: self.clauses(node, row.fields, at, row.name),
+            "branches": lambda row, node, at: self._branches(node, at),
+            "delay": self._delay,
+            "graph": self._graph,
+        }
+
+    # --- blocks ----------------------------------------------------------------------------------
+
+    def block(self, node: Node, pointer: str, field: str) -> Block:
+        """A list of steps. One step without a list is reported and read as a list of one."""
+        if type(node) is Seq:
+            found = (self.step(child, f"{pointer}/{i}") for i, child in enumerate(node.items))
+            return tuple(step for step in found if step is not None)
+        hint = f"`{field}: []` does nothing"
+        if type(node) is Map:
+            hint = "put `- ` before each step"
+        self.fields.wrong_kind("block", node, pointer, field, hint)
+        step = self.step(node, pointer) if type(node) is Map else None
+        return (step,) if step is not None else ()
+
+    def step(self, node: Node, pointer: str) -> Step | None:
+        """One step; None (and a finding) where none can be made out."""
+        if type(node) is not Map:
+            if type(node) is Scalar and node.text in ("break", "continue"):
+                site = Site(pointer, span_of(node, self.file))
+                kind = Break if node.text == "break" else Continue
+                return kind(site, None, None)
+            hint = None
+            if type(node) is Scalar and node.text in BY_VERB:
+                hint = f"write `{node.text}: …`"
+            self.fields.wrong_kind("step", node, pointer, "", hint)
+            return None
+        entries = node.entries
+        name = self._verb(node, pointer)
+        if name is None:
+            return None
+        verb = BY_VERB[name]
+        if name not in entries:  # misspelt, reported
+            entries = _renamed(entries, name)
+        read = self._entries(entries, _STEP_ROWS[name], pointer, name, node)
+        key = entries[name][0]
+        for row in verb.keys:
+            if row.required and row.name not in entries:
+                self._missing(row, key, pointer, f"`{name}`")
+        site = Site(pointer, span_of(node, self.file), read.get("id"))
+        when = read.get("if") if name != "if" else None
+        value = entries[name][1]
+        return MAKERS[name](self.fields, site, when, read, value)
+
+    # --- verbs -----------------------------------------------------------------------------------
+
+    def _verb(self, node: Map, pointer: str) -> str | None:
+        """Which verb a step has. `if` is one only beside `then`."""
+        entries = node.entries
+        found = [key for key in entries if key in BY_VERB]
+        if "if" in found and "then" not in entries and (len(found) > 1 or not _is_if(entries)):
+            found.remove("if")
+        if len(found) > 1:
+            present = set(found)
+            found = [key for key in found if not (_TAKEN_BY[key] & present)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            self._two_verbs(node, found, pointer)
+            return found[0]
+        return self._no_verb(node, pointer)
+
+    def _two_verbs(self, node: Map, found: list[str], pointer: str) -> None:
+        first, second = (node.entries[name][0] for name in found[:2])
+        self.fields.add(
+            "RUNE-1104",
+            f"a step has one verb; this one has `{found[0]}` and `{found[1]}`",
+            second,
+            f"{pointer}/{found[1]}",
+            "make two steps of it: each begins with its own `- `",
+            ((span_of(first, self.file), "the first verb"),),
+        )
+
+    def _no_verb(self, node: Map, pointer: str) -> str | None:
+        entries = node.entries
+        for key, (key_node, _) in entries.items():
+            match = nearest(key, BY_VERB)
+            if match is not None and key not in _MODIFIER_ROWS and key not in _OWNERS:
+                self.fields.add(
+                    "RUNE-1103",
+                    f"`{clip(key)}` is no verb",
+                    key_node,
+                    f"{pointer}/{escape(key)}",
+                    f"did you mean `{match}`?",
+                )
+                return match
+        hint = f"one of {', '.join(v.name for v in VERBS if v.name != 'graph')}"
+        at: Node = node
+        if "if" in entries:
+            at = entries["if"][0]
+            hint = "add `then` with steps, or the verb that `if` is to guard"
+        elif entries:
+            key, (at, _) = next(iter(entries.items()))
+            owners = _OWNERS.get(key)
+            if owners:
+                hint = f"`{key}` stands beside {_list(owners)}"
+        what = "an empty object is no step" if not entries else "this step has no verb"
+        self.fields.add("RUNE-1103", what, at, pointer, hint)
+        return None
+
+    # --- objects ---------------------------------------------------------------------------------
+
+    def fixed(self, node: Node, rows: tuple[Key, ...], pointer: str, owner: str) -> Read:
+        """An object with the keys of ``rows``; missing required ones are reported."""
+        if type(node) is not Map:
+            keys = ", ".join(row.name for row in rows)
+            self.fields.wrong_kind("object", node, pointer, owner, f"with the keys {keys}")
+            return {}
+        read = self._entries(node.entries, {r.name: r for r in rows}, pointer, owner, node)
+        for row in rows:
+            if row.required and row.name not in node.entries:
+                self._missing(row, node, pointer, f"`{owner}`")
+        return read
+
+    def _entries(
+        self,
+        entries: Mapping[str, tuple[Scalar, Node]],
+        rows: dict[str, Key],
+        pointer: str,
+        owner: str,
+        node: Node,
+    ) -> Read:
+        read: Read = {}
+        for key, (key_node, value) in entries.items():
+            row = rows.get(key)
+            if row is None:
+                row = self._unknown(key, key_node, rows, entries, pointer, owner)
+                if row is None:
+                    continue
+            at = f"{pointer}/{escape(key)}"
+            read[row.name] = self._readers[row.kind](row, value, at)
+        return read
+
+    def _unknown(
+        self,
+        key: str,
+        key_node: Scalar,
+        rows: dict[str, Key],
+        entries: Mapping[str, object],
+        pointer: str,
+        owner: str,
+    ) -> Key | None:
+        """Report a key nobody knows; the row it was probably meant to be."""
+        if key in BY_VERB and owner in BY_VERB and not _OWNERS.get(key):
+            return None  # a second verb, reported as such
+        match = nearest(key, rows)
+        hint = f"did you mean `{match}`?" if match else None
+        owners = _OWNERS.get(key)
+        if owners:
+            hint = f"`{key}` stands beside {_list(owners)}"
+        elif hint is None:
+            hint = f"the keys of `{owner}` are {', '.join(rows)}" if owner else None
+        self.fields.add(
+            "RUNE-1100",
+            f"`{owner}` has no key `{clip(key)}`",
+            key_node,
+            f"{pointer}/{escape(key)}",
+            hint,
+        )
+        return rows[match] if match and match not in entries and not owners else None
+
+    def _missing(self, row: Key, at: Node, pointer: str, owner: str) -> None:
+        self.fields.add(
+            "RUNE-1101", f"{owner} needs `{row.name}`", at, pointer, row.doc.split(". ")[0]
+        )
+
+    def clauses(
+        self, node: Node, rows: tuple[Key, ...], pointer: str, owner: str
+    ) -> list[tuple[Read, Node, str]]:
+        """A list of clauses, each with its node and pointer."""
+        if type(node) is Map:
+            self.fields.wrong_kind("clauses", node, pointer, owner, "put `- ` before each clause")
+            return [(self.fixed(node, rows, pointer, owner), node, pointer)]
+        if type(node) is not Seq:
+            self.fields.wrong_kind("clauses", node, pointer, owner)
+            return []
+        if not node.items:
+            self.fields.add("RUNE-1123", f"`{owner}` has no clause", node, pointer)
+        out: list[tuple[Read, Node, str]] = []
+        for i, child in enumerate(node.items):
+            at = f"{pointer}/{i}"
+            if type(child) is not Map:
+                keys = ", ".join(row.name for row in rows)
+                self.fields.add(
+                    "RUNE-1102",
+                    f"expected a clause of `{owner}` with the keys {keys}, found {describe(child)}",
+                    child,
+                    at,
+                )
+                continue
+            out.append((self.fixed(child, rows, at, owner), child, at))
+        return out
+
+    def catches(self, node: Node, pointer: str) -> tuple[CatchClause, ...]:
+        """The ``catch`` of a ``try`` or of the document."""
+        return tuple(
+            CatchClause(read.get("when"), read.get("do", ()), span_of(child, self.file), at)
+            for read, child, at in self.clauses(node, CATCH_FIELDS, pointer, "catch")
+        )
+
+    # --- values that hold steps ------------------------------------------------------------------
+
+    def _expr(self, row: Key, node: Node, pointer: str) -> Any:
+        locals_ = ("event",) if row.name == "where" else ()
+        return self.fields.expr(node, pointer, row.name, locals_)
+
+    def _one_step(self, node: Node, pointer: str, field: str) -> Step | None:
+        if type(node) is Seq:
+            hint = "one step; several go into `do: […]`"
+            self.fields.wrong_kind("step", node, pointer, field, hint)
+            return None
+        return self.step(node, pointer)
+
+    def _id(self, node: Node, pointer: str) -> str | None:
+        name = self.fields.label(node, pointer, "id", "id")
+        if name is None:
+            return None
+        first = self.ids.setdefault(name, span_of(node, self.file))
+        if first != span_of(node, self.file):
+            self.fields.add(
+                "RUNE-1110",
+                f"the id `{name}` is taken",
+                node,
+                pointer,
+                "ids name steps in events and errors; each is used once",
+                ((first, "the first step with this id"),),
+            )
+        return name
+
+    def _branches(self, node: Node, pointer: str) -> tuple[Branch, ...]:
+        if type(node) is not Map:
+            hint = "name each branch: `parallel: {a: […], b: […]}`"
+            if type(node) is Scalar and node.value is not None:
+                hint = "`parallel: N` belongs to `for`"
+            self.fields.wrong_kind("branches", node, pointer, "parallel", hint)
+            return ()
+        if not node.entries:
+            self.fields.add("RUNE-1123", "`parallel` has no branch", node, pointer)
+        out = []
+        for name, (key, body) in node.entries.items():
+            at = f"{pointer}/{escape(name)}"
+            self.fields.label(key, at, "id", "branch's name")
+            block = self.block(body, at, name)
+            out.append(Branch(name, block, span_of(key, self.file), at))
+        return tuple(out)
+
+    def _delay(self, row: Key, node: Node, pointer: str) -> Any:
+        if type(node) is Map:
+            return self.fixed(node, row.fields, pointer, row.name)
+        return self.fields.duration(node, pointer, row.name, positive=False)
+
+    def _graph(self, row: Key, node: Node, pointer: str) -> None:
+        self.fields.add(
+            "RUNE-1105",
+            "the graph form is not in this version",
+            node,
+            pointer,
+            "write the steps in the native form",
+        )
+
+
+def _is_if(entries: Mapping[str, object]) -> bool:
+    """Whether an `if` without `then` was meant as a verb."""
+    return "elif" in entries or "else" in entries
+
+
+def _renamed(
+    entries: Mapping[str, tuple[Scalar, Node]], verb: str
+) -> dict[str, tuple[Scalar, Node]]:
+    """The entries with the first key that looks like ``verb`` renamed to it."""
+    out: dict[str, tuple[Scalar, Node]] = {}
+    for key, entry in entries.items():
+        meant = key not in _OWNERS and key not in _MODIFIER_ROWS and verb not in out
+        out[verb if meant and nearest(key, BY_VERB) == verb else key] = entry
+    return out
+
+
+def _list(names: list[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"

@@ -1,0 +1,211 @@
+"""The core form as text: one line per operation, one stanza per body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from ..model.ast import IR
+from . import core
+from .irtext import show, show_value
+
+
+def show_core(program: core.Program) -> str:
+    """All bodies of a program."""
+    lines: list[str] = []
+    for body in program.bodies():
+        lines += _body(program, body)
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def show_statements(
+    statements: Sequence[IR],
+    exits: Sequence[str],
+    slots: Sequence[str] = (),
+    functions: Sequence[str] = (),
+) -> Iterator[str]:
+    """The statements of a region as indented code; ``exits`` names where each exit leads.
+
+    An exit whose name is empty goes on to the next operation and is not shown.
+    """
+
+    def slot(at: object) -> str:
+        return slots[at] if isinstance(at, int) and at < len(slots) else str(at)
+
+    def text(ir: IR) -> str:
+        return show(ir, slots, functions)
+
+    def block(statements: Sequence[IR], indent: str) -> Iterator[str]:
+        for s in statements:
+            tag = s[0]
+            if tag == "set":
+                yield f"{indent}{slot(s[2])} = {text(s[3])}"
+            elif tag == "path":
+                keys = "".join(f"[{text(key)}]" for key in s[3])
+                yield f"{indent}{slot(s[2])}{keys} = {text(s[4])}"
+            elif tag == "unset":
+                yield f"{indent}unset {slot(s[2])}"
+            elif tag == "exit":
+                if exits[s[1]]:
+                    yield f"{indent}goto {exits[s[1]]}"
+            else:
+                yield from conditional(s, indent)
+
+    def conditional(s: IR, indent: str) -> Iterator[str]:
+        then = list(block(s[3], indent + "  "))
+        otherwise = list(block(s[4], indent + "  "))
+        if then:
+            yield f"{indent}if {text(s[2])}:"
+            yield from then
+            if otherwise:
+                yield f"{indent}else:"
+                yield from otherwise
+        elif otherwise:
+            yield f"{indent}if not ({text(s[2])}):"
+            yield from otherwise
+        else:
+            yield f"{indent}{text(s[2])}"
+
+    yield from block(statements, "")
+
+
+def _body(program: core.Program, body: core.Body) -> Iterator[str]:
+    yield f"{body.kind} {body.name or 'document'}"
+    for key, value in (("item", body.item), ("index", body.index), ("yields", body.result)):
+        if value is not None:
+            yield f"  {key} {value}"
+    for inner, outer, reducer in body.outs:
+        yield f"  out {inner} -> {outer}{f' ({reducer})' if reducer else ''}"
+    used = core.labels_used(body)
+    for op in body.ops:
+        if isinstance(op, core.Mark):
+            if op.label in used:
+                yield f"L{op.label}:"
+            continue
+        for line in _OPS[type(op)](op):
+            yield f"    {line}"
+    for row in body.ranges:
+        yield (
+            f"  {row.kind} L{row.start}..L{row.end} -> L{row.handler}, "
+            f"{row.depth} scopes, {row.variable}"
+        )
+
+
+def _jump(op: core.Jump) -> Iterator[str]:
+    yield f"goto L{op.to}"
+
+
+def _pure(op: core.Pure) -> Iterator[str]:
+    exits = ["" if to is None else f"L{to}" for to in op.exits]
+    lines = list(show_statements(op.statements, exits))
+    if op.loop:
+        yield "loop:"
+        yield from (f"  {line}" for line in lines)
+    else:
+        yield from lines
+
+
+def _policy(policy: core.Policy | None, undo: core.Body | None) -> str:
+    parts = []
+    if policy is not None:
+        if policy.max_attempts != 1:
+            on = f" on {' '.join(policy.retry_on)}" if policy.retry_on else ""
+            parts.append(
+                f"retry {policy.max_attempts}{on} {policy.backoff_ms}..{policy.backoff_max_ms}ms"
+            )
+        if policy.timeout is not None:
+            parts.append(f"timeout {show(policy.timeout)}")
+        if policy.on_crash != "rerun":
+            parts.append(f"on_crash {policy.on_crash}")
+        if policy.queue is not None:
+            parts.append(f"queue {policy.queue}")
+    if undo is not None:
+        parts.append(f"undo {undo.name}")
+    return "".join(f"; {part}" for part in parts)
+
+
+def _into(name: str | None) -> str:
+    return "" if name is None else f"{name} = "
+
+
+def _call(op: core.Call) -> Iterator[str]:
+    params = "" if op.params is None else f" {show(op.params)}"
+    yield f"{_into(op.into)}call {op.handler}{params}{_policy(op.policy, op.undo)}"
+
+
+def _run(op: core.Run) -> Iterator[str]:
+    name = op.path if op.path is not None else op.name
+    version = "" if op.version is None else f"@{op.version}"
+    params = "" if op.params is None else f" {show(op.params)}"
+    detach = "; detach" if op.detach else ""
+    yield f"{_into(op.into)}run {name}{version}{params}{_policy(op.policy, op.undo)}{detach}"
+
+
+def _fork(op: core.Fork) -> Iterator[str]:
+    yield f"fork {', '.join(body.name for body in op.bodies)}; need {op.need or 'all'}"
+
+
+def _forkn(op: core.ForkN) -> Iterator[str]:
+    limit = "" if op.limit is None else f"; limit {show(op.limit)}"
+    yield f"fork {op.body.name} over {show(op.over)}{limit}; need {op.need or 'all'}"
+
+
+def _join(op: core.Join) -> Iterator[str]:
+    yield f"{_into(op.into)}join {op.shape}"
+
+
+def _wait(op: core.Wait) -> Iterator[str]:
+    parts = []
+    if op.due is not None:
+        parts.append(f"{op.clock} {show(op.due)}")
+    if op.listen is not None:
+        listen = op.listen
+        key = "" if listen.key is None else f" key {show(listen.key)}"
+        where = "" if listen.where is None else f" where {show(listen.where)}"
+        schema = "" if listen.schema is None else f" schema {show_value(listen.schema)}"
+        parts.append(f"listen {show(listen.topic)}{key}{where}{schema}")
+    yield f"{_into(op.into)}wait {'; '.join(parts)}"
+
+
+def _emit(op: core.Emit) -> Iterator[str]:
+    parts = [("key", op.key), ("to", op.to), ("with", op.data), ("keep", op.keep)]
+    rest = "".join(f" {key} {show(ir)}" for key, ir in parts if ir is not None)
+    yield f"emit {show(op.topic)}{rest}"
+
+
+def _log(op: core.Log) -> Iterator[str]:
+    yield f"log {op.level} {show(op.text)}"
+
+
+def _enter(op: core.Enter) -> Iterator[str]:
+    yield f"enter {op.kind}" + ("" if op.deadline is None else f" {show(op.deadline)}")
+
+
+def _return(op: core.Return) -> Iterator[str]:
+    yield "return" if op.value is None else f"return {show(op.value)}"
+
+
+def _word(word: str) -> Callable[[Any], Iterator[str]]:
+    return lambda op: iter((word,))
+
+
+_OPS: Final[dict[type[core.Op], Callable[[Any], Iterator[str]]]] = {
+    core.Jump: _jump,
+    core.Pure: _pure,
+    core.Call: _call,
+    core.Run: _run,
+    core.Fork: _fork,
+    core.ForkN: _forkn,
+    core.Arrive: _word("arrive"),
+    core.Join: _join,
+    core.Wait: _wait,
+    core.Emit: _emit,
+    core.Log: _log,
+    core.Enter: _enter,
+    core.Leave: _word("leave"),
+    core.Raise: lambda op: iter((f"raise {show(op.error)}",)),
+    core.Reraise: lambda op: iter((f"reraise {op.variable}",)),
+    core.Compensate: lambda op: iter((f"compensate {op.variable}",)),
+    core.Return: _return,
+}

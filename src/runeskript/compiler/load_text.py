@@ -1,0 +1,24 @@
+"""Text -> AST in one call: reading and parsing together."""
+
+from __future__ import annotations
+
+from ..model.ast import Document
+from ..model.diagnostics import Diagnostics
+from .frontends.native import parse_native
+from .read import Source, read
+
+
+def read_text(source: bytes | str, file: str, diagnostics: Diagnostics) -> Source:
+    """The positioned tree of a YAML or JSON text (``Source.root``, None where there is none)."""
+    return read(source, file, diagnostics)
+
+
+def parse_tree(source: Source, diagnostics: Diagnostics) -> Document | None:
+    """The AST of a tree. Comes back even with errors, where there is something to check further;
+    what could not be read is replaced by an expression of unknown type."""
+    return parse_native(source, diagnostics)
+
+
+def parse_document(source: bytes | str, file: str, diagnostics: Diagnostics) -> Document | None:
+    """Read and parse. All findings are in ``diagnostics``; see :func:`parse_tree`."""
+    return parse_tree(read_text(source, file, diagnostics), diagnostics)

@@ -1,0 +1,113 @@
+"""The positioned node tree: what reading a YAML or JSON text yields, before it means anything.
+
+Three classes with slots and nothing clever: a large document makes a hundred thousand of them.
+Lines and columns count from 0 here (as the readers deliver them); :class:`~..model.spans.Span`
+counts from 1. An aliased node (``*name``) stands in the tree at every place it is used, with the
+position of its definition.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias, final
+
+from ..model.spans import Span
+from ..model.values import Value
+
+
+@final
+class Scalar:
+    """A leaf: its ``value``, the ``text`` it was written as, and its ``style``.
+
+    ``style`` is ``""`` for a plain scalar (the only one that may be no text), else the quote or
+    block indicator: ``'``, ``"``, ``|`` or ``>``. ``text`` is after unquoting and folding.
+    """
+
+    __slots__ = ("column", "end_column", "end_line", "line", "style", "text", "value")
+
+    def __init__(
+        self,
+        value: bool | int | float | str | None,
+        text: str,
+        style: str,
+        line: int,
+        column: int,
+        end_line: int,
+        end_column: int,
+    ) -> None:
+        self.value = value
+        self.text = text
+        self.style = style
+        self.line = line
+        self.column = column
+        self.end_line = end_line
+        self.end_column = end_column
+
+
+@final
+class Seq:
+    """A list."""
+
+    __slots__ = ("column", "end_column", "end_line", "flow", "items", "line")
+
+    def __init__(self, flow: bool, line: int, column: int) -> None:
+        self.items: list[Node] = []
+        #: Written with brackets (always so in JSON).
+        self.flow = flow
+        self.line = line
+        self.column = column
+        self.end_line = line
+        self.end_column = column + 1
+
+
+@final
+class Map:
+    """An object: key text -> (key, value), in the order of the text."""
+
+    __slots__ = ("column", "end_column", "end_line", "entries", "flow", "line")
+
+    def __init__(self, flow: bool, line: int, column: int) -> None:
+        self.entries: dict[str, tuple[Scalar, Node]] = {}
+        self.flow = flow
+        self.line = line
+        self.column = column
+        self.end_line = line
+        self.end_column = column + 1
+
+
+Node: TypeAlias = Scalar | Seq | Map
+
+
+def span_of(node: Node, file: str) -> Span:
+    """The stretch of text a node covers."""
+    return Span(file, node.line + 1, node.column + 1, node.end_line + 1, node.end_column + 1)
+
+
+def to_value(node: Node) -> Value:
+    """The plain value of a tree. Its depth is bounded by the reader."""
+    if type(node) is Scalar:
+        return node.value
+    if type(node) is Map:
+        return {key: to_value(child) for key, (_, child) in node.entries.items()}
+    return [to_value(child) for child in node.items]
+
+
+def describe(node: Node) -> str:
+    """What a node is, for "expected ..., found ..." messages."""
+    if type(node) is Map:
+        return "an object"
+    if type(node) is Seq:
+        return "a list"
+    value = node.value
+    if value is None:
+        return "nothing" if node.text == "" else "null"
+    if value is True or value is False:
+        return f"the bool `{node.text}`"
+    if isinstance(value, str):
+        return f"the text `{clip(value)}`" if value else "an empty text"
+    return f"the number `{clip(node.text)}`"
+
+
+def clip(text: str, limit: int = 40) -> str:
+    """A text made fit for a one-line message."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

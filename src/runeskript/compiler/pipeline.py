@@ -1,0 +1,287 @@
+"""The compiler's one entry, and the one place where the order of its stages is written.
+
+read -> parse -> expand -> validate -> optimize -> codegen -> assemble -> verify. Pure: a text and a
+catalog in, a Blueprint or diagnostics out. A file named by ``run: ./path.yaml`` is read by a
+function the caller passes in.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from ..errors import BlueprintError, CompileError, RuneskriptError
+from ..expr.ir import check_ir
+from ..model.ast import Document
+from ..model.ast_value import ast_hash
+from ..model.blueprint import Blueprint, SkriptRef
+from ..model.blueprint_codec import digest
+from ..model.catalog import EMPTY, HandlerCatalog
+from ..model.diagnostics import Diagnostic, Diagnostics
+from ..model.verify import verify
+from . import core
+from .assemble import assemble
+from .codegen import Code, generate
+from .expand import expand
+from .listing import show_core
+from .load_text import parse_tree, read_text
+from .passes import optimize
+from .validate import validate
+
+#: Reads the file that ``run: PATH`` in a file means: (path, file) -> text. Raises OSError.
+Resolve: TypeAlias = Callable[[str, str], "bytes | str"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to compile. ``optimize`` False leaves the passes out; ``keep`` keeps every stage."""
+
+    resolve: Resolve | None = None
+    optimize: bool = True
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A compiled document. ``children``: every Blueprint it pins, by digest, in any depth."""
+
+    blueprint: Blueprint
+    document: Document
+    diagnostics: tuple[Diagnostic, ...]
+    children: Mapping[str, Blueprint]
+    #: The document after each stage (texts and data for ``explain``); empty unless kept.
+    stages: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Unit:
+    """One document on its way through the stages."""
+
+    file: str
+    catalog: HandlerCatalog
+    options: Options
+    family: Family
+    diagnostics: Diagnostics
+    source: bytes | str = ""
+    tree: Any = None
+    document: Document | None = None
+    program: core.Program | None = None
+    code: Code | None = None
+    blueprint: Blueprint | None = None
+    stages: dict[str, Any] = field(default_factory=dict)
+    #: ``run: PATH`` -> what it is pinned to.
+    pinned: dict[str, SkriptRef] = field(default_factory=dict)
+    children: dict[str, Blueprint] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Family:
+    """A document and the files it runs: what is compiled, what is being compiled."""
+
+    done: dict[str, Compiled | None] = field(default_factory=dict)
+    open: list[str] = field(default_factory=list)
+
+
+# --- stages -------------------------------------------------------------------------------------
+def _read(unit: Unit) -> None:
+    unit.tree = read_text(unit.source, unit.file, unit.diagnostics)
+
+
+def _parse(unit: Unit) -> None:
+    if unit.document is None:
+        unit.document = parse_tree(unit.tree, unit.diagnostics)
+
+
+def _expand(unit: Unit) -> None:
+    if unit.document is not None:
+        unit.program = expand(unit.document)
+        if unit.options.keep:
+            unit.stages["core"] = show_core(unit.program)
+
+
+def _validate(unit: Unit) -> None:
+    if unit.program is not None:
+        validate(unit.program, unit.catalog, unit.diagnostics)
+        _pin_children(unit)
+
+
+def _optimize(unit: Unit) -> None:
+    if unit.options.optimize:
+        optimize(_have(unit.program))
+    if unit.options.keep:
+        unit.stages["optimized"] = show_core(_have(unit.program))
+
+
+def _codegen(unit: Unit) -> None:
+    unit.code = generate(_have(unit.program), unit.catalog, unit.pinned)
+
+
+def _assemble(unit: Unit) -> None:
+    text = unit.tree.text if unit.tree is not None else ""
+    program = _have(unit.program)
+    unit.blueprint = assemble(program, _have(unit.code), ast_hash(program.document), text)
+
+
+def _verify(unit: Unit) -> None:
+    problems = verify(_have(unit.blueprint), check_ir)
+    if problems:
+        raise BlueprintError(
+            f"the compiler made a Blueprint that its own verifier refuses: {problems[0]}",
+            tuple(problems),
+        )
+
+
+#: The stages in their order. Findings are collected up to the end of a group; what follows a group
+#: with errors does not run.
+STAGES: Final[tuple[tuple[tuple[str, Callable[[Unit], None]], ...], ...]] = (
+    (("read", _read), ("parse", _parse), ("expand", _expand), ("validate", _validate)),
+    (
+        ("optimize", _optimize),
+        ("codegen", _codegen),
+        ("assemble", _assemble),
+        ("verify", _verify),
+    ),
+)
+
+
+def _have(part: Any) -> Any:
+    if part is None:
+        raise RuneskriptError("a stage ran before the one that makes what it needs")
+    return part
+
+
+def _run(unit: Unit, *, skip: int = 0, groups: int = len(STAGES)) -> None:
+    """Run the stages of the first ``groups`` groups, without the first ``skip`` stages."""
+    for number, group in enumerate(STAGES[:groups]):
+        for _, stage in group[skip if number == 0 else 0 :]:
+            stage(unit)
+        if unit.diagnostics.has_errors:
+            return
+
+
+# --- entries ------------------------------------------------------------------------------------
+def compile_text(
+    source: bytes | str,
+    file: str = "<string>",
+    catalog: HandlerCatalog = EMPTY,
+    options: Options = Options(),
+) -> Compiled:
+    """Compile a YAML or JSON text. Raises CompileError with all diagnostics if there are errors."""
+    unit = _unit(file, catalog, options)
+    unit.source = source
+    _run(unit)
+    return _finish(unit)
+
+
+def compile_document(
+    document: Document,
+    catalog: HandlerCatalog = EMPTY,
+    options: Options = Options(),
+    file: str = "<document>",
+) -> Compiled:
+    """Compile an AST that did not come from a text (the builder's). Raises CompileError."""
+    unit = _unit(file, catalog, options)
+    unit.document = document
+    _run(unit, skip=1)
+    return _finish(unit)
+
+
+def check_text(
+    source: bytes | str,
+    file: str = "<string>",
+    catalog: HandlerCatalog = EMPTY,
+    options: Options = Options(),
+) -> tuple[Diagnostic, ...]:
+    """All findings of a text, in its order; never raises for what the text says."""
+    unit = _unit(file, catalog, options)
+    unit.source = source
+    _run(unit, groups=1)
+    return unit.diagnostics.sorted()
+
+
+def _unit(file: str, catalog: HandlerCatalog, options: Options) -> Unit:
+    family = Family()
+    family.open.append(_normal(file))
+    return Unit(file, catalog, options, family, Diagnostics())
+
+
+def _finish(unit: Unit) -> Compiled:
+    diagnostics = unit.diagnostics.sorted()
+    if unit.diagnostics.has_errors or unit.blueprint is None or unit.document is None:
+        errors = sum(d.severity == "error" for d in diagnostics) + unit.diagnostics.dropped
+        what = "1 error" if errors == 1 else f"{errors} errors"
+        raise CompileError(f"{unit.file}: {what}", diagnostics)
+    stages = {
+        "source": unit.source, "tree": unit.tree, "document": unit.document, **unit.stages,
+    }
+    return Compiled(
+        unit.blueprint, unit.document, diagnostics, unit.children,
+        stages if unit.options.keep else {},
+    )
+
+
+# --- child skripts ------------------------------------------------------------------------------
+def _pin_children(unit: Unit) -> None:
+    """Compile the files that ``run: PATH`` names, each once, and pin them by digest."""
+    program = _have(unit.program)
+    for body in program.bodies():
+        for op in body.ops:
+            if isinstance(op, core.Run) and op.path is not None and op.path not in unit.pinned:
+                _pin(unit, op.path, op, program)
+
+
+def _pin(unit: Unit, path: str, op: core.Run, program: core.Program) -> None:
+    site = program.sites[op.site]
+    file = _normal(posixpath.join(posixpath.dirname(_normal(unit.file)), path))
+    family = unit.family
+
+    def report(code: str, message: str, hint: str | None = None) -> None:
+        span = op.span
+        unit.diagnostics.add(code, message, span, f"{site.pointer}/run", hint)
+
+    if file in family.open:
+        chain = " -> ".join([*family.open[family.open.index(file) :], file])
+        report("RUNE-3031", f"`{path}` runs itself: {chain}", "run a skript by its name to recurse")
+        return
+    if file not in family.done:
+        if unit.options.resolve is None:
+            report("RUNE-3030", f"`{path}` cannot be read: this document has no place in a folder",
+                   "run a deployed skript by its name")
+            return
+        try:
+            source = unit.options.resolve(path, unit.file)
+        except OSError as error:
+            reason = error.strerror or str(error) or type(error).__name__
+            report("RUNE-3030", f"`{path}` cannot be read: {reason}",
+                   "a path is taken from the folder of this file")
+            return
+        family.done[file] = _compile_child(unit, source, file)
+    child = family.done[file]
+    if child is None:
+        report("RUNE-3032", f"`{path}` has errors of its own")
+        return
+    key = digest(child.blueprint)
+    unit.pinned[path] = SkriptRef(child.blueprint.name, child.blueprint.version, key)
+    unit.children[key] = child.blueprint
+    unit.children.update(child.children)
+
+
+def _compile_child(unit: Unit, source: bytes | str, file: str) -> Compiled | None:
+    """Compile a file this one runs; its findings join this document's."""
+    inner = Unit(file, unit.catalog, unit.options, unit.family, Diagnostics(), source)
+    unit.family.open.append(file)
+    try:
+        _run(inner)
+    finally:
+        unit.family.open.pop()
+    for d in inner.diagnostics.sorted():
+        unit.diagnostics.add(
+            d.code, d.message, d.span, d.pointer, d.hint, severity=d.severity, related=d.related
+        )
+    return None if inner.diagnostics.has_errors else _finish(inner)
+
+
+def _normal(file: str) -> str:
+    return posixpath.normpath(file.replace("\\", "/"))

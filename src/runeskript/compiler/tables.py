@@ -1,0 +1,373 @@
+"""THE tables of the language: every verb, every key, its kind, its default and what it is for.
+
+The front end, the JSON Schema, the formatter's order of keys and the generated reference are all
+derived from these rows; a key that is not here does not exist. The kinds are explained in
+:data:`KINDS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from ..model.values import Value
+
+Kind: TypeAlias = Literal[
+    "expr", "template", "text", "switchable", "duration", "backoff", "block", "step", "name",
+    "id", "target", "targets", "args", "word", "count", "limit", "join", "schema", "literals",
+    "handler", "skript", "queue", "errors", "nothing", "flag", "object", "clauses", "branches",
+    "delay", "title", "labels", "names", "vars", "functions", "graph",
+]  # fmt: skip
+
+#: What each kind of value is, in the words of "expected ..., found ...".
+KINDS: Final[dict[Kind, str]] = {
+    "expr": "an expression",
+    "template": "a value",
+    "text": "a text",
+    "switchable": "true, false or one `${...}`",
+    "duration": "a duration such as `30s` or `5m`",
+    "backoff": "a duration or a range such as `200ms..10s`",
+    "block": "a list of steps",
+    "step": "one step",
+    "name": "a name",
+    "id": "an id",
+    "target": "a variable name, or a path such as `order.total`",
+    "targets": "an object of variable names and their values",
+    "args": "an object, or one `${...}` that yields one",
+    "word": "one of a few words",
+    "count": "a whole number",
+    "limit": "true, or the number of branches that may run at once",
+    "join": "`all`, `any` or a number of branches",
+    "schema": "a JSON Schema (an object)",
+    "literals": "a value, or a list of values",
+    "handler": "the name of a handler",
+    "skript": "the name of a skript (`name` or `name@3`) or a path (`./part.yaml`)",
+    "queue": "the name of a queue",
+    "errors": "an error type or a list of them",
+    "nothing": "nothing",
+    "flag": "true or false",
+    "object": "an object",
+    "clauses": "a list of clauses",
+    "branches": "an object of named branches, each a list of steps",
+    "delay": "a duration such as `5m`, or `until: EXPR`",
+    "title": "a name",
+    "labels": "an object of texts",
+    "names": "a list of names",
+    "vars": "an object of names and values",
+    "functions": "an object such as `area(w, h): w * h`",
+    "graph": "nodes and edges",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a step, a clause or the document."""
+
+    name: str
+    kind: Kind
+    doc: str
+    required: bool = False
+    #: What holds where the key is left out, as published; None where there is no default.
+    default: Value = None
+    #: For ``word``: the allowed texts.
+    words: tuple[str, ...] = ()
+    #: For ``object`` and ``clauses``: the keys inside.
+    fields: tuple[Key, ...] = ()
+    #: For ``count``: the smallest and largest number.
+    minimum: int = 1
+    maximum: int = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One kind of step. ``value`` is the row of the verb's own key; ``keys`` go beside it."""
+
+    name: str
+    value: Key
+    keys: tuple[Key, ...]
+    doc: str
+    example: str
+
+
+# --- pieces that several verbs share -----------------------------------------------------------
+
+RETRY_FIELDS: Final = (
+    Key("on", "errors", "Error types that are tried again, matched by dotted prefix; `http.5xx` is"
+        " a class. Left out: timeout, connect, http.5xx, http.429 and errors marked retryable."),
+    Key("max", "count", "Attempts in all, the first one included.", required=True,
+        maximum=10_000),
+    Key("backoff", "backoff", "Pause before the second attempt, doubled each time up to the end of"
+        " the range; jitter comes from the run's seed.", default="1s..60s"),
+)  # fmt: skip
+
+CATCH_FIELDS: Final = (
+    Key("when", "expr", "Catches errors for which this is true; sees `error`. Left out: catches"
+        " every error that can be caught."),
+    Key("do", "block", "What to do; sees `error`.", required=True),
+)  # fmt: skip
+
+_WITH: Final = Key("with", "args", "Parameters, by name.")
+_INTO: Final = Key("into", "target", "Where the result goes; without it the result is dropped.")
+_UNDO: Final = Key("undo", "step", "A step that takes this one back, registered when it succeeds,"
+                   " with its parameters as they are then.")  # fmt: skip
+_RETRY: Final = Key("retry", "object", "When and how often a failed attempt is repeated.",
+                    fields=RETRY_FIELDS)  # fmt: skip
+_CATCH: Final = Key("catch", "clauses", "What to do about errors; the first clause that matches"
+                    " counts.", fields=CATCH_FIELDS)  # fmt: skip
+_FINALLY: Final = Key("finally", "block", "Runs on every exit, cancel and return included.")
+_JOIN: Final = Key("join", "join", "How many branches must succeed before the run goes on; the"
+                   " losers are cancelled and their undos run.", default="all")  # fmt: skip
+
+#: Keys any step may have.
+MODIFIERS: Final = (
+    Key("id", "id", "The step's name in events, errors and `explain`; unique in the document."),
+    Key("if", "expr", "The step is skipped where this is false."),
+    Key("timeout", "duration", "Time for the step in all; on a `call` for each attempt. A `timeout`"
+        " error is raised when it is over."),
+)  # fmt: skip
+
+VERBS: Final[tuple[Verb, ...]] = (
+    Verb(
+        "set",
+        Key("set", "targets", "Variables or paths, and their new values, in order."),
+        (),
+        "Sets variables. A path copies what it changes.",
+        "set: {total: '${total + 1}', order.state: paid}",
+    ),
+    Verb(
+        "call",
+        Key("call", "handler", "The handler's name."),
+        (
+            _WITH, _INTO, _UNDO, _RETRY,
+            Key("on_crash", "word", "What a restart does about a call that was under way: run it"
+                " again, or fail it with the error `interrupted`.", default="rerun",
+                words=("rerun", "fail")),
+            Key("queue", "queue", "Runs the call on workers that serve this queue."),
+        ),
+        "Calls a handler.",
+        "call: http.get\nwith: {url: 'https://example.com'}\ninto: page",
+    ),
+    Verb(
+        "if",
+        Key("if", "expr", "The condition."),
+        (
+            Key("then", "block", "Steps for the case that it is true.", required=True),
+            Key("elif", "clauses", "Further conditions, tried in order.", fields=(
+                Key("when", "expr", "The condition.", required=True),
+                Key("do", "block", "Steps for the case that it is true.", required=True),
+            )),
+            Key("else", "block", "Steps for the case that nothing was true."),
+        ),
+        "Chooses by conditions. A verb only beside `then`; otherwise `if` skips its step.",
+        "if: total > 100\nthen:\n  - log: large",
+    ),
+    Verb(
+        "switch",
+        Key("switch", "expr", "The value to compare."),
+        (
+            Key("cases", "clauses", "Tried in order, compared with `==`.", required=True, fields=(
+                Key("is", "literals", "A value or a list of values, written out.", required=True),
+                Key("do", "block", "Steps for this case.", required=True),
+            )),
+            Key("else", "block", "Steps for the case that nothing matched."),
+        ),
+        "Chooses by value.",
+        "switch: input.kind\ncases:\n  - is: [book, map]\n    do:\n      - log: paper",
+    ),
+    Verb(
+        "for",
+        Key("for", "name", "The name of the element inside the loop."),
+        (
+            Key("index", "name", "The name of the element's position, from 0."),
+            Key("in", "expr", "The list to go through.", required=True),
+            Key("parallel", "limit", "How many iterations may run at once; true sets no limit."
+                " Without it the loop is sequential."),
+            Key("collect", "target", "Where the list of yields goes, in index order."),
+            _JOIN,
+            Key("do", "block", "The steps of one iteration.", required=True),
+        ),
+        "Goes through a list, one by one or in parallel.",
+        "for: item\nin: input.items\nparallel: 8\ncollect: prices\ndo:\n  - yield: item.price",
+    ),
+    Verb(
+        "while",
+        Key("while", "expr", "Checked before each turn."),
+        (Key("do", "block", "The steps of one turn.", required=True),),
+        "Repeats while a condition holds.",
+        "while: n < 10\ndo:\n  - set: {n: '${n + 1}'}",
+    ),
+    Verb(
+        "break",
+        Key("break", "nothing", "Left empty."),
+        (),
+        "Ends the nearest sequential loop.",
+        "if: done\nbreak:",
+    ),
+    Verb(
+        "continue",
+        Key("continue", "nothing", "Left empty."),
+        (),
+        "Goes on with the next turn of the nearest loop; ends one iteration of a parallel `for`.",
+        "if: item.skip\ncontinue:",
+    ),
+    Verb(
+        "parallel",
+        Key("parallel", "branches", "The branches by name."),
+        (
+            _JOIN,
+            Key("into", "target", "Object of the branches' yields; with `join: any` the winner's"
+                " yield."),
+        ),
+        "Runs branches at the same time.",
+        "parallel:\n  a:\n    - yield: '1'\n  b:\n    - yield: '2'\ninto: both",
+    ),
+    Verb(
+        "yield",
+        Key("yield", "expr", "The value."),
+        (),
+        "The value of this branch or iteration; sets it, does not end it; at most once.",
+        "yield: item.price * item.qty",
+    ),
+    Verb(
+        "try",
+        Key("try", "block", "Steps that may fail."),
+        (_CATCH, _FINALLY),
+        "Catches errors. Needs `catch` or `finally`.",
+        "try:\n  - call: risky\ncatch:\n  - when: error.type == 'timeout'\n    do:\n"
+        "      - log: too slow",
+    ),
+    Verb(
+        "do",
+        Key("do", "block", "The steps."),
+        (),
+        "A group of steps that carries modifiers.",
+        "if: ready\ntimeout: 5m\ndo:\n  - call: work",
+    ),
+    Verb(
+        "wait",
+        Key("wait", "delay", "A duration, or an object with `until`.", fields=(
+            Key("until", "expr", "The instant to wait for, as RFC 3339 text.", required=True),
+        )),
+        (),
+        "Waits for a time.",
+        "wait: 5m",
+    ),
+    Verb(
+        "listen",
+        Key("listen", "text", "The topic."),
+        (
+            Key("key", "expr", "Only messages with this key."),
+            Key("where", "expr", "Only messages for which this is true; sees `event`."),
+            Key("schema", "schema", "Only messages whose data satisfy this schema."),
+            _INTO,
+        ),
+        "Waits for a message.",
+        "listen: parcel.scanned\nkey: job.id\ntimeout: 72h\ninto: scan",
+    ),
+    Verb(
+        "emit",
+        Key("emit", "text", "The topic."),
+        (
+            Key("key", "expr", "The message's key. Not together with `to`."),
+            Key("to", "text", "The id of the one job that gets it. Not together with `key`."),
+            _WITH,
+            Key("keep", "duration", "How long the message is kept for listeners still to come."),
+        ),
+        "Sends a message.",
+        "emit: parcel.scanned\nkey: order.id\nwith: {place: Hamburg}\nkeep: 24h",
+    ),
+    Verb(
+        "run",
+        Key("run", "skript", "The skript to run."),
+        (
+            _WITH, _INTO, _UNDO, _RETRY,
+            Key("detach", "flag", "Goes on at once; `into` gets the job's id.", default=False),
+        ),
+        "Runs another skript as a job of its own.",
+        "run: ./part.yaml\nwith: {id: '${order.id}'}\ninto: part",
+    ),
+    Verb(
+        "log",
+        Key("log", "text", "The text."),
+        (Key("level", "word", "How loud.", default="info",
+             words=("debug", "info", "warning", "error")),),
+        "Writes a line to the log. Silent on replay.",
+        "log: \"sku ${item.sku} costs ${price}\"",
+    ),
+    Verb(
+        "raise",
+        Key("raise", "object", "The error.", fields=(
+            Key("type", "text", "Dotted type, such as `order.stuck`.", required=True),
+            Key("message", "text", "A text for people."),
+            Key("data", "template", "More about it, for programs."),
+            Key("compensate", "switchable", "Runs the undos registered since the enclosing try,"
+                " before its catch.", default=False),
+        )),
+        (),
+        "Fails with a typed error.",
+        "raise: {type: order.stuck, message: 'no scan for ${job.key}', compensate: true}",
+    ),
+    Verb(
+        "return",
+        Key("return", "template", "The run's output."),
+        (),
+        "Ends the run with a value.",
+        "return: {total: '${total}'}",
+    ),
+    Verb(
+        "graph",
+        Key("graph", "graph", "`{nodes, edges}`."),
+        (),
+        "The nodes/edges form as a step. Not yet in this version.",
+        "",
+    ),
+)  # fmt: skip
+
+#: Top-level keys of the native form, in the order `rune fmt` writes them.
+DOCUMENT: Final = (
+    Key("skript", "title", "The skript's name.", required=True),
+    Key("version", "count", "The same name and version with another content is refused; left out:"
+        " the next free number."),
+    Key("labels", "labels", "Texts to find jobs by."),
+    Key("input", "schema", "JSON Schema of the input; also tells the compiler its types."),
+    Key("env", "names", "Environment values the skript may read, captured at the start."),
+    Key("vars", "vars", "Variables and their first values, evaluated in order, once; they may use"
+        " input, env and earlier variables. `{init: 0, reduce: sum}` declares a reducer."),
+    Key("functions", "functions", "Functions of the skript. A body sees its parameters and other"
+        " functions."),
+    Key("timeout", "duration", "The job's deadline."),
+    Key("do", "block", "The steps.", required=True),
+    _CATCH,
+    _FINALLY,
+)  # fmt: skip
+
+#: The ways a reducer joins what branches write to its variable.
+REDUCERS: Final = ("sum", "min", "max", "append", "merge")
+
+#: Top-level keys that say which form a document has.
+FORMS: Final[dict[str, str]] = {
+    "skript": "native",
+    "workflow": "graph",
+    "nodes": "graph",
+    "machine": "machine",
+}
+
+#: Names the language gives a meaning; no variable, loop or parameter may have them.
+ROOTS: Final = (
+    "input", "env", "job", "error", "event", "data", "actor", "secrets", "true", "false", "null",
+)  # fmt: skip
+
+#: Words of the expression syntax, which can name nothing.
+KEYWORDS: Final = frozenset(
+    (
+        "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class",
+        "continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global",
+        "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return",
+        "try", "while", "with", "yield",
+    )
+)  # fmt: skip
+
+#: Error types no document may raise or retry on: they cannot be caught.
+RESERVED_ERRORS: Final = ("cancel", "limit")
+
+BY_VERB: Final[dict[str, Verb]] = {verb.name: verb for verb in VERBS}

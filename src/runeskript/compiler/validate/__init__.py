@@ -1,0 +1,28 @@
+"""Validation: whatever can be known of a document before it runs. All findings in one go.
+
+The checks read the AST (through ``facts.collect_facts``) and the core form; none changes anything.
+"""
+
+from __future__ import annotations
+
+from ...model.catalog import HandlerCatalog
+from ...model.diagnostics import Diagnostics
+from .. import core
+from .facts import collect_facts
+from .flow import check_flow
+from .forks import check_forks
+from .handlers import check_handlers
+from .names import check_names
+from .structure import check_structure
+
+__all__ = ["validate"]
+
+
+def validate(program: core.Program, catalog: HandlerCatalog, found: Diagnostics) -> None:
+    """Run every check on a document and its core form."""
+    facts = collect_facts(program.document)
+    check_names(facts, found)
+    check_structure(facts, program, found)
+    check_forks(facts, program, found)
+    check_handlers(facts, catalog, found)
+    check_flow(facts, program, found)

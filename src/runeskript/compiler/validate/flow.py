@@ -1,0 +1,316 @@
+"""What is set where: a forward data-flow analysis over the core form.
+
+Three sets of variables travel along every path: *must* (set on every path here), *may* (set on
+some path) and *lost* (written in a parallel body whose writes vanish, and not set since). Sets are
+ints, one bit per variable, so that a step costs a few machine words per hundred variables.
+
+A ``finally`` merges all ways into it; what is set on the way that completed is kept apart by the
+number of the way (``State.ways``), else every variable of the ``try`` would look unset behind it.
+
+Bodies are summed up innermost first (what a branch sets for certain, what perhaps), then checked
+outermost first, each beginning as its fork found the variables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from ...model.ast import IR, Expr, Name
+from ...model.diagnostics import Diagnostics
+from .. import core
+from .facts import Facts
+from .graph import Block, blocks_of
+from .names import RESERVED, name_span
+
+
+@dataclass(slots=True)
+class State:
+    """The variables at one point."""
+
+    must: int
+    may: int
+    lost: int
+    #: (variable of a ``finally``, number of the way into it) -> must, as that way goes on.
+    ways: dict[tuple[str, int], int] | None = None
+
+    def copy(self) -> State:
+        """A state of its own for another path."""
+        return State(self.must, self.may, self.lost, dict(self.ways) if self.ways else None)
+
+    def write(self, bit: int) -> None:
+        """A variable is set."""
+        self.must |= bit
+        self.may |= bit
+        self.lost &= ~bit
+        if self.ways:
+            for way in self.ways:
+                self.ways[way] |= bit
+
+    def clear(self, bit: int) -> None:
+        """A variable is unset."""
+        self.must &= ~bit
+        self.may &= ~bit
+
+    def merge(self, other: State) -> bool:
+        """Let another path flow in; whether anything changed."""
+        must, may, lost = self.must & other.must, self.may | other.may, self.lost | other.lost
+        changed = (must, may, lost) != (self.must, self.may, self.lost)
+        self.must, self.may, self.lost = must, may, lost
+        for way, bits in (other.ways or {}).items():
+            if self.ways is None:
+                self.ways = {}
+            old = self.ways.get(way)
+            new = bits if old is None else old & bits
+            if new != old:
+                self.ways[way] = new
+                changed = True
+        return changed
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a body sets until it arrives, whatever was set before: for certain, and perhaps."""
+
+    must: int
+    may: int
+
+
+def check_flow(facts: Facts, program: core.Program, found: Diagnostics) -> None:
+    """Report reads of variables that are not set, or not on every path, and double yields."""
+    _Analysis(facts, program, found).run()
+
+
+class _Analysis:
+    __slots__ = (
+        "bits", "blocks", "bodies", "entries", "found", "never", "program", "reported", "summaries",
+    )
+
+    def __init__(self, facts: Facts, program: core.Program, found: Diagnostics) -> None:
+        self.program = program
+        self.found = found
+        self.bodies = program.bodies()
+        names = dict.fromkeys(a.name for a in facts.assignments if a.name not in RESERVED)
+        self.bits = {name: 1 << i for i, name in enumerate(names)}
+        self.blocks: dict[int, list[Block]] = {}
+        self.summaries: dict[int, Summary] = {}
+        self.entries: dict[int, State] = {}
+        #: Variables that are only written where no path leads: one error for that is enough.
+        self.never = 0
+        self.reported: set[tuple[int, str]] = set()
+
+    def run(self) -> None:
+        for body in self.bodies:
+            if body.result is not None:
+                self._bit(body.result)
+            self.blocks[id(body)] = blocks_of(body)
+        for body in reversed(self.bodies[1:]):
+            self._summarise(body)
+        self.entries[id(self.program.root)] = State(0, 0, 0)
+        for body in self.bodies:
+            entry = self.entries.get(id(body))
+            if entry is not None:
+                states = self._solve(self.blocks[id(body)], entry)
+                self._note_unreached(self.blocks[id(body)], states)
+                self._check(body, states)
+
+    def _bit(self, name: str) -> int:
+        """The bit of a variable; hidden ones get theirs at first sight, if they are yields."""
+        bit = self.bits.get(name)
+        if bit is None:
+            if not name.startswith("$yield"):
+                return 0
+            bit = self.bits[name] = 1 << len(self.bits)
+        return bit
+
+    # --- solving -------------------------------------------------------------------------------
+    def _summarise(self, body: core.Body) -> None:
+        blocks = self.blocks[id(body)]
+        states = self._solve(blocks, State(0, 0, 0))
+        must, may = -1, 0
+        for block, start in zip(blocks, states, strict=True):
+            if start is not None and block.ops and isinstance(block.ops[-1], core.Arrive):
+                state = start.copy()
+                self._through(block, state)
+                must &= state.must
+                may |= state.may
+        self.summaries[id(body)] = Summary(must, may)
+
+    def _solve(self, blocks: list[Block], entry: State) -> list[State | None]:
+        """The state at the start of each block; None where no path leads."""
+        states: list[State | None] = [None] * len(blocks)
+        states[0] = entry.copy()
+        queue, queued = [0], {0}
+        while queue:
+            number = heappop(queue)
+            queued.discard(number)
+            start = states[number]
+            if start is None:
+                continue
+            block = blocks[number]
+            state = start.copy()
+            failed = self._through(block, state)
+            flows = [(to, self._exit(block, k, state)) for k, to in enumerate(block.exits)]
+            if failed is not None:
+                flows += [(to, failed) for to in block.handlers]
+            for to, out in flows:
+                known = states[to]
+                if known is None:
+                    states[to] = out.copy()
+                elif not known.merge(out):
+                    continue
+                if to not in queued:
+                    queued.add(to)
+                    heappush(queue, to)
+        return states
+
+    def _through(self, block: Block, state: State) -> State | None:
+        """Turn the state before a block into that behind it.
+
+        Returns all states from which an operation may fail, merged; None where none may.
+        """
+        failed: State | None = None
+        for op in block.ops:
+            if block.handlers and _may_fail(op):
+                if failed is None:
+                    failed = state.copy()
+                else:
+                    failed.merge(state)
+            self._apply(op, state)
+        return failed
+
+    def _exit(self, block: Block, exit_: int, state: State) -> State:
+        """The state on one exit: behind a ``finally``, that of the way that led into it."""
+        last = block.ops[-1] if block.ops else None
+        if not isinstance(last, core.Pure) or last.dispatch is None or not state.ways:
+            return state
+        code, numbers = last.dispatch
+        out = state.copy()
+        must = (state.ways or {}).get((code, numbers[exit_]))
+        if must is not None:
+            out.must = must
+        out.ways = {w: b for w, b in (out.ways or {}).items() if w[0] != code} or None
+        return out
+
+    # --- effects -------------------------------------------------------------------------------
+    def _apply(self, op: core.Op, state: State) -> None:
+        if isinstance(op, core.Pure):
+            for statement in op.statements:
+                self._statement(statement, state)
+        elif isinstance(op, core.Join):
+            self._join(op, state)
+        elif isinstance(op, core.Call | core.Run | core.Wait) and op.into is not None:
+            state.write(self._bit(op.into))
+
+    def _statement(self, statement: IR, state: State) -> None:
+        tag = statement[0]
+        if tag == "set":
+            name, value = statement[2], statement[3]
+            state.write(self._bit(name))
+            if name.startswith("$way"):
+                if state.ways is None:
+                    state.ways = {}
+                state.ways[(name, value[1])] = state.must
+        elif tag == "unset":
+            state.clear(self._bit(statement[2]))
+        elif tag == "if":
+            for inner in statement[3]:
+                if inner[0] == "unset":
+                    self._statement(inner, state)
+
+    def _join(self, op: core.Join, state: State) -> None:
+        fork = op.fork
+        bodies = fork.bodies if isinstance(fork, core.Fork) else (fork.body,)
+        kept = isinstance(fork, core.Fork) and fork.need == 0
+        for body in bodies:
+            summary = self.summaries[id(body)]
+            for name in body.writes:
+                bit = self._bit(name)
+                if name in self.program.reducers:
+                    continue
+                if not kept:
+                    state.lost |= bit
+                elif summary.must & bit:
+                    state.write(bit)
+                else:
+                    state.may |= bit
+        if op.into is not None:
+            state.write(self._bit(op.into))
+
+    # --- checking ------------------------------------------------------------------------------
+    def _note_unreached(self, blocks: list[Block], states: list[State | None]) -> None:
+        for block, start in zip(blocks, states, strict=True):
+            if start is None:
+                state = State(0, 0, 0)
+                self._through(block, state)
+                self.never |= state.may
+
+    def _check(self, body: core.Body, states: list[State | None]) -> None:
+        for block, start in zip(self.blocks[id(body)], states, strict=True):
+            if start is None:
+                continue
+            state = start.copy()
+            for op in block.ops:
+                for expr in op.reads:
+                    for name in expr.names:
+                        if name.kind == "variable":
+                            self._read(body, expr, name, state)
+                if isinstance(op, core.Pure):
+                    self._check_yield(op, state)
+                elif isinstance(op, core.Fork | core.ForkN):
+                    for inner in op.bodies if isinstance(op, core.Fork) else (op.body,):
+                        self.entries[id(inner)] = state.copy()
+                self._apply(op, state)
+                if isinstance(op, core.Call | core.Run) and op.undo is not None:
+                    self.entries[id(op.undo)] = state.copy()
+
+    def _check_yield(self, op: core.Pure, state: State) -> None:
+        statement = op.statements[0]
+        if statement[0] != "set" or not statement[2].startswith("$yield"):
+            return
+        if state.may & self._bit(statement[2]):
+            site = self.program.sites[op.site]
+            self.found.add(
+                "RUNE-3027", "a branch or iteration has at most one yield; this may be the second",
+                site.span, site.pointer,
+                "set a variable where it differs, and yield that at the end",
+            )
+
+    def _read(self, body: core.Body, expr: Expr, name: Name, state: State) -> None:
+        bit = self.bits.get(name.name, 0)
+        if not bit or (state.must & bit and not state.lost & bit):
+            return
+        key = (id(body), name.name)
+        if key in self.reported or (self.never & bit and not state.may & bit):
+            return
+        self.reported.add(key)
+        text, span = name.name, name_span(expr, name)
+        if state.lost & bit:
+            self.found.add(
+                "RUNE-3013",
+                f"what a parallel body wrote to `{text}` vanished with it"
+                + ("; this reads the value from before" if state.may & bit else
+                   ", and nothing else sets it"),
+                span, expr.pointer,
+                "`yield` the value and `collect` it, or declare a reducer for it in `vars`",
+                severity="warning" if state.may & bit else "error",
+            )
+        elif not state.may & bit:
+            self.found.add(
+                "RUNE-3010", f"no path sets `{text}` before this", span, expr.pointer,
+                "set it earlier, or give it a value in `vars`",
+            )
+        else:
+            self.found.add(
+                "RUNE-3011", f"`{text}` is not set on every path to this", span, expr.pointer,
+                f"give it a value in `vars`, such as `{text}: null`",
+            )
+
+
+def _may_fail(op: core.Op) -> bool:
+    if isinstance(op, core.Jump | core.Leave | core.Arrive):
+        return False
+    if isinstance(op, core.Pure):
+        return not all(s[0] == "exit" or (s[0] == "set" and s[3][0] == "const")
+                       for s in op.statements)
+    return True

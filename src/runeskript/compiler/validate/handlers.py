@@ -1,0 +1,52 @@
+"""Calls: the handler must exist, and must agree with the parameters that are written out."""
+
+from __future__ import annotations
+
+from ...model import ast
+from ...model.catalog import HandlerCatalog
+from ...model.diagnostics import Diagnostics
+from ...model.nearest import did_you_mean
+from ...model.values import Value
+from .facts import Facts
+
+
+def check_handlers(facts: Facts, catalog: HandlerCatalog, found: Diagnostics) -> None:
+    """Every call of the document, undos included."""
+    for step, _ in facts.steps:
+        if isinstance(step, ast.Call):
+            _check_call(step, catalog, found)
+
+
+def _check_call(step: ast.Call, catalog: HandlerCatalog, found: Diagnostics) -> None:
+    info = catalog.get(step.handler)
+    if info is None:
+        names = catalog.names()
+        hint = did_you_mean(step.handler, names)
+        if hint is None and not names:
+            hint = "no handlers are registered"
+        found.add(
+            "RUNE-3007", f"there is no handler `{step.handler}`", step.handler_span,
+            f"{step.site.pointer}/call", hint,
+        )
+        return
+    args = step.args
+    if args.whole is not None:
+        if args.whole.is_const and not isinstance(args.whole.ir[1], dict):
+            found.add(
+                "RUNE-3008", "`with` must be an object", args.whole.span, args.whole.pointer
+            )
+        return
+    literals: dict[str, Value] = {k: v.ir[1] for k, v in args.entries if v.is_const}
+    dynamic = frozenset(k for k, v in args.entries if not v.is_const)
+    places = dict(args.entries)
+    for problem in info.check(literals, dynamic):
+        at = places.get(problem.key) if problem.key is not None else None
+        if at is not None:
+            span, pointer = at.span, at.pointer
+        elif args.entries:
+            span, pointer = args.span, args.pointer
+        else:
+            span, pointer = step.handler_span, f"{step.site.pointer}/call"
+        found.add(
+            "RUNE-3008", f"`{step.handler}`: {problem.message}", span, pointer, problem.hint
+        )

@@ -1,0 +1,266 @@
+"""Names: every one that is used must mean something, every one that is declared must be free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from ...expr.functions import FUNCTIONS
+from ...model.ast import IR, Expr, Name
+from ...model.diagnostics import Diagnostics
+from ...model.nearest import did_you_mean
+from ...model.spans import Span
+from .facts import Facts, Use
+
+#: Names with a meaning of their own wherever they are in scope.
+SPECIAL: Final = ("input", "env", "job", "error", "event", "data", "actor", "secrets")
+#: Words that an expression reads as something else than a name (Python's keywords, pinned: the
+#: language must not change with the interpreter).
+WORDS: Final = frozenset({
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class",
+    "continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if",
+    "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try",
+    "while", "with", "yield", "true", "false", "null",
+})  # fmt: skip
+RESERVED: Final = WORDS.union(SPECIAL)
+
+
+def name_span(expr: Expr, name: Name) -> Span:
+    """Where a name stands in the text of its expression."""
+    return expr.span.shift(name.offset, len(name.name))
+
+
+class _Known:
+    """The names of one document."""
+
+    __slots__ = ("env", "functions", "loops", "variables")
+
+    def __init__(self, facts: Facts) -> None:
+        self.variables = facts.assigned()
+        self.loops = {loop.name for loop in facts.loop_names}
+        self.functions = {f.name: len(f.params) for f in facts.document.functions}
+        self.env = facts.document.env
+
+
+def check_names(facts: Facts, found: Diagnostics) -> None:
+    """Every check of this module."""
+    known = _Known(facts)
+    _check_declared(facts, known, found)
+    for use in facts.uses:
+        if use.expr.names:
+            _check_use(use, known, found)
+    _check_ids(facts, found)
+
+
+# --- declarations -----------------------------------------------------------------------------
+def _check_declared(facts: Facts, known: _Known, found: Diagnostics) -> None:
+    reported: set[str] = set()
+    for a in facts.assignments:
+        if a.name in RESERVED and a.name not in reported:
+            reported.add(a.name)
+            _reserved(a.name, a.span, a.pointer, found)
+    variables = {}
+    for a in facts.assignments:
+        variables.setdefault(a.name, a)
+    for loop in facts.loop_names:
+        if loop.name in RESERVED:
+            _reserved(loop.name, loop.span, loop.pointer, found)
+        elif loop.name in loop.scope.loop_names:
+            found.add(
+                "RUNE-3005", f"`{loop.name}` is the name of a loop around this one already",
+                loop.span, loop.pointer, "give this loop's variable another name",
+            )
+        elif loop.name in variables:
+            other = variables[loop.name]
+            found.add(
+                "RUNE-3005", f"the loop name `{loop.name}` would hide the variable of that name",
+                loop.span, loop.pointer, "give the loop's variable another name",
+                related=((other.span, f"`{loop.name}` is a variable here"),),
+            )
+    _check_functions(facts, known, found)
+
+
+def _reserved(name: str, span: Span, pointer: str, found: Diagnostics) -> None:
+    if name == "input":
+        hint = "the input cannot be changed; set a variable of another name"
+    elif name in SPECIAL:
+        hint = f"`{name}` has a meaning of its own; choose another name"
+    else:
+        hint = f"an expression reads `{name}` as a word of its own; choose another name"
+    found.add("RUNE-3006", f"`{name}` is a reserved name", span, pointer, hint)
+
+
+def _check_functions(facts: Facts, known: _Known, found: Diagnostics) -> None:
+    first: dict[str, Span] = {}
+    for f in facts.document.functions:
+        if f.name in FUNCTIONS:
+            found.add(
+                "RUNE-3005", f"`{f.name}` is a function of the language", f.span, f.pointer,
+                "give your function another name",
+            )
+        elif f.name in WORDS:
+            _reserved(f.name, f.span, f.pointer, found)
+        elif f.name in first:
+            found.add(
+                "RUNE-3005", f"the function `{f.name}` is declared twice", f.span, f.pointer,
+                related=((first[f.name], "the first is here"),),
+            )
+        first.setdefault(f.name, f.span)
+        seen: set[str] = set()
+        for param in f.params:
+            if param in RESERVED:
+                _reserved(param, f.span, f.pointer, found)
+            elif param in seen:
+                found.add(
+                    "RUNE-3005", f"`{f.name}` has two parameters called `{param}`", f.span,
+                    f.pointer,
+                )
+            seen.add(param)
+
+
+def _check_ids(facts: Facts, found: Diagnostics) -> None:
+    first: dict[str, Span] = {}
+    for step, _ in facts.steps:
+        id_ = step.site.id
+        if id_ is None:
+            continue
+        if id_ in first:
+            found.add(
+                "RUNE-3024", f"two steps have the id `{id_}`", step.site.span, step.site.pointer,
+                "events and errors name steps by their id, so it must be unique",
+                related=((first[id_], "the first is here"),),
+            )
+        first.setdefault(id_, step.site.span)
+
+
+# --- uses -------------------------------------------------------------------------------------
+def _check_use(use: Use, known: _Known, found: Diagnostics) -> None:
+    expr = use.expr
+    calls = False
+    for name in expr.names:
+        if name.kind == "function":
+            calls = True
+            _check_function_name(expr, name, known, found)
+        elif name.kind == "secret":
+            if use.role != "with":
+                found.add(
+                    "RUNE-3019", "`secrets` can be used inside `with` only",
+                    name_span(expr, name), expr.pointer,
+                    "a secret reaches a handler as a parameter; it is never stored in a variable",
+                )
+        elif use.role == "function":
+            _unknown_in_function(expr, name, known, found)
+        else:
+            _check_variable(use, name, known, found)
+    if calls and known.functions:
+        _check_arity(expr, known, found)
+    if any(n.name == "env" and n.kind == "variable" for n in expr.names):
+        _check_env(expr, known, found)
+
+
+def _check_variable(use: Use, name: Name, known: _Known, found: Diagnostics) -> None:
+    text, expr = name.name, use.expr
+    if text in use.scope.loop_names or text in ("input", "job", "env"):
+        return
+    if text in SPECIAL:
+        _check_special(use, name, found)
+    elif text in known.variables:
+        return
+    elif text in known.loops:
+        found.add(
+            "RUNE-3001", f"`{text}` is the name of a loop and seen inside its `do` only",
+            name_span(expr, name), expr.pointer,
+        )
+    else:
+        hint = did_you_mean(text, _candidates(use, known))
+        if text in FUNCTIONS or text in known.functions:
+            hint = f"`{text}` is a function; call it: `{text}(...)`"
+        found.add(
+            "RUNE-3001", f"nothing declares or sets `{text}`", name_span(expr, name),
+            expr.pointer, hint,
+        )
+
+
+def _candidates(use: Use, known: _Known) -> Iterator[str]:
+    yield from known.variables
+    yield from use.scope.loop_names
+    yield from ("input", "job", "env")
+    if use.scope.error:
+        yield "error"
+    if use.event:
+        yield "event"
+
+
+def _check_special(use: Use, name: Name, found: Diagnostics) -> None:
+    text = name.name
+    if text == "error" and use.scope.error:
+        return
+    if text == "event" and use.event:
+        return
+    where = {
+        "error": "`error` is known in `catch` and `finally` only",
+        "event": "`event` is known in `where` only",
+        "data": "`data` is known in machines only",
+        "actor": "`actor` is known in machines only",
+    }.get(text, "`secrets` is used as `secrets.NAME`, inside `with`")
+    hint = "the fields of the input are `input.NAME`" if text == "data" else None
+    found.add("RUNE-3004", where, name_span(use.expr, name), use.expr.pointer, hint)
+
+
+def _unknown_in_function(expr: Expr, name: Name, known: _Known, found: Diagnostics) -> None:
+    message = f"a function sees its parameters only, and `{name.name}` is none of them"
+    hint = None
+    if name.name in known.variables or name.name in SPECIAL:
+        hint = f"add a parameter and pass `{name.name}` where the function is called"
+    found.add("RUNE-3001", message, name_span(expr, name), expr.pointer, hint)
+
+
+def _check_function_name(expr: Expr, name: Name, known: _Known, found: Diagnostics) -> None:
+    if name.name in FUNCTIONS or name.name in known.functions:
+        return
+    found.add(
+        "RUNE-3002", f"there is no function `{name.name}`", name_span(expr, name), expr.pointer,
+        did_you_mean(name.name, [*known.functions, *FUNCTIONS]),
+    )
+
+
+def _check_arity(expr: Expr, known: _Known, found: Diagnostics) -> None:
+    for node in nodes(expr.ir, "ucall"):
+        expected = known.functions.get(node[1])
+        given = len(node[2])
+        if expected is None or expected == given:
+            continue
+        at = next((n for n in expr.names if n.name == node[1] and n.kind == "function"), None)
+        found.add(
+            "RUNE-3003",
+            f"`{node[1]}` takes {_count(expected, 'argument')}, {given} given",
+            expr.span if at is None else name_span(expr, at), expr.pointer,
+        )
+
+
+def _check_env(expr: Expr, known: _Known, found: Diagnostics) -> None:
+    places: Iterable[Name] = (n for n in expr.names if n.name == "env" and n.kind == "variable")
+    uses = [node for node in nodes(expr.ir, "item") if node[1] == ("name", "env")]
+    for node, name in zip(uses, places, strict=False):
+        key = node[2]
+        if key[0] != "const" or key[1] in known.env:
+            continue
+        found.add(
+            "RUNE-3025", f"`env` does not declare `{key[1]}`", name_span(expr, name), expr.pointer,
+            did_you_mean(str(key[1]), known.env) or f"add it to the document: `env: [{key[1]}]`",
+        )
+
+
+def nodes(ir: object, tag: str) -> Iterator[IR]:
+    """All nodes with a tag, in the order of the text."""
+    if not isinstance(ir, tuple) or not ir or ir[0] == "const":
+        return
+    if ir[0] == tag:
+        yield ir
+    for part in ir:
+        if type(part) is tuple:
+            yield from nodes(part, tag)
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

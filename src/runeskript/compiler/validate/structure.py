@@ -1,0 +1,167 @@
+"""Where a step may stand: jumps, yields, joins, clauses, undos, and steps nothing leads to."""
+
+from __future__ import annotations
+
+from ...model import ast
+from ...model.diagnostics import Diagnostics
+from .. import core
+from .facts import Facts, Scope
+
+_BEYOND = {
+    "fork": "`{verb}` cannot leave a branch of a fork",
+    "finally": "`{verb}` cannot leave a `finally`",
+    "undo": "`{verb}` cannot leave an `undo`",
+}
+_RETURN_HINT = {
+    "fork": "`yield` the value and collect it; `join: any` ends the fork with the first winner",
+    "finally": "a `finally` may call and set, but the run goes on as it would without it",
+    "undo": "an undo takes back what one step did; it has no result",
+}
+
+
+def check_structure(facts: Facts, program: core.Program, found: Diagnostics) -> None:
+    """Every check of this module."""
+    for step, scope in facts.steps:
+        if isinstance(step, ast.Break | ast.Continue):
+            _check_jump(step, scope, found)
+        elif isinstance(step, ast.Return):
+            _check_return(step, scope, found)
+        elif isinstance(step, ast.Yield):
+            _check_yield(step, scope, found)
+        elif isinstance(step, ast.Try):
+            _check_clauses(step.catches, found)
+        elif isinstance(step, ast.Parallel):
+            _check_join(step, step.join, len(step.branches), "branches", found)
+        elif isinstance(step, ast.For):
+            _check_for(step, found)
+        elif isinstance(step, ast.Switch):
+            _check_cases(step, found)
+        elif isinstance(step, ast.Call | ast.Run):
+            _check_undo(step, found)
+    _check_clauses(facts.document.catches, found)
+    _check_gathers(facts, found)
+    for site in program.unreachable:
+        found.add(
+            "RUNE-3020", "no path leads to this step", site.span, site.pointer,
+            "the step before it never goes on; remove one of them or give it a condition",
+        )
+
+
+def _check_jump(step: ast.Break | ast.Continue, scope: Scope, found: Diagnostics) -> None:
+    verb = "break" if isinstance(step, ast.Break) else "continue"
+    span, pointer = step.site.span, step.site.pointer
+    if not scope.loop:
+        found.add("RUNE-3014", f"`{verb}` outside a loop", span, pointer)
+    elif scope.barrier:
+        hint = "`join: any` ends the fork with the first winner" if verb == "break" else None
+        message = _BEYOND[scope.barrier].format(verb=verb)
+        found.add("RUNE-3015", message, span, pointer, hint)
+    elif verb == "break" and scope.loop == "parallel":
+        found.add(
+            "RUNE-3015", "`break` cannot end a parallel `for`", span, pointer,
+            "`continue` ends this iteration; `join: any` ends the loop with the first winner",
+        )
+
+
+def _check_return(step: ast.Return, scope: Scope, found: Diagnostics) -> None:
+    if scope.confined:
+        found.add(
+            "RUNE-3016", _BEYOND[scope.confined].format(verb="return"), step.site.span,
+            step.site.pointer, _RETURN_HINT[scope.confined],
+        )
+
+
+def _check_yield(step: ast.Yield, scope: Scope, found: Diagnostics) -> None:
+    if scope.sink is None:
+        found.add(
+            "RUNE-3017", "`yield` outside a branch, a parallel `for` or a `for` with `collect`",
+            step.site.span, step.site.pointer, "`return` ends the run with a value",
+        )
+
+
+def _check_clauses(catches: tuple[ast.CatchClause, ...], found: Diagnostics) -> None:
+    for i, clause in enumerate(catches[:-1]):
+        if clause.when is None:
+            after = catches[i + 1]
+            found.add(
+                "RUNE-3020", "this clause is never reached: the one before it catches everything",
+                after.span, after.pointer, "a clause without `when` comes last",
+                related=((clause.span, "catches everything"),),
+            )
+            return
+
+
+def _check_join(
+    step: ast.Parallel | ast.For, join: ast.JoinPolicy, most: int, what: str, found: Diagnostics
+) -> None:
+    if isinstance(join, int) and not 1 <= join <= most:
+        reason = f"there are only {most} {what}" if join > most else "it waits for nothing"
+        found.add(
+            "RUNE-3021", f"`join: {join}` cannot be met: {reason}", step.site.span,
+            f"{step.site.pointer}/join", "all, any, or a number from 1 up to that of the branches",
+        )
+    elif join == "any" and most == 0:
+        found.add(
+            "RUNE-3021", f"`join: any` cannot be met: there are no {what}", step.site.span,
+            f"{step.site.pointer}/join",
+        )
+
+
+def _check_for(step: ast.For, found: Diagnostics) -> None:
+    if step.limit is None:
+        return
+    over = step.over
+    most = 2**63
+    if over.ir[0] == "list" or (over.is_const and isinstance(over.ir[1], list)):
+        most = len(over.ir[1])
+    _check_join(step, step.join, most, "elements", found)
+
+
+def _check_cases(step: ast.Switch, found: Diagnostics) -> None:
+    seen: list[tuple[object, ast.Expr]] = []
+    for values, _ in step.cases:
+        for value in values:
+            if not value.is_const:
+                continue
+            constant = value.ir[1]
+            first = next((e for c, e in seen if type(c) is type(constant) and c == constant), None)
+            if first is not None:
+                found.add(
+                    "RUNE-3020", "this case is never reached: the same value stands above",
+                    value.span, value.pointer, related=((first.span, "the first is here"),),
+                )
+            elif len(seen) < 1_000:  # beyond, the search would cost more than it tells
+                seen.append((constant, value))
+
+
+def _check_undo(step: ast.Call | ast.Run, found: Diagnostics) -> None:
+    undo = step.undo
+    if isinstance(undo, ast.Call | ast.Run) and undo.undo is not None:
+        found.add(
+            "RUNE-3022", "an `undo` has no `undo` of its own", undo.site.span, undo.site.pointer,
+            "one that fails is listed with the error; the others still run",
+        )
+    if isinstance(step, ast.Run) and step.detach and undo is not None:
+        found.add(
+            "RUNE-3022", "a detached `run` has no `undo`: it has not succeeded when it is started",
+            undo.site.span, undo.site.pointer,
+        )
+
+
+def _check_gathers(facts: Facts, found: Diagnostics) -> None:
+    """``collect`` and ``into`` without a yield, yields without one of them."""
+    for sinks, step in facts.gathers:
+        target = step.collect if isinstance(step, ast.For) else step.into
+        yields = sum(sink.count for sink in sinks)
+        if target is not None and not yields:
+            key = "collect" if isinstance(step, ast.For) else "into"
+            found.add(
+                "RUNE-3018", f"`{key}: {target.name}` gathers nothing: no step here yields",
+                target.span, target.pointer, "`- yield: VALUE` is the value of a branch",
+            )
+        elif target is None and yields:
+            key = "collect" if isinstance(step, ast.For) else "into"
+            found.add(
+                "RUNE-3018", f"what is yielded here is dropped: the step has no `{key}`",
+                step.site.span, step.site.pointer, f"add `{key}: NAME`",
+            )

@@ -1,0 +1,120 @@
+"""What a handler is given besides its parameters."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import MutableMapping
+from typing import Any, Protocol
+
+from ...model.events import CallOut
+from ...model.ids import idempotency_key
+
+
+class Job(Protocol):
+    """The job a call belongs to, as far as a context needs it."""
+
+    id: str
+
+
+class Sink(Protocol):
+    """Where a context's reports go: the driver, or the parent process of a worker process."""
+
+    @property
+    def resources(self) -> dict[str, Any]: ...  # noqa: D102 - see HandlerContext.resources
+
+    def progress(
+        self, context: HandlerContext, done: float, total: float | None, message: str
+    ) -> None:
+        """Pass a progress report on; callable from any thread."""
+
+    def masked(self, text: str) -> str:
+        """The text without resolved secrets."""
+
+
+class HandlerContext:
+    """The context of one attempt of a call. Valid while the handler runs."""
+
+    __slots__ = ("_call", "_cancelled", "_job", "_key", "_log", "_sink")
+
+    def __init__(self, job: Job, call: CallOut, sink: Sink) -> None:
+        self._job = job
+        self._call = call
+        self._sink = sink
+        self._cancelled = False
+        self._key: str | None = None
+        self._log: logging.LoggerAdapter[logging.Logger] | None = None
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self._job.id
+
+    @property
+    def step(self) -> str:
+        """The step's ``id``, or its JSON pointer in the document."""
+        return self._call.step
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first attempt."""
+        return self._call.attempt
+
+    @property
+    def idempotency_key(self) -> str:
+        """32 hex digits: the same for retries, timeouts and crashes of this call, for no other."""
+        if self._key is None:
+            self._key = idempotency_key(self._job.id, self._call.path, self._call.n)
+        return self._key
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the result is no longer wanted. Handlers in threads look at it now and then."""
+        return self._cancelled
+
+    def raise_if_cancelled(self) -> None:
+        """Raise asyncio.CancelledError where the result is no longer wanted."""
+        if self._cancelled:
+            raise asyncio.CancelledError
+
+    @property
+    def resources(self) -> dict[str, Any]:
+        """What ``setup`` functions put there, shared by all handlers of the process."""
+        return self._sink.resources
+
+    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Report progress: a fraction (0 to 1), or ``done`` of ``total``. Never journaled."""
+        self._sink.progress(self, done, total, message)
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger (``runeskript.handler.NAME``) whose records carry ``job`` and ``step``."""
+        if self._log is None:
+            logger = logging.getLogger(f"runeskript.handler.{self._call.handler}")
+            self._log = _Log(logger, self)
+        return self._log
+
+
+class _Log(logging.LoggerAdapter[logging.Logger]):
+    """Adds job and step, and masks secrets."""
+
+    def __init__(self, logger: logging.Logger, context: HandlerContext) -> None:
+        super().__init__(logger, {"job": context.job_id, "step": context.step})
+        self._context = context
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        """Add job and step to the record's fields."""
+        kwargs["extra"] = {**(kwargs.get("extra") or {}), **dict(self.extra or {})}
+        return msg, kwargs
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """As ``logging.Logger.log``; the text is made here, so that secrets can be masked."""
+        if not self.isEnabledFor(level):
+            return
+        record = logging.LogRecord("", level, "", 0, msg, args, None)
+        text = self._context._sink.masked(record.getMessage())
+        kwargs = dict(self.process(msg, kwargs)[1])
+        kwargs.setdefault("stacklevel", 2)
+        self.logger.log(level, text, **kwargs)

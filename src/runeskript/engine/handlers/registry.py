@@ -1,0 +1,164 @@
+"""The registry: every handler of a runtime by name. It is the compiler's HandlerCatalog."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from ...errors import HandlerDefinitionError
+from ...model.catalog import ParamProblem
+from ...model.values import Value, normalise
+from .decorator import MODES, FunctionHandler, Handler, Mode, check_name
+from .durations import milliseconds
+from .failures import ParamsError
+from .origin import origin_of
+from .params import own_check
+
+#: Checks a call's parameters and gives what the handler is called with; raises ParamsError.
+Prepare = Callable[[dict[str, Any]], Any]
+
+
+class Registered:
+    """One registered handler: what the compiler may know (HandlerInfo), and how to run it."""
+
+    __slots__ = (
+        "doc", "function", "idempotent", "is_async", "limit", "mode", "name", "origin",
+        "params_schema", "prepare", "pure", "result_schema", "setup", "source", "teardown",
+        "timeout_ms",
+    )
+
+    def __init__(self, source: Handler | FunctionHandler) -> None:
+        self.source = source
+        self.name: str = source.name
+        self.doc: str = ""
+        self.mode: Mode = "async"
+        self.pure = bool(getattr(source, "pure", False))
+        self.idempotent = bool(getattr(source, "idempotent", False))
+        self.limit: int | None = getattr(source, "limit", None)
+        self.timeout_ms: int | None = None
+        self.params_schema: Value = normalise(getattr(source, "params_schema", None))
+        self.result_schema: Value = normalise(getattr(source, "result_schema", None))
+        self.setup = getattr(source, "setup", None)
+        self.teardown = getattr(source, "teardown", None)
+        self.function: Callable[[Any, Any], Any]
+        self.prepare: Prepare | None
+        if isinstance(source, Handler):
+            self.doc = source.doc
+            self.mode = source.mode
+            self.timeout_ms = source.timeout_ms
+            self.function = source.function
+            self.prepare = None if source.typed is None else source.typed.convert
+            self.is_async = inspect.iscoroutinefunction(source.function)
+        else:
+            self._adopt(source)
+        #: Where a worker process finds the handler; None for the other modes.
+        self.origin = origin_of(source, self.name) if self.mode == "process" else None
+
+    def _adopt(self, source: FunctionHandler) -> None:
+        """An object of the user's own class."""
+        self.doc = inspect.getdoc(type(source)) or ""
+        self.function = source.execute
+        self.is_async = inspect.iscoroutinefunction(source.execute)
+        mode = getattr(source, "mode", "async" if self.is_async else "thread")
+        if mode not in MODES or (self.is_async and mode != "async"):
+            raise HandlerDefinitionError(f"handler {self.name}: an async execute has mode async")
+        self.mode = cast(Mode, mode)
+        timeout = getattr(source, "timeout", None)
+        if timeout is not None:
+            try:
+                self.timeout_ms = milliseconds(timeout)
+            except ValueError as exc:
+                raise HandlerDefinitionError(f"handler {self.name}: timeout: {exc}") from None
+        self.prepare = self._ask
+
+    def _ask(self, params: dict[str, Any]) -> dict[str, Any]:
+        problems = own_check(self.source.validate, params)
+        if problems:
+            raise ParamsError(problems)
+        return params
+
+    def check(
+        self, literals: Mapping[str, Value], dynamic: frozenset[str]
+    ) -> list[ParamProblem]:
+        """What is wrong with a call, as far as the document tells.
+
+        A derived validator judges each literal by itself; a handler's own ``validate`` is asked
+        only where the document spells everything out.
+        """
+        if isinstance(self.source, Handler):
+            typed = self.source.typed
+            return [] if typed is None else typed.check(literals, dynamic)
+        partial = getattr(self.source, "check", None)
+        if partial is not None:
+            found: list[ParamProblem] = partial(literals, dynamic)
+            return found
+        if dynamic:
+            return []
+        return own_check(self.source.validate, dict(literals))
+
+
+class HandlerRegistry:
+    """Handlers by name."""
+
+    def __init__(self, handlers: Iterable[Handler | FunctionHandler] = ()) -> None:
+        self._handlers: dict[str, Registered] = {}
+        for item in handlers:
+            self.add(item)
+
+    def add(self, item: Handler | FunctionHandler, *, replace: bool = False) -> None:
+        """Register a handler.
+
+        Raises HandlerDefinitionError for what is none, and where the name is taken by another
+        (unless ``replace``).
+        """
+        if not is_handler(item):
+            raise HandlerDefinitionError(
+                f"{item!r} is no handler: it needs name, validate(params) and execute(params, ctx)"
+            )
+        check_name(item.name)
+        known = self._handlers.get(item.name)
+        if known is not None and not replace:
+            if known.source is item:
+                return
+            raise HandlerDefinitionError(f"two handlers have the name {item.name}")
+        self._handlers[item.name] = Registered(item)
+
+    def update(self, other: HandlerRegistry) -> None:
+        """Take over all handlers of another registry."""
+        for registered in other:
+            self.add(registered.source)
+
+    def names(self) -> Collection[str]:
+        """Every name."""
+        return self._handlers.keys()
+
+    def get(self, name: str) -> Registered | None:
+        """The handler of this name, or None."""
+        return self._handlers.get(name)
+
+    def __iter__(self) -> Iterator[Registered]:
+        return iter(self._handlers.values())
+
+    def __len__(self) -> int:
+        return len(self._handlers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._handlers
+
+
+def is_handler(item: object) -> bool:
+    """Whether the registry takes it: a decorated function or an object of the protocol."""
+    if isinstance(item, type):
+        return False
+    return isinstance(item, Handler) or (
+        isinstance(item, FunctionHandler) and isinstance(getattr(item, "name", None), str)
+    )
+
+
+async def call_maybe_async(function: Callable[..., Any], *args: Any) -> Any:
+    """Call, and await where that is what it wants."""
+    result = function(*args)
+    if inspect.isawaitable(result):
+        return await result
+    return result

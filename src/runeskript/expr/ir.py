@@ -1,0 +1,369 @@
+"""The expression IR: one table of tags, and everything that walks it.
+
+A node is a tuple whose first element is a tag; the table says what the other elements are. Walkers,
+the verifier and the generator all follow it. ``("name", id)`` exists only until code generation has
+turned names into slots; a ``ucall`` names a user function by text until then and by index after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from math import isfinite
+from typing import Any, Final
+
+from ..model.ast import IR
+from ..model.blueprint import FunctionRow
+from ..model.limits import DOCUMENT_DEPTH, EXPRESSION_DEPTH, INT_MAX, INT_MIN, VALUE_DEPTH
+from ..model.values import is_text
+from .functions import FUNCTIONS
+
+#: Operand kinds:
+#:   e       an expression               e?      an expression or None
+#:   es      tuple of expressions        pairs   tuple of (expression, expression)
+#:   ops     tuple of (comparison, expression)   gens    tuple of (targets, expression, conditions)
+#:   value   a value                     id      a variable's name
+#:   slot    index of a slot             local   index of a local
+#:   fname   name of a table function    user    name or index of a user function
+TABLE: Final[dict[str, tuple[str, ...]]] = {
+    "const": ("value",),
+    "name": ("id",),
+    "slot": ("slot",),
+    "local": ("local",),
+    "list": ("es",),
+    "object": ("pairs",),
+    "item": ("e", "e"),
+    "slice": ("e", "e?", "e?"),
+    "neg": ("e",),
+    "pos": ("e",),
+    "not": ("e",),
+    "add": ("e", "e"),
+    "sub": ("e", "e"),
+    "mul": ("e", "e"),
+    "div": ("e", "e"),
+    "floordiv": ("e", "e"),
+    "mod": ("e", "e"),
+    "pow": ("e", "e"),
+    "concat": ("e", "e"),
+    "compare": ("e", "ops"),
+    "and": ("es",),
+    "or": ("es",),
+    "ifelse": ("e", "e", "e"),
+    "call": ("fname", "es"),
+    "ucall": ("user", "es"),
+    "listcomp": ("e", "gens"),
+    "dictcomp": ("e", "e", "gens"),
+    "text": ("es",),
+    "secret": ("id",),
+    "duration": ("e",),
+    "instant": ("e",),
+    # Made by the compiler's lowering only, never by the parser:
+    # whether the slot is set · a stored error as the language's `error` (without its internal key;
+    # null stays null) · the value if it is a list, else the typed error `type` · the list with the
+    # element appended in place (only for a list that nothing but one hidden variable holds)
+    "isset": ("slot",),
+    "fault": ("e",),
+    "aslist": ("e",),
+    "push": ("e", "e"),
+}
+
+COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=", "in", "not-in")
+
+#: Nesting of one IR: an expression inside an object written out in the document.
+MAX_DEPTH: Final = EXPRESSION_DEPTH + DOCUMENT_DEPTH + 20
+#: Nodes of one IR, constants included.
+MAX_NODES: Final = 2_000_000
+#: Locals of one function, comprehension variables included.
+MAX_LOCALS: Final = 10_000
+
+
+def children(node: IR) -> Iterator[IR]:
+    """The expressions directly inside a node, in order of the text (generators come first)."""
+    tag = node[0]
+    if tag == "listcomp" or tag == "dictcomp":
+        for _, over, conditions in node[-1]:
+            yield over
+            yield from conditions
+        yield from node[1:-1]
+        return
+    for kind, operand in zip(TABLE[tag], node[1:], strict=True):
+        if kind == "e":
+            yield operand
+        elif kind == "es":
+            yield from operand
+        elif kind == "e?":
+            if operand is not None:
+                yield operand
+        elif kind == "pairs":
+            for key, value in operand:
+                yield key
+                yield value
+        elif kind == "ops":
+            for _, right in operand:
+                yield right
+
+
+def walk(ir: IR) -> Iterator[IR]:
+    """Every node, parents before children, in order of the text."""
+    stack = [ir]
+    while stack:
+        node = stack.pop()
+        yield node
+        if node[0] not in _LEAVES:
+            stack.extend(reversed(list(children(node))))
+
+
+_LEAVES: Final = frozenset(
+    tag
+    for tag, kinds in TABLE.items()
+    if not any(kind in ("e", "e?", "es", "pairs", "ops", "gens") for kind in kinds)
+)
+
+
+def rewrite(ir: IR, change: Callable[[IR], IR]) -> IR:
+    """A copy with ``change`` applied to every node, children first."""
+    tag = ir[0]
+    if tag in _LEAVES:
+        return change(ir)
+    operands: list[Any] = [tag]
+    for kind, operand in zip(TABLE[tag], ir[1:], strict=True):
+        if kind == "e":
+            operands.append(rewrite(operand, change))
+        elif kind == "e?":
+            operands.append(None if operand is None else rewrite(operand, change))
+        elif kind == "es":
+            operands.append(tuple([rewrite(e, change) for e in operand]))
+        elif kind == "pairs":
+            operands.append(tuple([(rewrite(k, change), rewrite(v, change)) for k, v in operand]))
+        elif kind == "ops":
+            operands.append(tuple([(op, rewrite(e, change)) for op, e in operand]))
+        elif kind == "gens":
+            operands.append(
+                tuple(
+                    [
+                        (targets, rewrite(over, change), tuple([rewrite(c, change) for c in conds]))
+                        for targets, over, conds in operand
+                    ]
+                )
+            )
+        else:
+            operands.append(operand)
+    return change(tuple(operands))
+
+
+def depth(ir: IR) -> int:
+    """Nesting of a node; a leaf has 1."""
+    deepest = 0
+    stack = [(ir, 1)]
+    while stack:
+        node, level = stack.pop()
+        deepest = max(deepest, level)
+        if node[0] not in _LEAVES:
+            stack.extend([(child, level + 1) for child in children(node)])
+    return deepest
+
+
+def uses(ir: IR, functions: Sequence[FunctionRow] = ()) -> frozenset[str]:
+    """Which of ``clock``, ``entropy`` and ``secret`` an expression reads.
+
+    Calls of user functions by index are followed into ``functions``.
+    """
+    found: set[str] = set()
+    seen: set[int] = set()
+    todo = [ir]
+    while todo:
+        for node in walk(todo.pop()):
+            if node[0] == "secret":
+                found.add("secret")
+            elif node[0] == "call":
+                found.add(FUNCTIONS[node[1]].effect)
+            elif node[0] == "ucall" and type(node[1]) is int and node[1] not in seen:
+                seen.add(node[1])
+                if node[1] < len(functions):
+                    todo.append(functions[node[1]].ir)
+    return frozenset(found - {"pure"})
+
+
+# --- verification -----------------------------------------------------------------------------
+
+_Frame = tuple[Any, int, frozenset[int], bool]
+
+
+class _Checker:
+    """Checks IR of unknown origin without recursion; work is bounded by ``MAX_NODES``."""
+
+    __slots__ = ("functions", "nodes", "problems", "secrets", "slots", "stack")
+
+    def __init__(self, slots: int, functions: Sequence[int], secrets: bool) -> None:
+        self.slots = slots
+        self.functions = functions
+        self.secrets = secrets
+        self.nodes = 0
+        self.problems: list[str] = []
+        self.stack: list[_Frame] = []
+
+    def run(self, ir: Any, locals_: int) -> list[str]:
+        self.stack.append((ir, 1, frozenset(range(locals_)), self.secrets))
+        while self.stack and len(self.problems) < 20:
+            node, level, scope, secret = self.stack.pop()
+            self.nodes += 1
+            if self.nodes > MAX_NODES:
+                self.problems.append(f"an expression of more than {MAX_NODES} nodes")
+                break
+            if level > MAX_DEPTH:
+                self.problems.append(f"an expression nested deeper than {MAX_DEPTH}")
+                break
+            problem = self.node(node, level, scope, secret)
+            if problem is not None:
+                self.problems.append(problem)
+        return self.problems
+
+    def node(self, node: Any, level: int, scope: frozenset[int], secret: bool) -> str | None:
+        """Check one node but for its children, which go on the stack."""
+        if type(node) is not tuple or not node or type(node[0]) is not str:
+            return "an expression must be a tuple that begins with a tag"
+        tag = node[0]
+        kinds = TABLE.get(tag)
+        if kinds is None or tag == "name":
+            return f"unknown expression {tag[:40]!r}"
+        if len(node) != len(kinds) + 1:
+            return f"{tag} takes {len(kinds)} operands, not {len(node) - 1}"
+        if tag == "secret" and not secret:
+            return "a secret may stand only inside parameters of a call, alone or in a text"
+        below = secret and tag in ("list", "object", "text")
+        if tag in ("listcomp", "dictcomp"):
+            return self.comprehension(node, level, scope)
+        for kind, operand in zip(kinds, node[1:], strict=True):
+            problem = self.operand(tag, kind, operand, level, scope, below)
+            if problem is not None:
+                return problem
+        if tag == "call":
+            return _call_problem(node[1], len(node[2]))
+        if tag == "ucall" and len(node[2]) != self.functions[node[1]]:
+            return f"function {node[1]} takes {self.functions[node[1]]} arguments"
+        if tag in ("and", "or", "compare") and not node[-1]:
+            return f"{tag} without operands"
+        return None
+
+    def operand(
+        self, tag: str, kind: str, operand: Any, level: int, scope: frozenset[int], secret: bool
+    ) -> str | None:
+        push = self.stack.append
+        if kind == "e" or (kind == "e?" and operand is not None):
+            push((operand, level + 1, scope, False))
+            return None
+        if kind == "e?":
+            return None
+        if kind in ("es", "pairs", "ops"):
+            if type(operand) is not tuple:
+                return f"{tag}: operands must be a tuple"
+            if kind == "es":
+                for e in operand:
+                    push((e, level + 1, scope, secret))
+                return None
+            for pair in operand:
+                if type(pair) is not tuple or len(pair) != 2:
+                    return f"{tag}: operands must be pairs"
+                if kind == "pairs":
+                    push((pair[0], level + 1, scope, False))
+                elif type(pair[0]) is not str or pair[0] not in COMPARISONS:
+                    return "unknown comparison"
+                push((pair[1], level + 1, scope, secret))
+            return None
+        return self.leaf(tag, kind, operand, scope)
+
+    def leaf(self, tag: str, kind: str, operand: Any, scope: frozenset[int]) -> str | None:
+        if kind == "value":
+            return self.value(operand)
+        if kind == "slot":
+            if type(operand) is not int or not 0 <= operand < self.slots:
+                return "a slot outside the frame"
+        elif kind == "local":
+            if type(operand) is not int or operand not in scope:
+                return "a local that is not bound here"
+        elif kind == "fname":
+            if type(operand) is not str or operand not in FUNCTIONS:
+                return "an unknown function"
+        elif kind == "user":
+            if type(operand) is not int or not 0 <= operand < len(self.functions):
+                return "a user function outside the table"
+        elif type(operand) is not str or not operand or len(operand) > 512 or not is_text(operand):
+            return f"{tag}: no name"
+        return None
+
+    def comprehension(self, node: Any, level: int, scope: frozenset[int]) -> str | None:
+        generators = node[-1]
+        if type(generators) is not tuple or not generators:
+            return "a comprehension without generators"
+        for generator in generators:
+            if type(generator) is not tuple or len(generator) != 3:
+                return "a generator is (targets, expression, conditions)"
+            targets, over, conditions = generator
+            if type(targets) is not tuple or not targets or type(conditions) is not tuple:
+                return "a generator is (targets, expression, conditions)"
+            self.stack.append((over, level + 1, scope, False))
+            for target in targets:
+                if type(target) is not int or not 0 <= target < MAX_LOCALS or target in scope:
+                    return "a comprehension binds a local that is taken or out of range"
+                scope = scope | {target}
+            for condition in conditions:
+                self.stack.append((condition, level + 1, scope, False))
+        for e in node[1:-1]:
+            self.stack.append((e, level + 1, scope, False))
+        return None
+
+    def value(self, root: Any) -> str | None:
+        """Whether a constant is a value."""
+        stack = [(root, 0)]
+        while stack:
+            value, level = stack.pop()
+            self.nodes += 1
+            if self.nodes > MAX_NODES:
+                return f"an expression of more than {MAX_NODES} nodes"
+            kind = type(value)
+            if kind is str:
+                if not is_text(value):
+                    return "a constant text with a lone surrogate"
+            elif kind is int:
+                if not INT_MIN <= value <= INT_MAX:
+                    return "a constant integer past 64 bits"
+            elif kind is float:
+                if not isfinite(value):
+                    return "a constant that is not finite"
+            elif kind is list or kind is dict:
+                if level >= VALUE_DEPTH:
+                    return f"a constant nested deeper than {VALUE_DEPTH}"
+                if kind is dict:
+                    if not all(type(key) is str and is_text(key) for key in value):
+                        return "a constant object whose keys are not all text"
+                    value = value.values()
+                stack.extend([(inner, level + 1) for inner in value])
+            elif kind is not bool and value is not None:
+                return f"a constant that is no value ({kind.__name__})"
+        return None
+
+
+def _call_problem(name: str, given: int) -> str | None:
+    row = FUNCTIONS[name]
+    if given < row.least or (row.most is not None and given > row.most):
+        return f"{name} cannot take {given} arguments"
+    return None
+
+
+def check_ir(
+    ir: object,
+    *,
+    slots: int,
+    functions: Sequence[int],
+    locals_: int,
+    secrets: bool = True,
+) -> list[str]:
+    """Verify IR of unknown origin; returns what is wrong with it, nothing where it is sound.
+
+    ``slots`` is the size of the frame, ``functions`` the number of parameters of each user
+    function, ``locals_`` how many locals are bound from outside (parameters, the event).
+    ``secrets`` False refuses secrets altogether (all but parameters of calls). Never raises and
+    never recurses, whatever it is given.
+    """
+    if type(locals_) is not int or not 0 <= locals_ <= MAX_LOCALS:
+        return [f"a function may have at most {MAX_LOCALS} parameters"]
+    return _Checker(slots, functions, secrets).run(ir, locals_)

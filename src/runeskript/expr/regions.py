@@ -1,0 +1,283 @@
+"""Regions: straight-line statements over a frame, as one generated function.
+
+A region that mostly computes with numbers gets two bodies. The first begins with a test that every
+variable it starts from is a number of moderate size; from that the generator proves what stays in
+bounds, so the body is the host's own arithmetic on host variables, and the frame is written once at
+the end. Where the test fails, the second body does the same with a guard per operation.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import BlueprintError
+from ..model.ast import IR
+from .emit import Code, Emitter
+from .ir import walk
+from .kinds import ANY, CONTAINER, FITS, NUMBER, Kind, either
+
+if TYPE_CHECKING:
+    from .generate import FunctionTable
+
+#: Entry bounds of the numeric body: a dozen multiplications by small factors stay in 64 bits.
+ENTRY_INT: Final = 2**31
+ENTRY_FLOAT: Final = 1e50
+_ENTRY: Final = Kind(NUMBER, ENTRY_INT, ENTRY_FLOAT)
+#: Statements past which a second body costs more memory than it saves time.
+_LONGEST: Final = 300
+
+_STORE: Final = ast.Store()
+_ARITHMETIC: Final = frozenset(("add", "sub", "mul", "div", "floordiv", "mod", "neg"))
+_ORDER: Final = frozenset(("<", "<=", ">", ">="))
+
+
+class RegionEmitter(Emitter):
+    """Builds the function of one region."""
+
+    def __init__(
+        self,
+        table: FunctionTable,
+        name: str,
+        *,
+        maybe_unset: frozenset[int] | None = None,
+        slot_names: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(
+            table, name, params=0, frame=True, maybe_unset=maybe_unset, slot_names=slot_names
+        )
+        #: The numeric body: slots whose host variable is newer than the frame; None: write through.
+        self.dirty: set[int] | None = None
+
+    def region(self, statements: Sequence[IR]) -> None:
+        """Fill the body with both variants."""
+        numeric = _numeric_slots(statements)
+        if numeric:
+            self.dirty = set()
+            self.cached = dict.fromkeys(numeric, _ENTRY)
+            fast = self.block(statements)
+            test = [self.entry_test(slot) for slot in numeric]
+            whole = test[0] if len(test) == 1 else self.both(*test)
+            self.body.append(ast.If(whole, fast, [], **self.place()))
+            self.dirty = None
+            self.cached = {}
+        self.body += self.block(statements)
+
+    def entry_test(self, slot: int) -> ast.expr:
+        self.line = 1
+        name = f"v{slot}"
+        value = self.var(name)
+        loaded = self.type_of(self.bind(name, self.element(slot)))
+        return self.either(
+            self.both(
+                self.compare(loaded, ast.Is(), self.var("int")), self.within(value, ENTRY_INT)
+            ),
+            self.both(
+                self.compare(self.type_of(value), ast.Is(), self.var("float")),
+                self.within(value, ENTRY_FLOAT),
+            ),
+        )
+
+    def within(self, value: ast.expr, bound: float) -> ast.expr:
+        return ast.Compare(
+            self.const(-bound), [ast.LtE(), ast.LtE()], [value, self.const(bound)],
+            lineno=self.line, col_offset=0,
+        )  # fmt: skip
+
+    # --- statements ---------------------------------------------------------------------------
+
+    def block(self, statements: Sequence[IR]) -> list[ast.stmt]:
+        """A whole body: ends by returning exit 0 if no statement took another."""
+        out, ended = self.statements(statements)
+        if not ended:
+            out += self.flush()
+            out.append(self.ret(self.const(0)))
+        return out
+
+    def statements(self, statements: Sequence[IR]) -> tuple[list[ast.stmt], bool]:
+        """(tree, whether control never comes out at the end)."""
+        out: list[ast.stmt] = []
+        for statement in statements:
+            handler = _STATEMENTS.get(statement[0])
+            if handler is None:
+                raise BlueprintError(f"unknown statement {str(statement[0])[:40]!r}")
+            self.temps = 0
+            if statement[0] == "exit":
+                out += handler(self, statement)
+                return out, True
+            if type(statement[1]) is not int or statement[1] < 0:
+                raise BlueprintError("a statement without a site")
+            self.line = statement[1] + 1
+            out += handler(self, statement)
+            if statement[0] == "if" and self.closed:
+                return out, True
+        return out, False
+
+    #: Whether both branches of the ``if`` emitted last left the region.
+    closed = False
+
+    def flush(self) -> list[ast.stmt]:
+        """Write to the frame what only host variables hold."""
+        if not self.dirty:
+            return []
+        out = [self.store(self.var(f"v{i}"), self.element(i, _STORE)) for i in sorted(self.dirty)]
+        self.dirty.clear()
+        return out
+
+    def guarded(self, emit: Callable[[], list[ast.stmt]]) -> list[ast.stmt]:
+        """A statement, after a flush where it may raise or read the frame."""
+        self.risky = False
+        nodes = emit()
+        return [*self.flush(), *nodes] if self.risky else nodes
+
+    def slot_of(self, statement: IR) -> int:
+        slot = statement[2]
+        if type(slot) is not int or slot < 0:
+            raise BlueprintError("a statement without a slot")
+        return slot
+
+    def assign(self, statement: IR) -> list[ast.stmt]:
+        slot = self.slot_of(statement)
+        code = Code(self.const(None), ANY)
+
+        def emit() -> list[ast.stmt]:
+            nonlocal code
+            code = self.finish(self.emit(statement[3]))
+            targets = [self.target(f"v{slot}")]
+            if self.dirty is None:
+                targets.append(self.element(slot, _STORE))
+            return [self.store(code.node, *targets)]
+
+        out = self.guarded(emit)
+        self.cached[slot] = code.kind
+        if self.dirty is not None:
+            self.dirty.add(slot)
+        return out
+
+    def assign_path(self, statement: IR) -> list[ast.stmt]:
+        slot, keys = self.slot_of(statement), statement[3]
+        if type(keys) is not tuple or not keys:
+            raise BlueprintError("a path without keys")
+
+        def emit() -> list[ast.stmt]:
+            value = self.narrow(self.emit(statement[4]))
+            if value.kind.mask & CONTAINER:
+                checked = self.call("leave", value.node, self.var("c"), self.const(len(keys)))
+                value = Code(checked, value.kind)
+            # The value is evaluated before the place, as Python does.
+            name = self.temp()
+            first = self.store(value.node, self.target(name))
+            root = self.emit(("slot", slot))
+            parts = [self.narrow(self.emit(key)).node for key in keys]
+            path = ast.Tuple(parts, ast.Load(), lineno=self.line, col_offset=0)
+            made = self.help("assign", root.node, path, self.var(name))
+            return [first, self.store(made, self.target(f"v{slot}"), self.element(slot, _STORE))]
+
+        out = self.guarded(emit)
+        self.cached[slot] = ANY
+        if self.dirty is not None:
+            self.dirty.discard(slot)
+        return out
+
+    def unassign(self, statement: IR) -> list[ast.stmt]:
+        slot = self.slot_of(statement)
+        self.cached.pop(slot, None)
+        if self.dirty is not None:
+            self.dirty.discard(slot)
+        return [self.store(self.var("U"), self.element(slot, _STORE))]
+
+    def branch(self, statement: IR) -> list[ast.stmt]:
+        _, _, condition, then, other = statement
+        line = self.line
+        self.risky = False
+        test = self.emit(condition).node
+        out = self.flush() if self.risky else []
+        before = dict(self.cached)
+        dirty = None if self.dirty is None else set(self.dirty)
+        yes, yes_ends = self.statements(then)
+        if not yes_ends:
+            yes += self.flush()
+        after_yes = self.cached
+        self.cached = dict(before)
+        if dirty is not None:
+            self.dirty = dirty
+        no, no_ends = self.statements(other)
+        if not no_ends:
+            no += self.flush()
+        if yes_ends:
+            pass
+        elif no_ends:
+            self.cached = after_yes
+        else:
+            self.cached = {
+                slot: either(kind, self.cached[slot])
+                for slot, kind in after_yes.items()
+                if slot in self.cached
+            }
+        self.line = line
+        self.closed = yes_ends and no_ends
+        node = ast.If(
+            test, yes or [ast.Pass(lineno=line, col_offset=0)], no, lineno=line, col_offset=0
+        )
+        return [*out, node]
+
+    def leave_region(self, statement: IR) -> list[ast.stmt]:
+        if type(statement[1]) is not int or statement[1] < 0:
+            raise BlueprintError("an exit without an index")
+        return [*self.flush(), self.ret(self.const(statement[1]))]
+
+
+
+
+_STATEMENTS: Final[dict[str, Callable[[RegionEmitter, IR], list[ast.stmt]]]] = {
+    "set": RegionEmitter.assign,
+    "path": RegionEmitter.assign_path,
+    "unset": RegionEmitter.unassign,
+    "if": RegionEmitter.branch,
+    "exit": RegionEmitter.leave_region,
+}
+
+
+def _numeric_slots(statements: Sequence[IR]) -> list[int]:
+    """The slots worth testing at entry: read as operands of arithmetic before they are set. Empty
+    where a numeric body would not pay: each test must save at least two guards."""
+    live: set[int] = set()
+    written: set[int] = set()
+    operations = 0
+    count = 0
+    stack: list[Any] = list(reversed(statements))
+    while stack:
+        statement = stack.pop()
+        count += 1
+        if count > _LONGEST:
+            return []
+        tag = statement[0]
+        if tag == "set":
+            found = _operands(statement[3])
+            operations += len(found)
+            live |= {slot for slot in found if slot >= 0} - written
+            written.add(statement[2])
+        elif tag == "if":
+            found = _operands(statement[2])
+            operations += len(found)
+            live |= {slot for slot in found if slot >= 0} - written
+            stack += [*reversed(statement[4]), *reversed(statement[3])]
+        elif tag in ("path", "unset"):
+            written.add(statement[2])
+    if operations < 2 * len(live):
+        return []
+    return sorted(slot for slot in live if slot < FITS)
+
+
+def _operands(ir: IR) -> list[int]:
+    """One entry per arithmetic operation or ordering: a slot that is its operand, or -1."""
+    found = []
+    for node in walk(ir):
+        if node[0] in _ARITHMETIC:
+            slots = [e[1] for e in node[1:] if e[0] == "slot" and type(e[1]) is int]
+            found += slots or [-1]
+        elif node[0] == "compare" and any(op in _ORDER for op, _ in node[2]):
+            operands = (node[1], *[e for _, e in node[2]])
+            found += [e[1] for e in operands if e[0] == "slot" and type(e[1]) is int]
+    return found

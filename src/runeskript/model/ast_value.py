@@ -1,0 +1,161 @@
+"""The AST as a plain value, and the hash that identifies a skript version.
+
+The value holds what a document means and nothing of how it was written: no spans, no source texts,
+no comments, no choice between YAML and JSON. Its form is part of the version identity, so it only
+ever grows: a field that is None is left out, and a field added later must default to None.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, Final, cast
+
+from ..errors import CodecError
+from . import ast
+from .ast import IR, Document, Expr, Name
+from .spans import NOWHERE
+from .values import Value
+
+#: Fields that say where or how, not what.
+_OUTSIDE: Final = frozenset({"span", "handler_span", "skript_span", "source", "names", "pointer"})
+#: Fields whose content is a value or a table of texts, taken as it is.
+_PLAIN: Final = frozenset({"schema", "input_schema", "labels"})
+
+_CLASSES: Final[dict[str, type[Any]]] = {
+    name: item
+    for name, item in vars(ast).items()
+    if isinstance(item, type) and dataclasses.is_dataclass(item) and item.__module__ == ast.__name__
+}
+
+
+def _fields(cls: type[Any]) -> tuple[str, ...]:
+    names = (field.name for field in dataclasses.fields(cls))
+    # A step's pointer is its name in events, hence part of what the document means.
+    return tuple(n for n in names if n not in _OUTSIDE or (cls is ast.Site and n == "pointer"))
+
+
+def _getter(fields: tuple[str, ...]) -> Callable[[Any], Any]:
+    """All fields of an object as a tuple (``attrgetter`` of one name gives no tuple)."""
+    if len(fields) > 1:
+        return operator.attrgetter(*fields)
+    return lambda item: tuple(getattr(item, field) for field in fields)
+
+
+_FIELDS: Final = {name: _fields(cls) for name, cls in _CLASSES.items()}
+
+#: Class -> its name, a getter of all its fields at once, and for each whether it is taken as it is.
+_ROWS: Final[dict[type[Any], tuple[str, Callable[[Any], Any], tuple[tuple[str, bool], ...]]]] = {
+    _CLASSES[name]: (
+        name,
+        _getter(fields),
+        tuple((field, field in _PLAIN) for field in fields),
+    )
+    for name, fields in _FIELDS.items()
+}
+
+
+def to_value(document: Document) -> Value:
+    """The canonical value of a document: lists and objects only, no shared containers."""
+    return cast(Value, _plain(_node(document)))
+
+
+def ast_hash(document: Document) -> str:
+    """Hex SHA-256 over the canonical value, as compact ASCII JSON with keys in field order."""
+    text = json.dumps(_node(document), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _node(item: Any) -> Any:
+    """A node as a dict; tuples stay tuples (JSON writes both alike)."""
+    kind = type(item)
+    if kind is Expr:
+        return {"ir": item.ir}
+    if kind is tuple:
+        return [_node(part) for part in item]
+    row = _ROWS.get(kind)
+    if row is None:
+        return item
+    name, get, fields = row
+    out: dict[str, Any] = {"node": name}
+    for (field, plain), value in zip(fields, get(item), strict=True):
+        if value is None:
+            continue
+        out[field] = value if plain or type(value) is str else _node(value)
+    return out
+
+
+def _plain(item: Any) -> Any:
+    """A copy with lists for tuples."""
+    if isinstance(item, list | tuple):
+        return [_plain(part) for part in item]
+    if isinstance(item, dict):
+        return {key: _plain(part) for key, part in item.items()}
+    return item
+
+
+def from_value(value: Value) -> Document:
+    """The document a canonical value describes; spans, sources and name offsets are not in it.
+
+    Raises CodecError where the value is no such thing. The IR is not verified here (that is done
+    where a Blueprint is loaded, ``expr/ir.py``).
+    """
+    try:
+        document = _build(value)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise CodecError(f"this value is no AST: {error}") from error
+    if not isinstance(document, Document):
+        raise CodecError("this value is no AST: it is no Document")
+    return document
+
+
+def _build(item: Any) -> Any:
+    if isinstance(item, list):
+        return tuple(_build(part) for part in item)
+    if not isinstance(item, dict):
+        return item
+    if "node" not in item:
+        ir = _to_ir(item["ir"])
+        return Expr("", ir, names=tuple(_names(ir)))
+    name = item["node"]
+    cls = cast("Callable[..., Any]", _CLASSES[name])
+    given: dict[str, Any] = dict.fromkeys(_FIELDS[name])
+    for field, part in item.items():
+        if field == "node":
+            continue
+        if field not in given:
+            raise ValueError(f"{name} has no field {field!r}")
+        given[field] = part if field in _PLAIN else _build(part)
+    spans = {n: NOWHERE for n in ("handler_span", "skript_span") if n in _all_fields(name)}
+    return cls(**given, **spans)
+
+
+def _all_fields(name: str) -> frozenset[str]:
+    return frozenset(field.name for field in dataclasses.fields(_CLASSES[name]))
+
+
+def _to_ir(item: Any) -> Any:
+    """Lists back to tuples; the payload of ``const`` stays as it is."""
+    if not isinstance(item, list):
+        return item
+    if len(item) == 2 and item[0] == "const":
+        return ("const", item[1])
+    return tuple(_to_ir(part) for part in item)
+
+
+def _names(ir: IR) -> Iterator[Name]:
+    """Every use of a variable, user function or secret in an expression."""
+    if not ir or ir[0] == "const":
+        return
+    if ir[0] == "name":
+        yield Name(ir[1], 0, "variable")
+    elif ir[0] == "secret":
+        yield Name(ir[1], 0, "secret")
+    elif ir[0] == "ucall" and isinstance(ir[1], str):
+        yield Name(ir[1], 0, "function")
+    for part in ir:
+        if isinstance(part, tuple):
+            yield from _names(part)

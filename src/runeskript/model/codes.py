@@ -1,0 +1,147 @@
+"""The table of stable codes: one row each, one page each in ``docs/errors``.
+
+A code is never reused for another meaning. Ranges:
+
+* 1xxx reading and the shape of documents        * 5xxx typed errors of a running step
+* 2xxx expressions and schemas                    * 6xxx runtime, jobs and handlers
+* 3xxx meaning: names, flow, joins, handlers      * 7xxx stores
+* 4xxx Blueprints, codec, replay                  * 8xxx command line
+                                                  * 9xxx defects of Runeskript itself
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+
+class Code(NamedTuple):
+    """A row: the short name is for people and links, the title is one line of plain text."""
+
+    name: str
+    severity: Literal["error", "warning", "info"]
+    title: str
+
+
+CODES: dict[str, Code] = {
+    # --- 1xxx reading and shape ------------------------------------------------ (section: read)
+    "RUNE-1000": Code("document", "error", "The document has errors"),
+    "RUNE-1001": Code("encoding", "error", "The document is not valid UTF-8"),
+    "RUNE-1002": Code("control-character", "error", "A control character stands in the document"),
+    "RUNE-1003": Code("lone-surrogate", "error", "Half of a surrogate pair is no character"),
+    "RUNE-1004": Code("document-size", "error", "The document is too large"),
+    "RUNE-1005": Code("empty-document", "error", "The document is empty"),
+    "RUNE-1006": Code("yaml-syntax", "error", "The text is not YAML"),
+    "RUNE-1007": Code("tab-indent", "error", "A tab cannot indent a line"),
+    "RUNE-1008": Code("several-documents", "error", "A file holds one document"),
+    "RUNE-1009": Code("yaml-tag", "error", "YAML tags are not allowed"),
+    "RUNE-1010": Code("unknown-alias", "error", "An alias names no anchor above it"),
+    "RUNE-1011": Code("recursive-alias", "error", "An alias stands inside the node it names"),
+    "RUNE-1012": Code("alias-bomb", "error", "Aliases blow the document up"),
+    "RUNE-1013": Code("document-depth", "error", "The document nests too deep"),
+    "RUNE-1014": Code("merge-key", "error", "YAML merge keys are not allowed"),
+    "RUNE-1015": Code("duplicate-key", "error", "A key stands twice in one object"),
+    "RUNE-1016": Code("key-not-text", "error", "Keys must be texts"),
+    "RUNE-1017": Code("integer-size", "error", "An integer does not fit 64 bits"),
+    "RUNE-1018": Code("not-finite", "error", "Numbers must be finite"),
+    "RUNE-1019": Code("json-syntax", "error", "The text is not JSON"),
+    "RUNE-1020": Code("yaml-version", "error", "Documents are YAML 1.2"),
+    "RUNE-1100": Code("unknown-key", "error", "Nothing has this key"),
+    "RUNE-1101": Code("missing-key", "error", "A required key is missing"),
+    "RUNE-1102": Code("wrong-kind", "error", "A value of another kind is expected"),
+    "RUNE-1103": Code("no-verb", "error", "A step has no verb"),
+    "RUNE-1104": Code("two-verbs", "error", "A step has two verbs"),
+    "RUNE-1105": Code("document-form", "error", "The document has no form this version can read"),
+    "RUNE-1106": Code("mixed-forms", "error", "Two document forms are mixed"),
+    "RUNE-1107": Code("empty-name", "error", "A name is empty"),
+    "RUNE-1108": Code("bad-name", "error", "This is no name"),
+    "RUNE-1109": Code("reserved-name", "error", "The name has a meaning of its own"),
+    "RUNE-1110": Code("duplicate-id", "error", "Two steps have one id"),
+    "RUNE-1111": Code("insert-in-expression", "error", "`${` stands in a bare expression"),
+    "RUNE-1112": Code("duration", "error", "This is no duration"),
+    "RUNE-1113": Code("unknown-word", "error", "The value is none of the allowed words"),
+    "RUNE-1114": Code("number-range", "error", "The number is out of range"),
+    "RUNE-1115": Code("bad-target", "error", "This cannot be assigned to"),
+    "RUNE-1116": Code("keys-conflict", "error", "These keys do not go together"),
+    "RUNE-1117": Code("reserved-error", "error", "The error type is reserved"),
+    "RUNE-1118": Code("duplicate-name", "error", "Something is declared twice"),
+    "RUNE-1119": Code("bad-skript", "error", "This names no skript"),
+    "RUNE-1120": Code("bad-error-type", "error", "This is no error type"),
+    "RUNE-1121": Code("empty-expression", "error", "An expression is empty"),
+    "RUNE-1122": Code("not-literal", "error", "The value must be written out"),
+    "RUNE-1123": Code("nothing-in-it", "error", "This must not be empty"),
+    "RUNE-1124": Code("looks-like-expression", "warning", "A text looks like an expression"),
+    "RUNE-1125": Code("leading-zeros", "warning", "Leading zeros of a number are lost"),
+    # --- 2xxx expressions and schemas ------------------------------------------ (section: expr)
+    # --- 3xxx meaning ---------------------------------------------------------- (section: meaning)
+    "RUNE-3001": Code("unknown-name", "error", "Nothing declares or sets this name"),
+    "RUNE-3002": Code("unknown-function", "error", "There is no function of this name"),
+    "RUNE-3003": Code("arguments", "error", "A function is called with the wrong arguments"),
+    "RUNE-3004": Code("not-in-scope", "error", "The name is known elsewhere only"),
+    "RUNE-3005": Code("shadowed-name", "error", "A name would hide another"),
+    "RUNE-3007": Code("unknown-handler", "error", "There is no handler of this name"),
+    "RUNE-3008": Code("handler-parameters", "error", "The handler refuses these parameters"),
+    "RUNE-3010": Code("never-set", "error", "No path sets the variable before it is read"),
+    "RUNE-3011": Code("maybe-unset", "warning", "The variable is not set on every path"),
+    "RUNE-3012": Code("branch-conflict", "error", "Two branches write one variable"),
+    "RUNE-3013": Code("lost-write", "warning", "What a parallel body writes vanishes with it"),
+    "RUNE-3014": Code("no-loop", "error", "There is no loop to leave or to continue"),
+    "RUNE-3015": Code("jump-out", "error", "A jump cannot leave this block"),
+    "RUNE-3016": Code("return-out", "error", "The run cannot be ended from here"),
+    "RUNE-3017": Code("yield-nowhere", "error", "There is nothing to yield to"),
+    "RUNE-3018": Code("yield-unused", "warning", "Yields and their target do not match"),
+    "RUNE-3019": Code("secret-outside", "error", "A secret can be used inside `with` only"),
+    "RUNE-3020": Code("unreachable", "error", "No path leads here"),
+    "RUNE-3021": Code("join-unmet", "error", "The join can never be met"),
+    "RUNE-3022": Code("undo", "error", "This cannot be undone"),
+    "RUNE-3023": Code("reducer", "error", "A reducer is used wrongly"),
+    "RUNE-3025": Code("undeclared-env", "error", "The environment name is not declared"),
+    "RUNE-3026": Code("contribution", "warning", "A contribution to a reducer includes its value"),
+    "RUNE-3027": Code("yields-twice", "error", "A branch or iteration may yield twice"),
+    "RUNE-3030": Code("skript-file", "error", "The skript's file cannot be read"),
+    "RUNE-3031": Code("skript-cycle", "error", "A skript pins itself"),
+    "RUNE-3032": Code("skript-errors", "error", "The skript has errors of its own"),
+    # --- 4xxx Blueprints, codec, replay ---------------------------------------- (section: blueprint)
+    "RUNE-4001": Code("codec", "error", "These bytes are not a well-formed encoded value"),
+    "RUNE-4002": Code("blueprint", "error", "The Blueprint was refused by the verifier"),
+    "RUNE-4003": Code("blueprint-version", "error", "The Blueprint is of another version"),
+    "RUNE-4004": Code("blueprint-damaged", "error", "The Blueprint is damaged"),
+    "RUNE-4010": Code("replay-mismatch", "error", "Replay asked for something the journal lacks"),
+    # --- 5xxx typed errors of a running step ----------------------------------- (section: step)
+    "RUNE-5000": Code("raised", "error", "A step failed with a typed error"),
+    "RUNE-5020": Code("not-a-value", "error", "A result or parameter is not a Runeskript value"),
+    # --- 6xxx runtime, jobs, handlers ------------------------------------------ (section: engine)
+    "RUNE-6001": Code("input", "error", "The input does not satisfy the document's schema"),
+    "RUNE-6002": Code("handler-definition", "error", "A handler is declared wrongly"),
+    "RUNE-6003": Code("job-not-found", "error", "No job has this id"),
+    "RUNE-6004": Code("runtime-closed", "error", "The runtime is not running"),
+    # --- 7xxx stores ------------------------------------------------------------ (section: store)
+    "RUNE-7000": Code("store", "error", "The store refused or failed an operation"),
+    # --- 8xxx command line ------------------------------------------------------ (section: cli)
+    "RUNE-8001": Code("unknown-verb", "error", "The command has no such verb"),
+    "RUNE-8002": Code("usage", "error", "The options of the command are wrong"),
+    "RUNE-8003": Code("file", "error", "A file cannot be read or written"),
+    "RUNE-8004": Code("input-option", "error", "The value of --input is wrong"),
+    "RUNE-8005": Code("store-url", "error", "No store answers to this URL"),
+    "RUNE-8006": Code("handlers-option", "error", "Handlers cannot be loaded"),
+    "RUNE-8007": Code("project-file", "error", "The project's settings are wrong"),
+    "RUNE-8008": Code("exists", "error", "A file that would be written exists already"),
+    "RUNE-8009": Code("unknown-scenario", "error", "The benchmark has no such scenario"),
+    # --- 9xxx defects ----------------------------------------------------------- (section: defect)
+    "RUNE-9000": Code("internal", "error", "Runeskript failed"),
+    "RUNE-9001": Code("invariant", "error", "An internal assertion failed"),
+}
+
+#: Families of typed errors -> the code a job's error carries; longest dotted prefix wins.
+TYPE_CODES: dict[str, str] = {}
+
+
+def code_for_type(type_: str) -> str:
+    """The code of a typed error: its longest declared dotted prefix, else RUNE-5000."""
+    name = type_
+    while name:
+        if name in TYPE_CODES:
+            return TYPE_CODES[name]
+        name, dot, _ = name.rpartition(".")
+        if not dot:
+            break
+    return "RUNE-5000"

@@ -1,0 +1,58 @@
+"""The verifier: what must hold of a Blueprint before anything runs it.
+
+A Blueprint may come from an untrusted store, so nothing in it is believed: what passes here can
+make the kernel do no more than a document can. One file per stage, in this order:
+
+* ``bodies.py``  sizes, address ranges, frames, parents
+* ``code.py``    every instruction against its row of ``isa.ROWS``
+* ``pools.py``   what instructions point to: policies, listens, regions ...
+* ``flow.py``    where control can go: scopes, the exception table, loops
+
+Flow and expressions are looked at once the structure holds. The content of expressions is the
+business of ``expr/ir.py``, whose ``check_ir`` the caller hands in.
+
+Work is linear in the size of the Blueprint (``n log n`` in bodies and exception rows).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..blueprint import Blueprint
+from .bodies import check_bodies, check_sizes
+from .code import check_code
+from .facts import CheckIr, Facts
+from .flow import check_flow
+from .pools import check_exprs, check_pools, check_regions
+
+__all__ = ["CheckIr", "verify"]
+
+#: Problems reported for one Blueprint; it is refused at the first, the rest are for the reader.
+MAX_PROBLEMS: Final = 50
+
+
+def verify(bp: Blueprint, check_ir: CheckIr | None = None) -> list[str]:
+    """The problems of ``bp``, each with its place; an empty list means that it may run.
+
+    Never raises for a Blueprint whose fields have their declared types (which is what
+    ``blueprint_codec.decode`` returns). Without ``check_ir`` the content of expressions is taken
+    on trust; whoever runs the Blueprint passes it.
+    """
+    facts = Facts(bp)
+    # Each group reads what the groups before it have checked.
+    for group in ((check_sizes,), (check_bodies,), (check_code, check_pools, check_regions)):
+        for check in group:
+            check(facts)
+        if facts.problems:
+            return _bounded(facts.problems)
+    check_flow(facts)
+    if check_ir is not None:
+        check_exprs(facts, check_ir)
+    return _bounded(facts.problems)
+
+
+def _bounded(problems: list[str]) -> list[str]:
+    extra = len(problems) - MAX_PROBLEMS
+    if extra > 0:
+        return [*problems[:MAX_PROBLEMS], f"... and {extra} more"]
+    return problems

@@ -1,0 +1,238 @@
+"""Where control can go: out of bodies, through scopes, the exception table and loops.
+
+Runs over a Blueprint whose structure is in order. Three questions:
+
+*The exception table.* Every row lies in one body together with its handler, which is outside the
+row's own range; two rows are disjoint or one lies in the other, and then the inner one comes first
+and keeps at least as many scopes.
+
+*Scope depth.* A token begins its body with no scope; ENTER adds one, LEAVE takes one off. Wherever
+paths meet they bring the same depth; a handler begins with the depth of its row, which the code the
+row covers never goes below. COMPENSATE needs a scope to look at. ARRIVE and RETURN may come at any
+depth: the end of a token ends its scopes.
+
+*Loops.* Every circle, errors included, passes a LOOP: only there can a token that never rests be
+counted, sliced and cancelled. JOIN is reached from its fork only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ..blueprint import Blueprint
+from ..isa import BY_OP, Op
+from .facts import Facts
+
+#: No row covers the address; the address has not been reached.
+_NONE: Final = -1
+
+
+def check_flow(facts: Facts) -> None:
+    """All three questions; each needs the answer before it."""
+    _check_rows(facts)
+    _check_edges(facts)
+    if facts.problems:
+        return
+    table = _Table(facts.bp)
+    if not _check_nesting(facts, table):
+        return
+    _check_depth(facts, table)
+    if not facts.problems:
+        _check_loops(facts, table)
+
+
+# --- the exception table ----------------------------------------------------------------------
+
+
+class _Table:
+    """For each address the innermost row that covers it, for each row the one around it."""
+
+    __slots__ = ("around", "clashes", "innermost", "rows")
+
+    def __init__(self, bp: Blueprint) -> None:
+        self.rows = bp.exceptions
+        self.around = [_NONE] * len(self.rows)
+        self.innermost = [_NONE] * len(bp.code)
+        #: Pairs (row, row around it) that overlap without nesting.
+        self.clashes: list[tuple[int, int]] = []
+        # Outer before inner; of two equal ranges the later row is the outer one.
+        order = sorted(
+            range(len(self.rows)),
+            key=lambda i: (self.rows[i].start, -self.rows[i].end, -i),
+        )
+        stack: list[int] = []
+        at = 0
+        for i in order:
+            at = self._fill(stack, at, self.rows[i].start)
+            if stack:
+                self.around[i] = stack[-1]
+                if self.rows[i].end > self.rows[stack[-1]].end:
+                    self.clashes.append((i, stack[-1]))
+            stack.append(i)
+        self._fill(stack, at, len(bp.code))
+
+    def _fill(self, stack: list[int], at: int, upto: int) -> int:
+        """Note the top of the stack for the addresses [at, upto), dropping rows that end."""
+        while stack and at < upto:
+            end = min(self.rows[stack[-1]].end, upto)
+            if end > at:
+                self.innermost[at:end] = [stack[-1]] * (end - at)
+                at = end
+            if self.rows[stack[-1]].end <= at:
+                stack.pop()
+        while stack and self.rows[stack[-1]].end <= upto:
+            stack.pop()
+        return upto
+
+    def route(self, row: int) -> Iterator[int]:
+        """The rows an error may go to that meets ``row`` first.
+
+        Any of them: a catch lets cancel pass, and what a scope's own deadline raises starts outside
+        the rows that lie within the scope.
+        """
+        while row != _NONE:
+            yield row
+            row = self.around[row]
+
+
+def _check_rows(facts: Facts) -> None:
+    bp = facts.bp
+    for i, row in enumerate(bp.exceptions):
+        where = f"exception row {i}"
+        if not 0 <= row.start < row.end <= len(bp.code):
+            facts.say(f"{where}: the range [{row.start}, {row.end}) is not in the code")
+            continue
+        index = facts.owner[row.start]
+        body = bp.bodies[index]
+        if row.end > body.end:
+            facts.say(f"{where}: the range [{row.start}, {row.end}) leaves body {index}")
+        if not body.entry <= row.handler < body.end:
+            facts.say(f"{where}: the handler {row.handler} is not in body {index}")
+        elif row.start <= row.handler < row.end:
+            facts.say(f"{where}: the handler {row.handler} lies in the range it handles")
+        elif bp.code[row.handler][0] == Op.JOIN:
+            facts.say(f"{where}: the handler {row.handler} is a JOIN")
+        if not 0 <= row.slot < body.slots:
+            facts.say(f"{where}: {row.slot} is no slot of the frame")
+
+
+def _check_nesting(facts: Facts, table: _Table) -> bool:
+    for inner, outer in table.clashes:
+        facts.say(f"exception rows {outer} and {inner} overlap without nesting")
+    for inner, outer in enumerate(table.around):
+        if outer == _NONE:
+            continue
+        if inner > outer:
+            facts.say(f"exception row {inner} lies in row {outer} and comes after it")
+        if table.rows[inner].depth < table.rows[outer].depth:
+            facts.say(f"exception row {inner} keeps fewer scopes than row {outer} around it")
+    return not facts.problems
+
+
+# --- edges ------------------------------------------------------------------------------------
+
+
+def _successors(instruction: tuple[Any, ...], address: int) -> Iterator[int]:
+    """Where control goes from ``address`` when nothing fails."""
+    row = BY_OP[instruction[0]]
+    if row.flow in ("next", "wait"):
+        yield address + 1
+    for operand, value in zip(row.operands, instruction[1:], strict=True):
+        if operand.kind == "addr":
+            yield value
+        elif operand.kind == "addrs":
+            yield from value
+
+
+def _check_edges(facts: Facts) -> None:
+    code = facts.bp.code
+    for address, instruction in enumerate(code):
+        body = facts.bp.bodies[facts.owner[address]]
+        for target in _successors(instruction, address):
+            if target >= body.end:
+                facts.say(f"address {address}: control runs out of body {facts.owner[address]}")
+            elif code[target][0] == Op.JOIN and instruction[0] not in (Op.FORK, Op.FORKN):
+                facts.say(f"address {address}: control reaches the JOIN at {target} without a fork")
+
+
+# --- scope depth ------------------------------------------------------------------------------
+
+
+def _check_depth(facts: Facts, table: _Table) -> None:
+    """A forward pass over everything that can be reached; each address is visited once."""
+    code = facts.bp.code
+    depth = [_NONE] * len(code)
+    routed = [False] * len(table.rows)
+    waiting: list[int] = []
+
+    def reach(address: int, scopes: int) -> None:
+        if depth[address] == _NONE:
+            depth[address] = scopes
+            waiting.append(address)
+        elif depth[address] != scopes:
+            facts.say(f"address {address}: reached with {scopes} scopes and with {depth[address]}")
+
+    for body in facts.bp.bodies:
+        reach(body.entry, 0)
+    while waiting:
+        address = waiting.pop()
+        scopes = depth[address]
+        row = table.innermost[address]
+        if row != _NONE and scopes < table.rows[row].depth:
+            facts.say(
+                f"address {address}: {scopes} scopes where row {row} keeps {table.rows[row].depth}"
+            )
+        for outer in table.route(row):
+            if routed[outer]:
+                break
+            routed[outer] = True
+            reach(table.rows[outer].handler, table.rows[outer].depth)
+        opcode = code[address][0]
+        if opcode in (Op.LEAVE, Op.COMPENSATE) and scopes == 0:
+            facts.say(f"address {address}: there is no scope")
+            continue
+        change = 1 if opcode == Op.ENTER else -1 if opcode == Op.LEAVE else 0
+        for target in _successors(code[address], address):
+            reach(target, scopes + change)
+
+
+# --- loops ------------------------------------------------------------------------------------
+
+
+def _check_loops(facts: Facts, table: _Table) -> None:
+    """Depth-first over addresses and, numbered behind them, exception rows; LOOPs are dead ends."""
+    code = facts.bp.code
+    size = len(code)
+
+    def edges(node: int) -> Iterator[int]:
+        if node >= size:
+            row = node - size
+            yield table.rows[row].handler
+            if table.around[row] != _NONE:
+                yield size + table.around[row]
+        elif code[node][0] != Op.LOOP:
+            yield from _successors(code[node], node)
+            if table.innermost[node] != _NONE:
+                yield size + table.innermost[node]
+
+    fresh, open_, done = 0, 1, 2
+    state = bytearray(size + len(table.rows))
+    for start in range(size):
+        if state[start] != fresh:
+            continue
+        state[start] = open_
+        path = [(start, edges(start))]
+        while path:
+            node, rest = path[-1]
+            for target in rest:
+                if state[target] == fresh:
+                    state[target] = open_
+                    path.append((target, edges(target)))
+                    break
+                if state[target] == open_:
+                    place = table.rows[target - size].handler if target >= size else target
+                    facts.say(f"address {place}: control comes back here without a LOOP")
+            else:
+                state[node] = done
+                path.pop()

@@ -1,0 +1,176 @@
+"""What instructions point to: roots, policies, listens, functions, regions, expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ..ast import IR
+from ..isa import STATEMENTS
+from ..limits import ATTEMPTS, DURATION_MS
+from .facts import CheckIr, Facts, Use, is_index, is_node
+
+#: Nesting of ``if`` statements in one region (a chain of ``elif`` nests, too); every walker of
+#: regions, Python's own compiler among them, goes this deep without trouble.
+REGION_DEPTH: Final = 200
+_ROOTS: Final = ("input", "env", "job")
+#: Parameters of one user function: as many as Python lets a call write out without a warning.
+_PARAMETERS: Final = 255
+
+
+def check_pools(facts: Facts) -> None:
+    """Every section but code and regions."""
+    bp = facts.bp
+    names = [name for name, _ in bp.roots]
+    if len(set(names)) != len(names) or not set(names) <= set(_ROOTS):
+        facts.say(f"roots: each of {', '.join(_ROOTS)} at most once, and nothing else")
+    if not all(is_index(slot, bp.bodies[0].slots) for _, slot in bp.roots):
+        facts.say("roots: a slot is out of the frame of body 0")
+    _check_policies(facts)
+    for i, listen in enumerate(bp.listens):
+        named = (listen.topic, listen.key, listen.where)
+        if not all(is_index(e, len(bp.exprs)) for e in named if e is not None):
+            facts.say(f"listen {i}: its topic, key or where is no expression")
+    for i, skript in enumerate(bp.skripts):
+        if not skript.name and skript.digest is None:
+            facts.say(f"skript {i}: it has neither a name nor a digest")
+    for i, handler in enumerate(bp.handlers):
+        if not handler.name:
+            facts.say(f"handler {i}: it has no name")
+    for i, expr in enumerate(bp.exprs):
+        if not is_node(expr):
+            facts.say(f"expr {i}: not an expression")
+    for i, function in enumerate(bp.functions):
+        if function.params > _PARAMETERS:
+            facts.say(f"function {i}: {function.params} parameters; the bound is {_PARAMETERS}")
+        if not is_node(function.ir):
+            facts.say(f"function {i}: not an expression")
+
+
+def _check_policies(facts: Facts) -> None:
+    for i, policy in enumerate(facts.bp.policies):
+        if not 1 <= policy.max_attempts <= ATTEMPTS:
+            facts.say(f"policy {i}: {policy.max_attempts} attempts; the bound is {ATTEMPTS}")
+        if not 0 <= policy.backoff_ms <= policy.backoff_max_ms <= DURATION_MS:
+            facts.say(
+                f"policy {i}: {policy.backoff_ms}..{policy.backoff_max_ms} ms is no range of waits"
+            )
+        if policy.timeout is not None and not is_index(policy.timeout, len(facts.bp.exprs)):
+            facts.say(f"policy {i}: its timeout is no expression")
+
+
+# --- regions ----------------------------------------------------------------------------------
+
+
+def check_regions(facts: Facts) -> None:
+    """The statements of every region; fills ``facts.region_exprs``."""
+    for i, statements in enumerate(facts.bp.regions):
+        use = facts.region_uses.get(i, Use())
+        problems = _Region(facts, i, use).check(statements)
+        facts.problems.extend(f"region {i}: {problem}" for problem in problems)
+
+
+class _Region:
+    """One region. Statements nest, so a stack of blocks stands in for recursion."""
+
+    __slots__ = ("exprs", "facts", "index", "problems", "use")
+
+    def __init__(self, facts: Facts, index: int, use: Use) -> None:
+        self.facts = facts
+        self.index = index
+        self.use = use
+        self.problems: list[str] = []
+
+    def check(self, statements: tuple[IR, ...]) -> list[str]:
+        # (block, whether every path through it must end in an exit, nesting)
+        waiting: list[tuple[object, bool, int]] = [(statements, True, 0)]
+        while waiting:
+            block, must_exit, depth = waiting.pop()
+            if type(block) is not tuple:
+                self.problems.append("a block is no list of statements")
+                continue
+            if depth > REGION_DEPTH:
+                self.problems.append(f"it nests deeper than {REGION_DEPTH} levels")
+                break
+            if must_exit and (not block or not _is_statement(block[-1], ("exit", "if"))):
+                self.problems.append("a path ends without an exit")
+            for statement in block:
+                if not _is_statement(statement, STATEMENTS):
+                    self.problems.append(f"{_brief(statement)} is no statement")
+                    continue
+                self._operands(statement)
+                if statement[0] == "if":
+                    inside = must_exit and statement is block[-1]
+                    waiting.extend((branch, inside, depth + 1) for branch in statement[3:5])
+        return self.problems
+
+    def _operands(self, statement: IR) -> None:
+        bp = self.facts.bp
+        for name, value in zip(STATEMENTS[statement[0]], statement[1:], strict=True):
+            if name == "site" and not is_index(value, len(bp.steps)):
+                self.problems.append(f"{_brief(value)} is no step")
+            elif name == "slot" and not is_index(value, self.use.slots):
+                self.problems.append(f"slot {_brief(value)} is not in the frame of every user")
+            elif name == "k" and not is_index(value, self.use.least):
+                self.problems.append(f"exit {_brief(value)} has no address in some user")
+            elif name in ("expr", "condition"):
+                self._expr(value)
+            elif name == "keys":
+                if type(value) is not tuple or not value:
+                    self.problems.append("a path without keys")
+                else:
+                    for key in value:
+                        self._expr(key)
+
+    def _expr(self, ir: object) -> None:
+        if not is_node(ir):
+            self.problems.append(f"{_brief(ir)} is no expression")
+        else:
+            assert isinstance(ir, tuple)  # noqa: S101 - is_node
+            self.facts.region_exprs.append((self.index, ir))
+
+
+def _is_statement(statement: object, tags: Sequence[str] | dict[str, tuple[str, ...]]) -> bool:
+    return (
+        type(statement) is tuple
+        and bool(statement)
+        and type(statement[0]) is str
+        and statement[0] in tags
+        and len(statement) == 1 + len(STATEMENTS[statement[0]])
+    )
+
+
+def _brief(value: object) -> str:
+    """Something of unknown size and depth, for a message."""
+    if value is None or type(value) in (bool, int):
+        return repr(value)
+    if type(value) is str:
+        return repr(value[:40])
+    if type(value) is tuple and value and type(value[0]) is str:
+        return f"({value[0][:40]!r}, ...)"
+    return f"a {type(value).__name__}"
+
+
+# --- expressions ------------------------------------------------------------------------------
+
+
+def check_exprs(facts: Facts, check_ir: CheckIr) -> None:
+    """Hand every expression to its verifier, with the least that its users offer."""
+    bp = facts.bp
+    params = [function.params for function in bp.functions]
+
+    def check(where: str, ir: IR, use: Use) -> None:
+        found = check_ir(
+            ir, slots=use.slots, functions=params, locals_=use.least, secrets=use.secret
+        )
+        facts.problems.extend(f"{where}: {problem}" for problem in found)
+
+    # What nothing evaluates still has to have the right shape.
+    unused = Use(least=0)
+    for i, expr in enumerate(bp.exprs):
+        check(f"expr {i}", expr, facts.expr_uses.get(i, unused))
+    for i, ir in facts.region_exprs:
+        slots = facts.region_uses.get(i, unused).slots
+        check(f"region {i}", ir, Use(slots, 0, secret=False))
+    for i, function in enumerate(bp.functions):
+        check(f"function {i}", function.ir, Use(0, function.params, secret=False))
