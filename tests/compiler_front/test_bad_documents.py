@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from runeskript.compiler.load_text import parse_document
 from runeskript.compiler.pipeline import check_text
 from runeskript.compiler.render import render

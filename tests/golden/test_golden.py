@@ -53,7 +53,11 @@ def simulate_case(setup: dict[str, Any], compiled: Compiled) -> Outcome:
         turns=setup.get("turns", 20_000),
     )
     if "cancel" in setup:
-        simulation.run_until(setup["cancel"])
+        if isinstance(setup["cancel"], dict):
+            for _ in range(setup["cancel"]["steps"]):
+                simulation.step()
+        else:
+            simulation.run_until(setup["cancel"])
         simulation.cancel("operator")
     outcome = simulation.run(10_000)
     check_replay(compiled, outcome)

@@ -102,8 +102,11 @@ class _Drawing:
         head = self.node(_named(step, label), "loop", ins)
         breaks: list[Out] = []
         self.loops.append((head, breaks))
-        self.link(self.block(step.body, [(head, "each" if step.__class__ is ast.For else "yes")]), head)
+        enter = "each" if isinstance(step, ast.For) else "yes"
+        self.link(self.block(step.body, [(head, enter)]), head)
         self.loops.pop()
+        if isinstance(step, ast.While) and step.condition.is_const and step.condition.ir[1]:
+            return breaks
         return [(head, "done"), *breaks]
 
     def fork_each(self, step: ast.For, label: str, ins: list[Out]) -> list[Out]:

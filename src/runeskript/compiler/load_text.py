@@ -16,7 +16,18 @@ def read_text(source: bytes | str, file: str, diagnostics: Diagnostics) -> Sourc
 def parse_tree(source: Source, diagnostics: Diagnostics) -> Document | None:
     """The AST of a tree. Comes back even with errors, where there is something to check further;
     what could not be read is replaced by an expression of unknown type."""
-    return parse_native(source, diagnostics)
+    if not source.slips:
+        return parse_native(source, diagnostics)
+    # A line with a syntax error was read with a stand-in; what follows from that is not reported.
+    found = Diagnostics()
+    document = parse_native(source, found)
+    for item in found.sorted():
+        if not any(item.span.line - 1 <= line < item.span.end_line for line in source.slips):
+            diagnostics.add(
+                item.code, item.message, item.span, item.pointer, item.hint,
+                severity=item.severity, related=item.related,
+            )  # fmt: skip
+    return document
 
 
 def parse_document(source: bytes | str, file: str, diagnostics: Diagnostics) -> Document | None:

@@ -8,10 +8,13 @@ position of its definition.
 
 from __future__ import annotations
 
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, final
 
 from ..model.spans import Span
 from ..model.values import Value
+
+#: The style of what stands for a value that could not be read; nothing more is said about it.
+UNREAD: Final = "*"
 
 
 @final

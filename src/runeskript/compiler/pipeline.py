@@ -103,7 +103,9 @@ def _expand(unit: Unit) -> None:
 
 def _validate(unit: Unit) -> None:
     if unit.program is not None:
-        validate(unit.program, unit.catalog, unit.diagnostics)
+        validate(
+            unit.program, unit.catalog, unit.diagnostics, parsed=unit.tree is not None
+        )
         _pin_children(unit)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from ..model.diagnostics import Diagnostics
 from ..model.limits import DOCUMENT_BYTES
 from ..model.spans import Span
-from .nodes import Node
+from .nodes import Node, Scalar
 from .read_json import JsonSyntaxError, read_json
 from .read_yaml import read_yaml
 
@@ -33,7 +33,7 @@ _REPORTED: Final = 5
 class Source:
     """One text: its file name, its lines, and the tree read from it (None: no usable tree)."""
 
-    __slots__ = ("_lines", "file", "is_json", "root", "text")
+    __slots__ = ("_lines", "file", "is_json", "root", "slips", "text")
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
@@ -41,6 +41,8 @@ class Source:
         self.root: Node | None = None
         #: Whether the JSON reader read it, where every text is quoted.
         self.is_json = False
+        #: Lines (from 0) with a syntax error that was reported and read over.
+        self.slips: frozenset[int] = frozenset()
         self._lines: list[str] | None = None
 
     def line(self, number: int) -> str:
@@ -102,10 +104,14 @@ def _read_yaml(
     masked, unmask = _mask_old_breaks(text)
     attempt = Diagnostics()
     root, stopped = read_yaml(masked, source.file, attempt, unmask)
-    if as_json is not None and stopped is not None and stopped < (as_json.line, as_json.column):
+    if as_json is not None and stopped and stopped[0] < (as_json.line, as_json.column):
         as_json.report(diagnostics, source.file)
         return
-    source.root = root
+    source.slips = frozenset(line for line, _ in stopped)
+    nothing = root is None or (type(root) is Scalar and root.value is None)
+    if nothing and not attempt.sorted():
+        attempt.add("RUNE-1005", "the document is empty", Span(source.file, 1, 1, 1, 1), "", _EMPTY)
+    source.root = None if nothing else root
     for item in attempt.sorted():
         diagnostics.add(
             item.code, item.message, item.span, "", item.hint,
@@ -154,7 +160,7 @@ def _decode_broken(data: bytes, file: str, diagnostics: Diagnostics) -> str:
         byte = ord(found[0]) - 0xDC00
         latin = bytes([byte]).decode("latin-1")
         known = f" (in Latin-1 it would be `{latin}`)" if latin.isprintable() else ""
-        more = f"; {len(bad) - 1} more such bytes follow" if len(bad) > 1 else ""
+        more = f"; {len(bad) - 1} more bytes like it follow" if len(bad) > 1 else ""
         diagnostics.add(
             "RUNE-1001",
             f"byte 0x{byte:02X} is not valid UTF-8{known}",

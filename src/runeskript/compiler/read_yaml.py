@@ -23,9 +23,9 @@ from yaml.events import (
 from ..model.diagnostics import Diagnostics
 from ..model.limits import ALIAS_NODES, DOCUMENT_DEPTH
 from ..model.spans import Span
-from .nodes import Map, Node, Scalar, Seq, clip, span_of
+from .nodes import UNREAD, Map, Node, Scalar, Seq, clip, span_of
 from .scalars import ScalarError, resolve
-from .yaml_messages import STARTS, explain
+from .yaml_problem import Problem
 
 
 class _Events(Protocol):
@@ -73,14 +73,14 @@ def read_yaml(
     unmask: dict[int, int] | None = None,
     *,
     pure_python: bool = False,
-) -> tuple[Node | None, tuple[int, int] | None]:
-    """The tree of a YAML text (None: no usable one), and (line, column) of a syntax error.
+) -> tuple[Node | None, list[tuple[int, int]]]:
+    """The tree of a YAML text (None: no usable one), and (line, column) of its syntax errors.
 
     ``unmask`` translates stand-in characters back in every scalar. A slip that concerns one
     character (a stray ``:``, an unknown escape) is reported and read over, so that the rest of the
     document is checked too.
     """
-    stopped: tuple[int, int] | None = None
+    stopped: list[tuple[int, int]] = []
     for _ in range(_REPAIRS):
         found = Diagnostics()
         make = _PurePython if pure_python or CPARSER is None else CPARSER
@@ -91,9 +91,9 @@ def read_yaml(
         except _StopReadingError:
             pass
         except yaml.YAMLError as error:
-            problem = _Problem(error, text)
+            problem = Problem(error, text)
             problem.report(file, diagnostics)
-            stopped = stopped or (problem.line, problem.column)
+            stopped.append((problem.line, problem.column))
             if problem.repaired is not None:
                 text = problem.repaired
                 continue
@@ -260,7 +260,7 @@ class _Builder:
         """The node an alias stands for, and how many nodes that adds to the document."""
         name = event.anchor
         start, end = event.start_mark, event.end_mark
-        placeholder = Scalar(None, "", "", start.line, start.column, end.line, end.column)
+        placeholder = Scalar(None, "", UNREAD, start.line, start.column, end.line, end.column)
         known = self.anchors.get(name, _MISSING)
         if known is _MISSING:
             self._add(
@@ -372,66 +372,3 @@ def _children(node: Node) -> list[Node]:
 def _short_tag(tag: str) -> str:
     """A tag as it was probably written."""
     return tag.replace("tag:yaml.org,2002:", "!!", 1)
-
-
-class _Problem:
-    """A syntax error of the parser, explained; ``repaired`` is the text without the slip."""
-
-    def __init__(self, error: yaml.YAMLError, text: str) -> None:
-        self.code = "RUNE-1006"
-        self.repaired: str | None = None
-        self.related: tuple[int, int] | None = None
-        problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        context = getattr(error, "context_mark", None)
-        self.message, self.hint = explain(problem)
-        if mark is None:
-            offset = max(int(getattr(error, "position", 0) or 0), 0)
-            before = text[:offset].replace("\r\n", "\n").replace("\r", "\n")
-            self.line = before.count("\n")
-            self.column = len(before) - before.rfind("\n") - 1
-            return
-        self.line, self.column = mark.line, mark.column
-        if "end of stream" in problem or "document indicator" in problem:
-            if context is not None and "quoted" in str(getattr(error, "context", "")):
-                self.line, self.column = context.line, context.column
-            else:
-                self.message, self.hint = "the document ends too early", "a bracket is still open?"
-            return
-        if context is not None and (context.line, context.column) < (self.line, self.column):
-            self.related = (context.line, context.column)
-        at = text[mark.index : mark.index + 1]
-        if "tab" in problem.split() or at == "\t":
-            self._tab(text)
-        elif "cannot start any token" in problem:
-            self.message, self.hint = STARTS.get(
-                at, (f"a plain text cannot begin with `{at}`", "quote the text")
-            )
-            self._repair(text, mark.index)
-        elif "mapping values" in problem or "escape" in problem:
-            self._repair(text, mark.index)
-
-    def _repair(self, text: str, index: int) -> None:
-        """Put a harmless letter in the place of the slip."""
-        if text[index : index + 1] in (":", "@", "`", "%", "\\"):
-            self.repaired = f"{text[:index]}_{text[index + 1 :]}"
-
-    def _tab(self, text: str) -> None:
-        self.code = "RUNE-1007"
-        indented = sum(
-            1 for line in text.splitlines() if "\t" in line[: len(line) - len(line.lstrip())]
-        )
-        self.message = "a tab cannot indent a line in YAML"
-        self.hint = "indent with spaces" + (
-            f"; {indented} lines here begin with tabs" if indented > 1 else ""
-        )
-        self.related = None
-
-    def report(self, file: str, diagnostics: Diagnostics) -> None:
-        """Add the finding."""
-        span = Span(file, self.line + 1, self.column + 1, self.line + 1, self.column + 2)
-        related: tuple[tuple[Span, str], ...] = ()
-        if self.related is not None:
-            line, column = self.related[0] + 1, self.related[1] + 1
-            related = ((Span(file, line, column, line, column + 1), "what it belongs to"),)
-        diagnostics.add(self.code, self.message, span, "", self.hint, related=related)

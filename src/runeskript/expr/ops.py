@@ -358,7 +358,7 @@ def contains(a: Any, b: Any, c: Context) -> bool:
         if scalar is list or scalar is dict:
             return any(eq(a, x, c) for x in b if type(x) is scalar and len(x) == len(a))
         return a in b and (
-            scalar is not bool and (scalar not in _NUMBERS or a not in (0, 1))
+            (scalar is not bool and (scalar not in _NUMBERS or a not in (0, 1)))
             or any((type(x) is bool) == (scalar is bool) for x in b if x == a)
         )
     if kind is dict or kind is str:

@@ -41,8 +41,8 @@ def check_step(vm: Vm, event: Event) -> None:
     """Replay: the step that waits must be the step the journal names."""
     if not isinstance(event, CallDone | CallFailed | ChildDone):
         return
-    token = vm.run.calls.get((event.path, event.n))
-    if token is None:
+    token = vm.run.calls.get(event.path)
+    if token is None or token.n != event.n:
         raise ReplayMismatchError(
             f"the journal completes call {event.n} of token {event.path} ({event.step}), "
             "which replay never made"
@@ -74,28 +74,38 @@ def _started(vm: Vm, event: Started) -> bool:
 
 
 def _call_done(vm: Vm, event: CallDone) -> bool:
+    _, path, n, _, attempt, result = event
     calls = vm.run.calls
-    key = (event.path, event.n)
-    token = calls.get(key)
-    if token is None or token.state != TokenState.CALLING or token.attempt != event.attempt:
+    token = calls.get(path)
+    if (
+        token is None
+        or token.n != n
+        or token.attempt != attempt
+        or token.state != TokenState.CALLING
+    ):
         return False
-    del calls[key]
-    ins = vm.program.code[token.pc]
-    if ins[3] is not None:
-        token.frame[ins[3]] = event.result
-    if ins[5] is not None:
-        register_undo(vm, token, ins[5])
-    vm.goto(token, token.pc + 1)
+    del calls[path]
+    _, _, _, into, _, undo, _ = vm.program.code[token.pc]
+    if into is not None:
+        token.frame[into] = result
+    if undo is not None:
+        register_undo(vm, token, undo)
+    token.pc += 1
+    vm.wake(token)
     return True
 
 
 def _call_failed(vm: Vm, event: CallFailed) -> bool:
     calls = vm.run.calls
-    key = (event.path, event.n)
-    token = calls.get(key)
-    if token is None or token.state != TokenState.CALLING or token.attempt != event.attempt:
+    token = calls.get(event.path)
+    if (
+        token is None
+        or token.n != event.n
+        or token.attempt != event.attempt
+        or token.state != TokenState.CALLING
+    ):
         return False
-    del calls[key]
+    del calls[event.path]
     error = event.error
     type_ = str(error.get("type") or "handler")
     fault = Fault(
@@ -113,8 +123,7 @@ def _call_failed(vm: Vm, event: CallFailed) -> bool:
 
 def _fail_attempt(vm: Vm, token: Token, fault: Fault) -> None:
     """Retry the attempt if the policy says so, else raise."""
-    policy = vm.program.code[token.pc][4]
-    row = None if policy is None else vm.program.blueprint.policies[policy]
+    row = vm.program.code[token.pc][4]
     if row is not None and token.attempt < row.max_attempts and _retries(row, fault):
         token.state = TokenState.RETRYING
         set_timer(vm, token, _backoff(vm, token, row), "retry")
@@ -217,14 +226,13 @@ def _message_in(vm: Vm, event: MessageIn) -> bool:
 
 
 def _child_done(vm: Vm, event: ChildDone) -> bool:
-    key = (event.path, event.n)
-    token = vm.run.calls.get(key)
-    if token is None or token.state != TokenState.CHILD:
+    token = vm.run.calls.get(event.path)
+    if token is None or token.n != event.n or token.state != TokenState.CHILD:
         return False
-    del vm.run.calls[key]
+    del vm.run.calls[event.path]
     drop_wait(vm, token)
     token.child = None
-    _, _, _, into, _, undo, _ = vm.program.code[token.pc]
+    _, _, _, into, _, undo, _, _ = vm.program.code[token.pc]
     if event.status == "Completed":
         if into is not None:
             token.frame[into] = event.output

@@ -99,7 +99,7 @@ def cancel(vm: Vm, token: Token, fault: Fault) -> None:
     if state == TokenState.READY:
         unwind_cancel(vm, token, fault)
     elif state == TokenState.CALLING:
-        del run.calls[(token.path, token.n)]
+        del run.calls[token.path]
         vm.effect(CallDrop(token.path, token.n))
         unwind_cancel(vm, token, fault)
     elif state in (TokenState.WAITING, TokenState.RETRYING):
@@ -170,68 +170,76 @@ def end_token(vm: Vm, token: Token, fault: Fault | None) -> None:
 
 
 def _end_branch(vm: Vm, fork: Fork, token: Token, fault: Fault | None) -> None:
+    if fault is None:
+        arrive(vm, fork, token)
+        return
+    del fork.live[token.index]
+    if fault.type != "cancel":
+        fork.faults.append((token.index, fault))
+    if token.undo:
+        (fork.lost if fork.need else fork.undo).extend(token.undo)
+    _count(vm, fork)
+
+
+def arrive(vm: Vm, fork: Fork, token: Token) -> None:
+    """A branch reached its end: keep what it yields and leaves, and see whether the join is met.
+
+    Apart from ``end_token``, because a fan-out does little else.
+    """
+    token.state = TokenState.DONE
     index = token.index
     del fork.live[index]
-    if fault is None:
-        body = vm.program.bodies[token.body]
-        if body.result is not None and (value := token.frame[body.result]) is not UNSET:
+    fork.wins.append(index)
+    body = vm.program.bodies[token.body]
+    result = body.result
+    if result is not None:
+        value = token.frame[result]
+        if value is not UNSET:
             fork.results[index] = value
-        if body.outs:
-            if fork.outs is None:
-                fork.outs = {}
-            frame = token.frame
-            fork.outs[index] = tuple([frame[inner] for inner, _, _ in body.outs])
-        fork.wins.append(index)
-        if token.undo:
-            fork.undo.extend(token.undo)
-    else:
-        if fault.type != "cancel":
-            fork.faults.append((index, fault))
-        if token.undo:
-            (fork.lost if fork.need else fork.undo).extend(token.undo)
-    if fork.closing:
-        if not fork.live:
-            _settle(vm, fork)
-    else:
+    if body.outs:
+        if fork.outs is None:
+            fork.outs = {}
+        frame = token.frame
+        fork.outs[index] = tuple([frame[inner] for inner, _, _ in body.outs])
+    if token.undo:
+        fork.undo.extend(token.undo)
+    if fork.live and not fork.limit and not fork.need and not fork.closing:
+        return  # the others are still under way and none waits to be started
+    _count(vm, fork)
+
+
+def _count(vm: Vm, fork: Fork) -> None:
+    if not fork.closing:
         _decide(vm, fork)
+    elif not fork.live:
+        _settle(vm, fork)
 
 
 # --- forks --------------------------------------------------------------------------------------
 def start_branches(vm: Vm, fork: Fork) -> None:
     """Start as many branches as the limit allows."""
-    program, owner, base = vm.program, fork.owner, fork.base
-    room = (
-        fork.total if not fork.limit else min(fork.total, fork.next + fork.limit - len(fork.live))
-    )
-    started: list[Token] = []
-    path = owner.path
+    start, end = fork.next, fork.total
+    if fork.limit:
+        end = min(end, start + fork.limit - len(fork.live))
+    if end <= start:
+        return
+    fork.next = end
+    started = _same_body(vm, fork, start, end) if fork.items is not None else []
     if fork.items is None:
-        for index in range(fork.next, room):
+        program, owner = vm.program, fork.owner
+        for index in range(start, end):
             body = fork.bodies[index]
             frame = program.frame(body, owner.frame)
-            started.append(
-                Token((*path, fork.n, index), body, program.bodies[body].entry, frame, fork, index)
-            )
-    else:
-        body = fork.bodies[0]
-        row = program.bodies[body]
-        if base is None:
-            base = fork.base = program.frame(body, owner.frame)
-        for index in range(fork.next, room):
-            frame = base.copy()
-            if row.item is not None:
-                frame[row.item] = fork.items[index]
-            if row.index is not None:
-                frame[row.index] = index
-            started.append(Token((*path, fork.n, index), body, row.entry, frame, fork, index))
-    fork.next = max(room, fork.next)
+            path = (*owner.path, fork.n, index)
+            started.append(Token(path, body, program.bodies[body].entry, frame, fork, index))
+    live = fork.live
     for token in started:
-        fork.live[token.index] = token
-    ready = vm.run.ready
+        live[token.index] = token
     started.reverse()
-    # A fork's branches follow their owner's path and precede all that is ready;
-    # a later wave may meet siblings, so it is merged in order.
-    if not ready or (started and started[0].path < ready[-1].path):
+    ready = vm.run.ready
+    # Branches follow their owner's path and precede all that is ready; only a later wave of a
+    # limited fork may meet siblings, and is merged in order.
+    if not ready or started[0].path < ready[-1].path:
         ready.extend(started)
     else:
         for token in started:
@@ -239,12 +247,31 @@ def start_branches(vm: Vm, fork: Fork) -> None:
             vm.wake(token)
 
 
+def _same_body(vm: Vm, fork: Fork, start: int, end: int) -> list[Token]:
+    """The branches of a FORKN: each begins as a copy of one captured frame."""
+    body = fork.bodies[0]
+    row = vm.program.bodies[body]
+    if fork.base is None:
+        fork.base = vm.program.frame(body, fork.owner.frame)
+    base, items, entry, item, position = fork.base, fork.items, row.entry, row.item, row.index
+    prefix = (*fork.owner.path, fork.n)
+    started = []
+    for index in range(start, end):
+        frame = base.copy()
+        if item is not None and items is not None:
+            frame[item] = items[index]
+        if position is not None:
+            frame[position] = index
+        started.append(Token((*prefix, index), body, entry, frame, fork, index))
+    return started
+
+
 def _decide(vm: Vm, fork: Fork) -> None:
     """After a branch ended: is the join met, lost or still open?"""
-    open_ = fork.total - len(fork.wins) - len(fork.faults)
     if fork.need == 0:
-        closing = bool(fork.faults) or open_ == 0
+        closing = bool(fork.faults) or len(fork.wins) == fork.total
     else:
+        open_ = fork.total - len(fork.wins) - len(fork.faults)
         closing = len(fork.wins) >= fork.need or len(fork.wins) + open_ < fork.need
     if closing:
         close_fork(vm, fork)
@@ -401,5 +428,3 @@ def finish(vm: Vm, status: Any, output: Value, error: dict[str, Value] | None) -
     outcome: Status = status
     run.finished = Finished(run.now, outcome, output, error)
     run.ready.clear()
-    vm.out.finished = run.finished
-    vm.out.events.append(run.finished)

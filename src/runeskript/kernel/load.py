@@ -15,7 +15,7 @@ from ..expr.ir import check_ir, uses
 from ..expr.schema import compile_schema
 from ..model.blueprint import Blueprint, Body, ExceptionRow
 from ..model.blueprint_codec import digest
-from ..model.isa import BY_OP
+from ..model.isa import BY_OP, Op
 from ..model.values import UNSET, Value
 from ..model.verify import verify
 
@@ -47,7 +47,9 @@ class Program:
     def __init__(self, blueprint: Blueprint) -> None:
         self.blueprint = blueprint
         self.digest = digest(blueprint)
-        self.code: tuple[Any, ...] = blueprint.code
+        self.code: tuple[Any, ...] = tuple(
+            _decode(blueprint, pc) for pc in range(len(blueprint.code))
+        )
         self.bodies: tuple[Body, ...] = blueprint.bodies
         self.sites = blueprint.sites
         self.steps = blueprint.steps
@@ -158,6 +160,25 @@ def _owners(blueprint: Blueprint) -> dict[tuple[str, int], int]:
                         if expr is not None:
                             owners[("expr", expr)] = number
     return owners
+
+
+def _decode(blueprint: Blueprint, pc: int) -> Any:
+    """An instruction as the kernel runs it: CALL and RUN get their table rows and step bound.
+
+    (CALL, handler name, with, into, policy row, undo, step);
+    (RUN, skript row, with, into, policy row, undo, detach, step).
+    """
+    ins: Any = blueprint.code[pc]
+    step = blueprint.steps[blueprint.sites[pc]]
+    if ins[0] == Op.CALL:
+        _, handler, with_, into, policy, undo = ins
+        row = None if policy is None else blueprint.policies[policy]
+        return (int(Op.CALL), blueprint.handlers[handler].name, with_, into, row, undo, step)
+    if ins[0] == Op.RUN:
+        _, skript, with_, into, policy, undo, detach = ins
+        row = None if policy is None else blueprint.policies[policy]
+        return (int(Op.RUN), blueprint.skripts[skript], with_, into, row, undo, detach, step)
+    return (int(ins[0]), *ins[1:])
 
 
 def _uses_entropy(blueprint: Blueprint) -> bool:

@@ -24,6 +24,7 @@ from ..model.isa import Op
 from ..model.run import Compensation, Fork, Scope, Token, TokenState, UndoEntry
 from ..model.values import UNSET, type_name
 from .control import (
+    arrive,
     close_scope,
     end_token,
     finish,
@@ -55,53 +56,50 @@ def milliseconds(value: Any) -> int:
 
 
 # --- calls --------------------------------------------------------------------------------------
+_new_tuple = tuple.__new__  # skips the NamedTuple's own constructor, half the cost of making one
+
+
 def op_call(vm: Vm, token: Token, ins: Any) -> bool:
     """CALL."""
     token.n += 1
     token.attempt = 1
-    token.drawn = vm.run.context.draws
     dispatch_call(vm, token, ins)
     return False
 
 
 def dispatch_call(vm: Vm, token: Token, ins: Any) -> None:
     """Send out attempt ``token.attempt`` of the call the token stands at."""
-    _, handler, with_, _, policy, _ = ins
-    blueprint = vm.program.blueprint
-    params = {} if with_ is None else vm.program.exprs[with_](token.frame, vm.run.context)
+    _, name, with_, _, policy, _, step = ins
+    run = vm.run
+    params = {} if with_ is None else vm.program.exprs[with_](token.frame, run.context)
     if type(params) is not dict:
         raise StepError("type", f"`with` must be an object, not {type_name(params)}")
     timeout = queue = None
     if policy is not None:
-        row = blueprint.policies[policy]
-        queue = row.queue
-        if row.timeout is not None:
-            timeout = milliseconds(evaluate(vm, token, row.timeout))
-    path, n = token.path, token.n
+        queue = policy.queue
+        if policy.timeout is not None:
+            timeout = milliseconds(evaluate(vm, token, policy.timeout))
+    path = token.path
     token.state = TokenState.CALLING
-    vm.run.calls[(path, n)] = token
-    name = blueprint.handlers[handler].name
-    step = vm.program.step_at(token.pc)
-    vm.out.effects.append(CallOut(path, n, step, name, params, token.attempt, timeout, queue))
+    run.calls[path] = token
+    out = (path, token.n, step, name, params, token.attempt, timeout, queue)
+    vm.out.effects.append(_new_tuple(CallOut, out))
 
 
 def op_run(vm: Vm, token: Token, ins: Any) -> bool:
     """RUN."""
     token.n += 1
     token.attempt = 1
-    token.drawn = vm.run.context.draws
     return dispatch_child(vm, token, ins)
 
 
 def dispatch_child(vm: Vm, token: Token, ins: Any) -> bool:
     """Create the child job of attempt ``token.attempt``; True where it is detached."""
-    _, skript, with_, into, policy, _, detach = ins
-    row = vm.program.blueprint.skripts[skript]
+    _, row, with_, into, policy, _, detach, step = ins
     data = evaluate(vm, token, with_)
     path, n = token.path, token.n
     kind = "child" if token.attempt == 1 else f"child{token.attempt}"
     child = ids.derive(kind, str(vm.run.job.get("id", "")), path, n)
-    step = vm.program.step_at(token.pc)
     vm.effect(ChildOut(path, n, step, child, row.name, row.version, row.digest, data, bool(detach)))
     if detach:
         if into is not None:
@@ -110,11 +108,9 @@ def dispatch_child(vm: Vm, token: Token, ins: Any) -> bool:
         return True
     token.state = TokenState.CHILD
     token.child = child
-    vm.run.calls[(path, n)] = token
-    if policy is not None:
-        timeout = vm.program.blueprint.policies[policy].timeout
-        if timeout is not None:
-            set_timer(vm, token, milliseconds(evaluate(vm, token, timeout)), "timeout")
+    vm.run.calls[path] = token
+    if policy is not None and policy.timeout is not None:
+        set_timer(vm, token, milliseconds(evaluate(vm, token, policy.timeout)), "timeout")
     return False
 
 
@@ -189,7 +185,11 @@ def op_join(vm: Vm, token: Token, ins: Any) -> bool:
 
 def op_arrive(vm: Vm, token: Token, ins: Any) -> bool:
     """ARRIVE."""
-    end_token(vm, token, None)
+    fork = token.fork
+    if type(fork) is Fork and not token.scopes:
+        arrive(vm, fork, token)
+    else:
+        end_token(vm, token, None)
     return False
 
 

@@ -43,7 +43,7 @@ class Vm:
     def wake(self, token: Token) -> None:
         """Make a resting token ready, in token-path order."""
         state = token.state
-        if state == TokenState.READY:
+        if not state:
             return
         token.state = TokenState.READY
         # What only waited for other tokens may be here often between two events: it counts on.

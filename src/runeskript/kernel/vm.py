@@ -7,15 +7,14 @@ store, in every process. ``advance`` mutates the run in place (linear use).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from ..errors import ReplayMismatchError, StepError
 from ..expr.generate import fault_site
 from ..expr.runtime import Context
-from ..model import limits
 from ..model.events import CancelRequested, Event, TimerFired
 from ..model.faults import Fault
 from ..model.isa import Op
+from ..model.limits import LOOP_TURNS, PURE_WORK, SLICE_TURNS
 from ..model.run import Run, Token, TokenState
 from .apply import apply, check_step
 from .control import raise_fault
@@ -25,7 +24,7 @@ from .ready import Ready, Vm
 
 _JUMP, _PURE, _LOOP = int(Op.JUMP), int(Op.PURE), int(Op.LOOP)
 #: ``Token.turns`` rises by two a turn.
-_MOST_TURNS = 2 * limits.LOOP_TURNS
+_MOST_TURNS = 2 * LOOP_TURNS
 
 
 def new_run(program: Program) -> Run:
@@ -37,7 +36,7 @@ def advance(
     program: Program,
     run: Run,
     events: Iterable[Event] = (),
-    turns: int = limits.SLICE_TURNS,
+    turns: int = SLICE_TURNS,
 ) -> Ready:
     """Apply events in order, each after all tokens rest, within a slice of ``turns``.
 
@@ -66,25 +65,22 @@ def advance(
         _take(vm, inbox.popleft())
     if run.finished is not None:
         inbox.clear()
+        out.finished = run.finished
+        out.events.append(run.finished)
     return out
 
 
 def _take(vm: Vm, event: Event) -> None:
-    before = vm.run.now
-    if vm.run.replaying:
+    run = vm.run
+    if run.replaying:
         check_step(vm, event)
-    vm.run.now = max(event.at, before)
-    vm.run.context.now_ms = vm.run.now
+    before = run.now
+    if event.at > before:
+        run.now = run.context.now_ms = event.at
     if apply(vm, event):
-        # An event and what it caused stand in order; Finished is appended by `finish`.
-        events = vm.out.events
-        if vm.run.finished is not None and events and events[-1] is vm.run.finished:
-            events.insert(len(events) - 1, event)
-        else:
-            events.append(event)
+        vm.out.events.append(event)
     else:
-        vm.run.now = before
-        vm.run.context.now_ms = before
+        run.now = run.context.now_ms = before
 
 
 def _stopped(run: Run) -> bool:
@@ -113,64 +109,66 @@ def _interrupt(vm: Vm) -> None:
 
 
 def execute(vm: Vm, left: int) -> int:
-    """Run ready tokens in token-path order until all rest or ``left`` turns are spent."""
+    """Run ready tokens in token-path order, each until it rests, or until ``left`` turns are spent.
+
+    One loop on purpose: a fan-out comes through here once per branch and once per completion.
+    """
     run, program = vm.run, vm.program
-    ready, context, entropy = run.ready, run.context, program.entropy
+    code, regions, entropy = program.code, program.regions, program.entropy
+    ready, context, stop = run.ready, run.context, run.stop
     while ready:
-        token = ready[-1]
-        if token.state != TokenState.READY:
-            ready.pop()
-            continue
-        if left <= 0 or (run.stop is not None and run.stop == (token.path, token.turns)):
+        token = ready.pop()
+        if token.state:
+            continue  # cancelled while it was ready
+        if left <= 0 or (stop is not None and stop == (token.path, token.turns)):
+            ready.append(token)
             break
-        ready.pop()
         left -= 1
-        context.fuel = limits.PURE_WORK
-        context.depth = 0
+        context.fuel = PURE_WORK
         if entropy:
             context.path, context.draws = token.path, token.draws
-        left = run_token(vm, token, left)
+        frame, pc = token.frame, token.pc
+        while True:
+            try:
+                while True:
+                    ins = code[pc]
+                    op = ins[0]
+                    if op == _PURE:
+                        pc = ins[2][regions[ins[1]](frame, context)]
+                    elif op == _JUMP:
+                        pc = ins[1]
+                    elif op == _LOOP:
+                        # Work done since the last head counts too, sixteen units to a turn.
+                        left -= 1 + (PURE_WORK - context.fuel >> 4)
+                        if (left < 0 or stop is not None) and _yields(run, token, left):
+                            token.pc = pc
+                            ready.append(token)
+                            break
+                        token.turns += 2 - (token.turns & 1)
+                        if token.turns > _MOST_TURNS:
+                            raise StepError("limit.work", "the loop has used up its turns")
+                        context.fuel = PURE_WORK
+                        pc = ins[2][regions[ins[1]](frame, context)]
+                    else:
+                        token.pc = pc
+                        if not OPS[op](vm, token, ins):
+                            break
+                        pc = token.pc
+                break
+            except Exception as exc:
+                token.pc = pc
+                context.depth = 0
+                raise_fault(vm, token, _fault(program, token, exc))
+                if _rests(token):
+                    break
+                pc = token.pc
         if entropy:
             token.draws = context.draws
     return left
 
 
-def run_token(vm: Vm, token: Token, left: int) -> int:
-    """Run one token until it rests, ends or the slice is used up; returns what is left of it."""
-    run, program = vm.run, vm.program
-    code, regions, context, frame = program.code, program.regions, run.context, token.frame
-    pc = token.pc
-    while True:
-        try:
-            while True:
-                ins: Any = code[pc]
-                op = ins[0]
-                if op == _PURE:
-                    pc = ins[2][regions[ins[1]](frame, context)]
-                elif op == _JUMP:
-                    pc = ins[1]
-                elif op == _LOOP:
-                    left -= 1 + (limits.PURE_WORK - context.fuel >> 4)
-                    if (left < 0 or run.stop is not None) and _yields(run, token, left):
-                        token.pc = pc
-                        run.ready.append(token)
-                        return min(left, 0)
-                    token.turns += 2 - (token.turns & 1)
-                    if token.turns > _MOST_TURNS:
-                        raise StepError("limit.work", "the loop has used up its turns")
-                    context.fuel = limits.PURE_WORK
-                    pc = ins[2][regions[ins[1]](frame, context)]
-                else:
-                    token.pc = pc
-                    if not OPS[op](vm, token, ins):
-                        return left
-                    pc = token.pc
-        except Exception as exc:
-            token.pc = pc
-            raise_fault(vm, token, _fault(program, token, exc))
-            if token.state != TokenState.READY:
-                return left
-            pc = token.pc
+def _rests(token: Token) -> bool:
+    return token.state != TokenState.READY
 
 
 def _yields(run: Run, token: Token, left: int) -> bool:

@@ -71,6 +71,7 @@ CODES: dict[str, Code] = {
     "RUNE-1123": Code("nothing-in-it", "error", "This must not be empty"),
     "RUNE-1124": Code("looks-like-expression", "warning", "A text looks like an expression"),
     "RUNE-1125": Code("leading-zeros", "warning", "Leading zeros of a number are lost"),
+    "RUNE-1126": Code("schema", "error", "This JSON Schema is wrong or not supported"),
     # --- 2xxx expressions and schemas ------------------------------------------ (section: expr)
     # --- 3xxx meaning ---------------------------------------------------------- (section: meaning)
     "RUNE-3001": Code("unknown-name", "error", "Nothing declares or sets this name"),

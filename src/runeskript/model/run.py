@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import enum
 from collections import deque
-from typing import Any
+from typing import Any, Final
 
 from .events import Event, Finished, Path
 from .faults import Fault
 
 
-class TokenState(enum.IntEnum):
-    """What a token is doing; all but READY are *rests*."""
+class TokenState:
+    """What a token is doing; all but READY are *rests*. Plain ints: they are compared all the time.
 
-    READY = 0
-    CALLING = 1
-    RETRYING = 2
-    WAITING = 3
-    JOINING = 4
-    CHILD = 5
-    COMPENSATING = 6
-    DONE = 7
+    READY is 0, so that the kernel's loop can test for a rest by truth.
+    """
+
+    READY: Final = 0
+    CALLING: Final = 1
+    RETRYING: Final = 2
+    WAITING: Final = 3
+    JOINING: Final = 4
+    CHILD: Final = 5
+    COMPENSATING: Final = 6
+    DONE: Final = 7
 
 
 class Scope:
@@ -95,7 +97,7 @@ class Token:
         #: ``draws`` when the call it waits for was first dispatched: a retry draws the same.
         self.drawn = 0
         self.attempt = 0
-        self.state = TokenState.READY
+        self.state: int = 0
         #: The Fork or Compensation this token waits for, or the id of its child job.
         self.child: Any = None
         #: ``m`` of the timer or listener this token waits for.
@@ -210,7 +212,8 @@ class Run:
         self.now = 0
         self.ready: list[Token] = []
         self.inbox: deque[Event] = deque()
-        self.calls: dict[tuple[Path, int], Token] = {}
+        #: By path: a token waits for one call or child at a time.
+        self.calls: dict[Path, Token] = {}
         self.timers: dict[tuple[Path, int], tuple[Token, Scope | None]] = {}
         self.listens: dict[tuple[Path, int], Token] = {}
         self.root: Token | None = None

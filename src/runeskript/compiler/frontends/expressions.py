@@ -17,7 +17,7 @@ from ...model.ast import IR, Args, Expr, Name
 from ...model.diagnostics import Diagnostics
 from ...model.spans import Span
 from ...model.values import Value
-from ..nodes import Map, Node, Scalar, Seq, clip, describe, span_of, to_value
+from ..nodes import UNREAD, Map, Node, Scalar, Seq, clip, describe, span_of, to_value
 from ..read import Source
 from ..tables import KINDS, Kind
 from .places import container_span, content_span, place, text_span
@@ -66,6 +66,8 @@ class Expressions:
         related: tuple[tuple[Span, str], ...] = (),
     ) -> None:
         """Report something about a node."""
+        if type(node) is Scalar and node.style == UNREAD:
+            return
         self.diagnostics.add(
             code, message, span_of(node, self.file), pointer, hint, related=related
         )
@@ -186,7 +188,9 @@ class Expressions:
     def _scalar_template(self, node: Scalar, pointer: str) -> Expr:
         value = node.value
         if not isinstance(value, str) or "${" not in value:
-            if _SUSPECT.search(node.text) and (not node.style or self.source.is_json):
+            if type(value) is int:
+                self._leading_zeros(node, pointer)
+            elif _SUSPECT.search(node.text) and (not node.style or self.source.is_json):
                 self.suspects.append((node, pointer))
             return Expr(node.text, ("const", value), content_span(node, self.file), pointer)
         known = self._templates.get(value)
@@ -199,6 +203,18 @@ class Expressions:
             known = self._templates[value] = (parsed.ir, parsed.names)
         ir, names = known
         return Expr(value, ir, text_span(node, self.source), pointer, names)
+
+    def _leading_zeros(self, node: Scalar, pointer: str) -> None:
+        """Warn that ``01234`` is a number (and not octal either)."""
+        digits = node.text.lstrip("+-")
+        if digits[0] == "0" and len(digits) > 1 and digits.isdigit():
+            self.add(
+                "RUNE-1125",
+                f"`{clip(node.text)}` is the number {node.value}: its leading zeros are lost",
+                node,
+                pointer,
+                f'quote it to keep them: "{clip(node.text)}"; octal is written 0o17',
+            )
 
     def _container(self, node: Node, pointer: str, names: list[Name], base: list[int]) -> IR:
         """The IR of a value that may hold inserts; constant wherever it holds none.

@@ -8,14 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final, NamedTuple
 
-try:
-    from ...expr.schema import check_schema
-except ImportError:
-
-    def check_schema(s):
-        return []
-
-
+from ...expr.schema import check_schema
 from ...model.ast import Expr, JoinPolicy, Target
 from ...model.limits import BRANCHES
 from ...model.nearest import did_you_mean
@@ -262,6 +255,7 @@ class Literals:
                     at,
                     "compare with `if`/`elif` instead",
                 )
+                expr = Expr(expr.source, ("const", None), expr.span, at)
             out.append(expr)
         return tuple(out)
 
@@ -287,10 +281,10 @@ class Literals:
             self.fields.wrong_kind("schema", node, pointer, field)
             return None
         value = to_value(node)
-        for at, message, hint in check_schema(value):
-            place = _find(node, at)
-            self.fields.add("RUNE-1126", message, place, pointer + at, hint)
-        return value
+        findings = check_schema(value)
+        for at, message, hint in findings:
+            self.fields.add("RUNE-1126", message, _find(node, at), pointer + at, hint)
+        return None if findings else value
 
     def labels(self, node: Node, pointer: str) -> dict[str, str]:
         """The document's labels."""
@@ -310,7 +304,11 @@ class Literals:
     def names(self, node: Node, pointer: str, field: str) -> tuple[str, ...]:
         """A list of names, each once."""
         if type(node) is not Seq:
-            hint = "write `env: [NAME]`" if type(node) is not Map else "values come from outside"
+            hint = (
+                "write `env: [NAME]`"
+                if type(node) is not Map
+                else "`env` lists names; their values come from outside"
+            )
             self.fields.wrong_kind("names", node, pointer, field, hint)
             return ()
         seen: dict[str, Span] = {}

@@ -7,8 +7,8 @@ could not be read (that is reported already), and still makes a node the checks 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from ...model.ast import (
     Args,
@@ -37,246 +37,278 @@ from ...model.ast import (
     While,
     Yield,
 )
-from ..nodes import Map, Node, span_of
+from ...model.spans import Span
+from ..nodes import Map, Node, Scalar, span_of
 from .fields import Fields
 from .literals import BACKOFF, Literals
 
 Read: TypeAlias = dict[str, Any]
-Maker: TypeAlias = Callable[[Fields, Site, Expr | None, Read, Node], Step]
 
 
-def _set(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    return Set(site, when, read.get("timeout"), read["set"])
+class Parts(NamedTuple):
+    """What a step is made of."""
+
+    fields: Fields
+    site: Site
+    #: The ``if`` modifier.
+    when: Expr | None
+    #: Key -> what its value was read as.
+    read: Read
+    #: Key -> (key, value) as they stand in the document.
+    entries: Mapping[str, tuple[Scalar, Node]]
+    #: The value of the verb's own key.
+    value: Node
+
+    @property
+    def timeout(self) -> Expr | None:
+        """The ``timeout`` modifier."""
+        return cast("Expr | None", self.read.get("timeout"))
+
+    def get(self, key: str) -> Any:
+        """What a key's value was read as, None where it is missing or could not be read."""
+        return self.read.get(key)
+
+    def conflict(self, key: str, message: str, hint: str | None = None) -> None:
+        """Report that a key does not fit the others."""
+        pointer = f"{self.site.pointer}/{key}"
+        self.fields.add("RUNE-1116", message, self.entries[key][0], pointer, hint)
+
+    def value_span(self) -> Span:
+        """Where the verb's value stands."""
+        return span_of(self.value, self.fields.file)
+
+    def broken(self, key: str) -> Expr:
+        """Stands for an expression that is missing."""
+        return self.fields.broken(self.value, f"{self.site.pointer}/{key}")
+
+    def args(self) -> Args:
+        """The ``with`` of the step."""
+        return self.read.get("with") or Args((), None, self.value_span(), self.site.pointer)
 
 
-def _call(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    if read["call"] is None:
-        return _unreadable(f, site, when, read, value)
+Maker: TypeAlias = Callable[[Parts], Step]
+
+
+def _set(p: Parts) -> Step:
+    return Set(p.site, p.when, p.timeout, p.read["set"])
+
+
+def _call(p: Parts) -> Step:
+    if p.read["call"] is None:
+        return _unreadable(p)
     return Call(
-        site,
-        when,
-        read.get("timeout"),
-        read["call"],
-        span_of(value, f.file),
-        read.get("with") or _no_args(site, f, value),
-        read.get("into"),
-        read.get("undo"),
-        _retry(read),
-        read.get("on_crash") or "rerun",
-        read.get("queue"),
+        p.site,
+        p.when,
+        p.timeout,
+        p.read["call"],
+        p.value_span(),
+        p.args(),
+        p.get("into"),
+        p.get("undo"),
+        _retry(p),
+        p.get("on_crash") or "rerun",
+        p.get("queue"),
     )
 
 
-def _run(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    skript = read["run"]
+def _run(p: Parts) -> Step:
+    skript = p.read["run"]
     if skript is None:
-        return _unreadable(f, site, when, read, value)
-    detach = read.get("detach", False)
+        return _unreadable(p)
+    detach = bool(p.get("detach"))
     if detach:
         for key in ("undo", "retry", "timeout"):
-            if read.get(key) is not None:
-                f.add(
-                    "RUNE-1116",
+            if key in p.read:
+                p.conflict(
+                    key,
                     f"`{key}` and `detach: true` do not go together",
-                    value,
-                    f"{site.pointer}/{key}",
                     "nobody waits for a detached run; put it into the skript that runs",
                 )
     return Run(
-        site,
-        when,
-        read.get("timeout"),
+        p.site,
+        p.when,
+        p.timeout,
         skript.name,
         skript.version,
         skript.path,
-        span_of(value, f.file),
-        read.get("with") or _no_args(site, f, value),
-        read.get("into"),
-        _retry(read),
-        read.get("undo"),
+        p.value_span(),
+        p.args(),
+        p.get("into"),
+        _retry(p),
+        p.get("undo"),
         detach,
     )
 
 
-def _unreadable(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
+def _unreadable(p: Parts) -> Step:
     """Stands for a call that names nothing: what it would set is set to something unknown."""
-    into = read.get("into")
-    unknown = f.broken(value, site.pointer)
-    return Set(site, when, None, ((into, unknown),) if into is not None else ())
+    into = p.get("into")
+    return Set(p.site, p.when, None, ((into, p.broken("into")),) if into is not None else ())
 
 
-def _no_args(site: Site, f: Fields, value: Node) -> Args:
-    return Args((), None, span_of(value, f.file), site.pointer)
-
-
-def _retry(read: Read) -> Retry | None:
-    given = read.get("retry")
+def _retry(p: Parts) -> Retry | None:
+    given = p.get("retry")
     if not given or given.get("max") is None:
         return None
     low, high = given.get("backoff") or BACKOFF
     return Retry(given["max"], given.get("on") or (), low, high)
 
 
-def _if(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    branches = [(read["if"], read.get("then", ()))]
-    for clause, node, at in read.get("elif", ()):
-        branches.append((clause.get("when") or f.broken(node, at), clause.get("do", ())))
-    return If(site, None, read.get("timeout"), tuple(branches), read.get("else", ()))
+def _if(p: Parts) -> Step:
+    branches = [(p.read["if"], p.get("then") or ())]
+    for clause, node, at in p.get("elif") or ():
+        branches.append((clause.get("when") or p.fields.broken(node, at), clause.get("do", ())))
+    return If(p.site, None, p.timeout, tuple(branches), p.get("else") or ())
 
 
-def _switch(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
+def _switch(p: Parts) -> Step:
     cases = tuple(
-        (clause.get("is", ()), clause.get("do", ())) for clause, _, _ in read.get("cases", ())
+        (clause.get("is", ()), clause.get("do", ())) for clause, _, _ in p.get("cases") or ()
     )
-    return Switch(site, when, read.get("timeout"), read["switch"], cases, read.get("else", ()))
+    return Switch(p.site, p.when, p.timeout, p.read["switch"], cases, p.get("else") or ())
 
 
-def _for(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    limit = read.get("parallel")
-    if read.get("join") is not None and limit is None:
-        f.add(
-            "RUNE-1116",
+def _for(p: Parts) -> Step:
+    limit = p.get("parallel")
+    if "join" in p.read and limit is None:
+        p.conflict(
+            "join",
             "`join` without `parallel`: a sequential loop has no branches to join",
-            value,
-            f"{site.pointer}/join",
             "add `parallel: N`, or delete `join`",
         )
-    item, index = read["for"], read.get("index")
+    item, index = p.read["for"], p.get("index")
     if item is not None and item == index:
-        f.add(
+        p.fields.add(
             "RUNE-1118",
             f"the element and its index are both called `{item}`",
-            value,
-            f"{site.pointer}/index",
+            p.entries["index"][1],
+            f"{p.site.pointer}/index",
         )
     return For(
-        site,
-        when,
-        read.get("timeout"),
+        p.site,
+        p.when,
+        p.timeout,
         item or "_",
         index,
-        read.get("in") or f.broken(value, f"{site.pointer}/in"),
-        read.get("do", ()),
+        p.get("in") or p.broken("in"),
+        p.get("do") or (),
         limit,
-        read.get("collect"),
-        read.get("join") or "all",
+        p.get("collect"),
+        p.get("join") or "all",
     )
 
 
-def _while(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    return While(site, when, read.get("timeout"), read["while"], read.get("do", ()))
+def _while(p: Parts) -> Step:
+    return While(p.site, p.when, p.timeout, p.read["while"], p.get("do") or ())
 
 
-def _break(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    _no_timeout(f, site, read, value, "break")
-    return Break(site, when, None)
+def _break(p: Parts) -> Step:
+    _no_timeout(p, "break")
+    return Break(p.site, p.when, None)
 
 
-def _continue(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    _no_timeout(f, site, read, value, "continue")
-    return Continue(site, when, None)
+def _continue(p: Parts) -> Step:
+    _no_timeout(p, "continue")
+    return Continue(p.site, p.when, None)
 
 
-def _no_timeout(f: Fields, site: Site, read: Read, value: Node, verb: str) -> None:
+def _no_timeout(p: Parts, verb: str) -> None:
     """A jump takes no time: `timeout` beside it would do nothing."""
-    if read.get("timeout") is not None:
-        at = f"{site.pointer}/timeout"
-        f.add("RUNE-1116", f"`timeout` has no meaning beside `{verb}`", value, at)
+    if "timeout" in p.read:
+        p.conflict("timeout", f"`timeout` has no meaning beside `{verb}`")
 
 
-def _parallel(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
+def _parallel(p: Parts) -> Step:
     return Parallel(
-        site,
-        when,
-        read.get("timeout"),
-        read["parallel"],
-        read.get("join") or "all",
-        read.get("into"),
+        p.site,
+        p.when,
+        p.timeout,
+        p.read["parallel"],
+        p.get("join") or "all",
+        p.get("into"),
     )
 
 
-def _yield(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    return Yield(site, when, read.get("timeout"), read["yield"])
+def _yield(p: Parts) -> Step:
+    return Yield(p.site, p.when, p.timeout, p.read["yield"])
 
 
-def _try(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    if "catch" not in read and "finally" not in read:
-        f.add(
+def _try(p: Parts) -> Step:
+    if "catch" not in p.read and "finally" not in p.read:
+        p.fields.add(
             "RUNE-1101",
             "`try` needs `catch` or `finally`",
-            value,
-            site.pointer,
+            p.entries["try"][0],
+            p.site.pointer,
             "without either it is a plain `do`",
         )
     catches = tuple(
-        CatchClause(clause.get("when"), clause.get("do", ()), span_of(node, f.file), at)
-        for clause, node, at in read.get("catch", ())
+        CatchClause(clause.get("when"), clause.get("do", ()), span_of(node, p.fields.file), at)
+        for clause, node, at in p.get("catch") or ()
     )
-    return Try(site, when, read.get("timeout"), read["try"], catches, read.get("finally"))
+    return Try(p.site, p.when, p.timeout, p.read["try"], catches, p.get("finally"))
 
 
-def _do(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    return Do(site, when, read.get("timeout"), read["do"])
+def _do(p: Parts) -> Step:
+    return Do(p.site, p.when, p.timeout, p.read["do"])
 
 
-def _wait(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    given = read["wait"]
+def _wait(p: Parts) -> Step:
+    given = p.read["wait"]
     delay = given if isinstance(given, Expr) else None
     until = None
     if delay is None:
-        until = given.get("until") or f.broken(value, f"{site.pointer}/wait/until")
-    return Wait(site, when, read.get("timeout"), delay, until)
+        until = given.get("until") or p.broken("wait/until")
+    return Wait(p.site, p.when, p.timeout, delay, until)
 
 
-def _listen(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
+def _listen(p: Parts) -> Step:
     return Listen(
-        site,
-        when,
-        read.get("timeout"),
-        read["listen"],
-        read.get("key"),
-        read.get("where"),
-        read.get("schema"),
-        read.get("into"),
+        p.site,
+        p.when,
+        p.timeout,
+        p.read["listen"],
+        p.get("key"),
+        p.get("where"),
+        p.get("schema"),
+        p.get("into"),
     )
 
 
-def _emit(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    if read.get("key") is not None and read.get("to") is not None:
-        f.add(
-            "RUNE-1116",
+def _emit(p: Parts) -> Step:
+    if "key" in p.read and "to" in p.read:
+        p.conflict(
+            "to",
             "`key` and `to` do not go together",
-            value,
-            f"{site.pointer}/to",
             "`to` names one job; `key` reaches whoever listens for it",
         )
     return Emit(
-        site,
-        when,
-        read.get("timeout"),
-        read["emit"],
-        read.get("key"),
-        read.get("to"),
-        read.get("with") or _no_args(site, f, value),
-        read.get("keep"),
+        p.site,
+        p.when,
+        p.timeout,
+        p.read["emit"],
+        p.get("key"),
+        p.get("to"),
+        p.args(),
+        p.get("keep"),
     )
 
 
-def _log(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    return Log(site, when, read.get("timeout"), read["log"], read.get("level") or "info")
+def _log(p: Parts) -> Step:
+    return Log(p.site, p.when, p.timeout, p.read["log"], p.get("level") or "info")
 
 
-def _raise(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    given: Read = read["raise"]
-    kind = given.get("type") or f.broken(value, f"{site.pointer}/raise/type")
-    if kind.is_const and type(value) is Map and "type" in value.entries:
-        node = value.entries["type"][1]
-        at = f"{site.pointer}/raise/type"
-        Literals(f).error_type(node, str(kind.ir[1]), at, "be raised")
+def _raise(p: Parts) -> Step:
+    given: Read = p.read["raise"]
+    kind = given.get("type") or p.broken("raise/type")
+    if kind.is_const and type(p.value) is Map and "type" in p.value.entries:
+        node = p.value.entries["type"][1]
+        pointer = f"{p.site.pointer}/raise/type"
+        Literals(p.fields).error_type(node, str(kind.ir[1]), pointer, "be raised")
     return Raise(
-        site,
-        when,
-        read.get("timeout"),
+        p.site,
+        p.when,
+        p.timeout,
         kind,
         given.get("message"),
         given.get("data"),
@@ -284,12 +316,12 @@ def _raise(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) ->
     )
 
 
-def _return(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    return Return(site, when, read.get("timeout"), read["return"])
+def _return(p: Parts) -> Step:
+    return Return(p.site, p.when, p.timeout, p.read["return"])
 
 
-def _graph(f: Fields, site: Site, when: Expr | None, read: Read, value: Node) -> Step:
-    return Do(site, when, read.get("timeout"), ())
+def _graph(p: Parts) -> Step:
+    return Do(p.site, p.when, p.timeout, ())
 
 
 MAKERS: Final[dict[str, Maker]] = {

@@ -13,7 +13,7 @@ from ...expr.functions import FUNCTIONS
 from ...expr.parser import looks_like_expression
 from ...model.ast import Document, Function, Var
 from ...model.diagnostics import Diagnostics
-from ...model.nearest import did_you_mean
+from ...model.nearest import did_you_mean, nearest
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, clip, describe, span_of
 from ..read import Source
@@ -114,26 +114,30 @@ class _Native:
                 unknown.append((key, key_node))
                 continue
             read[key] = self._value(key, node)
-        for row in DOCUMENT:
-            if row.required and row.name not in root.entries:
-                hint = None if unknown else f"begin with `{row.name}: …`"
-                at = Span(self.file, root.line + 1, root.column + 1, root.line + 1, root.column + 2)
-                self.fields.diagnostics.add(
-                    "RUNE-1101", f"the document needs `{row.name}`", at, "", hint
-                )
+        misspelt = set()
         for key, key_node in unknown:
-            missing = [name for name in _ROWS if name not in root.entries]
-            hint = did_you_mean(key, missing)
-            if hint is None and key in BY_VERB:
+            match = nearest(key, [name for name in _ROWS if name not in root.entries])
+            hint = f"did you mean `{match}`?" if match else None
+            if match is None and key in BY_VERB:
                 hint = f"`{key}` is a step: put it into the list under `do:`"
-            known = ", ".join(_ROWS)
+            misspelt.add(match)
             self.fields.add(
                 "RUNE-1100",
                 f"a document has no key `{clip(key)}`",
                 key_node,
                 f"/{escape(key)}",
-                hint or f"its keys are {known}",
+                hint or f"its keys are {', '.join(_ROWS)}",
             )
+        for row in DOCUMENT:
+            if row.required and row.name not in root.entries and row.name not in misspelt:
+                at = Span(self.file, root.line + 1, root.column + 1, root.line + 1, root.column + 2)
+                self.fields.diagnostics.add(
+                    "RUNE-1101",
+                    f"the document needs `{row.name}`",
+                    at,
+                    "",
+                    "add `skript: NAME`" if row.name == "skript" else "add `do:` with its steps",
+                )
         return read
 
     def _value(self, key: str, node: Node) -> Any:
@@ -214,7 +218,7 @@ class _Native:
                 )  # fmt: skip
                 continue
             seen[name] = span
-            body = self.fields.expr(child, at, name, params)
+            body = self.fields.expr(child, at, clip(key), params)
             out.append(Function(name, params, body, span, at))
         return tuple(out)
 

@@ -17,7 +17,7 @@ from ..tables import BY_VERB, CATCH_FIELDS, MODIFIERS, VERBS, Key, Verb
 from .expressions import escape
 from .fields import Fields
 from .literals import Literals
-from .make import MAKERS
+from .make import MAKERS, Parts
 
 #: What an object's keys were read as: key -> value (an AST part; which one, the row's kind says).
 Read: TypeAlias = dict[str, Any]
@@ -127,8 +127,7 @@ class Steps:
                 self._missing(row, key, pointer, f"`{name}`")
         site = Site(pointer, span_of(node, self.file), read.get("id"))
         when = read.get("if") if name != "if" else None
-        value = entries[name][1]
-        return MAKERS[name](self.fields, site, when, read, value)
+        return MAKERS[name](Parts(self.fields, site, when, read, entries, entries[name][1]))
 
     # --- verbs -----------------------------------------------------------------------------------
 
@@ -188,7 +187,9 @@ class Steps:
 
     # --- objects ---------------------------------------------------------------------------------
 
-    def fixed(self, node: Node, rows: tuple[Key, ...], pointer: str, owner: str) -> Read:
+    def fixed(
+        self, node: Node, rows: tuple[Key, ...], pointer: str, owner: str, what: str = ""
+    ) -> Read:
         """An object with the keys of ``rows``; missing required ones are reported."""
         if type(node) is not Map:
             keys = ", ".join(row.name for row in rows)
@@ -197,7 +198,7 @@ class Steps:
         read = self._entries(node.entries, {r.name: r for r in rows}, pointer, owner, node)
         for row in rows:
             if row.required and row.name not in node.entries:
-                self._missing(row, node, pointer, f"`{owner}`")
+                self._missing(row, node, pointer, what or f"`{owner}`")
         return read
 
     def _entries(
@@ -248,9 +249,7 @@ class Steps:
         return rows[match] if match and match not in entries and not owners else None
 
     def _missing(self, row: Key, at: Node, pointer: str, owner: str) -> None:
-        self.fields.add(
-            "RUNE-1101", f"{owner} needs `{row.name}`", at, pointer, row.doc.split(". ")[0]
-        )
+        self.fields.add("RUNE-1101", f"{owner} needs `{row.name}`", at, pointer, _hint_of(row.doc))
 
     def clauses(
         self, node: Node, rows: tuple[Key, ...], pointer: str, owner: str
@@ -258,6 +257,8 @@ class Steps:
         """A list of clauses, each with its node and pointer."""
         if type(node) is Map:
             self.fields.wrong_kind("clauses", node, pointer, owner, "put `- ` before each clause")
+            if not any(row.name in node.entries for row in rows):
+                return []
             return [(self.fixed(node, rows, pointer, owner), node, pointer)]
         if type(node) is not Seq:
             self.fields.wrong_kind("clauses", node, pointer, owner)
@@ -276,7 +277,8 @@ class Steps:
                     at,
                 )
                 continue
-            out.append((self.fixed(child, rows, at, owner), child, at))
+            clause = self.fixed(child, rows, at, owner, f"a clause of `{owner}`")
+            out.append((clause, child, at))
         return out
 
     def catches(self, node: Node, pointer: str) -> tuple[CatchClause, ...]:
@@ -345,6 +347,12 @@ class Steps:
             pointer,
             "write the steps in the native form",
         )
+
+
+def _hint_of(doc: str) -> str:
+    """The first sentence of a row's text, as a hint."""
+    first = doc.split(". ")[0].rstrip(".")
+    return first[:1].lower() + first[1:]
 
 
 def _is_if(entries: Mapping[str, object]) -> bool:

@@ -7,6 +7,7 @@ an error must still be covered by the rows of its own step.
 
 from __future__ import annotations
 
+from ...model.ast import IR
 from .. import core
 
 
@@ -21,7 +22,7 @@ def _join(body: core.Body) -> list[core.Op]:
     out: list[core.Op] = []
     #: The pure operation under construction, its statements growing in a list.
     last: core.Pure | None = None
-    statements: list[core.IR] = []
+    statements: list[IR] = []
 
     def close() -> None:
         nonlocal last

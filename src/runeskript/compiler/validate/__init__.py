@@ -8,6 +8,7 @@ from __future__ import annotations
 from ...model.catalog import HandlerCatalog
 from ...model.diagnostics import Diagnostics
 from .. import core
+from .built import check_built
 from .facts import collect_facts
 from .flow import check_flow
 from .forks import check_forks
@@ -18,9 +19,16 @@ from .structure import check_structure
 __all__ = ["validate"]
 
 
-def validate(program: core.Program, catalog: HandlerCatalog, found: Diagnostics) -> None:
-    """Run every check on a document and its core form."""
+def validate(
+    program: core.Program, catalog: HandlerCatalog, found: Diagnostics, *, parsed: bool = True
+) -> None:
+    """Run every check on a document and its core form.
+
+    ``parsed`` False: the document did not come from a text, so nobody has looked at its names yet.
+    """
     facts = collect_facts(program.document)
+    if not parsed:
+        check_built(facts, found)
     check_names(facts, found)
     check_structure(facts, program, found)
     check_forks(facts, program, found)

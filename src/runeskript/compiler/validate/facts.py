@@ -13,8 +13,8 @@ from ...model.ast import Block, Document, Expr, Site, Step, Target
 from ...model.spans import Span
 
 #: What an expression is for: ``code`` is a bare expression, ``text`` a value with ``${...}``
-#: inserts, ``with`` a parameter (the one place for secrets), ``duration`` a time, ``function`` the
-#: body of a function.
+#: inserts, ``with`` a parameter of a call (the one place for secrets), ``duration`` a time,
+#: ``function`` the body of a function.
 Role: TypeAlias = Literal["code", "text", "with", "duration", "function"]
 #: What stands between a step and the place a jump would lead to.
 Barrier: TypeAlias = Literal["", "fork", "finally", "undo"]
@@ -130,10 +130,10 @@ class _Walk:
         if expr is not None:
             self.facts.uses.append(Use(expr, role, scope, event))
 
-    def args(self, args: ast.Args, scope: Scope) -> None:
+    def args(self, args: ast.Args, scope: Scope, role: Role = "text") -> None:
         for _, value in args.entries:
-            self.use(value, "with", scope)
-        self.use(args.whole, "with", scope)
+            self.use(value, role, scope)
+        self.use(args.whole, "text", scope)
 
     def target(
         self,
@@ -198,7 +198,7 @@ class _Walk:
             self.target(target, scope, step, "set", value)
 
     def call(self, step: ast.Call | ast.Run, scope: Scope) -> None:
-        self.args(step.args, scope)
+        self.args(step.args, scope, "with" if isinstance(step, ast.Call) else "text")
         self.target(step.into, scope, step, "into")
         if step.undo is not None:
             self.step(

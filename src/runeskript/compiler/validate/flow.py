@@ -21,7 +21,7 @@ from ...model.diagnostics import Diagnostics
 from .. import core
 from .facts import Facts
 from .graph import Block, blocks_of
-from .names import RESERVED, name_span
+from .names import name_span
 
 
 @dataclass(slots=True)
@@ -83,18 +83,21 @@ def check_flow(facts: Facts, program: core.Program, found: Diagnostics) -> None:
 
 class _Analysis:
     __slots__ = (
-        "bits", "blocks", "bodies", "entries", "found", "never", "program", "reported", "summaries",
+        "bits", "blocks", "bodies", "entries", "forks", "found", "never", "program", "reported",
+        "summaries",
     )
 
     def __init__(self, facts: Facts, program: core.Program, found: Diagnostics) -> None:
         self.program = program
         self.found = found
         self.bodies = program.bodies()
-        names = dict.fromkeys(a.name for a in facts.assignments if a.name not in RESERVED)
+        names = dict.fromkeys(a.name for a in facts.assignments)
         self.bits = {name: 1 << i for i, name in enumerate(names)}
         self.blocks: dict[int, list[Block]] = {}
         self.summaries: dict[int, Summary] = {}
         self.entries: dict[int, State] = {}
+        #: The fork that each branch belongs to.
+        self.forks: dict[int, core.Fork] = {}
         #: Variables that are only written where no path leads: one error for that is enough.
         self.never = 0
         self.reported: set[tuple[int, str]] = set()
@@ -260,6 +263,8 @@ class _Analysis:
                 elif isinstance(op, core.Fork | core.ForkN):
                     for inner in op.bodies if isinstance(op, core.Fork) else (op.body,):
                         self.entries[id(inner)] = state.copy()
+                        if isinstance(op, core.Fork):
+                            self.forks[id(inner)] = op
                 self._apply(op, state)
                 if isinstance(op, core.Call | core.Run) and op.undo is not None:
                     self.entries[id(op.undo)] = state.copy()
@@ -298,13 +303,28 @@ class _Analysis:
         elif not state.may & bit:
             self.found.add(
                 "RUNE-3010", f"no path sets `{text}` before this", span, expr.pointer,
-                "set it earlier, or give it a value in `vars`",
+                self._written_beside(body, text) or "set it earlier, or give it a value in `vars`",
             )
         else:
             self.found.add(
                 "RUNE-3011", f"`{text}` is not set on every path to this", span, expr.pointer,
                 f"give it a value in `vars`, such as `{text}: null`",
             )
+
+
+    def _written_beside(self, body: core.Body, name: str) -> str | None:
+        """A hint where another branch of a fork around this writes the variable."""
+        at: core.Body | None = body
+        while at is not None:
+            fork = self.forks.get(id(at))
+            for other in fork.bodies if fork is not None else ():
+                if other is not at and name in other.writes:
+                    return (
+                        f"a branch sees the variables as they were at the fork; what `{other.name}`"
+                        f" writes to `{name}` is seen after the join"
+                    )
+            at = at.parent
+        return None
 
 
 def _may_fail(op: core.Op) -> bool:

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from ...expr.functions import FUNCTIONS
 from ...model.ast import IR, Expr, Name
 from ...model.diagnostics import Diagnostics
 from ...model.nearest import did_you_mean
 from ...model.spans import Span
-from .facts import Facts, Use
-
-#: Names with a meaning of their own wherever they are in scope.
-SPECIAL: Final = ("input", "env", "job", "error", "event", "data", "actor", "secrets")
-#: Words that an expression reads as something else than a name (Python's keywords, pinned: the
-#: language must not change with the interpreter).
-WORDS: Final = frozenset({
-    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class",
-    "continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if",
-    "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try",
-    "while", "with", "yield", "true", "false", "null",
-})  # fmt: skip
-RESERVED: Final = WORDS.union(SPECIAL)
+from ..tables import ROOTS
+from .facts import Assignment, Facts, Use
 
 
 def name_span(expr: Expr, name: Name) -> Span:
@@ -45,27 +33,19 @@ class _Known:
 def check_names(facts: Facts, found: Diagnostics) -> None:
     """Every check of this module."""
     known = _Known(facts)
-    _check_declared(facts, known, found)
+    _check_loop_names(facts, found)
     for use in facts.uses:
         if use.expr.names:
             _check_use(use, known, found)
-    _check_ids(facts, found)
 
 
 # --- declarations -----------------------------------------------------------------------------
-def _check_declared(facts: Facts, known: _Known, found: Diagnostics) -> None:
-    reported: set[str] = set()
-    for a in facts.assignments:
-        if a.name in RESERVED and a.name not in reported:
-            reported.add(a.name)
-            _reserved(a.name, a.span, a.pointer, found)
-    variables = {}
+def _check_loop_names(facts: Facts, found: Diagnostics) -> None:
+    variables: dict[str, Assignment] = {}
     for a in facts.assignments:
         variables.setdefault(a.name, a)
     for loop in facts.loop_names:
-        if loop.name in RESERVED:
-            _reserved(loop.name, loop.span, loop.pointer, found)
-        elif loop.name in loop.scope.loop_names:
+        if loop.name in loop.scope.loop_names:
             found.add(
                 "RUNE-3005", f"`{loop.name}` is the name of a loop around this one already",
                 loop.span, loop.pointer, "give this loop's variable another name",
@@ -77,60 +57,6 @@ def _check_declared(facts: Facts, known: _Known, found: Diagnostics) -> None:
                 loop.span, loop.pointer, "give the loop's variable another name",
                 related=((other.span, f"`{loop.name}` is a variable here"),),
             )
-    _check_functions(facts, known, found)
-
-
-def _reserved(name: str, span: Span, pointer: str, found: Diagnostics) -> None:
-    if name == "input":
-        hint = "the input cannot be changed; set a variable of another name"
-    elif name in SPECIAL:
-        hint = f"`{name}` has a meaning of its own; choose another name"
-    else:
-        hint = f"an expression reads `{name}` as a word of its own; choose another name"
-    found.add("RUNE-3006", f"`{name}` is a reserved name", span, pointer, hint)
-
-
-def _check_functions(facts: Facts, known: _Known, found: Diagnostics) -> None:
-    first: dict[str, Span] = {}
-    for f in facts.document.functions:
-        if f.name in FUNCTIONS:
-            found.add(
-                "RUNE-3005", f"`{f.name}` is a function of the language", f.span, f.pointer,
-                "give your function another name",
-            )
-        elif f.name in WORDS:
-            _reserved(f.name, f.span, f.pointer, found)
-        elif f.name in first:
-            found.add(
-                "RUNE-3005", f"the function `{f.name}` is declared twice", f.span, f.pointer,
-                related=((first[f.name], "the first is here"),),
-            )
-        first.setdefault(f.name, f.span)
-        seen: set[str] = set()
-        for param in f.params:
-            if param in RESERVED:
-                _reserved(param, f.span, f.pointer, found)
-            elif param in seen:
-                found.add(
-                    "RUNE-3005", f"`{f.name}` has two parameters called `{param}`", f.span,
-                    f.pointer,
-                )
-            seen.add(param)
-
-
-def _check_ids(facts: Facts, found: Diagnostics) -> None:
-    first: dict[str, Span] = {}
-    for step, _ in facts.steps:
-        id_ = step.site.id
-        if id_ is None:
-            continue
-        if id_ in first:
-            found.add(
-                "RUNE-3024", f"two steps have the id `{id_}`", step.site.span, step.site.pointer,
-                "events and errors name steps by their id, so it must be unique",
-                related=((first[id_], "the first is here"),),
-            )
-        first.setdefault(id_, step.site.span)
 
 
 # --- uses -------------------------------------------------------------------------------------
@@ -144,9 +70,9 @@ def _check_use(use: Use, known: _Known, found: Diagnostics) -> None:
         elif name.kind == "secret":
             if use.role != "with":
                 found.add(
-                    "RUNE-3019", "`secrets` can be used inside `with` only",
+                    "RUNE-3019", "`secrets` can be used in the `with` of a call only",
                     name_span(expr, name), expr.pointer,
-                    "a secret reaches a handler as a parameter; it is never stored in a variable",
+                    "a secret reaches a handler as a parameter; it is never stored or sent",
                 )
         elif use.role == "function":
             _unknown_in_function(expr, name, known, found)
@@ -162,7 +88,7 @@ def _check_variable(use: Use, name: Name, known: _Known, found: Diagnostics) -> 
     text, expr = name.name, use.expr
     if text in use.scope.loop_names or text in ("input", "job", "env"):
         return
-    if text in SPECIAL:
+    if text in ROOTS:
         _check_special(use, name, found)
     elif text in known.variables:
         return
@@ -210,7 +136,7 @@ def _check_special(use: Use, name: Name, found: Diagnostics) -> None:
 def _unknown_in_function(expr: Expr, name: Name, known: _Known, found: Diagnostics) -> None:
     message = f"a function sees its parameters only, and `{name.name}` is none of them"
     hint = None
-    if name.name in known.variables or name.name in SPECIAL:
+    if name.name in known.variables or name.name in ROOTS:
         hint = f"add a parameter and pass `{name.name}` where the function is called"
     found.add("RUNE-3001", message, name_span(expr, name), expr.pointer, hint)
 
@@ -225,12 +151,16 @@ def _check_function_name(expr: Expr, name: Name, known: _Known, found: Diagnosti
 
 
 def _check_arity(expr: Expr, known: _Known, found: Diagnostics) -> None:
+    places: dict[str, Iterator[Name]] = {}
     for node in nodes(expr.ir, "ucall"):
         expected = known.functions.get(node[1])
         given = len(node[2])
+        if node[1] not in places:
+            mine = [n for n in expr.names if n.name == node[1] and n.kind == "function"]
+            places[node[1]] = iter(mine)
+        at = next(places[node[1]], None)
         if expected is None or expected == given:
             continue
-        at = next((n for n in expr.names if n.name == node[1] and n.kind == "function"), None)
         found.add(
             "RUNE-3003",
             f"`{node[1]}` takes {_count(expected, 'argument')}, {given} given",

@@ -53,7 +53,8 @@ def _check_jump(step: ast.Break | ast.Continue, scope: Scope, found: Diagnostics
     if not scope.loop:
         found.add("RUNE-3014", f"`{verb}` outside a loop", span, pointer)
     elif scope.barrier:
-        hint = "`join: any` ends the fork with the first winner" if verb == "break" else None
+        fork = scope.barrier == "fork" and verb == "break"
+        hint = "`join: any` ends the fork with the first winner" if fork else None
         message = _BEYOND[scope.barrier].format(verb=verb)
         found.add("RUNE-3015", message, span, pointer, hint)
     elif verb == "break" and scope.loop == "parallel":

@@ -1,0 +1,1 @@
+"""Executors: where handlers run. One module per mode: tasks (async), threads, processes."""

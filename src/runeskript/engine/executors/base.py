@@ -1,0 +1,204 @@
+"""What the executors share: a call under way, a handler's lane, and what they need of the driver.
+
+A *ticket* (job, effect, lane) stands in a queue until it starts; then it is a :class:`Call`. A call
+is *settled* once its outcome is decided: it ended, timed out, or is no longer wanted. What a
+handler does after that is ignored, but its slot is held until it ends.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
+
+from ...errors import NotAValueError
+from ...model.events import CallOut, Path
+from ...model.values import Value, normalise
+from ..handlers.context import HandlerContext, Sink
+from ..handlers.failures import failure_of, result_failure
+from ..handlers.registry import Registered
+from ..secrets import Vault, open_params
+
+
+class CallJob(Protocol):
+    """A live job, as far as executors need it."""
+
+    id: str
+    ended: bool
+    #: Tickets that stand in queues, and those of them that are no longer wanted.
+    queued: int
+    dropped: set[tuple[Path, int]]
+    calls: dict[tuple[Path, int], Call]
+
+
+Ticket: TypeAlias = "tuple[CallJob, CallOut, Lane]"
+
+
+class Pool(Protocol):
+    """An executor, as a lane sees it."""
+
+    def submit(self, ticket: Ticket) -> None:
+        """Queue a ticket whose lane has a free place."""
+
+    def cancel(self, call: Call) -> None:
+        """The call is settled: end its handler if the mode can."""
+
+
+class Host(Sink, Protocol):
+    """The driver, as executors see it. All but ``progress`` from the loop's thread only."""
+
+    vault: Vault
+
+    def at(self) -> int:
+        """The time of an event that is seen now, ms since 1970."""
+
+    def done(self, job: CallJob, call: CallOut, result: Value) -> None:
+        """A call succeeded."""
+
+    def failed(self, job: CallJob, call: CallOut, error: dict[str, Value]) -> None:
+        """An attempt failed."""
+
+    def started(self, call: Call) -> None:
+        """A call is under way: from now on its timeout runs and it can be cancelled."""
+
+
+class Call:
+    """One attempt that is under way."""
+
+    __slots__ = ("context", "effect", "job", "lane", "owner", "settled", "timer")
+
+    def __init__(self, job: CallJob, effect: CallOut, lane: Lane, context: HandlerContext) -> None:
+        self.job = job
+        self.effect = effect
+        self.lane = lane
+        self.context = context
+        self.settled = False
+        #: The executor's own: the worker that runs it.
+        self.owner: Any = None
+        #: The driver's own: the timeout.
+        self.timer: Any = None
+
+    def settle(self) -> None:
+        """Decide it: nothing the handler does from now on counts."""
+        self.settled = True
+        self.context._cancelled = True
+        key = (self.effect.path, self.effect.n)
+        if self.job.calls.get(key) is self:
+            del self.job.calls[key]
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class Lane:
+    """A handler with its queue: at most ``limit`` of its calls have left it and not ended."""
+
+    __slots__ = (
+        "active", "function", "is_async", "limit", "name", "pool", "prepare", "registered",
+        "timeout_ms", "waiting",
+    )
+
+    def __init__(self, registered: Registered, pool: Pool) -> None:
+        self.registered = registered
+        self.name = registered.name
+        self.function: Callable[[Any, Any], Any] = registered.function
+        self.is_async = registered.is_async
+        self.prepare = registered.prepare
+        self.limit = registered.limit
+        self.timeout_ms = registered.timeout_ms
+        self.pool = pool
+        self.active = 0
+        self.waiting: deque[Ticket] = deque()
+
+    def admit(self, ticket: Ticket) -> None:
+        """Pass a ticket on, or queue it where the limit is reached."""
+        if self.limit is None:
+            self.pool.submit(ticket)
+        elif self.active < self.limit:
+            self.active += 1
+            self.pool.submit(ticket)
+        else:
+            self.waiting.append(ticket)
+
+    def release(self) -> None:
+        """A call (or a ticket that was no longer wanted) has left: let the next one in."""
+        if self.limit is None:
+            return
+        self.active -= 1
+        while self.waiting:
+            ticket = self.waiting.popleft()
+            if wanted(ticket):
+                self.active += 1
+                self.pool.submit(ticket)
+                return
+            ticket[0].queued -= 1
+
+
+def wanted(ticket: Ticket) -> bool:
+    """Whether a queued ticket is still worth starting."""
+    job, effect, _ = ticket
+    return not job.ended and (not job.dropped or (effect.path, effect.n) not in job.dropped)
+
+
+def take(queue: deque[Ticket]) -> Ticket | None:
+    """The next ticket that is still wanted; those that are not leave their lanes."""
+    while queue:
+        ticket = queue.popleft()
+        job = ticket[0]
+        job.queued -= 1
+        keep = wanted(ticket)
+        if not job.queued and job.dropped:
+            job.dropped.clear()
+        if keep:
+            return ticket
+        ticket[2].release()
+    return None
+
+
+def begin(host: Host, ticket: Ticket) -> Call:
+    """Make the call of a ticket that starts now, and announce it."""
+    job, effect, lane = ticket
+    call = Call(job, effect, lane, HandlerContext(job, effect, host))
+    job.calls[effect.path, effect.n] = call
+    host.started(call)
+    return call
+
+
+def arguments(call: CallOut, lane: Lane, vault: Vault) -> Any:
+    """The parameters as the handler gets them: its own copy, secrets filled in, validated."""
+    params = open_params(call.params, vault)
+    return params if lane.prepare is None else lane.prepare(params)
+
+
+#: What a handler that ran elsewhere came to: (True, its result) or (False, an error object).
+Outcome: TypeAlias = tuple[bool, Any]
+
+
+def outcome_of(value: object) -> Outcome:
+    """A returned result as an outcome."""
+    try:
+        return True, normalise(value)
+    except NotAValueError as exc:
+        return False, result_failure(exc)
+
+
+def run_plain(call: Call, vault: Vault) -> Outcome:
+    """Run a plain function to its end, in the calling thread."""
+    try:
+        given = arguments(call.effect, call.lane, vault)
+        value = call.lane.function(given, call.context)
+    except (Exception, SystemExit) as exc:
+        return False, failure_of(exc)
+    return outcome_of(value)
+
+
+def deliver(host: Host, call: Call, outcome: Outcome) -> None:
+    """Settle a call with what it came to, unless it is settled already."""
+    if call.settled:
+        return
+    call.settle()
+    good, value = outcome
+    if good:
+        host.done(call.job, call.effect, value)
+    else:
+        host.failed(call.job, call.effect, value)
