@@ -298,7 +298,8 @@ EMIT: Mapping[type[core.Op], Callable[[_Generator, Any], Instruction]] = {
 
 def _leads_on(ops: list[core.Op], position: int, to: core.Label) -> bool:
     """Whether a jump only leads to the operation that follows anyway."""
-    for op in ops[position + 1 :]:
+    for at in range(position + 1, len(ops)):
+        op = ops[at]
         if not isinstance(op, core.Mark):
             return False
         if op.label == to:

@@ -10,13 +10,13 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from ..model.ast import Args, Expr, Name, Retry, Site, Target
+from ..model.ast import Args, Expr, Function, Name, Retry, Site, Target
 from ..model.blueprint import Blueprint
 from ..model.disasm import disassemble
+from ..model.ir_text import Names, region_text
+from ..model.ir_text import expression_text as show
 from ..model.isa import Op
 from ..model.spans import Span
-from .irtext import show, show_value
-from .listing import show_statements
 from .nodes import Map, Node, Scalar, Seq
 from .pipeline import Compiled
 
@@ -58,7 +58,7 @@ def _tree(compiled: Compiled) -> str:
 def _tree_lines(node: Node, label: str, indent: str) -> Iterator[str]:
     at = f"{node.line + 1}:{node.column + 1}"
     if isinstance(node, Scalar):
-        yield f"{at:>8}  {indent}{label}{show_value(node.value, 80)}"
+        yield f"{at:>8}  {indent}{label}{_short(node.value)}"
     elif isinstance(node, Map):
         yield f"{at:>8}  {indent}{label}{{{len(node.entries)}}}"
         for key, (_, child) in node.entries.items():
@@ -89,7 +89,7 @@ def _node_lines(label: str, node: Any, indent: str) -> Iterator[str]:
         yield f"{indent}{label}{type(node).__name__}{name}"
         for f in dataclasses.fields(node):
             value = getattr(node, f.name)
-            if f.name not in _PLACES and value not in (None, (), {}):
+            if f.name not in _PLACES and value not in (None, (), {}, f.default):
                 yield from _node_lines(f"{f.name}: ", value, indent + "  ")
 
 
@@ -97,6 +97,10 @@ def _flat(node: Any) -> str | None:
     """A node that fits one line, else None."""
     if isinstance(node, Expr):
         return show(node.ir)
+    if isinstance(node, Function):
+        return f"{node.name}({', '.join(node.params)}): " + show(
+            node.body.ir, Names((), node.params)
+        )
     if isinstance(node, Target):
         return node.name + "".join(f"[{show(key.ir)}]" for key in node.path)
     if isinstance(node, Args):
@@ -112,7 +116,12 @@ def _flat(node: Any) -> str | None:
         return ", ".join(str(_flat(item)) for item in node)
     if isinstance(node, tuple) or dataclasses.is_dataclass(node):
         return None
-    return node if isinstance(node, str) else show_value(node, 80)
+    return node if isinstance(node, str) else _short(node)
+
+
+def _short(value: Any, limit: int = 80) -> str:
+    text = show(("const", value))
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 # --- core, findings ---------------------------------------------------------------------------
@@ -139,19 +148,15 @@ def _codegen(compiled: Compiled) -> str:
     bp = compiled.blueprint
     lines: list[str] = []
     for number, body in enumerate(bp.bodies):
-        names = bp.debug.slot_names[number]
-        slots = ", ".join(f"{i} {name}" for i, name in enumerate(names))
+        slots = ", ".join(f"{i} {name}" for i, name in enumerate(bp.debug.slot_names[number]))
         lines.append(f"frame {number} {body.name}: {slots or '(empty)'}")
     functions = [f.name for f in bp.functions]
-    for f in bp.functions:
-        params = ", ".join(f"%{i}" for i in range(f.params))
-        lines += ["", f"function {f.name}({params})", f"    {show(f.ir, (), functions)}"]
     owners = dict(_owners(bp))
     for number, region in enumerate(bp.regions):
         body_number, exits = owners[number]
-        names = bp.debug.slot_names[body_number]
+        names = Names(bp.debug.slot_names[body_number], (), functions)
         lines += ["", f"region {number} of frame {body_number}"]
-        lines += [f"    {line}" for line in show_statements(region, exits, names, functions)]
+        lines += [f"    {line}" for _, line in region_text(region, names, exits)]
     return "\n".join(lines) + "\n"
 
 

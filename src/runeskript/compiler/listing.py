@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from ..model.ast import IR
+from ..model.ir_text import expression_text as show
+from ..model.ir_text import region_text
 from . import core
-from .irtext import show, show_value
 
 
 def show_core(program: core.Program) -> str:
@@ -19,59 +19,8 @@ def show_core(program: core.Program) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def show_statements(
-    statements: Sequence[IR],
-    exits: Sequence[str],
-    slots: Sequence[str] = (),
-    functions: Sequence[str] = (),
-) -> Iterator[str]:
-    """The statements of a region as indented code; ``exits`` names where each exit leads.
-
-    An exit whose name is empty goes on to the next operation and is not shown.
-    """
-
-    def slot(at: object) -> str:
-        return slots[at] if isinstance(at, int) and at < len(slots) else str(at)
-
-    def text(ir: IR) -> str:
-        return show(ir, slots, functions)
-
-    def block(statements: Sequence[IR], indent: str) -> Iterator[str]:
-        for s in statements:
-            tag = s[0]
-            if tag == "set":
-                yield f"{indent}{slot(s[2])} = {text(s[3])}"
-            elif tag == "path":
-                keys = "".join(f"[{text(key)}]" for key in s[3])
-                yield f"{indent}{slot(s[2])}{keys} = {text(s[4])}"
-            elif tag == "unset":
-                yield f"{indent}unset {slot(s[2])}"
-            elif tag == "exit":
-                if exits[s[1]]:
-                    yield f"{indent}goto {exits[s[1]]}"
-            else:
-                yield from conditional(s, indent)
-
-    def conditional(s: IR, indent: str) -> Iterator[str]:
-        then = list(block(s[3], indent + "  "))
-        otherwise = list(block(s[4], indent + "  "))
-        if then:
-            yield f"{indent}if {text(s[2])}:"
-            yield from then
-            if otherwise:
-                yield f"{indent}else:"
-                yield from otherwise
-        elif otherwise:
-            yield f"{indent}if not ({text(s[2])}):"
-            yield from otherwise
-        else:
-            yield f"{indent}{text(s[2])}"
-
-    yield from block(statements, "")
-
-
 def _body(program: core.Program, body: core.Body) -> Iterator[str]:
-    yield f"{body.kind} {body.name or 'document'}"
+    yield f"{body.kind} {body.name}"
     for key, value in (("item", body.item), ("index", body.index), ("yields", body.result)):
         if value is not None:
             yield f"  {key} {value}"
@@ -97,13 +46,12 @@ def _jump(op: core.Jump) -> Iterator[str]:
 
 
 def _pure(op: core.Pure) -> Iterator[str]:
-    exits = ["" if to is None else f"L{to}" for to in op.exits]
-    lines = list(show_statements(op.statements, exits))
-    if op.loop:
-        yield "loop:"
-        yield from (f"  {line}" for line in lines)
-    else:
-        yield from lines
+    exits = ["on" if to is None else f"L{to}" for to in op.exits]
+    lines = [text for _, text in region_text(op.statements, None, exits)]
+    if lines and lines[-1] == "goto on":
+        lines.pop()
+    yield "loop" if op.loop else "pure"
+    yield from (f"    {line}" for line in lines)
 
 
 def _policy(policy: core.Policy | None, undo: core.Body | None) -> str:
@@ -163,7 +111,7 @@ def _wait(op: core.Wait) -> Iterator[str]:
         listen = op.listen
         key = "" if listen.key is None else f" key {show(listen.key)}"
         where = "" if listen.where is None else f" where {show(listen.where)}"
-        schema = "" if listen.schema is None else f" schema {show_value(listen.schema)}"
+        schema = "" if listen.schema is None else f" schema {show(('const', listen.schema))}"
         parts.append(f"listen {show(listen.topic)}{key}{where}{schema}")
     yield f"{_into(op.into)}wait {'; '.join(parts)}"
 

@@ -1,4 +1,4 @@
-"""One syntax error of a YAML parser: its place, its cause in words, and whether it can be read over."""
+"""One syntax error of a YAML parser: its place, its cause in words, and how to read over it."""
 
 from __future__ import annotations
 

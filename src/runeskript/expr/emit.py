@@ -15,8 +15,22 @@ from ..model.limits import CALL_DEPTH
 from .emit_operators import OperatorEmitter
 from .emit_values import ValueEmitter
 from .functions import FUNCTIONS
-from .kinds import ANY, CONTAINER, FITS, INFINITE, INT, LIST, OBJECT, TEXT, TYPES, WIDEST, Kind
-from .trees import IS, LOAD, OPERATORS, STORE, Code
+from .kinds import (
+    ANY,
+    CONTAINER,
+    FITS,
+    INFINITE,
+    INT,
+    LIST,
+    NULL,
+    OBJECT,
+    TEXT,
+    TRUTH,
+    TYPES,
+    WIDEST,
+    Kind,
+)
+from .trees import IS, IS_NOT, LOAD, OPERATORS, STORE, Code
 
 #: Host frames per user call up to which the first ``runtime.GATE`` calls fit any host stack; beyond
 #: it the first call makes room.
@@ -128,10 +142,21 @@ class Emitter(OperatorEmitter, ValueEmitter):
         return Code(test, TRUTH)
 
     def fault(self, ir: IR) -> Code:
+        """``fault``: a stored error as the language's ``error``."""
         return Code(self.help("public_fault", self.emit(ir[1]).node), Kind(OBJECT | NULL))
 
     def as_list(self, ir: IR) -> Code:
-        return Code(self.help("as_list", self.emit(ir[1]).node), Kind(LIST))
+        """``aslist``."""
+        code = self.emit(ir[1])
+        return Code(self.help("as_list", code.node), Kind(LIST, grown=code.kind.grown))
+
+    def push(self, ir: IR) -> Code:
+        """``push``: appends in place; what is pushed must be a value, one level down."""
+        holder, value = self.emit(ir[1]), self.narrow(self.emit(ir[2]))
+        if value.kind.mask & CONTAINER:
+            self.risky = True
+            value = Code(self.call("leave", value.node, self.var("c"), self.const(1)), value.kind)
+        return Code(self.help("push", holder.node, value.node), Kind(LIST))
 
     def comprehension(self, ir: IR) -> Code:
         """A call of a function of its own, which holds the loops."""
@@ -270,5 +295,6 @@ _EMIT: Final[dict[str, Callable[[Emitter, IR], Code]]] = {
     "isset": Emitter.isset,
     "fault": Emitter.fault,
     "aslist": Emitter.as_list,
+    "push": Emitter.push,
     **dict.fromkeys(OPERATORS, Emitter.arithmetic),
 }

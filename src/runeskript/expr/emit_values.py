@@ -19,8 +19,11 @@ class ValueEmitter(Trees):
         """``const``."""
         value = ir[1]
         kind = type(value)
+        if kind is list and not value:
+            # Made anew each time, since ``push`` may append to it in place.
+            return Code(ast.List([], LOAD, lineno=self.line, col_offset=0), kind_of(value))
         if kind is list or kind is dict:
-            return Code(self.shared(value), kind_of(value), None)
+            return Code(self.shared(value), kind_of(value))
         if kind not in (int, float, str, bool, type(None)):
             raise BlueprintError("a constant that is no value")
         node = self.const(value)

@@ -21,7 +21,7 @@ from ..model.ast import IR
 from ..model.blueprint import FunctionRow
 from ..model.limits import CALL_DEPTH
 from ..model.values import UNSET, Value
-from . import ops, runtime
+from . import access, ops, runtime
 from .emit import Emitter
 from .faults import raise_unset, raise_work
 from .functions import FUNCTIONS
@@ -65,9 +65,9 @@ HELPERS: Final[dict[str, Any]] = {
     "ge": ops.ge,
     "contains": ops.contains,
     "lacks": ops.lacks,
-    "item": ops.item,
-    "cut": ops.cut,
-    "assign": ops.assign,
+    "item": access.item,
+    "cut": access.cut,
+    "assign": access.assign,
     "overflow": ops.overflow,
     "fit": runtime.fit,
     "leave": runtime.leave,
@@ -88,6 +88,7 @@ HELPERS: Final[dict[str, Any]] = {
     "to_instant": to_instant,
     "public_fault": runtime.public_fault,
     "as_list": runtime.as_list,
+    "push": runtime.push,
     **{f"f_{name}": row.run for name, row in FUNCTIONS.items()},
 }
 

@@ -6,9 +6,10 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
+from ..errors import StepError
 from ..model.limits import DURATION_MS
 from ..model.values import type_name
-from .faults import StepError, fault
+from .faults import fault
 from .runtime import Context
 
 _DURATION: Final = re.compile(r"([0-9]{1,15})(\.[0-9]{1,9})?[ ]?(ms|s|m|h|d)", re.ASCII)
@@ -20,7 +21,7 @@ _INSTANT: Final = re.compile(
     r"(?:[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2}))?",
     re.ASCII,
 )
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: 0001-01-01 and 9999-12-31 in ms since 1970.
 FIRST_MS: Final = -62_135_596_800_000
 LAST_MS: Final = 253_402_300_799_999
@@ -50,7 +51,7 @@ def to_duration(value: Any, c: Context) -> int:
     if type(value) is str and len(value) <= 100:
         parsed = parse_duration(value.strip())
         if parsed is None:
-            raise fault("duration", "no duration; it is written with a unit: 250ms, 5s, 10m, 2h, 3d")
+            raise fault("duration", "no duration; it has a unit: 250ms, 5s, 10m, 2h, 3d")
     elif type(value) is int:
         parsed = value
     elif type(value) is str:
@@ -99,7 +100,7 @@ def _zone(text: str) -> timezone | None:
 
 def to_ms(moment: datetime, milliseconds: int) -> int:
     """Milliseconds since 1970 UTC."""
-    since = moment - _EPOCH
+    since = moment - EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000 + milliseconds
 
 
@@ -125,7 +126,7 @@ def to_instant(value: Any, c: Context) -> int:
 def format_instant(ms: int) -> str:
     """RFC 3339 in UTC with milliseconds: ``2024-05-01T12:30:00.000Z``."""
     seconds, rest = divmod(ms, 1_000)
-    moment = _EPOCH + timedelta(seconds=seconds)
+    moment = EPOCH + timedelta(seconds=seconds)
     return (
         f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
         f"T{moment.hour:02}:{moment.minute:02}:{moment.second:02}.{rest:03}Z"

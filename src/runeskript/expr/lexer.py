@@ -115,7 +115,7 @@ class _Scan:
     """The state of one pass over the tokens."""
 
     __slots__ = ("chain", "end", "holes", "keys", "last", "nested", "opened", "problems", "text",
-                 "token")  # fmt: skip
+                 "word")  # fmt: skip
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -129,9 +129,9 @@ class _Scan:
         #: and to the right (a comma ends it), within the innermost bracket.
         self.chain = 0
         self.nested = 0
-        #: Kind, text and end of the token before.
+        #: Kind, text and end of the word before.
         self.last = ""
-        self.token = ""
+        self.word = ""
         self.end = 0
 
     def report(self, message: str, at: int, length: int = 1, hint: str | None = None) -> None:
@@ -140,15 +140,15 @@ class _Scan:
     def run(self) -> None:
         for match in _TOKEN.finditer(self.text):
             kind = match.lastgroup or ""
-            token, at = match[0], match.start()
+            word, at = match[0], match.start()
             if kind == "space":
-                if "\n" in token or "\r" in token:
-                    self.holes.append((at, " " * len(token)))
+                if "\n" in word or "\r" in word:
+                    self.holes.append((at, " " * len(word)))
                 continue
-            _HANDLERS[kind](self, token, at)
-            if kind == "other" and token in "'\"":
+            _HANDLERS[kind](self, word, at)
+            if kind == "other" and word in "'\"":
                 return
-            self.last, self.token, self.end = kind, token, match.end()
+            self.last, self.word, self.end = kind, word, match.end()
             if self.chain > _CHAIN or self.nested > _NESTED or len(self.opened) > EXPRESSION_DEPTH:
                 self.problems.append(too_deep(at))
                 return
@@ -157,99 +157,99 @@ class _Scan:
         for bracket, at, _, _ in self.opened:
             self.report(f"`{bracket}` is never closed", at)
 
-    def name(self, token: str, at: int) -> None:
-        if len(token) > NAME:
-            self.report(f"a name may have at most {NAME} characters", at, len(token))
+    def name(self, word: str, at: int) -> None:
+        if len(word) > NAME:
+            self.report(f"a name may have at most {NAME} characters", at, len(word))
         if at == self.end and self.last == "number":
-            hint = f"a duration is a text: '{self.token}{token}'" if token in _UNITS else None
-            self.report(f"`{self.token}{token}` is no number", at, len(token), hint)
-        elif not iskeyword(token):
+            hint = f"a duration is a text: '{self.word}{word}'" if word in _UNITS else None
+            self.report(f"`{self.word}{word}` is no number", at, len(word), hint)
+        elif not iskeyword(word):
             return
-        elif self.token == ".":
+        elif self.word == ".":
             # Python refuses a keyword after a dot; a stand-in of the same length is harmless.
-            self.keys[at] = token
-            self.holes.append((at, "k" * len(token)))
-        elif token not in _KEYWORDS_READ:
-            hint = f"a key of that name is read with ['{token}']"
-            self.report(f"`{token}` is a reserved word", at, len(token), hint)
-        elif token in ("and", "or"):
+            self.keys[at] = word
+            self.holes.append((at, "k" * len(word)))
+        elif word not in _KEYWORDS_READ:
+            hint = f"a key of that name is read with ['{word}']"
+            self.report(f"`{word}` is a reserved word", at, len(word), hint)
+        elif word in ("and", "or"):
             self.chain = 0
-        elif token in ("not", "lambda", "if"):
-            self.nested += 4 if token == "if" else 1
+        elif word in ("not", "lambda", "if"):
+            self.nested += 4 if word == "if" else 1
 
-    def number(self, token: str, at: int) -> None:
+    def number(self, word: str, at: int) -> None:
         if at == self.end and self.last in ("name", "number", "text", "close"):
-            hint = "elements of a list are read with [0]" if token.startswith(".") else None
-            self.report("a number cannot stand here", at, len(token), hint)
-        elif token.endswith("_") or "__" in token or "_." in token or "._" in token:
-            self.report(f"`{token[:40]}` is no number", at, len(token))
-        elif token.replace("_", "").isdigit():
-            digits = token.replace("_", "")
+            hint = "elements of a list are read with [0]" if word.startswith(".") else None
+            self.report("a number cannot stand here", at, len(word), hint)
+        elif word.endswith("_") or "__" in word or "_." in word or "._" in word:
+            self.report(f"`{word[:40]}` is no number", at, len(word))
+        elif word.replace("_", "").isdigit():
+            digits = word.replace("_", "")
             if len(digits) > INT_DIGITS:
                 message = f"an integer of {len(digits)} digits does not fit 64 bits"
-                self.problems.append(("RUNE-2003", message, at, len(token), None))
-                self.holes.append((at, "1" * len(token)))
+                self.problems.append(("RUNE-2003", message, at, len(word), None))
+                self.holes.append((at, "1" * len(word)))
             elif len(digits) > 1 and digits[0] == "0" and digits.strip("0"):
                 hint = f"write {digits.lstrip('0')}"
-                self.report("a number does not begin with 0", at, len(token), hint)
-        elif len(token) > 100:
-            self.report("the number is too long", at, len(token))
-            self.holes.append((at, "1" * len(token)))
+                self.report("a number does not begin with 0", at, len(word), hint)
+        elif len(word) > 100:
+            self.report("the number is too long", at, len(word))
+            self.holes.append((at, "1" * len(word)))
 
-    def literal(self, token: str, at: int) -> None:
+    def literal(self, word: str, at: int) -> None:
         if at == self.end and self.last == "name":
             hint = "a text with inserts is written ${...}, outside an expression"
-            self.report(f"`{self.token}` before a text is not allowed", at, 1, hint)
+            self.report(f"`{self.word}` before a text is not allowed", at, 1, hint)
         elif self.last == "literal":
             hint = "a comma or `+` is missing, or a backslash before a quote"
-            self.report("two texts follow each other", at, len(token), hint)
-        if "\\" in token:
-            for escape in _ESCAPE.finditer(token):
+            self.report("two texts follow each other", at, len(word), hint)
+        if "\\" in word:
+            for escape in _ESCAPE.finditer(word):
                 if escape[1] is not None:
                     hint = "a backslash is written \\\\"
                     self.report(f"`{escape[0]}` is no escape", at + escape.start(), 2, hint)
-        if "\0" in token:
-            self.report("a NUL character", at + token.index("\0"), 1, "write \\x00")
+        if "\0" in word:
+            self.report("a NUL character", at + word.index("\0"), 1, "write \\x00")
 
-    def bad(self, token: str, at: int) -> None:
-        self.report(f"`{token}` is no operator of the language", at, len(token), _FOREIGN[token])
+    def bad(self, word: str, at: int) -> None:
+        self.report(f"`{word}` is no operator of the language", at, len(word), _FOREIGN[word])
 
-    def op(self, token: str, at: int) -> None:
-        if token == "=":
+    def op(self, word: str, at: int) -> None:
+        if word == "=":
             keyword = bool(self.opened) and self.opened[-1][0] == "(" and self.last == "name"
             if not keyword:
                 self.report("`=` is no operator of the language", at, 1, "to compare, write `==`")
-        elif token == "," or token == ":":
+        elif word == "," or word == ":":
             self.chain = self.nested = 0
         else:
             self.chain += 1
-            if self.last in ("op", "open", "") or token == "**":
+            if self.last in ("op", "open", "") or word == "**":
                 self.nested += 1
 
-    def open(self, token: str, at: int) -> None:
-        self.opened.append((token, at, self.chain + 1, self.nested))
+    def open(self, word: str, at: int) -> None:
+        self.opened.append((word, at, self.chain + 1, self.nested))
         self.chain = self.nested = 0
 
-    def close(self, token: str, at: int) -> None:
+    def close(self, word: str, at: int) -> None:
         if not self.opened:
-            self.report(f"`{token}` closes nothing", at)
+            self.report(f"`{word}` closes nothing", at)
             return
         bracket, where, self.chain, self.nested = self.opened.pop()
-        if bracket != _PAIRS[token]:
-            self.report(f"`{token}` does not close the `{bracket}` at {where + 1}", at)
+        if bracket != _PAIRS[word]:
+            self.report(f"`{word}` does not close the `{bracket}` at {where + 1}", at)
 
-    def other(self, token: str, at: int) -> None:
-        if token in "'\"":
+    def other(self, word: str, at: int) -> None:
+        if word in "'\"":
             self.report("the text is never closed", at, len(self.text) - at)
-        elif token in _FOREIGN:
-            self.bad(token, at)
-        elif token == "\0":
+        elif word in _FOREIGN:
+            self.bad(word, at)
+        elif word == "\0":
             self.report("a NUL character", at)
-        elif token.isalpha() or token.isdigit():
+        elif word.isalpha() or word.isdigit():
             hint = "a key of that name is read with ['...']"
-            self.report(f"`{token}` is not ASCII, as names must be", at, 1, hint)
+            self.report(f"`{word}` is not ASCII, as names must be", at, 1, hint)
         else:
-            self.report(f"`{ascii(token)[1:-1]}` cannot stand in an expression", at)
+            self.report(f"`{ascii(word)[1:-1]}` cannot stand in an expression", at)
 
 
 _UNITS: Final = frozenset(("ms", "s", "m", "h", "d"))

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from ..errors import StepError
 from ..model.limits import COLLECTION, INT_BITS, TEXT
 from ..model.values import type_name
-from .faults import StepError, bad_value, fault, int_limit, missing, too_big, wrong_type
-from .runtime import Context, measure, raise_work
+from .faults import bad_value, fault, int_limit, too_big, wrong_type
+from .runtime import Context, measure, spend
 from .show import to_text
 
 _NUMBERS = frozenset((int, float))
@@ -51,13 +52,6 @@ def _number(value: Any) -> Any:
     return _bits(value) if type(value) is int else _finite(value)
 
 
-def _charge(c: Context, units: int) -> None:
-    if units:
-        c.fuel -= units
-        if c.fuel < 0:
-            raise_work()
-
-
 # --- arithmetic -------------------------------------------------------------------------------
 
 
@@ -73,13 +67,13 @@ def add(a: Any, b: Any, c: Context) -> Any:
             size = len(a) + len(b)
             if size > TEXT:
                 raise too_big(f"a text may have at most {TEXT} characters")
-            _charge(c, size >> 8)
+            spend(c, size >> 8)
             return a + b
         if kind is list:
             size = len(a) + len(b)
             if size > COLLECTION:
                 raise too_big(f"a list may have at most {COLLECTION} elements")
-            _charge(c, size >> 4)
+            spend(c, size >> 4)
             return a + b
     elif kind in _NUMBERS and type(b) in _NUMBERS:
         return _mixed(a, b, "+")
@@ -132,11 +126,11 @@ def mul(a: Any, b: Any, c: Context) -> Any:
         if kind is str:
             if size > TEXT:
                 raise too_big(f"a text may have at most {TEXT} characters")
-            _charge(c, size >> 8)
+            spend(c, size >> 8)
         else:
             if size > COLLECTION:
                 raise too_big(f"a list may have at most {COLLECTION} elements")
-            _charge(c, size >> 4)
+            spend(c, size >> 4)
         # An empty operand may come with a count that does not fit the host's word size.
         return a * b if size else a[:0]
     raise _operands("*", a, b)
@@ -277,10 +271,10 @@ def eq(a: Any, b: Any, c: Context) -> bool:
             return False
         # Before the host compares: what is shared inside costs it as often as it occurs.
         _, weight = measure(a, texts=True)
-        _charge(c, weight >> 4)
+        spend(c, weight >> 4)
         return bool(a == b) and _same_bools(a, b)
     if kind is str and other is str:
-        _charge(c, len(a) >> 8)
+        spend(c, len(a) >> 8)
     return bool(a == b) and (kind is bool) == (other is bool)
 
 
@@ -349,11 +343,11 @@ def contains(a: Any, b: Any, c: Context) -> bool:
     """``a in b``: an element of a list, a key of an object, a part of a text."""
     kind = type(b)
     if kind is list:
-        _charge(c, len(b) >> 4)
+        spend(c, len(b) >> 4)
         scalar = type(a)
         if scalar is str:
             if len(a) > 255:
-                _charge(c, (len(a) >> 8) * sum([type(x) is str and len(x) == len(a) for x in b]))
+                spend(c, (len(a) >> 8) * sum([type(x) is str and len(x) == len(a) for x in b]))
             return a in b
         if scalar is list or scalar is dict:
             return any(eq(a, x, c) for x in b if type(x) is scalar and len(x) == len(a))
@@ -366,7 +360,7 @@ def contains(a: Any, b: Any, c: Context) -> bool:
             what = "a key of an object" if kind is dict else "a part of a text"
             raise wrong_type(f"`in`: {what} is text, not {type_name(a)}")
         if kind is str:
-            _charge(c, len(b) >> 8)
+            spend(c, len(b) >> 8)
         return a in b
     raise wrong_type(f"`in` needs a list, an object or a text on its right, not {type_name(b)}")
 
@@ -374,77 +368,3 @@ def contains(a: Any, b: Any, c: Context) -> bool:
 def lacks(a: Any, b: Any, c: Context) -> bool:
     """``a not in b``."""
     return not contains(a, b, c)
-
-
-# --- access -----------------------------------------------------------------------------------
-
-
-def item(o: Any, key: Any, c: Context) -> Any:
-    """``o.key``, ``o['key']``, ``o[0]``; negative indexes count from the end."""
-    kind = type(o)
-    if kind is dict:
-        if type(key) is not str:
-            raise wrong_type(f"the key of an object must be text, not {type_name(key)}")
-        try:
-            return o[key]
-        except KeyError:
-            raise missing(f"the object has no key {_quoted(key)}") from None
-    if kind is list or kind is str:
-        if type(key) is not int:
-            raise wrong_type(f"the index of a {type_name(o)} must be int, not {type_name(key)}")
-        size = len(o)
-        if -size <= key < size:
-            return o[key]
-        raise missing(f"index {_short(key)} is outside a {type_name(o)} of length {size}")
-    if o is None:
-        raise missing(f"null has no {_quoted(key) if type(key) is str else 'elements'}")
-    raise wrong_type(f"{type_name(o)} has no keys or elements")
-
-
-def _quoted(key: str) -> str:
-    return f"`{key}`" if len(key) <= 60 else f"`{key[:57]}...`"
-
-
-def _short(number: int) -> str:
-    return str(number) if number.bit_length() <= 64 else "past 64 bits"
-
-
-def cut(o: Any, low: Any, high: Any, c: Context) -> Any:
-    """``o[low:high]`` of a list or text, either end may be null."""
-    kind = type(o)
-    if kind is not list and kind is not str:
-        raise wrong_type(f"cannot slice {type_name(o)}, only a list or a text")
-    for end in (low, high):
-        if end is not None and type(end) is not int:
-            raise wrong_type(f"the ends of a slice must be int, not {type_name(end)}")
-    result = o[low:high]
-    _charge(c, len(result) >> (8 if kind is str else 4))
-    return result
-
-
-def assign(root: Any, keys: tuple[Any, ...], value: Any, c: Context) -> Any:
-    """``root`` with the place at ``keys`` set to ``value``; copies every container on the way.
-
-    The last key may be new in an object; an index must exist. Raises ``missing`` where a container
-    on the way is not there.
-    """
-    key = keys[0]
-    if len(keys) > 1:
-        value = assign(item(root, key, c), keys[1:], value, c)
-    kind = type(root)
-    if kind is dict:
-        if type(key) is not str:
-            raise wrong_type(f"the key of an object must be text, not {type_name(key)}")
-        if key not in root and len(root) >= COLLECTION:
-            raise too_big(f"an object may have at most {COLLECTION} keys")
-        _charge(c, len(root) >> 4)
-        return {**root, key: value}
-    if kind is list:
-        item(root, key, c)
-        _charge(c, len(root) >> 4)
-        copy = root.copy()
-        copy[key] = value
-        return copy
-    if root is None:
-        raise missing(f"null has no {_quoted(key) if type(key) is str else 'elements'}")
-    raise wrong_type(f"{type_name(root)} has no keys or elements to set")

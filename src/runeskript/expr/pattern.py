@@ -154,7 +154,7 @@ class Pattern:
                 self._link(part[2], part[1])
             total = self._join(total, (part[0] or optional, part[1], part[2]))
         if high is None and low == 0:
-            empty, first, last = self._build(node)
+            _, first, last = self._build(node)
             self._link(last, first)
             total = (True, first, last)
         return total
@@ -214,7 +214,8 @@ class _Reader:
         if char in "*+?{":
             raise PatternError(f"`{char}` at {self.i - 1} has nothing to repeat")
         if char in "^$":
-            raise PatternError(f"`{char}` may only stand at the {'start' if char == '^' else 'end'}")
+            end = "start" if char == "^" else "end"
+            raise PatternError(f"`{char}` may only stand at the {end}")
         return _char(char)
 
     def group(self) -> _Node:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import BlueprintError
 from ..model.ast import IR
-from .emit import Code, Emitter
+from .emit import Emitter
 from .ir import walk
 from .kinds import ANY, CONTAINER, FITS, NUMBER, Kind, either
+from .trees import STORE, Code
 
 if TYPE_CHECKING:
     from .generate import FunctionTable
@@ -28,7 +29,6 @@ _ENTRY: Final = Kind(NUMBER, ENTRY_INT, ENTRY_FLOAT)
 #: Statements past which a second body costs more memory than it saves time.
 _LONGEST: Final = 300
 
-_STORE: Final = ast.Store()
 _ARITHMETIC: Final = frozenset(("add", "sub", "mul", "div", "floordiv", "mod", "neg"))
 _ORDER: Final = frozenset(("<", "<=", ">", ">="))
 
@@ -65,6 +65,7 @@ class RegionEmitter(Emitter):
         self.body += self.block(statements)
 
     def entry_test(self, slot: int) -> ast.expr:
+        """Whether a slot holds a number of moderate size; keeps it in its host variable."""
         self.line = 1
         name = f"v{slot}"
         value = self.var(name)
@@ -80,6 +81,7 @@ class RegionEmitter(Emitter):
         )
 
     def within(self, value: ast.expr, bound: float) -> ast.expr:
+        """Whether a magnitude is at most ``bound``."""
         return ast.Compare(
             self.const(-bound), [ast.LtE(), ast.LtE()], [value, self.const(bound)],
             lineno=self.line, col_offset=0,
@@ -121,7 +123,7 @@ class RegionEmitter(Emitter):
         """Write to the frame what only host variables hold."""
         if not self.dirty:
             return []
-        out = [self.store(self.var(f"v{i}"), self.element(i, _STORE)) for i in sorted(self.dirty)]
+        out = [self.store(self.var(f"v{i}"), self.element(i, STORE)) for i in sorted(self.dirty)]
         self.dirty.clear()
         return out
 
@@ -132,12 +134,14 @@ class RegionEmitter(Emitter):
         return [*self.flush(), *nodes] if self.risky else nodes
 
     def slot_of(self, statement: IR) -> int:
+        """The slot a statement sets."""
         slot = statement[2]
         if type(slot) is not int or slot < 0:
             raise BlueprintError("a statement without a slot")
         return slot
 
     def assign(self, statement: IR) -> list[ast.stmt]:
+        """``set``."""
         slot = self.slot_of(statement)
         code = Code(self.const(None), ANY)
 
@@ -146,7 +150,7 @@ class RegionEmitter(Emitter):
             code = self.finish(self.emit(statement[3]))
             targets = [self.target(f"v{slot}")]
             if self.dirty is None:
-                targets.append(self.element(slot, _STORE))
+                targets.append(self.element(slot, STORE))
             return [self.store(code.node, *targets)]
 
         out = self.guarded(emit)
@@ -156,6 +160,7 @@ class RegionEmitter(Emitter):
         return out
 
     def assign_path(self, statement: IR) -> list[ast.stmt]:
+        """``path``."""
         slot, keys = self.slot_of(statement), statement[3]
         if type(keys) is not tuple or not keys:
             raise BlueprintError("a path without keys")
@@ -172,7 +177,7 @@ class RegionEmitter(Emitter):
             parts = [self.narrow(self.emit(key)).node for key in keys]
             path = ast.Tuple(parts, ast.Load(), lineno=self.line, col_offset=0)
             made = self.help("assign", root.node, path, self.var(name))
-            return [first, self.store(made, self.target(f"v{slot}"), self.element(slot, _STORE))]
+            return [first, self.store(made, self.target(f"v{slot}"), self.element(slot, STORE))]
 
         out = self.guarded(emit)
         self.cached[slot] = ANY
@@ -181,13 +186,15 @@ class RegionEmitter(Emitter):
         return out
 
     def unassign(self, statement: IR) -> list[ast.stmt]:
+        """``unset``."""
         slot = self.slot_of(statement)
         self.cached.pop(slot, None)
         if self.dirty is not None:
             self.dirty.discard(slot)
-        return [self.store(self.var("U"), self.element(slot, _STORE))]
+        return [self.store(self.var("U"), self.element(slot, STORE))]
 
     def branch(self, statement: IR) -> list[ast.stmt]:
+        """``if``: what both branches leave known is known after it."""
         _, _, condition, then, other = statement
         line = self.line
         self.risky = False
@@ -223,10 +230,10 @@ class RegionEmitter(Emitter):
         return [*out, node]
 
     def leave_region(self, statement: IR) -> list[ast.stmt]:
+        """``exit``."""
         if type(statement[1]) is not int or statement[1] < 0:
             raise BlueprintError("an exit without an index")
         return [*self.flush(), self.ret(self.const(statement[1]))]
-
 
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
+from types import FrameType
 from typing import Any
 
 from ..model.faults import INTERNAL
@@ -81,6 +82,12 @@ def burn(c: Context, units: int) -> None:
     c.fuel -= units
     if c.fuel < 0:
         raise_work()
+
+
+def spend(c: Context, units: int) -> None:
+    """:func:`burn`, for callers whose charge is mostly nothing."""
+    if units:
+        burn(c, units)
 
 
 # --- leaving an expression --------------------------------------------------------------------
@@ -243,10 +250,10 @@ def host_depth(frames: int) -> Iterator[None]:
     """
     global _limit_before, _limit_users  # noqa: PLW0603 - guards a process-wide setting
     here = 0
-    frame = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         here += 1
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     with _limit_lock:
         current = sys.getrecursionlimit()
         if _limit_users == 0:
@@ -284,6 +291,16 @@ def as_list(value: Any, _c: Context) -> Any:
     if type(value) is list:
         return value
     raise wrong_type(f"a loop goes over a list, not {type_name(value)}")
+
+
+def push(holder: Any, value: Any, _c: Context) -> Any:
+    """``holder`` with ``value`` appended in place; for a list that one hidden variable holds."""
+    if type(holder) is not list:
+        raise wrong_type(f"cannot append to {type_name(holder)}")
+    if len(holder) >= COLLECTION:
+        raise too_big(f"a list may have at most {COLLECTION} elements")
+    holder.append(value)
+    return holder
 
 
 def public_fault(value: Any, _c: Context) -> Any:

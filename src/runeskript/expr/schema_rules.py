@@ -148,7 +148,7 @@ class _Check:
             ("minProperties", "maxProperties"),
         ):  # fmt: skip
             a, b = schema.get(low), schema.get(high)
-            if type(a) in (int, float) and type(b) in (int, float) and a > b:
+            if isinstance(a, int | float) and isinstance(b, int | float) and a > b:
                 self.report(f"{pointer}/{high}", f"`{low}` is greater than `{high}`")
 
     # --- operands -----------------------------------------------------------------------------
@@ -261,31 +261,37 @@ def check_form(schema: Any) -> list[Finding]:
 
 
 def _expansion(root: dict[str, Any]) -> Finding | None:
-    """Whether following references ends, within ``WEIGHT`` subschemas."""
-    weights: dict[str, int] = {}
+    """Whether following references ends, within ``WEIGHT`` subschemas and ``2 * DEPTH`` levels."""
+    known: dict[str, tuple[int, int]] = {}
     open_: list[str] = []
 
-    def weigh(schema: Any) -> int:
-        total = 1 + sum(weigh(inner) for _, inner in subschemas(schema))
+    def weigh(schema: Any, level: int) -> tuple[int, int]:
+        """(subschemas, nesting), both with references followed."""
+        if level > 2 * DEPTH:
+            return WEIGHT + 1, level
+        weight, height = 1, 0
+        parts = [weigh(inner, level + 1) for _, inner in subschemas(schema)]
         if type(schema) is dict and "$ref" in schema:
-            total += follow(schema["$ref"])
-        return min(total, WEIGHT + 1)
+            parts.append(follow(schema["$ref"], level + 1))
+        for inner_weight, inner_height in parts:
+            weight += inner_weight
+            height = max(height, inner_height)
+        return min(weight, WEIGHT + 1), height + 1
 
-    def follow(ref: str) -> int:
+    def follow(ref: str, level: int) -> tuple[int, int]:
         if ref in open_:
             raise _CircleError(ref)
-        if ref not in weights:
-            if len(open_) >= DEPTH:
-                return WEIGHT + 1
+        found = known.get(ref)
+        if found is None:
             open_.append(ref)
-            weights[ref] = weigh(referred(root, ref))
+            found = known[ref] = weigh(referred(root, ref), level)
             open_.pop()
-        return weights[ref]
+        return (WEIGHT + 1, level) if level + found[1] > 2 * DEPTH else found
 
     try:
-        total = weigh(root) + sum(
-            follow(f"{_REF}{escape(name)}") for name in root.get("$defs", {})
-        )
+        total = weigh(root, 0)[0]
+        for name in root.get("$defs", {}):
+            total += follow(f"{_REF}{escape(name)}", 1)[0]
     except _CircleError as circle:
         name = unescape(str(circle)[len(_REF) :])
         return f"/$defs/{escape(name)}", f"`{name}` refers to itself; schemas cannot recurse", None

@@ -209,7 +209,7 @@ def _message_in(vm: Vm, event: MessageIn) -> bool:
     context = vm.run.context
     context.path, context.draws = token.path, token.draws
     try:
-        matched = vm.program.where(listen, token.frame, context, data)
+        matched = vm.program.where(listen, token.frame, context, event.message)
         token.draws = context.draws
         if not matched:
             return True

@@ -35,23 +35,26 @@ def raise_fault(vm: Vm, token: Token, fault: Fault, limit: int | None = None) ->
     can_catch = catchable(fault.type)
     for row in vm.program.rows_at(token.pc):
         if (limit is None or row.depth <= limit) and (can_catch or row.kind == "finally"):
-            if _deferred_cancel(vm, token, row.depth):
+            if _deferred_cancel(vm, token, row.depth, fault):
                 return
             _enter_handler(vm, token, row.handler, row.depth, row.slot, fault)
             return
-    if not _deferred_cancel(vm, token, 0):
+    if not _deferred_cancel(vm, token, 0, fault):
         end_token(vm, token, fault)
 
 
-def _deferred_cancel(vm: Vm, token: Token, depth: int) -> bool:
-    """Take up a cancel that waited for a shield which an error is about to leave."""
+def _deferred_cancel(vm: Vm, token: Token, depth: int, fault: Fault) -> bool:
+    """Take up a cancel that waited for a shield which an error is about to leave.
+
+    The error is kept in the cancel's data: the cancel takes its place, but does not hide it.
+    """
     cancel_ = token.deferred
     if cancel_ is None or shielded(token, cancel_.scope, depth):
         return False
     token.deferred = None
     if cancel_.scope >= depth > 0 or (depth == 0 and cancel_.scope >= 0):
         return False  # the error leaves the timed block anyway
-    unwind_cancel(vm, token, cancel_)
+    unwind_cancel(vm, token, cancel_.with_list("others", [fault.public()]))
     return True
 
 
@@ -150,7 +153,9 @@ def unwind_cancel(vm: Vm, token: Token, fault: Fault) -> None:
         raise KernelInvariantError("a cancel names a scope that is not open")
     step = token.scopes[target].step
     drop_scopes(vm, token, target)
-    raise_fault(vm, token, Fault("timeout", "the block took too long", step), target)
+    # The deadline of the document stands at no step.
+    text = "the block took too long" if step else "the job's deadline has passed"
+    raise_fault(vm, token, Fault("timeout", text, step or None, data=fault.data), target)
 
 
 # --- the end of a token -------------------------------------------------------------------------
@@ -163,7 +168,7 @@ def end_token(vm: Vm, token: Token, fault: Fault | None) -> None:
         _end_root(vm, token, fault)
     elif isinstance(group, Compensation):
         if fault is not None:
-            group.failures.append({"step": fault.step, "error": fault.public()})
+            group.failures.append({"step": group.step, "error": fault.public()})
         next_undo(vm, group)
     else:
         _end_branch(vm, group, token, fault)
@@ -176,6 +181,11 @@ def _end_branch(vm: Vm, fork: Fork, token: Token, fault: Fault | None) -> None:
     del fork.live[token.index]
     if fault.type != "cancel":
         fork.faults.append((token.index, fault))
+    elif isinstance(fault.data, dict):
+        # What failed on the way out.
+        others = fault.data.get("others")
+        for other in others if isinstance(others, list) else ():
+            fork.faults.append((token.index, Fault.load(other)))
     if token.undo:
         (fork.lost if fork.need else fork.undo).extend(token.undo)
     _count(vm, fork)
@@ -320,7 +330,8 @@ def _conclude(vm: Vm, fork: Fork) -> None:
             owner.undo.extend(gained)
     if owner.cancelling is not None:
         fault, owner.cancelling = owner.cancelling, None
-        unwind_cancel(vm, owner, fault)
+        others: list[Value] = [other.public() for _, other in fork.faults]
+        unwind_cancel(vm, owner, fault.with_list("others", others))
         return
     lost = _join_fault(vm, fork)
     if lost is not None:
@@ -365,6 +376,7 @@ def next_undo(vm: Vm, compensation: Compensation) -> None:
     """Start the newest undo that is left, or go on with what the compensation was for."""
     if compensation.entries:
         entry = compensation.entries.pop()
+        compensation.step = entry.step
         program = vm.program
         pc = program.bodies[entry.body].entry
         path = (*entry.path, entry.n, -1)

@@ -44,6 +44,8 @@ def advance(
     dropped. Raises ReplayMismatchError where an event's ``stop`` cannot be reached.
     """
     out = Ready()
+    if run.finished is not None:
+        return out
     vm = Vm(program, run, out)
     inbox = run.inbox
     inbox.extend(events)

@@ -73,6 +73,17 @@ CODES: dict[str, Code] = {
     "RUNE-1125": Code("leading-zeros", "warning", "Leading zeros of a number are lost"),
     "RUNE-1126": Code("schema", "error", "This JSON Schema is wrong or not supported"),
     # --- 2xxx expressions and schemas ------------------------------------------ (section: expr)
+    "RUNE-2001": Code("expression", "error", "The expression cannot be read"),
+    "RUNE-2002": Code("expression-limit", "error", "The expression is too long or nested too deep"),
+    "RUNE-2003": Code("number-range", "error", "A number does not fit its type"),
+    "RUNE-2004": Code("not-in-language", "error", "This syntax is not in the language"),
+    "RUNE-2005": Code("method-call", "error", "Methods do not exist"),
+    "RUNE-2006": Code("secret-use", "error", "Nothing can be computed from a secret"),
+    "RUNE-2007": Code("arguments", "error", "A function is called with the wrong arguments"),
+    "RUNE-2008": Code("insert", "error", "An insert in a text is never closed"),
+    "RUNE-2010": Code("certain-type-error", "error", "The expression would always fail"),
+    "RUNE-2011": Code("unknown-field", "error", "The schema has no such field"),
+    "RUNE-2020": Code("schema", "error", "The schema is not sound"),
     # --- 3xxx meaning ---------------------------------------------------------- (section: meaning)
     "RUNE-3001": Code("unknown-name", "error", "Nothing declares or sets this name"),
     "RUNE-3002": Code("unknown-function", "error", "There is no function of this name"),
@@ -109,6 +120,19 @@ CODES: dict[str, Code] = {
     "RUNE-4010": Code("replay-mismatch", "error", "Replay asked for something the journal lacks"),
     # --- 5xxx typed errors of a running step ----------------------------------- (section: step)
     "RUNE-5000": Code("raised", "error", "A step failed with a typed error"),
+    "RUNE-5001": Code("type", "error", "An operator or function met a value of the wrong type"),
+    "RUNE-5002": Code("missing", "error", "A key, field or index is not there"),
+    "RUNE-5003": Code("unset", "error", "A variable was read before any step set it"),
+    "RUNE-5004": Code("value", "error", "A value of the right type cannot be used"),
+    "RUNE-5005": Code("math", "error", "A computation has no result"),
+    "RUNE-5006": Code("math-overflow", "error", "A result is not a finite number"),
+    "RUNE-5007": Code("duration", "error", "A value is no duration"),
+    "RUNE-5008": Code("instant", "error", "A value is no point in time"),
+    "RUNE-5010": Code("limit", "error", "A limit was reached"),
+    "RUNE-5011": Code("limit-int", "error", "An integer does not fit 64 bits"),
+    "RUNE-5012": Code("limit-size", "error", "A value is too large"),
+    "RUNE-5013": Code("limit-work", "error", "An evaluation took too much work"),
+    "RUNE-5014": Code("limit-depth", "error", "Calls or values are nested too deep"),
     "RUNE-5020": Code("not-a-value", "error", "A result or parameter is not a Runeskript value"),
     # --- 6xxx runtime, jobs, handlers ------------------------------------------ (section: engine)
     "RUNE-6001": Code("input", "error", "The input does not satisfy the document's schema"),
@@ -133,7 +157,21 @@ CODES: dict[str, Code] = {
 }
 
 #: Families of typed errors -> the code a job's error carries; longest dotted prefix wins.
-TYPE_CODES: dict[str, str] = {}
+TYPE_CODES: dict[str, str] = {
+    "type": "RUNE-5001",
+    "missing": "RUNE-5002",
+    "unset": "RUNE-5003",
+    "value": "RUNE-5004",
+    "math": "RUNE-5005",
+    "math.overflow": "RUNE-5006",
+    "duration": "RUNE-5007",
+    "instant": "RUNE-5008",
+    "limit": "RUNE-5010",
+    "limit.int": "RUNE-5011",
+    "limit.size": "RUNE-5012",
+    "limit.work": "RUNE-5013",
+    "limit.depth": "RUNE-5014",
+}
 
 
 def code_for_type(type_: str) -> str:

@@ -107,7 +107,7 @@ class _Listing:
             if body.entry <= row.start < body.end:
                 yield (
                     f"  {row.kind:<9} [{row.start}, {row.end}) -> {row.handler}"
-                    f"  error {names.slot(row.slot)}, keeps {row.depth} scopes  (row {i})"
+                    f"  error {names.slot(row.slot)}, keeps {row.depth} scope{'' if row.depth == 1 else 's'}  (row {i})"
                 )
 
     # --- code ---------------------------------------------------------------------------------

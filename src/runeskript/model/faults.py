@@ -94,12 +94,13 @@ class Fault:
         )
 
     def with_list(self, key: str, items: list[Value]) -> Fault:
-        """The same fault with ``items`` added to its data under ``key``; unchanged if empty."""
+        """The same fault with ``items`` added to a list in its data; unchanged if empty."""
         if not items:
             return self
         data: dict[str, Value]
         if isinstance(self.data, dict):
-            data = {**self.data, key: items}
+            known = self.data.get(key)
+            data = {**self.data, key: [*(known if isinstance(known, list) else ()), *items]}
         elif self.data is None:
             data = {key: items}
         else:

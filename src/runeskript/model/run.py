@@ -175,10 +175,12 @@ class Compensation:
     ``then``: the Token to wake, the Fork to go on with, or None for the end of the run.
     """
 
-    __slots__ = ("entries", "failures", "then")
+    __slots__ = ("entries", "failures", "step", "then")
 
     def __init__(self, entries: list[UndoEntry], then: Token | Fork | None) -> None:
         self.entries = sorted(entries, key=lambda e: e.seq)
+        #: The step whose undo is under way.
+        self.step = ""
         self.failures: list[Any] = []
         self.then = then
 

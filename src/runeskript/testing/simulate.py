@@ -216,8 +216,11 @@ class Simulation:
     def _record(self, ready: Ready) -> None:
         self.journal.extend(ready.events)
         clock = f"+{self.now - self.start}ms"
-        self.trace.extend(f"{clock} < {show_event(event)}" for event in ready.events)
+        events = [e for e in ready.events if e is not ready.finished]
+        self.trace.extend(f"{clock} < {show_event(event)}" for event in events)
         self.trace.extend(f"{clock} > {show_effect(e, self.now)}" for e in ready.effects)
+        if ready.finished is not None:
+            self.trace.append(f"{clock} < {show_event(ready.finished)}")
         self.more = ready.more
         # As in a store's commit: listeners change before the messages of the same commit arrive.
         for effect in ready.effects:

@@ -123,7 +123,9 @@ def _clauses(
         b.set(here, error, ("fault", name(fault)))
         b.block(clause.body)
         b.jump(here, after)
-        b.mark(here, otherwise)
+        # Behind a clause that catches everything the others are lowered all the same: that they
+        # are never reached is one finding, not one for each step in them.
+        b.mark(here, otherwise, reached=clause is not catches[-1])
     b.op(core.Reraise(site, (), fault))
     b.depth = closed_depth
     b.renames = outer

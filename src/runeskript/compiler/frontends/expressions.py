@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from ...expr.faults import ExpressionError
-from ...expr.parser import parse_expression, parse_template
+from ...expr.parser import Parsed, parse_expression, parse_template
 from ...model.ast import IR, Args, Expr, Name
 from ...model.diagnostics import Diagnostics
 from ...model.spans import Span
@@ -21,6 +21,7 @@ from ..nodes import UNREAD, Map, Node, Scalar, Seq, clip, describe, span_of, to_
 from ..read import Source
 from ..tables import KINDS, Kind
 from .places import container_span, content_span, place, text_span
+from .seen import Seen
 
 #: What an expression that could not be read is replaced by: nothing is known about its value.
 BROKEN: Final[IR] = ("call", "parse_json", (("const", "null"),))
@@ -29,8 +30,6 @@ BROKEN: Final[IR] = ("call", "parse_json", (("const", "null"),))
 _SUSPECT: Final = re.compile(r"[\w)\]'\"] ?(?:[-+*/%]|[=!<>]=|[<>]|\b(?:and|or|in)\b) ?[\w(\['\"]")
 #: A text that is nothing but one insert.
 ONE_INSERT: Final = re.compile(r"\$\{(.*)\}\Z", re.DOTALL)
-
-Parsed = tuple[IR, tuple[Name, ...]]
 
 
 def escape(key: str) -> str:
@@ -47,10 +46,7 @@ class Expressions:
         self.source = source
         self.file = source.file
         self.diagnostics = diagnostics
-        #: Plain texts that look like arithmetic, for the warning "write `${...}`".
-        self.suspects: list[tuple[Scalar, str]] = []
-        #: Names the document declares or sets anywhere.
-        self.declared: set[str] = set()
+        self.seen = Seen()
         self._expressions: dict[tuple[str, tuple[str, ...]], Parsed] = {}
         self._templates: dict[str, Parsed] = {}
 
@@ -116,8 +112,10 @@ class Expressions:
             except ExpressionError as error:
                 self._problems(error, node, shift, pointer)
                 return self.broken(node, pointer)
-            known = self._expressions[text, locals_] = (parsed.ir, parsed.names)
-        ir, names = known
+            known = self._expressions[text, locals_] = parsed
+        ir, names = known.ir, known.names
+        if known.bound:
+            self.seen.bound.append((node, shift, known.bound, pointer))
         if shift:
             names = tuple(Name(n.name, n.offset + shift, n.kind) for n in names)
         return Expr(text, ir, text_span(node, self.source), pointer, names)
@@ -191,7 +189,7 @@ class Expressions:
             if type(value) is int:
                 self._leading_zeros(node, pointer)
             elif _SUSPECT.search(node.text) and (not node.style or self.source.is_json):
-                self.suspects.append((node, pointer))
+                self.seen.suspects.setdefault(node.text, []).append((node, pointer))
             return Expr(node.text, ("const", value), content_span(node, self.file), pointer)
         known = self._templates.get(value)
         if known is None:
@@ -200,9 +198,10 @@ class Expressions:
             except ExpressionError as error:
                 self._problems(error, node, 0, pointer)
                 return self.broken(node, pointer)
-            known = self._templates[value] = (parsed.ir, parsed.names)
-        ir, names = known
-        return Expr(value, ir, text_span(node, self.source), pointer, names)
+            known = self._templates[value] = parsed
+        if known.bound:
+            self.seen.bound.append((node, 0, known.bound, pointer))
+        return Expr(value, known.ir, text_span(node, self.source), pointer, known.names)
 
     def _leading_zeros(self, node: Scalar, pointer: str) -> None:
         """Warn that ``01234`` is a number (and not octal either)."""

@@ -99,7 +99,6 @@ class Fields(Expressions):
         elif not _NAME.match(name) or len(name) > NAME:
             self.add("RUNE-1108", f"`{clip(name)}` is no name", node, pointer, _name_hint(name))
         else:
-            self.declared.add(name)
             return name
         return None
 
@@ -140,6 +139,7 @@ class Fields(Expressions):
         name = self.check_name(root.strip(), node, pointer, field)
         if name is None:
             return None
+        self.seen.variables.add(name)
         if not dot and not bracket:
             return Target(name, (), span, pointer)
         path = self._path(node, text, len(root), pointer)

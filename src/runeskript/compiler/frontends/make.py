@@ -177,6 +177,9 @@ def _for(p: Parts) -> Step:
             "add `parallel: N`, or delete `join`",
         )
     item, index = p.read["for"], p.get("index")
+    for name in (item, index):
+        if name is not None:
+            p.fields.seen.loops.setdefault(name, []).append(p.site.pointer)
     if item is not None and item == index:
         p.fields.add(
             "RUNE-1118",

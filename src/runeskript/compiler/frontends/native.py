@@ -10,16 +10,16 @@ import re
 from typing import Any, Final
 
 from ...expr.functions import FUNCTIONS
-from ...expr.parser import looks_like_expression
 from ...model.ast import Document, Function, Var
 from ...model.diagnostics import Diagnostics
 from ...model.nearest import did_you_mean, nearest
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, clip, describe, span_of
 from ..read import Source
-from ..tables import BY_VERB, DOCUMENT, FORMS, REDUCERS, ROOTS
+from ..tables import BY_VERB, DOCUMENT, FORMS, REDUCERS
 from .expressions import escape
 from .fields import Fields
+from .seen import check_seen
 from .steps import Steps
 
 _FUNCTION: Final = re.compile(r"\s*([^\s(]*)\s*\((.*)\)\s*\Z", re.DOTALL)
@@ -73,7 +73,7 @@ class _Native:
             read.get("finally"),
             span_of(root, self.file),
         )
-        self._warn_about_texts()
+        check_seen(self.fields.seen, self.source, self.fields.diagnostics)
         return document
 
     def _is_native(self, root: Map) -> bool:
@@ -182,6 +182,7 @@ class _Native:
                 child, value_at = child.entries["init"][1], f"{at}/init"
             value = self.fields.template(child, value_at)
             if name is not None:
+                self.fields.seen.variables.add(name)
                 out.append(Var(name, value, reduce, span_of(key_node, self.file), at))
         return tuple(out)
 
@@ -251,20 +252,3 @@ class _Native:
                 self.fields.add("RUNE-1118", f"the parameter `{param}` stands twice", node, pointer)
             params.append(param or "_")
         return None if name is None else (name, tuple(params))
-
-    # --- texts that were probably meant as expressions -------------------------------------------
-
-    def _warn_about_texts(self) -> None:
-        """Warn about plain texts such as ``total + 1`` where a value was wanted."""
-        if not self.fields.suspects:
-            return
-        known = {*self.fields.declared, *(root for root in ROOTS[:5])}
-        for node, pointer in self.fields.suspects:
-            if looks_like_expression(node.text, known):
-                self.fields.add(
-                    "RUNE-1124",
-                    f"`{clip(node.text)}` is a text here, not an expression",
-                    node,
-                    pointer,
-                    f"write `${{{clip(node.text)}}}` to compute it, or quote it to keep the text",
-                )

@@ -31,6 +31,7 @@ def _rows(verb: Verb) -> dict[str, Key]:
     return {**own, **{k: row for k, row in _MODIFIER_ROWS.items() if k not in own}}
 
 
+_REQUIRED: Final = {v.name: tuple(row for row in v.keys if row.required) for v in VERBS}
 _STEP_ROWS: Final = {verb.name: _rows(verb) for verb in VERBS}
 #: Verbs that are also keys of others (`do`, `parallel`): those others.
 _TAKEN_BY: Final = {
@@ -117,14 +118,12 @@ class Steps:
         name = self._verb(node, pointer)
         if name is None:
             return None
-        verb = BY_VERB[name]
         if name not in entries:  # misspelt, reported
             entries = _renamed(entries, name)
-        read = self._entries(entries, _STEP_ROWS[name], pointer, name, node)
-        key = entries[name][0]
-        for row in verb.keys:
-            if row.required and row.name not in entries:
-                self._missing(row, key, pointer, f"`{name}`")
+        read = self._entries(entries, _STEP_ROWS[name], pointer, name)
+        for row in _REQUIRED[name]:
+            if row.name not in entries:
+                self._missing(row, entries[name][0], pointer, f"`{name}`")
         site = Site(pointer, span_of(node, self.file), read.get("id"))
         when = read.get("if") if name != "if" else None
         return MAKERS[name](Parts(self.fields, site, when, read, entries, entries[name][1]))
@@ -195,7 +194,7 @@ class Steps:
             keys = ", ".join(row.name for row in rows)
             self.fields.wrong_kind("object", node, pointer, owner, f"with the keys {keys}")
             return {}
-        read = self._entries(node.entries, {r.name: r for r in rows}, pointer, owner, node)
+        read = self._entries(node.entries, {r.name: r for r in rows}, pointer, owner)
         for row in rows:
             if row.required and row.name not in node.entries:
                 self._missing(row, node, pointer, what or f"`{owner}`")
@@ -207,7 +206,6 @@ class Steps:
         rows: dict[str, Key],
         pointer: str,
         owner: str,
-        node: Node,
     ) -> Read:
         read: Read = {}
         for key, (key_node, value) in entries.items():
@@ -216,7 +214,9 @@ class Steps:
                 row = self._unknown(key, key_node, rows, entries, pointer, owner)
                 if row is None:
                     continue
-            at = f"{pointer}/{escape(key)}"
+                at = f"{pointer}/{escape(key)}"
+            else:
+                at = f"{pointer}/{key}"
             read[row.name] = self._readers[row.kind](row, value, at)
         return read
 

@@ -42,7 +42,8 @@ class State:
         """A variable is set."""
         self.must |= bit
         self.may |= bit
-        self.lost &= ~bit
+        if self.lost:  # ints are as long as the document has variables: no needless operation
+            self.lost &= ~bit
         if self.ways:
             for way in self.ways:
                 self.ways[way] |= bit

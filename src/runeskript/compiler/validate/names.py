@@ -15,7 +15,8 @@ from .facts import Assignment, Facts, Use
 
 def name_span(expr: Expr, name: Name) -> Span:
     """Where a name stands in the text of its expression."""
-    return expr.span.shift(name.offset, len(name.name))
+    length = len(name.name) + (len("secrets.") if name.kind == "secret" else 0)
+    return expr.span.shift(name.offset, length)
 
 
 class _Known:
@@ -175,8 +176,9 @@ def _check_env(expr: Expr, known: _Known, found: Diagnostics) -> None:
         key = node[2]
         if key[0] != "const" or key[1] in known.env:
             continue
+        span = expr.span.shift(name.offset, len(f"env.{key[1]}"))
         found.add(
-            "RUNE-3025", f"`env` does not declare `{key[1]}`", name_span(expr, name), expr.pointer,
+            "RUNE-3025", f"`env` does not declare `{key[1]}`", span, expr.pointer,
             did_you_mean(str(key[1]), known.env) or f"add it to the document: `env: [{key[1]}]`",
         )
 

@@ -125,7 +125,7 @@ def _check_cases(step: ast.Switch, found: Diagnostics) -> None:
             if not value.is_const:
                 continue
             constant = value.ir[1]
-            first = next((e for c, e in seen if type(c) is type(constant) and c == constant), None)
+            first = next((e for c, e in seen if _same(c, constant)), None)
             if first is not None:
                 found.add(
                     "RUNE-3020", "this case is never reached: the same value stands above",
@@ -133,6 +133,14 @@ def _check_cases(step: ast.Switch, found: Diagnostics) -> None:
                 )
             elif len(seen) < 1_000:  # beyond, the search would cost more than it tells
                 seen.append((constant, value))
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two constants are surely equal in the language (1 is 1.0, but not true)."""
+    numbers = (int, float)
+    if type(one) in numbers and type(other) in numbers:
+        return one == other
+    return type(one) is type(other) and not isinstance(one, list | dict) and one == other
 
 
 def _check_undo(step: ast.Call | ast.Run, found: Diagnostics) -> None:

@@ -1,16 +1,16 @@
 """Mode ``async``: handlers on the event loop, without a task per call.
 
-A pool of *worker* tasks does two things, in turns: a tick of the driver, and the handlers that the
-tick let out. The worker that takes a ticket awaits the handler itself. A handler that never
-suspends is over when the await returns: no task was made and the event loop was not involved. If
-it suspends, the worker simply stays with it: from its first step on it *is* the handler's task, so
+A pool of *worker* tasks does two things in turns: the handlers that a tick let out, and the next
+tick. The worker that takes a ticket awaits the handler itself. A handler that never suspends is
+over when the await returns: no task was made and the event loop was not involved. If it suspends,
+the worker simply stays with it: from its first step on it *is* the handler's task, so
 ``asyncio.timeout``, ``TaskGroup``, ``current_task`` and anyio's scopes work; another worker goes
 on with the queue.
 
-How the pool learns of it: whenever a handler is about to run there is a ``call_soon`` of ``_look``
-under way. The event loop can only come to it when the worker has suspended, and it comes to it
-before it can resume that worker. So it finds exactly the handlers that suspended, and this costs
-those that do not suspend nothing.
+How the pool learns of it: whenever a handler is about to run, a ``call_soon`` of ``_look`` is under
+way. The event loop can only come to it once the worker has suspended, and comes to it before it can
+resume that worker. So it finds exactly the handlers that suspended, and those that do not suspend
+pay nothing for it.
 
 A worker's context is compared after every handler and a worker whose context was changed is
 retired, so no handler sees another's context variables. A worker is cancelled only while its
@@ -22,16 +22,309 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import enum
 import logging
 from collections import deque
+from collections.abc import Generator
 from time import monotonic
 from types import coroutine
 from typing import Any, Final, Protocol
 
-from ...errors import NotAValueError
-from ...model.events import CallDone, CallOut
-from ...model.values import Value, normalise
 from ..handlers.context import HandlerContext
-from ..handlers.failures import failure, failure_of, result_failure
+from ..handlers.failures import failure, failure_of
 from ..secrets import open_params
-from .base import Call, CallJob, Host, Lane, Ticket, begin, take, wanted
+from .base import Call, Host, Outcome, Ticket, deliver, outcome_of, wanted
+
+#: Seconds a worker runs before it lets the event loop have a turn.
+SLICE: Final = 0.005
+#: Handlers that may be suspended at once.
+DEFAULT_TASKS: Final = 20_000
+#: Workers kept for the next handlers that suspend.
+IDLE: Final = 256
+#: Workers woken at once when handlers keep suspending.
+BURST: Final = 512
+#: Seconds that handlers get to unwind when the pool closes.
+GRACE: Final = 5.0
+
+_log = logging.getLogger("runeskript.engine")
+
+
+class TaskHost(Host, Protocol):
+    """The driver, as the workers see it."""
+
+    @property
+    def pending(self) -> Any: ...  # noqa: D102 - true while runs wait for a tick
+    @property
+    def ticking(self) -> bool: ...  # noqa: D102 - a tick is waiting for its commit
+
+    async def tick(self) -> None:
+        """Advance pending runs, commit, let the effects out. Raises nothing."""
+
+
+class _Then(enum.Enum):
+    """What a worker does next."""
+
+    GO_ON = 1
+    #: Nothing to do: rest until woken.
+    REST = 2
+    #: A handler that had suspended is over: rest too, but see to it that its completion is taken.
+    RESUMED = 3
+    #: End: the next handler would see traces of this one.
+    RETIRE = 4
+
+
+class Worker:
+    """One pooled task. ``current`` is set while a handler runs, ``call`` once it suspended."""
+
+    __slots__ = ("call", "cancels", "current", "task", "ticket", "wake")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[None]
+        self.wake: asyncio.Future[None]
+        self.current: HandlerContext | None = None
+        self.ticket: Ticket | None = None
+        self.call: Call | None = None
+        self.cancels = 0
+
+
+class TaskPool:
+    """The workers. ``size``: handlers that may be suspended at once."""
+
+    def __init__(self, host: TaskHost, size: int = DEFAULT_TASKS) -> None:
+        self._host = host
+        self._size = size
+        self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
+        #: Tickets ready to start; the driver appends to it and calls ``ensure``.
+        self.queue: deque[Ticket] = deque()
+        self._workers: set[Worker] = set()
+        self._idle: list[Worker] = []
+        #: Workers that run, or will in this turn of the loop, without having suspended.
+        self._active: set[Worker] = set()
+        self._suspended = 0
+        self._burst = 1
+        self._looking = False
+        self._closed = False
+
+    # --- from outside --------------------------------------------------------------------------
+    def submit(self, ticket: Ticket) -> None:
+        """Queue a ticket."""
+        self.queue.append(ticket)
+        self.ensure()
+
+    def cancel(self, call: Call) -> None:
+        """Cancel the handler of a call that has suspended."""
+        worker: Worker = call.owner
+        worker.cancels += 1
+        worker.task.cancel()
+
+    def ensure(self, workers: int = 1) -> None:
+        """See to it that somebody works if there is work."""
+        host = self._host
+        startable = len(self.queue) if self._suspended < self._size else 0
+        if self._active or self._closed or not (startable or (host.pending and not host.ticking)):
+            return
+        for _ in range(max(min(workers, startable), 1)):
+            worker = self._rested() or self._spawn()
+            self._active.add(worker)
+            worker.wake.set_result(None)
+
+    async def close(self) -> None:
+        """Cancel every handler and wait for them, at most ``GRACE`` seconds."""
+        self._closed = True
+        self.queue.clear()
+        tasks = [worker.task for worker in self._workers]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, left = await asyncio.wait(tasks, timeout=GRACE)
+            if left:
+                _log.warning("%d handlers ignored their cancellation", len(left))
+
+    @property
+    def tasks(self) -> int:
+        """How many workers there are."""
+        return len(self._workers)
+
+    # --- workers -------------------------------------------------------------------------------
+    def _rested(self) -> Worker | None:
+        while self._idle:
+            worker = self._idle.pop()
+            if not worker.wake.done():  # else somebody else's cancel has hit it
+                return worker
+        return None
+
+    def _spawn(self) -> Worker:
+        worker = Worker()
+        worker.wake = self._loop.create_future()
+        worker.task = self._loop.create_task(
+            self._work(worker), name="runeskript-worker", context=self._context.copy()
+        )
+        self._workers.add(worker)
+        return worker
+
+    async def _work(self, me: Worker) -> None:
+        """The body of a worker."""
+        try:
+            while True:
+                await me.wake
+                then = await self._lead(me)
+                if then is _Then.RESUMED:
+                    self._arm()
+                if then is _Then.RETIRE or len(self._idle) >= IDLE:
+                    return
+                me.wake = self._loop.create_future()
+                self._active.discard(me)
+                self._idle.append(me)
+        except asyncio.CancelledError:
+            return  # the pool closes, or a cancel meant for a handler that is over: go
+        finally:
+            self._workers.discard(me)
+            self._active.discard(me)
+            if me in self._idle:
+                self._idle.remove(me)
+            self.ensure()
+
+    async def _lead(self, me: Worker) -> _Then:
+        """Handlers and ticks in turns, as long as there is work and no handler suspends."""
+        host = self._host
+        until = monotonic() + SLICE
+        while not self._closed:
+            if self.queue and self._suspended < self._size:
+                then = await self._serve(me, until)
+                if then is not _Then.GO_ON:
+                    return then
+            if host.pending and not host.ticking:
+                if len(self._active) > 1:
+                    self._find_suspended(me)
+                await host.tick()
+            elif not self.queue or self._suspended >= self._size:
+                break
+            if monotonic() >= until:
+                await _turn()
+                until = monotonic() + SLICE
+        return _Then.REST
+
+    async def _serve(self, me: Worker, until: float) -> _Then:
+        """Run queued handlers until the queue is empty, the slice is used up or one suspended."""
+        host, queue, vault, pristine = self._host, self.queue, self._host.vault, self._context
+        cancelling = me.task.cancelling
+        while queue:
+            job, effect, lane = ticket = queue.popleft()
+            job.queued -= 1
+            if (job.ended or job.dropped) and not self._wanted(ticket):
+                continue
+            if not self._looking:
+                self._arm()
+            me.ticket = ticket
+            context = me.current = HandlerContext(job, effect, host)
+            try:
+                given = open_params(effect.params, vault)
+                if lane.prepare is not None:
+                    given = lane.prepare(given)
+                result = lane.function(given, context)
+                if lane.is_async:
+                    result = await result
+            except BaseException as exc:
+                outcome = self._raised(me, exc)
+            else:
+                outcome = (True, None) if result is None else outcome_of(result)
+            me.current = None
+            if me.call is not None:
+                self._resumed(me, outcome)
+                return _Then.RESUMED if self._is_clean(me) else _Then.RETIRE
+            if outcome[0]:
+                host.done(job, effect, outcome[1])
+            else:
+                host.failed(job, effect, outcome[1])
+            if lane.limit is not None:
+                lane.release()
+            try:
+                if contextvars.copy_context() != pristine or cancelling():
+                    return _Then.RETIRE
+            except Exception:  # somebody's value cannot be compared
+                return _Then.RETIRE
+            if monotonic() >= until:
+                break
+        return _Then.GO_ON
+
+    def _wanted(self, ticket: Ticket) -> bool:
+        """Whether a ticket that was just taken is to be started; if not, it leaves its lane."""
+        job, _, lane = ticket
+        if wanted(ticket):
+            return True
+        if not job.queued:
+            job.dropped.clear()
+        lane.release()
+        return False
+
+    def _is_clean(self, me: Worker) -> bool:
+        """Whether the next handler finds this task as the first one did."""
+        try:
+            same = contextvars.copy_context() == self._context
+        except Exception:
+            return False
+        return same and not me.task.cancelling()
+
+    def _raised(self, me: Worker, exc: BaseException) -> Outcome:
+        """What it means that a handler ended with an exception."""
+        if isinstance(exc, asyncio.CancelledError):
+            if self._closed:
+                raise exc
+            # Where it was us, the call is settled and nobody looks at this.
+            return False, failure("handler.CancelledError", "the handler cancelled itself")
+        if isinstance(exc, Exception | SystemExit):
+            return False, failure_of(exc)
+        raise exc
+
+    # --- suspension ----------------------------------------------------------------------------
+    def _arm(self) -> None:
+        """Have ``_look`` called once what is running or about to run has had its turn."""
+        if not self._looking:
+            self._looking = True
+            self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        """Runs when the workers that were active have all suspended or are done.
+
+        What was resumed in the same turn of the loop has been so by now: one tick takes it all.
+        """
+        self._looking = False
+        found = self._find_suspended(None)
+        self._burst = min(self._burst * 2, BURST) if found else 1
+        self.ensure(self._burst)
+
+    def _find_suspended(self, me: Worker | None) -> int:
+        """Note the calls of workers that are in the middle of a handler; how many are new."""
+        found = 0
+        for worker in list(self._active):
+            context, ticket = worker.current, worker.ticket
+            if worker is me or context is None or ticket is None:
+                continue
+            job, effect, lane = ticket
+            call = Call(job, effect, lane, context)
+            call.owner = worker
+            worker.call = call
+            self._active.discard(worker)
+            self._suspended += 1
+            found += 1
+            job.calls[effect.path, effect.n] = call
+            self._host.started(call)
+        return found
+
+    def _resumed(self, me: Worker, outcome: Outcome) -> None:
+        """A handler that had suspended is over."""
+        call, me.call = me.call, None
+        self._suspended -= 1
+        while me.cancels:
+            me.cancels -= 1
+            me.task.uncancel()
+        if call is not None:
+            deliver(self._host, call, outcome)
+            call.lane.release()
+
+
+@coroutine
+def _turn() -> Generator[None, None, None]:
+    """Let the event loop have one turn."""
+    yield

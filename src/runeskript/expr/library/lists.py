@@ -6,9 +6,10 @@ from functools import partial
 from typing import Any
 
 from ...model.values import type_name
+from ..access import cut
 from ..faults import bad_value, wrong_type
 from ..ops import contains as is_in
-from ..ops import cut, lt
+from ..ops import lt
 from ..runtime import Context, burn, each_enumerated, make_range
 from .paths import dig
 from .table import (
@@ -246,7 +247,7 @@ def _grouped(name: str, c: Context, values: Any, by: Any) -> dict[str, list[Any]
 )
 def group_by(c: Context, values: Any, by: Any) -> dict[str, Any]:
     """An object from the text at the path `by` to the list of elements that have it."""
-    return _grouped("group_by", c, values, by)  # type: ignore[return-value]
+    return _grouped("group_by", c, values, by)
 
 
 @_row(

@@ -116,19 +116,22 @@ def round_(c: Context, x: Any, digits: Any = None) -> Any:
 @_row("floor(x: int|float) -> int", ("floor(2.7)", 2), ("floor(-2.1)", -3), wide=True)
 def floor(c: Context, x: Any) -> int:
     """The largest int that is not greater."""
-    return math.floor(need_number("floor", x))
+    number: float = need_number("floor", x)
+    return math.floor(number)
 
 
 @_row("ceil(x: int|float) -> int", ("ceil(2.1)", 3), ("ceil(-2.7)", -2), wide=True)
 def ceil(c: Context, x: Any) -> int:
     """The smallest int that is not less."""
-    return math.ceil(need_number("ceil", x))
+    number: float = need_number("ceil", x)
+    return math.ceil(number)
 
 
 @_row("trunc(x: int|float) -> int", ("trunc(2.7)", 2), ("trunc(-2.7)", -2), wide=True)
 def trunc(c: Context, x: Any) -> int:
     """The int towards zero."""
-    return math.trunc(need_number("trunc", x))
+    number: float = need_number("trunc", x)
+    return math.trunc(number)
 
 
 @_row("sqrt(x: int|float) -> float", ("sqrt(16)", 4.0), ("sqrt(2)", 1.4142135623730951), wide=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from ...errors import StepError
 from ...model.values import type_name
-from ..faults import StepError, wrong_type
+from ..faults import wrong_type
 from ..runtime import Context, burn, unpack
 from .paths import split_path, step
 from .table import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...model.limits import EXPRESSION_DEPTH
+from ..access import item
 from ..faults import bad_value
-from ..ops import item
 from ..runtime import Context
 from .table import need_text
 

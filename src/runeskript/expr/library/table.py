@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from ...errors import StepError
 from ...model.limits import COLLECTION, TEXT
 from ...model.values import type_name
-from ..faults import StepError, int_limit, too_big, wrong_type
+from ..faults import int_limit, too_big, wrong_type
 from ..runtime import Context, burn
 
 Effect = Literal["pure", "clock", "entropy"]

@@ -92,7 +92,7 @@ def split(c: Context, text: Any, separator: Any = None, most: Any = None) -> lis
             charge_list(c, text.count(separator))
         # One cut more than allowed is enough to see that there are too many.
         cuts = COLLECTION
-    parts = text.split(separator, cuts)
+    parts: list[str] = text.split(separator, cuts)
     charge_list(c, len(parts))
     return parts
 
@@ -103,7 +103,7 @@ def lines(c: Context, text: Any) -> list[str]:
     charge_text(c, len(need_text("lines", text)) * 2)
     plain = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
     charge_list(c, plain.count("\n"))
-    parts = plain.split("\n")
+    parts: list[str] = plain.split("\n")
     if not parts[-1]:
         parts.pop()
     return parts

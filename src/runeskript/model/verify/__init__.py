@@ -8,8 +8,9 @@ make the kernel do no more than a document can. One file per stage, in this orde
 * ``pools.py``   what instructions point to: policies, listens, regions ...
 * ``flow.py``    where control can go: scopes, the exception table, loops
 
-Flow and expressions are looked at once the structure holds. The content of expressions is the
-business of ``expr/ir.py``, whose ``check_ir`` the caller hands in.
+Flow and expressions are looked at once the structure holds. The content of expressions and
+schemas is the business of the floor above, whose ``check_ir`` and ``check_schema`` the caller hands
+in.
 
 Work is linear in the size of the Blueprint (``n log n`` in bodies and exception rows).
 """
@@ -21,22 +22,24 @@ from typing import Final
 from ..blueprint import Blueprint
 from .bodies import check_bodies, check_sizes
 from .code import check_code
-from .facts import CheckIr, Facts
+from .facts import CheckIr, CheckSchema, Facts
 from .flow import check_flow
-from .pools import check_exprs, check_pools, check_regions
+from .pools import check_exprs, check_pools, check_regions, check_schemas
 
-__all__ = ["CheckIr", "verify"]
+__all__ = ["CheckIr", "CheckSchema", "verify"]
 
 #: Problems reported for one Blueprint; it is refused at the first, the rest are for the reader.
 MAX_PROBLEMS: Final = 50
 
 
-def verify(bp: Blueprint, check_ir: CheckIr | None = None) -> list[str]:
+def verify(
+    bp: Blueprint, check_ir: CheckIr | None = None, check_schema: CheckSchema | None = None
+) -> list[str]:
     """The problems of ``bp``, each with its place; an empty list means that it may run.
 
     Never raises for a Blueprint whose fields have their declared types (which is what
-    ``blueprint_codec.decode`` returns). Without ``check_ir`` the content of expressions is taken
-    on trust; whoever runs the Blueprint passes it.
+    ``blueprint_codec.decode`` returns). What no function is given for, expressions or schemas, is
+    taken on trust; whoever runs the Blueprint passes both.
     """
     facts = Facts(bp)
     # Each group reads what the groups before it have checked.
@@ -48,6 +51,8 @@ def verify(bp: Blueprint, check_ir: CheckIr | None = None) -> list[str]:
     check_flow(facts)
     if check_ir is not None:
         check_exprs(facts, check_ir)
+    if check_schema is not None:
+        check_schemas(facts, check_schema)
     return _bounded(facts.problems)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ..ast import IR
 from ..blueprint import Blueprint
 from ..limits import BRANCHES, SLOTS
+from ..values import Value
 
 
 class CheckIr(Protocol):
@@ -23,6 +24,10 @@ class CheckIr(Protocol):
         function, ``locals_`` how many locals are bound from outside; ``secrets`` whether they
         may be mentioned.
         """
+
+
+#: The verifier of schemas, ``expr.schema.check_schema``: findings as (pointer, message, hint).
+CheckSchema: TypeAlias = Callable[[Value], Sequence[tuple[str, str, str | None]]]
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 from ..ast import IR
 from ..isa import STATEMENTS
 from ..limits import ATTEMPTS, DURATION_MS
-from .facts import CheckIr, Facts, Use, is_index, is_node
+from .facts import CheckIr, CheckSchema, Facts, Use, is_index, is_node
 
 #: Nesting of ``if`` statements in one region (a chain of ``elif`` nests, too); every walker of
 #: regions, Python's own compiler among them, goes this deep without trouble.
@@ -174,3 +174,13 @@ def check_exprs(facts: Facts, check_ir: CheckIr) -> None:
         check(f"region {i}", ir, Use(slots, 0, secret=False))
     for i, function in enumerate(bp.functions):
         check(f"function {i}", function.ir, Use(0, function.params, secret=False))
+
+
+def check_schemas(facts: Facts, check_schema: CheckSchema) -> None:
+    """The schema of the input and of every listen; null is none."""
+    schemas = {"input": facts.bp.input_schema}
+    schemas.update({f"listen {i}": row.schema for i, row in enumerate(facts.bp.listens)})
+    for where, schema in schemas.items():
+        if schema is not None:
+            for pointer, message, _ in check_schema(schema):
+                facts.say(f"{where}: schema at {pointer or '/'}: {message}")

@@ -1,0 +1,75 @@
+"""The handlers a command knows: built in, installed, the project's, and those of ``--handlers``."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..engine.builtin import builtins
+from ..engine.handlers.loading import collect, discover
+from ..engine.handlers.registry import HandlerRegistry
+from ..errors import HandlerDefinitionError
+from . import project, terminal
+from .usage import UsageError
+
+
+def load_registry(sources: Sequence[str]) -> HandlerRegistry:
+    """All handlers by name; those named on the command line come first and keep their names.
+
+    Raises UsageError (RUNE-8006) for a file or module that cannot be imported or has none.
+    """
+    registry = HandlerRegistry()
+    _import_from(Path.cwd())
+    for source in sources:
+        _add(registry, source, f"--handlers {source}")
+    found = project.find()
+    if found is not None and found.handlers:
+        _import_from(found.root)
+        for source in found.handlers:
+            _add(registry, _rooted(source, found.root), f"{source} of [tool.runeskript]")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        discover(registry)
+    for warning in caught:
+        terminal.note(terminal.printable(f"rune: warning: {warning.message}"))
+    for handler in builtins():
+        if handler.name not in registry:
+            registry.add(handler)
+    return registry
+
+
+def _add(registry: HandlerRegistry, source: str, said: str) -> None:
+    try:
+        for registered in collect(source):
+            registry.add(registered.source)
+    except HandlerDefinitionError as error:
+        hint = "a file (handlers.py) or a module (shop.payments) with functions under @handler"
+        raise UsageError(
+            f"{said}: {error.message}{_place(error)}", code="RUNE-8006", hint=hint
+        ) from None
+
+
+def _place(error: HandlerDefinitionError) -> str:
+    """The line of the user's file where the import failed."""
+    trace = error.__cause__.__traceback__ if error.__cause__ is not None else None
+    place = ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not code.co_filename.startswith("<") and "importlib" not in code.co_filename:
+            place = f" ({code.co_filename}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return place
+
+
+def _rooted(source: str, root: Path) -> str:
+    """A file of the project, wherever below it the command was typed; modules as they are."""
+    is_path = source.endswith(".py") or "/" in source or "\\" in source
+    return str(root / source) if is_path else source
+
+
+def _import_from(folder: Path) -> None:
+    """Modules are found from here, as ``python -m`` does it; installed ones come first."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))

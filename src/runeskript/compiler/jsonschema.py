@@ -1,0 +1,233 @@
+"""The published JSON Schema of the native form (draft 2020-12), generated from the tables.
+
+Editors complete and check documents with it. It says what a table can say; what needs more than
+the shape (names, types, joins that cannot be met) only the compiler knows, so the schema accepts
+every document the compiler accepts, not the other way round.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from ..model.limits import BRANCHES, NAME
+from .frontends.durations import PATTERN as DURATION
+from .tables import DOCUMENT, KEYWORDS, KINDS, MODIFIERS, REDUCERS, ROOTS, VERBS, Key, Kind, Verb
+
+Schema: TypeAlias = dict[str, Any]
+
+_INSERT: Final = r"\$\{"
+_ONE_INSERT: Final = r"^\$\{[\s\S]*\}$"
+_ID: Final[Schema] = {
+    "type": "string",
+    "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+    "maxLength": NAME,
+}
+_ERROR_TYPE: Final[Schema] = {
+    "type": "string",
+    "pattern": r"^(?!(cancel|limit)(\.|$))[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$",
+}
+_RANGE: Final = rf"^\s*{DURATION}\s*(\.\.\s*{DURATION}\s*)?$"
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+#: Kinds whose schema is the same wherever they stand; each is a definition of its own.
+SHARED: Final[dict[Kind, Schema]] = {
+    "expr": {
+        "description": "An expression: a text in the syntax of Python, without `${`. Numbers,"
+        " bools and lists of them stand for themselves.",
+        "anyOf": [
+            {"type": "string", "pattern": rf"^(?![\s\S]*{_INSERT})[\s\S]*\S"},
+            {"type": ["number", "boolean", "null", "array"]},
+        ],
+    },
+    "template": {"description": "A value; `${…}` in its texts inserts what an expression yields."},
+    "text": {
+        "description": "A text; `${…}` inserts what an expression yields.",
+        "type": ["string", "number", "boolean"],
+    },
+    "switchable": {
+        "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": _ONE_INSERT}],
+    },
+    "duration": {
+        "description": "A number and a unit (ms, s, m, h, d), or `${…}` that yields such a text.",
+        "type": "string",
+        "anyOf": [{"pattern": f"^{DURATION}$"}, {"pattern": _INSERT}],
+        "examples": ["200ms", "30s", "5m", "72h", "2d"],
+    },
+    "backoff": {"type": "string", "pattern": _RANGE, "examples": ["1s", "200ms..10s"]},
+    "block": {"description": "A list of steps.", "type": "array", "items": _ref("step")},
+    "step": {},
+    "name": {
+        "description": "A name: ASCII letters, digits and `_`.",
+        "type": "string",
+        "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+        "maxLength": NAME,
+        "not": {"enum": sorted({*ROOTS, *KEYWORDS})},
+    },
+    "id": _ID,
+    "target": {
+        "description": "A variable, or a path into one: `a`, `a.b`, `a['x y']`, `a[0]`.",
+        "type": "string",
+        "pattern": r"^[A-Za-z_][A-Za-z0-9_]*([.\[][\s\S]*)?$",
+    },
+    "targets": {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": _ref("target"),
+        "additionalProperties": _ref("template"),
+    },
+    "args": {
+        "anyOf": [
+            {"type": "object", "additionalProperties": _ref("template")},
+            {"type": "string", "pattern": _ONE_INSERT},
+        ],
+    },
+    "limit": {
+        "anyOf": [
+            {"type": "boolean"},
+            {"type": "integer", "minimum": 1, "maximum": BRANCHES},
+            {"type": "string", "pattern": _ONE_INSERT},
+        ],
+    },
+    "join": {
+        "anyOf": [
+            {"enum": ["all", "any"]},
+            {"type": "integer", "minimum": 1, "maximum": BRANCHES},
+        ],
+    },
+    "schema": {"description": "A JSON Schema; the supported keywords.", "type": "object"},
+    "literals": {
+        "description": "A value or a list of values, without `${…}`.",
+        "if": {"type": "array"},
+        "then": {"minItems": 1},
+    },
+    "handler": {
+        "type": "string",
+        "pattern": r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*$",
+        "maxLength": NAME,
+        "examples": ["http.get", "exec"],
+    },
+    "skript": {
+        "type": ["string", "number", "boolean"],
+        "examples": ["settle", "settle@3", "./settle.yaml"],
+    },
+    "queue": _ID,
+    "errors": {
+        "anyOf": [_ERROR_TYPE, {"type": "array", "items": _ERROR_TYPE, "minItems": 1}],
+        "examples": [["timeout", "http.5xx"]],
+    },
+    "nothing": {"enum": [None, True]},
+    "flag": {"type": "boolean"},
+    "branches": {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": _ID,
+        "additionalProperties": _ref("block"),
+    },
+    "title": {**_ID, "type": ["string", "number", "boolean"]},
+    "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+    "names": {"type": "array", "items": _ref("name"), "uniqueItems": True},
+    "vars": {
+        "type": "object",
+        "propertyNames": _ref("name"),
+        "additionalProperties": {
+            "anyOf": [
+                _ref("template"),
+                {
+                    "description": "A reducer: what branches write is joined in branch order.",
+                    "type": "object",
+                    "required": ["init", "reduce"],
+                    "properties": {
+                        "init": _ref("template"),
+                        "reduce": {"enum": list(REDUCERS)},
+                    },
+                    "additionalProperties": False,
+                },
+            ]
+        },
+    },
+    "functions": {
+        "type": "object",
+        "propertyNames": {"pattern": r"^\s*[A-Za-z_][A-Za-z0-9_]*\s*\([^()]*\)\s*$"},
+        "additionalProperties": _ref("expr"),
+    },
+}
+
+
+def _object(rows: tuple[Key, ...]) -> Schema:
+    out: Schema = {
+        "type": "object",
+        "properties": {row.name: _key(row) for row in rows},
+        "additionalProperties": False,
+    }
+    required = [row.name for row in rows if row.required]
+    if required:
+        out["required"] = required
+    return out
+
+
+#: Kinds whose schema depends on the row.
+_OWN: Final[dict[Kind, Callable[[Key], Schema]]] = {
+    "word": lambda row: {"enum": list(row.words)},
+    "count": lambda row: {"type": "integer", "minimum": row.minimum, "maximum": row.maximum},
+    "object": lambda row: _object(row.fields),
+    "clauses": lambda row: {"type": "array", "items": _object(row.fields), "minItems": 1},
+    "delay": lambda row: {"anyOf": [_ref("duration"), _object(row.fields)]},
+}
+
+
+def _key(row: Key) -> Schema:
+    """The schema of one key, with its text and default."""
+    own = _OWN.get(row.kind)
+    out: Schema = {"description": row.doc}
+    out |= own(row) if own is not None else _ref(row.kind)
+    if row.default is not None:
+        out["default"] = row.default
+    return out
+
+
+def _verb(verb: Verb) -> Schema:
+    own = {row.name for row in (verb.value, *verb.keys)}
+    rows = (verb.value, *verb.keys, *(row for row in MODIFIERS if row.name not in own))
+    out = _object(rows)
+    out["title"] = verb.name
+    out["description"] = verb.doc
+    out["required"] = [verb.name, *(row.name for row in verb.keys if row.required)]
+    if verb.name == "try":
+        out["anyOf"] = [{"required": ["catch"]}, {"required": ["finally"]}]
+    if verb.name == "emit":
+        out["not"] = {"required": ["key", "to"]}
+    return out
+
+
+def schema() -> Schema:
+    """The whole schema, as plain data."""
+    verbs = [verb for verb in VERBS if verb.value.kind != "graph"]
+    defs: Schema = {kind: {"title": KINDS[kind], **part} for kind, part in SHARED.items()}
+    defs["step"] = {
+        "title": "a step",
+        "description": "One verb, its keys, and the modifiers `id`, `if` and `timeout`.",
+        "anyOf": [
+            *(_ref(f"step-{verb.name}") for verb in verbs),
+            {"enum": ["break", "continue"]},
+        ],
+    }
+    defs |= {f"step-{verb.name}": _verb(verb) for verb in verbs}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:runeskript:schema:skript:1",
+        "title": "Runeskript document",
+        "description": "A skript in the native form, as YAML 1.2 or JSON.",
+        **_object(DOCUMENT),
+        "$defs": defs,
+    }
+
+
+def schema_text() -> str:
+    """The schema as it is published in ``schema/runeskript.schema.json``."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

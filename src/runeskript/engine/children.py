@@ -1,0 +1,93 @@
+"""Child jobs: what a ``run`` step becomes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..errors import InputError, RuneskriptError
+from ..kernel import Program
+from ..model import limits
+from ..model.codes import code_for_type
+from ..model.events import ChildOut
+from ..model.values import Value
+from ..stores.base import JobRow, ParentRef, Store
+from .clock import Clock
+from .handlers.failures import clean
+from .live import Live
+from .secrets import has_secret
+from .skripts import Skripts
+
+
+class Decision(NamedTuple):
+    """What a ChildOut comes to.
+
+    ``program`` and ``row``: a job to create and start. ``row`` alone: the job is there already.
+    ``error``: there will be none.
+    """
+
+    row: JobRow | None
+    program: Program | None
+    error: dict[str, Value] | None
+
+
+class Children:
+    """Decides on child jobs, before the commit that creates them."""
+
+    def __init__(self, store: Store, skripts: Skripts, clock: Clock) -> None:
+        self._store = store
+        self._skripts = skripts
+        self._clock = clock
+
+    async def decide(self, live: Live, effect: ChildOut) -> Decision:
+        """The job row and program of a child, the job that has its id already, or an error."""
+        known = await self._store.load(effect.id)
+        if known is not None:
+            return Decision(known, None, None)
+        if live.row.depth + 1 > limits.RUN_DEPTH:
+            text = f"`run` nests deeper than {limits.RUN_DEPTH} jobs"
+            return _refused("limit.depth", text)
+        if has_secret(effect.input):
+            return _refused("secret.place", "a secret cannot be the input of a job: it is journaled")
+        try:
+            program = await self._program(live, effect)
+            if program is None:
+                return _refused("skript.unknown", f"no skript `{_name(effect)}` is deployed")
+            given = self._skripts.accept(program, effect.input)
+        except InputError as exc:
+            return _refused("input", exc.message)
+        except RuneskriptError as exc:
+            return _refused("skript.invalid", exc.message)
+        return Decision(self._row(live, effect, program, given), program, None)
+
+    def _row(self, live: Live, effect: ChildOut, program: Program, given: Value) -> JobRow:
+        blueprint, now = program.blueprint, self._clock.now_ms()
+        parent = ParentRef(live.id, effect.path, effect.n, effect.step)
+        return JobRow(
+            id=effect.id, key=None, labels=dict(blueprint.labels), skript=blueprint.name,
+            version=effect.version if blueprint.version is None else blueprint.version,
+            blueprint=program.digest, ast_hash=blueprint.ast_hash, input=given,
+            created_at=now, updated_at=now, depth=live.row.depth + 1,
+            parent=None if effect.detach else parent,
+        )
+
+    async def _program(self, live: Live, effect: ChildOut) -> Program | None:
+        if effect.digest is not None:
+            return await self._skripts.program(effect.digest)
+        deployed = await self._skripts.find(effect.name, effect.version)
+        if deployed is not None:
+            return await self._skripts.program(deployed.digest)
+        own = live.program.blueprint
+        if own.name == effect.name and effect.version in (None, own.version):
+            return live.program  # recursion by name needs no deployment
+        return None
+
+
+def _name(effect: ChildOut) -> str:
+    return effect.name if effect.version is None else f"{effect.name}@{effect.version}"
+
+
+def _refused(type_: str, message: str) -> Decision:
+    return Decision(None, None, {
+        "code": code_for_type(type_), "type": type_, "message": clean(message), "step": None,
+        "attempts": 0, "data": None, "cause": None,
+    })

@@ -1,0 +1,231 @@
+"""Effects: what a turn of a run puts into its commit, and what it lets out afterwards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, Protocol
+
+from ..kernel import Program, Ready
+from ..model.events import (
+    CallDrop,
+    CallOut,
+    CancelRequested,
+    ChildDone,
+    ChildDrop,
+    ChildOut,
+    Effect,
+    Event,
+    ListenDrop,
+    ListenSet,
+    LogOut,
+    MessageOut,
+    Path,
+    TimerDrop,
+    TimerFired,
+    TimerSet,
+)
+from ..stores.base import JobRow, Listener, Message, RowChange, Unit
+from .children import Children, Decision
+from .executors.base import Lane, Ticket
+from .live import Live
+from .reports import locate
+from .timers import Timers
+
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_jobs_log: Final = logging.getLogger("runeskript.job")
+
+
+class Core(Protocol):
+    """The driver, as the outlet sees it."""
+
+    lives: dict[str, Live]
+    timers: Timers
+
+    def at(self) -> int: ...  # noqa: D102 - see Driver
+    def arrive(self, live: Live, event: Event) -> None: ...  # noqa: D102
+    def adopt(self, row: JobRow, program: Program) -> Live: ...  # noqa: D102
+    def poke(self) -> None: ...  # noqa: D102
+
+
+class Turn:
+    """One slice of one run on its way through commit and outlet."""
+
+    __slots__ = ("change", "children", "live", "mail", "others", "ready", "tickets", "units")
+
+    def __init__(self, live: Live, ready: Ready) -> None:
+        self.live = live
+        self.ready = ready
+        self.units: list[Unit] = []
+        self.tickets: list[Ticket] = []
+        #: Effects that are no calls, in order.
+        self.others: list[Effect] = []
+        #: What became of each ChildOut, in order.
+        self.children: list[tuple[ChildOut, Decision]] = []
+        self.change: RowChange | None = None
+        #: Whether the commit may put something into inboxes.
+        self.mail = False
+
+
+class Outlet:
+    """Turns effects into units before the commit, and carries them out after it."""
+
+    def __init__(self, core: Core, lanes: Mapping[str, Lane], children: Children) -> None:
+        self._core = core
+        self._lanes = lanes
+        self._children = children
+        self._carry: dict[type[Any], Callable[[Turn, Any], None]] = {
+            CallDrop: self._drop_call,
+            TimerSet: self._set_timer,
+            TimerDrop: self._drop_timer,
+            ChildDrop: self._drop_child,
+            LogOut: self._log,
+        }
+
+    # --- before the commit ----------------------------------------------------------------------
+    async def prepare(self, turn: Turn) -> None:
+        """Sort the effects and make the turn's units."""
+        live, ready, lanes = turn.live, turn.ready, self._lanes
+        tickets, others = turn.tickets, turn.others
+        for effect in ready.effects:
+            if type(effect) is CallOut:
+                tickets.append((live, effect, lanes[effect.handler]))
+            else:
+                others.append(effect)
+        if ready.finished is not None:
+            end = ready.finished
+            error = None if end.error is None else locate(live.program.blueprint, end.error)
+            turn.change = RowChange(end.status, end.at, end.output, error)
+        elif not live.started and ready.events:
+            turn.change = RowChange("Running", ready.events[0].at)
+        events = ready.events
+        if ready.finished is not None and not live.started:
+            # Pending becomes Running before it may become anything else.
+            running = RowChange("Running", events[0].at)
+            first = Unit(live.id, live.row.epoch, live.seq, events[:1], running)
+            turn.units.append(first)
+            events = events[1:]
+        seq = live.seq + len(ready.events) - len(events)
+        unit = Unit(live.id, live.row.epoch, seq, events, turn.change)
+        if others or live.consumed:
+            unit = await self._furnish(turn, unit)
+        if events or turn.change is not None or any(unit[5:]):
+            turn.units.append(unit)
+
+    async def _furnish(self, turn: Turn, unit: Unit) -> Unit:
+        """The unit with everything besides events and row."""
+        live = turn.live
+        listens: list[Listener] = []
+        unlistens: list[tuple[Path, int]] = []
+        taken: list[str] = []
+        messages: list[Message] = []
+        rows: list[JobRow] = []
+        for effect in turn.others:
+            if isinstance(effect, ListenSet):
+                listens.append(Listener(live.id, effect.path, effect.m, effect.topic, effect.key))
+            elif isinstance(effect, ListenDrop):
+                gone = Listener(live.id, effect.path, effect.m, "", None)
+                # One that was set in this very turn was never known to anybody.
+                kept = [one for one in listens if one[1:3] != gone[1:3]]
+                if len(kept) == len(listens):
+                    unlistens.append((effect.path, effect.m))
+                listens = kept
+                if effect.consumed is not None:
+                    taken.append(effect.consumed)
+            elif isinstance(effect, MessageOut):
+                fields = (effect.id, effect.topic, effect.key, effect.to, effect.data, effect.keep)
+                messages.append(Message(*fields))
+            elif isinstance(effect, ChildOut):
+                decision = await self._children.decide(live, effect)
+                turn.children.append((effect, decision))
+                if decision.program is not None and decision.row is not None:
+                    rows.append(decision.row)
+        turn.mail = bool(listens or messages)
+        consumed, live.consumed = live.consumed, []
+        return unit._replace(
+            listens=listens, unlistens=unlistens, inbox=consumed, taken=taken,
+            messages=messages, children=rows,
+        )
+
+    # --- after the commit -----------------------------------------------------------------------
+    def let_out(self, turn: Turn) -> None:
+        """Carry out what the turn asks for."""
+        live = turn.live
+        if live.narrator is not None:
+            live.narrator.narrate(turn.ready, self._core.at())
+        tickets = turn.tickets
+        if tickets:
+            live.queued += len(tickets)
+            for ticket in tickets:
+                ticket[2].admit(ticket)
+        for effect in turn.others:
+            carry = self._carry.get(type(effect))
+            if carry is not None:
+                carry(turn, effect)
+        for effect, decision in turn.children:
+            self._child(live, effect, decision)
+
+    def _drop_call(self, turn: Turn, effect: CallDrop) -> None:
+        live, key = turn.live, (effect.path, effect.n)
+        call = live.calls.get(key)
+        if call is not None:
+            call.settle()
+            call.lane.pool.cancel(call)
+        elif live.queued:
+            live.dropped.add(key)
+
+    def _set_timer(self, turn: Turn, effect: TimerSet) -> None:
+        live = turn.live
+        fire = partial(self._timer_fired, live, effect.path, effect.m)
+        live.timers[effect.path, effect.m] = self._core.timers.set(effect.due, fire)
+
+    def _timer_fired(self, live: Live, path: Path, m: int) -> None:
+        live.timers.pop((path, m), None)
+        self._core.arrive(live, TimerFired(self._core.at(), path, m))
+        self._core.poke()
+
+    def _drop_timer(self, turn: Turn, effect: TimerDrop) -> None:
+        timer = turn.live.timers.pop((effect.path, effect.m), None)
+        if timer is not None:
+            timer.cancel()
+
+    def _child(self, live: Live, effect: ChildOut, decision: Decision) -> None:
+        row, core = decision.row, self._core
+        if decision.program is not None and row is not None:
+            if row.id not in core.lives:
+                core.adopt(row, decision.program)
+            return
+        if effect.detach:
+            if decision.error is not None:
+                text = "job %s, step %s: the detached job could not start: %s"
+                _jobs_log.error(text, live.id, effect.step, decision.error.get("message"))
+            return
+        if decision.error is not None:
+            core.arrive(live, ChildDone(
+                core.at(), effect.path, effect.n, effect.step, "Failed", None, decision.error
+            ))
+        elif row is not None and row.id not in core.lives:
+            core.arrive(live, ChildDone(
+                core.at(), effect.path, effect.n, effect.step, row.status, row.output, row.error
+            ))
+
+    def _drop_child(self, turn: Turn, effect: ChildDrop) -> None:
+        child = self._core.lives.get(effect.id)
+        if child is not None:
+            reason = f"cancelled by job {turn.live.id}"
+            self._core.arrive(child, CancelRequested(self._core.at(), reason))
+
+    def _log(self, turn: Turn, effect: LogOut) -> None:
+        live = turn.live
+        extra = {"job": live.id, "step": effect.step, "skript": live.row.skript}
+        level = _LEVELS.get(effect.level, logging.INFO)
+        _jobs_log.log(level, "%s", effect.text, extra=extra)
+        if live.watches:
+            data = {"level": effect.level, "text": effect.text}
+            live.tell("log", self._core.at(), effect.step, (), data)

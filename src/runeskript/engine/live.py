@@ -1,0 +1,62 @@
+"""A job in memory: its run, what arrived for it, and what it has outside the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ..kernel import Program
+from ..model.events import Event, Path
+from ..model.run import Run
+from ..stores.base import JobRow, ParentRef
+from .executors.base import Call
+from .narrate import Narrator
+from .timers import Timer
+from .watch import Watch
+
+
+class Live:
+    """One live job. The driver alone changes it."""
+
+    __slots__ = (
+        "calls", "consumed", "dropped", "ended", "id", "inbox", "narrator", "place", "program",
+        "queued", "row", "run", "scheduled", "seq", "started", "timers", "turns", "waiters",
+        "watches",
+    )
+
+    def __init__(self, row: JobRow, program: Program, run: Run) -> None:
+        self.id = row.id
+        self.row = row
+        self.program = program
+        self.run = run
+        #: Events that wait for the next tick, and the store's inbox rows they came from.
+        self.inbox: list[Event] = []
+        self.consumed: list[int] = []
+        #: Whether it stands in the driver's list of runs to advance.
+        self.scheduled = False
+        self.started = False
+        self.ended = False
+        #: Length of the journal.
+        self.seq = 0
+        #: Loop turns of the next slice; adapts to what this run costs.
+        self.turns = 0
+        self.queued = 0
+        self.dropped: set[tuple[Path, int]] = set()
+        self.calls: dict[tuple[Path, int], Call] = {}
+        self.timers: dict[tuple[Path, int], Timer] = {}
+        #: Who awaits the end, and who watches the events.
+        self.waiters: list[asyncio.Future[JobRow]] = []
+        self.watches: list[Watch] = []
+        self.narrator: Narrator | None = None
+        #: Whether it holds a place among the ``max_jobs`` (children do not).
+        self.place = False
+
+    @property
+    def parent(self) -> ParentRef | None:
+        """The step that waits for this job, if one does."""
+        return self.row.parent
+
+    def tell(self, kind: str, at: int, step: str | None, path: Path, data: dict[str, Any]) -> None:
+        """Tell the watchers something that is not journaled."""
+        for watch in self.watches:
+            watch.tell(self.seq, kind, at, step, path, data)

@@ -1,0 +1,122 @@
+"""Tells watchers what steps do, in words that are not journaled.
+
+``step.started`` (a call's first attempt, a child job, a wait, a listen), ``step.retrying``,
+``step.done``, ``step.failed``, ``step.cancelled``. The last three carry ``ms``, the time since the
+start. A narrator is made for a job's first watcher; it does not know what began before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from ..kernel import Ready
+from ..model.events import (
+    CallDone,
+    CallDrop,
+    CallFailed,
+    CallOut,
+    ChildDone,
+    ChildOut,
+    Effect,
+    Event,
+    ListenDrop,
+    ListenSet,
+    Path,
+    TimerDrop,
+    TimerFired,
+    TimerSet,
+)
+
+#: (kind, at, step, path, data)
+Tell: TypeAlias = Callable[[str, int, str | None, Path, dict[str, Any]], None]
+#: Calls and children are counted by n, timers and listeners by m.
+_Key: TypeAlias = tuple[str, Path, int]
+
+
+class Narrator:
+    """Follows one job's turns."""
+
+    __slots__ = ("_open", "_tell", "_waits")
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        #: What has begun and not ended: step and time of the start.
+        self._open: dict[_Key, tuple[str, int]] = {}
+        #: Those of them that end well when their timer fires.
+        self._waits: set[_Key] = set()
+
+    def narrate(self, ready: Ready, at: int) -> None:
+        """Tell what one turn did."""
+        again = {e.path for e in ready.effects if isinstance(e, TimerSet) and e.kind == "retry"}
+        fired: set[tuple[Path, int]] = set()
+        for event in ready.events:
+            self._event(event, again, fired)
+        for path, m in fired:
+            if ("m", path, m) in self._waits:
+                self._waits.discard(("m", path, m))
+                self._close("step.done", ("m", path, m), at)
+        for effect in ready.effects:
+            self._effect(effect, at, fired)
+
+    def _event(self, event: Event, again: set[Path], fired: set[tuple[Path, int]]) -> None:
+        if isinstance(event, CallDone):
+            self._close("step.done", ("n", event.path, event.n), event.at)
+        elif isinstance(event, CallFailed):
+            data = {"error": event.error, "attempt": event.attempt}
+            self._failed(("n", event.path, event.n), event.step, event.at, data, again)
+        elif isinstance(event, ChildDone):
+            key = ("n", event.path, event.n)
+            if event.status == "Completed":
+                self._close("step.done", key, event.at)
+            else:
+                self._failed(key, event.step, event.at, {"error": event.error}, again)
+        elif isinstance(event, TimerFired):
+            fired.add((event.path, event.m))
+
+    def _failed(
+        self, key: _Key, step: str, at: int, data: dict[str, Any], again: set[Path]
+    ) -> None:
+        if key[1] in again:
+            self._tell("step.retrying", at, step, key[1], data)
+        else:
+            self._close("step.failed", key, at, data)
+
+    def _effect(self, effect: Effect, at: int, fired: set[tuple[Path, int]]) -> None:
+        if isinstance(effect, CallOut):
+            what = {"what": "call", "handler": effect.handler}
+            self._start(("n", effect.path, effect.n), effect.step, at, what)
+        elif isinstance(effect, ChildOut):
+            if not effect.detach:
+                what = {"what": "run", "skript": effect.name, "job": effect.id}
+                self._start(("n", effect.path, effect.n), effect.step, at, what)
+        elif isinstance(effect, CallDrop):
+            self._close("step.cancelled", ("n", effect.path, effect.n), at)
+        elif isinstance(effect, ListenSet):
+            data = {"what": "listen", "topic": effect.topic, "key": effect.key}
+            self._start(("m", effect.path, effect.m), effect.step, at, data)
+        elif isinstance(effect, ListenDrop):
+            kind = "step.failed" if (effect.path, effect.m) in fired else "step.cancelled"
+            kind = kind if effect.consumed is None else "step.done"
+            self._close(kind, ("m", effect.path, effect.m), at)
+        elif isinstance(effect, TimerSet):
+            if effect.kind == "wait":
+                data = {"what": "wait", "due": effect.due}
+                self._start(("m", effect.path, effect.m), effect.step, at, data)
+                self._waits.add(("m", effect.path, effect.m))
+        elif isinstance(effect, TimerDrop):
+            self._waits.discard(("m", effect.path, effect.m))
+            self._close("step.cancelled", ("m", effect.path, effect.m), at)
+
+    def _start(self, key: _Key, step: str, at: int, data: dict[str, Any]) -> None:
+        if key not in self._open:  # else it is a further attempt
+            self._open[key] = (step, at)
+            self._tell("step.started", at, step, key[1], data)
+
+    def _close(
+        self, kind: str, key: _Key, at: int, data: dict[str, Any] | None = None
+    ) -> None:
+        found = self._open.pop(key, None)
+        if found is not None:
+            step, began = found
+            self._tell(kind, at, step, key[1], {**(data or {}), "ms": max(at - began, 0)})

@@ -1,0 +1,152 @@
+"""Compiled skripts of a runtime: Blueprints as blobs, programs in a bounded cache, names deployed.
+
+A deployed skript has a name and a version; the record ``NAME@VERSION`` holds the digest of its
+Blueprint and the hash of its AST. The same version with another AST is refused.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Final, NamedTuple
+
+from ..errors import BlueprintError, RuneskriptError
+from ..kernel import Program, load
+from ..model import blueprint_codec
+from ..model.blueprint import Blueprint
+from ..model.values import Value
+from ..stores.base import Store
+from .errors import UnknownHandlerError, VersionConflictError
+from .handlers.registry import HandlerRegistry
+from .inputs import InputCheck
+
+#: Programs kept ready; others are loaded again from their blob.
+PROGRAMS: Final = 256
+#: Attempts to write a version number that others write too.
+RACES: Final = 20
+
+
+class Deployed(NamedTuple):
+    """One deployed version."""
+
+    name: str
+    version: int
+    digest: str
+    ast_hash: str
+
+
+class Skripts:
+    """Programs by digest, and deployed skripts by name and version."""
+
+    def __init__(self, store: Store, registry: HandlerRegistry) -> None:
+        self._store = store
+        self._registry = registry
+        self._programs: OrderedDict[str, Program] = OrderedDict()
+        self._checks: dict[str, InputCheck] = {}
+        #: Programs by the identity of a Blueprint object, so that a hash is taken once.
+        self._by_object: OrderedDict[int, tuple[Blueprint, Program]] = OrderedDict()
+
+    # --- programs -------------------------------------------------------------------------------
+    async def put(self, blueprint: Blueprint) -> Program:
+        """Load a Blueprint, keep it in the store, and check that its handlers are here.
+
+        Raises BlueprintError, UnknownHandlerError.
+        """
+        known = self._by_object.get(id(blueprint))
+        if known is not None and known[0] is blueprint:
+            self._by_object.move_to_end(id(blueprint))
+            return known[1]
+        program = load(blueprint)
+        program = self._keep(program)
+        await self._store.put_blob(program.digest, blueprint_codec.encode(blueprint))
+        self._by_object[id(blueprint)] = (blueprint, program)
+        while len(self._by_object) > PROGRAMS:
+            self._by_object.popitem(last=False)
+        return program
+
+    async def program(self, digest: str) -> Program | None:
+        """The program of a Blueprint that was put, or None."""
+        known = self._programs.get(digest)
+        if known is not None:
+            self._programs.move_to_end(digest)
+            return known
+        data = await self._store.get_blob(digest)
+        return None if data is None else self._keep(load(blueprint_codec.decode(data)))
+
+    def _keep(self, program: Program) -> Program:
+        known = self._programs.get(program.digest)
+        if known is not None:
+            self._programs.move_to_end(program.digest)
+            return known
+        self._check_handlers(program.blueprint)
+        self._programs[program.digest] = program
+        while len(self._programs) > PROGRAMS:
+            gone, _ = self._programs.popitem(last=False)
+            self._checks.pop(gone, None)
+        return program
+
+    def accept(self, program: Program, given: object) -> Value:
+        """An input for the program, normalised and checked. Raises InputError."""
+        check = self._checks.get(program.digest)
+        if check is None:
+            check = InputCheck(program.blueprint.input_schema)
+            if program.digest in self._programs:
+                self._checks[program.digest] = check
+        return check.accept(given)
+
+    def _check_handlers(self, blueprint: Blueprint) -> None:
+        """The handlers a Blueprint names are registered, with the flags it was compiled with."""
+        for ref in blueprint.handlers:
+            found = self._registry.get(ref.name)
+            if found is None:
+                raise UnknownHandlerError(ref.name, self._registry.names())
+            if (ref.pure and not found.pure) or (ref.idempotent and not found.idempotent):
+                raise BlueprintError(
+                    f"the Blueprint relies on handler {ref.name} being "
+                    f"{'pure' if ref.pure and not found.pure else 'idempotent'}, which it is not "
+                    "(any more); compile the document again"
+                )
+
+    # --- deployed -------------------------------------------------------------------------------
+    async def deploy(self, blueprint: Blueprint) -> Deployed:
+        """Make a skript known by name. Without a version of its own it gets the next integer, or
+        keeps its number where its AST is the latest already. Raises VersionConflictError.
+        """
+        program = await self.put(blueprint)
+        for _ in range(RACES):
+            versions = await self.versions(blueprint.name)
+            version = blueprint.version
+            if version is None:
+                if versions and versions[-1].ast_hash == blueprint.ast_hash:
+                    version = versions[-1].version
+                else:
+                    version = versions[-1].version + 1 if versions else 1
+            name = f"{blueprint.name}@{version}"
+            entry: dict[str, Any] = {
+                "name": blueprint.name, "version": version, "digest": program.digest,
+                "ast_hash": blueprint.ast_hash,
+            }
+            known = await self._store.get_record("skripts", name)
+            if known is not None and _deployed(known.value).ast_hash != blueprint.ast_hash:
+                raise VersionConflictError(
+                    f"{name} is deployed already, with another content; give it a new version"
+                )
+            before = 0 if known is None else known.version
+            if await self._store.put_record("skripts", name, entry, before) is not None:
+                return _deployed(entry)
+        raise RuneskriptError(f"cannot deploy {blueprint.name}: others write it all the time")
+
+    async def versions(self, name: str) -> list[Deployed]:
+        """All deployed versions of a name, lowest first."""
+        records = await self._store.list_records("skripts", f"{name}@")
+        return sorted((_deployed(r.value) for r in records), key=lambda d: d.version)
+
+    async def find(self, name: str, version: int | None) -> Deployed | None:
+        """A deployed version; the highest where none is named."""
+        for deployed in reversed(await self.versions(name)):
+            if deployed.name == name and version in (None, deployed.version):
+                return deployed
+        return None
+
+
+def _deployed(value: Any) -> Deployed:
+    return Deployed(value["name"], value["version"], value["digest"], value["ast_hash"])

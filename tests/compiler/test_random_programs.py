@@ -1,0 +1,52 @@
+"""Random structured documents compile, pass the verifier, and run the same with and without the
+optimizer."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from compiler.programs import answer, program
+from runeskript.compiler.pipeline import Options, compile_text
+from runeskript.expr.ir import check_ir
+from runeskript.model.blueprint import Blueprint
+from runeskript.model.blueprint_codec import decode, encode
+from runeskript.model.verify import verify
+from runeskript.testing import Outcome, Simulation
+from support import any_handlers
+
+CATALOG = any_handlers("f", "g")
+
+
+def build(document: dict[str, Any], optimize: bool = True) -> Blueprint:
+    options = Options(optimize=optimize)
+    return compile_text(json.dumps(document, indent=1), "random.json", CATALOG, options).blueprint
+
+
+def run(blueprint: Blueprint) -> Outcome:
+    return Simulation(blueprint, {"f": answer, "g": answer}, {}).run(20_000)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 2**32))
+def test_random_programs_compile_and_verify(seed: int) -> None:
+    document = program(random.Random(seed), depth=4)
+    blueprint = build(document)
+    assert verify(blueprint, check_ir) == []
+    assert decode(encode(blueprint)) == blueprint
+    assert build(document) == blueprint, "compiling twice gives the same Blueprint"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 2**32))
+def test_the_optimizer_changes_no_event(seed: int) -> None:
+    document = program(random.Random(seed))
+    plain, joined = build(document, optimize=False), build(document)
+    assert len(joined.code) <= len(plain.code)
+    one, two = run(plain), run(joined)
+    assert two.journal[1:] == one.journal[1:], "all but the Blueprint in Started"
+    assert (two.status, two.output, two.error) == (one.status, one.output, one.error)
+    assert two.logs == one.logs

@@ -1,0 +1,1 @@
+"""The documentation, executed: every block of every page, every link, every generated part."""

@@ -1,0 +1,276 @@
+"""Runs the commands of ```console blocks in this process and compares what they print.
+
+A session has a folder of its own that holds the files of its page and the project's `examples/`.
+`rune` and `python FILE` run in this process (starting an interpreter for each of a hundred commands
+would take a minute); `head`, `sed` and the like are the system's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import os
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from runeskript.cli.main import main as rune
+
+from .markdown import ROOT
+
+#: Programs of the system that a page may use.
+PROGRAMS = frozenset({"cat", "grep", "head", "ls", "sed", "sort", "tail", "wc"})
+#: What a page may show without its being run: it would set up a machine.
+SETUP = ("git clone ", "cd ", "make ", "pip install ", "python -m pip install ", "uv ")
+#: The port pages use for the bundled shop; here it gets a free one.
+SHOP_PORT = "8080"
+#: What differs from run to run -> how a rewritten page shows it.
+VARYING = (
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "..."),
+    (re.compile(r"\b[0-9a-f]{64}\b"), "..."),
+    (re.compile(r"\b\d+ ms$|\b\d+\.\d s$", re.MULTILINE), "..."),
+)
+
+
+class _Stream(io.TextIOWrapper):
+    """A text stream over bytes in memory, which may say that it is a terminal."""
+
+    def __init__(self, raw: io.BytesIO, *, terminal: bool) -> None:
+        super().__init__(raw, encoding="utf-8", write_through=True)
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+class Session:
+    """The terminal of one page."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.code = 0
+        self.here = folder
+        self._shop: str | None = None
+        self._stack = ExitStack()
+        (folder / "examples").symlink_to(ROOT / "examples")
+
+    def __enter__(self) -> Session:
+        self._stack.enter_context(_restored())
+        os.environ.update(NO_COLOR="1", COLUMNS="100", LINES="40")
+        os.environ.pop("RUNE_TRACEBACK", None)
+        os.chdir(self.folder)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    # --- commands -------------------------------------------------------------------------------
+    def run(self, command: str) -> str:
+        """What one command line prints, both streams as they come."""
+        os.chdir(self.here)
+        if self._shop is not None:
+            command = command.replace(f":{SHOP_PORT}", f":{self._shop}")
+        if command == "echo $?":
+            return f"{self.code}\n"
+        screen = io.BytesIO()
+        if command.endswith("&"):
+            self._background(command[:-1].strip(), screen)
+        else:
+            self._pipeline(_words(command), screen)
+        text = screen.getvalue().decode()
+        if self._shop is not None:
+            text = text.replace(f":{self._shop}", f":{SHOP_PORT}")
+        text = text.replace(f"{self.folder}/", "").replace(f"{ROOT}/", "")
+        return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+    def _pipeline(self, words: list[str], screen: io.BytesIO) -> None:
+        stages = _split(words, "|")
+        data = b""
+        for number, stage in enumerate(stages, 1):
+            last = number == len(stages)
+            out = screen if last else io.BytesIO()
+            self.code = self._stage(stage, data, out, screen, last=last)
+            data = out.getvalue()
+
+    def _stage(
+        self, words: list[str], data: bytes, out: io.BytesIO, screen: io.BytesIO, *, last: bool
+    ) -> int:
+        added = {}
+        while words and re.match(r"[A-Z_]+=", words[0]):
+            name, _, value = words.pop(0).partition("=")
+            added[name] = value
+        with mock.patch.dict(os.environ, added):
+            program, rest = words[0], words[1:]
+            if program == "cd":
+                self.here = (Path.cwd() / rest[0]).resolve()
+                return 0
+            if program == "echo":
+                out.write((" ".join(rest) + "\n").encode())
+                return 0
+            if program == "rune" or (program == "python" and rest[0] != "-m"):
+                return self._inside(program, rest, data, out, screen, last=last)
+            assert program in PROGRAMS or program == "python", f"{program} cannot be run here"
+            program = sys.executable if program == "python" else program
+            done = subprocess.run(
+                [program, *rest], input=data, capture_output=True, check=False, timeout=60
+            )
+            out.write(done.stdout)
+            screen.write(done.stderr)
+            return done.returncode
+
+    def _inside(
+        self, program: str, words: list[str], data: bytes, out: io.BytesIO, screen: io.BytesIO,
+        *, last: bool,
+    ) -> int:
+        """`rune` or `python FILE` in this process."""
+        stdout, stderr = _Stream(out, terminal=last), _Stream(screen, terminal=False)
+        stdin = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8")
+        try:
+            with redirect_stdout(stdout), redirect_stderr(stderr), mock.patch("sys.stdin", stdin):
+                if program == "rune":
+                    return rune(words)
+                with mock.patch("sys.argv", words):
+                    runpy.run_path(words[0], run_name="__main__")
+                return 0
+        except SystemExit as stop:
+            return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        finally:
+            for stream in (stdout, stderr):
+                stream.flush()
+                stream.detach()
+
+    def _background(self, command: str, screen: io.BytesIO) -> None:
+        """The bundled shop, on a free port."""
+        wanted = f"python examples/shop/service.py --port {SHOP_PORT}"
+        assert command == wanted, f"only `{wanted} &` runs in the background"
+        service: Any = runpy.run_path(str(ROOT / "examples/shop/service.py"), run_name="shop")
+        base, _ = self._stack.enter_context(service["running"]())
+        self._shop = base.rpartition(":")[2]
+        screen.write(f"the shop listens on {base}\n".encode())
+
+
+def _words(command: str) -> list[str]:
+    lexer = shlex.shlex(command, posix=True, punctuation_chars="|")
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    return list(lexer)
+
+
+def _split(words: list[str], mark: str) -> list[list[str]]:
+    out: list[list[str]] = [[]]
+    for word in words:
+        if word == mark:
+            out.append([])
+        else:
+            out[-1].append(word)
+    return out
+
+
+@contextmanager
+def _restored() -> Iterator[None]:
+    """The process as it was: folder, environment, import path, imported pages' modules."""
+    here, path, modules = Path.cwd(), list(sys.path), set(sys.modules)
+    with mock.patch.dict(os.environ):
+        try:
+            yield
+        finally:
+            os.chdir(here)
+            sys.path[:] = path
+            for name in set(sys.modules) - modules:
+                file = getattr(sys.modules[name], "__file__", None) or ""
+                if name.startswith("_rune_") or "/pytest-" in file:
+                    del sys.modules[name]
+
+
+# --- what a block says ----------------------------------------------------------------------------
+def chunks(text: str) -> list[tuple[str, str]]:
+    """(command, expected output) of a console block; a command may go on after a backslash."""
+    out: list[tuple[list[str], list[str]]] = []
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            out.append(([line[2:]], []))
+            continue
+        assert out, "a console block begins with `$ `"
+        command, expected = out[-1]
+        if command[-1].endswith("\\") and not expected:
+            command.append(line.strip())
+        else:
+            expected.append(line)
+    return [
+        (" ".join(part.rstrip("\\").strip() for part in command),
+         "".join(line + "\n" for line in expected))
+        for command, expected in out
+    ]
+
+
+def fits(expected: str, actual: str) -> bool:
+    """Whether the output is the expected one: `...` stands for anything, alone for any lines."""
+    pattern = ""
+    for line in expected.splitlines():
+        if line.strip() == "...":
+            pattern += r"(?:.*\n)*?"
+        else:
+            pattern += ".*?".join(re.escape(part) for part in line.rstrip().split("...")) + r"\n"
+    return re.fullmatch(pattern, actual) is not None
+
+
+def renewed(expected: str, actual: str) -> str:
+    """What the page should show instead: the present output, left out where it was left out."""
+    for pattern, shown in VARYING:
+        actual = pattern.sub(shown, actual)
+    parts = _split(expected.splitlines(), "...")
+    if len(parts) == 1:
+        return actual
+    lines, out, at = actual.splitlines(), [], 0
+    for number, part in enumerate(parts):
+        if number:
+            out.append("...")
+        if not part:
+            continue
+        starts = range(at, len(lines) - len(part) + 1)
+        near = [difflib.SequenceMatcher(None, part, lines[s : s + len(part)]).ratio() for s in starts]
+        if not near or max(near) < 0.3:
+            return actual
+        at = starts[near.index(max(near))] + len(part)
+        out += lines[at - len(part) : at]
+    return "".join(line + "\n" for line in out)
+
+
+def check_block(session: Session, text: str, exit_code: int | None, *, update: bool) -> str:
+    """Run a block; its text as it should be. Raises AssertionError where it differs."""
+    out = ""
+    found = chunks(text)
+    raw = _raw_commands(text)
+    for number, ((command, expected), shown) in enumerate(zip(found, raw, strict=True)):
+        actual = session.run(command)
+        asked = number + 1 < len(found) and found[number + 1][0] == "echo $?"
+        last = number + 1 == len(found)
+        wanted = exit_code if last and exit_code is not None else 0
+        assert asked or session.code == wanted, f"`{command}` ended with {session.code}:\n{actual}"
+        if not fits(expected, actual):
+            assert update, f"`{command}` prints\n{actual}\ninstead of\n{expected}"
+            expected = renewed(expected, actual)
+        out += shown + expected
+    return out
+
+
+def _raw_commands(text: str) -> list[str]:
+    """The command lines as they are written, continuation lines included."""
+    out: list[str] = []
+    open_ = False
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            out.append(line + "\n")
+        elif open_:
+            out[-1] += line + "\n"
+        else:
+            continue
+        open_ = line.endswith("\\")
+    return out

@@ -1,0 +1,145 @@
+"""Every fenced block of the documentation is run, compiled or at least read.
+
+    ```console            commands after `$ `, run in a folder of the page; the output must fit
+                          (`...` stands for what varies); `exit=1`: how the last command ends
+    ```console setup      not run: sets up a machine (git clone, pip install, make ...)
+    ```yaml               a skript, or a list of steps: compiles without a finding
+    ```yaml bad CODE      must be refused with this code
+    ```yaml warn CODE     compiles with this warning
+    ```yaml part          a part of a document: is read, no more
+    ```python             runs, in order, the page's blocks in one namespace
+    ```text output        what the Python block before it prints
+    ... file=NAME         the block is also a file in the page's folder (Python is not run then)
+    ```json, ```toml      is read
+    ```text, ```mermaid, ```markdown   shows something; not checked
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import tomllib
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .console import SETUP, Session, check_block, fits, renewed
+from .markdown import ROOT, Block, blocks, pages, rewrite
+from .skripts import Catalog, findings, parse
+
+UPDATE = os.environ.get("RUNE_UPDATE") == "1"
+PAGES = [page for page in pages() if blocks(page)]
+SHOWN = {"text", "mermaid", "markdown", "dot", ""}
+
+
+class Page:
+    """One page being checked: its terminal, its Python names, the files it has written."""
+
+    def __init__(self, path: Path, session: Session) -> None:
+        self.path = path
+        self.session = session
+        self.names: dict[str, Any] = {"__name__": "__main__"}
+        self.printed = ""
+        self.handlers: list[Path] = []
+        self.changed: list[tuple[Block, str]] = []
+
+    def check(self, block: Block) -> None:
+        self._save(block)
+        check = getattr(self, f"_{block.language}", None)
+        if check is None:
+            assert block.language in SHOWN, f"a block of {block.language}"
+        else:
+            check(block)
+
+    def _save(self, block: Block) -> None:
+        name = block.option("file")
+        if name is None:
+            return
+        file = self.session.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(block.text, encoding="utf-8")
+        if block.language == "python":
+            compile(block.text, name, "exec")
+            if "@handler(" in block.text:
+                self.handlers.append(file)
+
+    def _console(self, block: Block) -> None:
+        if "setup" in block.flags:
+            self._setup(block)
+            return
+        wanted = block.option("exit")
+        code = None if wanted is None else int(wanted)
+        text = check_block(self.session, block.text, code, update=UPDATE)
+        if text != block.text:
+            self.changed.append((block, text))
+
+    def _setup(self, block: Block) -> None:
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        for line in block.text.splitlines():
+            if not line.startswith("$ "):
+                continue
+            assert line[2:].startswith(SETUP), f"{line} must be run"
+            for target in re.findall(r"\bmake ([a-z-]+)", line):
+                assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"no target {target}"
+
+    def _yaml(self, block: Block) -> None:
+        if "part" in block.flags:
+            parse(block.text)
+            return
+        bad, warned = self._codes(block, "bad"), self._codes(block, "warn")
+        strict = "RUNE-3007" in bad
+        catalog = Catalog(self.handlers, strict=strict)
+        found = findings(block.text, catalog, self.session.folder)
+        shown = "\n".join(f"{d.span}: {d.code} {d.message}" for d in found)
+        errors = {d.code for d in found if d.severity == "error"}
+        warnings = {d.code for d in found if d.severity == "warning"}
+        if "bad" in block.flags:
+            assert bad <= errors | warnings, f"expected {bad}, found\n{shown}"
+        else:
+            assert not errors, shown
+            assert warnings == warned, shown
+
+    def _codes(self, block: Block, flag: str) -> set[str]:
+        if flag not in block.flags:
+            return set()
+        named = {word for word in block.flags if word.startswith("RUNE-")}
+        return named or {self.path.stem}
+
+    def _python(self, block: Block) -> None:
+        if block.option("file") is not None:
+            return
+        out = io.StringIO()
+        os.chdir(self.session.here)
+        code = compile("\n" * block.line + block.text, str(self.path), "exec")
+        with redirect_stdout(out):
+            exec(code, self.names)
+        self.printed = out.getvalue()
+
+    def _text(self, block: Block) -> None:
+        if "output" not in block.flags or fits(block.text, self.printed):
+            return
+        assert UPDATE, f"prints\n{self.printed}\ninstead of\n{block.text}"
+        self.changed.append((block, renewed(block.text, self.printed)))
+
+    def _json(self, block: Block) -> None:
+        json.loads(block.text)
+
+    def _toml(self, block: Block) -> None:
+        tomllib.loads(block.text)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_blocks(path: Path, tmp_path: Path) -> None:
+    with Session(tmp_path) as session:
+        page = Page(path, session)
+        for block in blocks(path):
+            try:
+                page.check(block)
+            except Exception as error:
+                raise AssertionError(f"{block}: {type(error).__name__}: {error}") from error
+        if page.changed:
+            rewrite(path, page.changed)
