@@ -44,7 +44,7 @@ do:
   - return: {total: "${total}"}
 """
 
-INPUT, ENV, TOTAL, PRICES, ERROR, SCAN, I, RECEIPT = range(8)
+INPUT, ENV, TOTAL, PRICES, ERROR, SCAN, COUNT, RECEIPT = range(8)
 
 
 def const(value: Any) -> tuple[Any, ...]:
@@ -84,16 +84,16 @@ EXPRS = (
 REGIONS = (
     (
         ("set", 0, TOTAL, const(0.0)),
-        ("set", 2, I, const(0)),
+        ("set", 2, COUNT, const(0)),
         ("if", 1, item(slot(INPUT), "vip"), (("exit", 0),), (("exit", 1),)),
     ),
     (
         (
             "if",
             2,
-            ("compare", slot(I), (("<", const(3)),)),
-            (("set", 2, I, ("add", slot(I), const(1))), ("exit", 0)),
-            (("unset", 2, I), ("exit", 1)),
+            ("compare", slot(COUNT), (("<", const(3)),)),
+            (("set", 2, COUNT, ("add", slot(COUNT), const(1))), ("exit", 0)),
+            (("unset", 2, COUNT), ("exit", 1)),
         ),
     ),
     (
@@ -172,7 +172,7 @@ def sample() -> Blueprint:
         roots=(("input", INPUT), ("env", ENV)),
         code=tuple(instruction for instruction, _ in CODE),
         sites=sites,
-        steps=tuple(f"/do/{i}" for i in range(8)) + ("end",),
+        steps=(*(f"/do/{i}" for i in range(8)), "end"),
         bodies=(
             Body("everything", 0, 26, None, 8),
             Body(
@@ -276,7 +276,8 @@ def sample_values() -> tuple[Any, Any]:
 ODDITIES: tuple[Any, ...] = (
     None, True, False, -1, 0, 1, 2, 3, 7, 25, 36, 37, 255, 10**6, 2**63 - 1, -(2**63), 1.5, "", "x",
     "const", "slot", "if", "exit", "list", "secret", [], {}, [[]], [0], [1, 2], ["const", {}],
-    ["slot", 0], ["slot", 99], ["local", 0], ["exit", 0], ["secret", "X"], {"a": 1}, ["if"], [1, 99],
+    ["slot", 0], ["slot", 99], ["local", 0], ["exit", 0], ["secret", "X"], {"a": 1}, ["if"],
+    [1, 99],
 )  # fmt: skip
 
 

@@ -50,7 +50,8 @@ class Maker:
         return self.rng.choice(names)
 
     def test(self, place: Place) -> str:
-        return f"{self.number(place)} {self.rng.choice(['<', '>', '==', '!='])} {self.number(place)}"
+        sign = self.rng.choice(["<", ">", "==", "!="])
+        return f"{self.number(place)} {sign} {self.number(place)}"
 
     # --- steps -------------------------------------------------------------------------------
     def block(self, place: Place) -> list[dict[str, Any]]:

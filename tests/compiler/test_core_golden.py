@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from runeskript.compiler.explain import explain
 from runeskript.compiler.pipeline import Options, compile_text
 from runeskript.model.disasm import disassemble

@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from compiler.programs import answer, program
 from runeskript.compiler.pipeline import Options, compile_text
 from runeskript.expr.ir import check_ir

@@ -129,4 +129,4 @@ def regions(text: str) -> Iterator[tuple[str, str]]:
 
 def replace_regions(text: str, make: dict[str, str]) -> str:
     """The page with every generated part made anew."""
-    return _REGION.sub(lambda m: f"{m[1]}{make[m[2]].strip()}\n{m[4]}", text)
+    return _REGION.sub(lambda m: f"{m[1]}\n{make[m[2]].strip()}\n\n{m[4]}", text)

@@ -151,6 +151,8 @@ class _Drawing:
         ins: list[Out],
     ) -> list[Out]:
         """A body with its clauses; dashed edges are the ways of an error."""
+        if finally_ is not None:
+            return self.finished(body, catches, finally_, name, ins)
         entry = self.node(name, "pure", ins)
         outs = self.framed(name, lambda: self.block(body, [(entry, "")]))
         for clause in catches:
@@ -158,9 +160,26 @@ class _Drawing:
             head = self.node(label, "choice", [])
             self.link([(entry, "error")], head, dashed=True)
             outs += self.block(clause.body, [(head, "")])
-        if finally_ is not None:
-            outs = self.block(finally_, [(self.node("finally", "pure", outs), "")])
         return outs
+
+    def finished(
+        self, body: Block, catches: tuple[ast.CatchClause, ...], finally_: Block, name: str,
+        ins: list[Out],
+    ) -> list[Out]:
+        """The same with a `finally`, which a `return` inside goes through, too."""
+        head = self.node("finally", "pure", [])
+        outer, self.end = self.end, head
+        first = len(self.edges)
+        entry = f"n{self.count + 1}"
+        outs = self.guarded(body, catches, None, name, ins)
+        returned = any(to == head for _, to, _, _ in self.edges[first:])
+        self.end = outer
+        self.link(outs, head)
+        self.link([(entry, "error")], head, dashed=True)
+        after = self.block(finally_, [(head, "")])
+        if returned and outer:
+            self.link([(node, label or "return") for node, label in after], outer)
+        return after if outs else []
 
     def do(self, step: ast.Do, ins: list[Out]) -> list[Out]:
         title = step.site.id or "do"

@@ -47,7 +47,7 @@ class Children:
             text = f"`run` nests deeper than {limits.RUN_DEPTH} jobs"
             return _refused("limit.depth", text)
         if has_secret(effect.input):
-            return _refused("secret.place", "a secret cannot be the input of a job: it is journaled")
+            return _refused("secret.place", "a secret cannot be in a job's input: it is journaled")
         try:
             program = await self._program(live, effect)
             if program is None:

@@ -105,8 +105,10 @@ class Narrator:
                 self._start(("m", effect.path, effect.m), effect.step, at, data)
                 self._waits.add(("m", effect.path, effect.m))
         elif isinstance(effect, TimerDrop):
-            self._waits.discard(("m", effect.path, effect.m))
-            self._close("step.cancelled", ("m", effect.path, effect.m), at)
+            key = ("m", effect.path, effect.m)
+            if key in self._waits:  # else it is the timeout of a listen, a retry or a deadline
+                self._waits.discard(key)
+                self._close("step.cancelled", key, at)
 
     def _start(self, key: _Key, step: str, at: int, data: dict[str, Any]) -> None:
         if key not in self._open:  # else it is a further attempt

@@ -90,7 +90,8 @@ class OperatorEmitter(Trees):
     def power(self, ir: IR) -> Code:
         """``pow``: a square of a known number inline."""
         a, b = self.emit(ir[1]), self.emit(ir[2])
-        if ir[2] == ("const", 2) and a.kind.number and a.again is not None:
+        square = ir[2][0] == "const" and type(ir[2][1]) is int and ir[2][1] == 2
+        if square and a.kind.number and a.again is not None:
             kind = _result("mul", a.kind, a.kind)
             if kind.ints < WIDEST and kind.floats < SAFE_FLOAT:
                 return Code(self.binop(a.node, "mul", a.again), kind)
@@ -208,7 +209,7 @@ class OperatorEmitter(Trees):
             if value is None or type(value) is bool:
                 # Singletons: identity is equality, and a bool equals nothing else.
                 same: ast.cmpop = IS if op == "==" else IS_NOT
-                return self.compare(other.node, same, one.node)
+                return self.compare(self.unfolded(other.node), same, one.node)
             if type(value) is str and len(value) <= _SHORT_TEXT:
                 return self.compare(a.node, host, b.node)
             if type(value) in (int, float) and value not in (0, 1):

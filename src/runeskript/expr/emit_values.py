@@ -113,6 +113,8 @@ class ValueEmitter(Trees):
     def item(self, ir: IR) -> Code:
         """``item``: the usual cases inline."""
         holder, key = self.emit(ir[1]), self.emit(ir[2])
+        if isinstance(holder.again, ast.Constant):
+            holder = Code(self.unfolded(holder.node), holder.kind)
         kind = ANY._replace(grown=holder.kind.grown)
         literal = ir[2][1] if ir[2][0] == "const" else None
         if type(literal) is str:

@@ -179,6 +179,10 @@ class Trees:
         node.type_params = []  # type: ignore[attr-defined,unused-ignore]
         return node
 
+    def unfolded(self, node: ast.expr) -> ast.expr:
+        """The node, or a temporary for a constant: the host warns about some uses of those."""
+        return self.bind(self.temp(), node) if isinstance(node, ast.Constant) else node
+
     def keep(self, code: Code) -> tuple[ast.expr, ast.expr]:
         """(tree that evaluates and keeps the value, tree that reads it again)."""
         if code.again is not None:

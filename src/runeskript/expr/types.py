@@ -181,7 +181,7 @@ class _Inference:
             results |= {"float"} if tag == "div" else (a.kinds | b.kinds) & {"float"}
             if tag != "div" and "int" in a.kinds and "int" in b.kinds:
                 results |= {"int", "float"} if tag == "pow" else {"int"}
-            if tag in ("div", "floordiv", "mod") and ir[2] in (("const", 0), ("const", 0.0)):
+            if tag in ("div", "floordiv", "mod") and ir[2][0] == "const" and ir[2][1] == 0:
                 return self.report("division by zero")
         if tag == "add":
             results |= a.kinds & b.kinds & {"text", "list"}

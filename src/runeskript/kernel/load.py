@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from ..errors import BlueprintError
 from ..expr.generate import FunctionTable, compile_expr, compile_region, region_expressions
 from ..expr.ir import check_ir, uses
-from ..expr.schema import compile_schema
+from ..expr.schema import check_schema, compile_schema
 from ..model.blueprint import Blueprint, Body, ExceptionRow
 from ..model.blueprint_codec import digest
 from ..model.isa import BY_OP, Op
@@ -190,7 +190,7 @@ def _uses_entropy(blueprint: Blueprint) -> bool:
 
 def load(blueprint: Blueprint) -> Program:
     """Verify a Blueprint and bind it. Raises BlueprintError naming every problem found."""
-    problems = verify(blueprint, check_ir)
+    problems = verify(blueprint, check_ir, check_schema)
     if problems:
         shown = "; ".join(problems[:3]) + (" ..." if len(problems) > 3 else "")
         raise BlueprintError(f"the Blueprint is not well-formed: {shown}", tuple(problems))

@@ -314,6 +314,8 @@ def op_leave(vm: Vm, token: Token, ins: Any) -> bool:
 def op_raise(vm: Vm, token: Token, ins: Any) -> bool:
     """RAISE."""
     error = evaluate(vm, token, ins[1])
+    if type(error) is not dict:
+        raise StepError("type", f"`raise` takes an object, not {type_name(error)}")
     type_ = error.get("type")
     if type(type_) is not str or not type_ or len(type_) > limits.NAME:
         raise StepError("value", f"an error type is a text of 1 to {limits.NAME} characters")

@@ -44,14 +44,14 @@ def advance(
     dropped. Raises ReplayMismatchError where an event's ``stop`` cannot be reached.
     """
     out = Ready()
-    if run.finished is not None:
+    if _ended(run):
         return out
     vm = Vm(program, run, out)
     inbox = run.inbox
     inbox.extend(events)
     if run.ready and inbox and not run.replaying:
         _interrupt(vm)
-    left = turns
+    left = max(turns, 2)  # a token that stands at a loop head must get past it
     while run.finished is None:
         if run.ready:
             run.stop = getattr(inbox[0], "stop", None) if inbox else None
@@ -70,6 +70,10 @@ def advance(
         out.finished = run.finished
         out.events.append(run.finished)
     return out
+
+
+def _ended(run: Run) -> bool:
+    return run.finished is not None
 
 
 def _take(vm: Vm, event: Event) -> None:

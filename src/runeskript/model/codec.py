@@ -290,7 +290,7 @@ def _read_text(source: bytes, pos: int, length: int, end: int) -> tuple[str, int
     try:
         return source[pos:behind].decode(), behind
     except UnicodeDecodeError as error:
-        raise CodecError(f"at byte {pos + error.start}: not UTF-8 ({error.reason})") from None
+        raise CodecError(f"at byte {pos + error.start}: not UTF-8") from None
 
 
 def _brief(text: str) -> str:

@@ -72,6 +72,7 @@ CODES: dict[str, Code] = {
     "RUNE-1124": Code("looks-like-expression", "warning", "A text looks like an expression"),
     "RUNE-1125": Code("leading-zeros", "warning", "Leading zeros of a number are lost"),
     "RUNE-1126": Code("schema", "error", "This JSON Schema is wrong or not supported"),
+    "RUNE-1127": Code("builder-use", "error", "The builder's methods are called out of order"),
     # --- 2xxx expressions and schemas ------------------------------------------ (section: expr)
     "RUNE-2001": Code("expression", "error", "The expression cannot be read"),
     "RUNE-2002": Code("expression-limit", "error", "The expression is too long or nested too deep"),
@@ -109,10 +110,11 @@ CODES: dict[str, Code] = {
     "RUNE-3025": Code("undeclared-env", "error", "The environment name is not declared"),
     "RUNE-3026": Code("contribution", "warning", "A contribution to a reducer includes its value"),
     "RUNE-3027": Code("yields-twice", "error", "A branch or iteration may yield twice"),
+    "RUNE-3028": Code("step-type", "error", "A step is given a value of the wrong type"),
     "RUNE-3030": Code("skript-file", "error", "The skript's file cannot be read"),
     "RUNE-3031": Code("skript-cycle", "error", "A skript pins itself"),
     "RUNE-3032": Code("skript-errors", "error", "The skript has errors of its own"),
-    # --- 4xxx Blueprints, codec, replay ---------------------------------------- (section: blueprint)
+    # --- 4xxx Blueprints, codec, replay -------------------------------------- (section: blueprint)
     "RUNE-4001": Code("codec", "error", "These bytes are not a well-formed encoded value"),
     "RUNE-4002": Code("blueprint", "error", "The Blueprint was refused by the verifier"),
     "RUNE-4003": Code("blueprint-version", "error", "The Blueprint is of another version"),

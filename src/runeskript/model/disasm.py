@@ -105,10 +105,9 @@ class _Listing:
     def exceptions(self, body: Body, names: Names) -> Iterator[str]:
         for i, row in enumerate(self.bp.exceptions):
             if body.entry <= row.start < body.end:
-                yield (
-                    f"  {row.kind:<9} [{row.start}, {row.end}) -> {row.handler}"
-                    f"  error {names.slot(row.slot)}, keeps {row.depth} scope{'' if row.depth == 1 else 's'}  (row {i})"
-                )
+                scopes = "1 scope" if row.depth == 1 else f"{row.depth} scopes"
+                where = f"[{row.start}, {row.end}) -> {row.handler}"
+                yield f"  {row.kind:<9} {where}  error {names.slot(row.slot)}, keeps {scopes}"
 
     # --- code ---------------------------------------------------------------------------------
 

@@ -164,7 +164,8 @@ class _Writer:
     def insert(self, part: Any) -> str:
         """One part of a text."""
         if part[0] == "const" and isinstance(part[1], str):
-            return repr(f'"{part[1]}')[2:-1].replace("${", "$${")
+            plain = _quoted(part[1])[1:-1].replace("\\'", "'").replace('"', '\\"')
+            return plain.replace("${", "$${")
         return "${" + self.node(part, _CONDITIONAL) + "}"
 
     def generators(self, generators: Any) -> str:
@@ -176,6 +177,11 @@ class _Writer:
         return "".join(out)
 
 
+def _quoted(text: str) -> str:
+    """In single quotes, always: double ones are for texts with inserts."""
+    return "'" + repr('"' + text)[2:]
+
+
 def _constant(value: Any) -> str:
     """A value in the language's spelling; containers nested too deep become an ellipsis."""
     if value is None:
@@ -184,7 +190,7 @@ def _constant(value: Any) -> str:
         return "true" if value else "false"
     if type(value) in (list, dict):
         return _container(value, 0)
-    return repr(value)
+    return _quoted(value) if type(value) is str else repr(value)
 
 
 def _container(value: Any, level: int) -> str:
@@ -194,7 +200,7 @@ def _container(value: Any, level: int) -> str:
         return "…"
     if type(value) is list:
         return "[" + ", ".join([_container(item, level + 1) for item in value]) + "]"
-    pairs = [f"{key!r}: {_container(item, level + 1)}" for key, item in value.items()]
+    pairs = [f"{_quoted(key)}: {_container(item, level + 1)}" for key, item in value.items()]
     return "{" + ", ".join(pairs) + "}"
 
 

@@ -20,7 +20,7 @@ def lower_call(b: Builder, step: ast.Call, site: int) -> None:
     params, reads = b.args(step.args)
     policy = _policy(b, step, step.on_crash, step.queue)
     into = b.into(step.into)
-    undo = _undo(b, step.undo, site, step.site)
+    undo = _undo(b, step, into, site)
     reads = (*reads, step.timeout) if step.timeout is not None else reads
     b.op(core.Call(site, reads, step.handler, params, into, policy, undo))
     b.stored(site, step.into, into)
@@ -31,7 +31,7 @@ def lower_run(b: Builder, step: ast.Run, site: int) -> None:
     params, reads = b.args(step.args)
     policy = _policy(b, step, "rerun", None)
     into = b.into(step.into)
-    undo = _undo(b, step.undo, site, step.site)
+    undo = _undo(b, step, into, site)
     reads = (*reads, step.timeout) if step.timeout is not None else reads
     b.op(
         core.Run(
@@ -58,10 +58,15 @@ def _policy(
     return policy
 
 
-def _undo(b: Builder, undo: ast.Step | None, site: int, owner: ast.Site) -> core.Body | None:
+def _undo(b: Builder, step: ast.Call | ast.Run, into: str | None, site: int) -> core.Body | None:
+    undo, target = step.undo, step.into
     if undo is None:
         return None
-    inner = b.inner(site, f"{owner.name}.undo", "undo", undo.site.span)
+    inner = b.inner(site, f"{step.site.name}.undo", "undo", undo.site.span)
+    if target is not None and target.path and into is not None:
+        # The frame is captured when the call completes, before `into: a.b` is carried out.
+        keys = tuple(inner.ir(key) for key in target.path)
+        inner.pure(site, ("path", site, target.name, keys, name(into)))
     inner.step(undo)
     inner.op(core.Arrive(site, ()))
     return inner.body

@@ -248,7 +248,11 @@ class Expressions:
             return self.broken(node, pointer)
         if not isinstance(node.value, str):
             return Expr(node.text, ("const", node.text), span_of(node, self.file), pointer)
-        return self._scalar_template(node, pointer)
+        out = self._scalar_template(node, pointer)
+        if out.ir[0] in ("text", "const"):
+            return out
+        # One insert alone would keep its type; here its value goes into a text.
+        return Expr(out.source, ("text", (out.ir,)), out.span, pointer, out.names)
 
     def args(self, node: Node, pointer: str, field: str) -> Args:
         """``with``: an object, or one ``${...}``."""

@@ -7,6 +7,7 @@ long as there is one to speak of, so that later checks can add theirs.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ...expr.functions import FUNCTIONS
@@ -26,12 +27,20 @@ _FUNCTION: Final = re.compile(r"\s*([^\s(]*)\s*\((.*)\)\s*\Z", re.DOTALL)
 _ROWS: Final = {row.name: row for row in DOCUMENT}
 
 
-def parse_native(source: Source, diagnostics: Diagnostics) -> Document | None:
-    """The document a tree describes; None where it describes none."""
+def parse_native(
+    source: Source, diagnostics: Diagnostics, files: Mapping[int, str] | None = None
+) -> Document | None:
+    """The document a tree describes; None where it describes none.
+
+    ``files``: identity of a step's node -> the file it stands in, where that is not the source's
+    (steps made by Python functions of several modules).
+    """
     root = source.root
     if root is None:
         return None
-    return _Native(source, diagnostics).document(root)
+    native = _Native(source, diagnostics)
+    native.steps.files = files or {}
+    return native.document(root)
 
 
 class _Native:

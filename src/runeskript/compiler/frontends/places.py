@@ -62,7 +62,8 @@ def text_span(node: Scalar, source: Source) -> Span:
     """The content of a scalar, such that ``shift`` finds the places of its characters."""
     span = content_span(node, source.file)
     if node.line == node.end_line:
-        if not node.style or node.end_column - node.column - 2 == len(node.text):
+        beside = not node.style or node.end_column - node.column - 2 == len(node.text)
+        if beside and node.style != ">":
             return span
     elif node.style != "|":
         return span
@@ -96,7 +97,7 @@ def leaves(node: Node) -> Iterator[Scalar]:
 
 def place(node: Scalar, source: Source, offset: int, length: int) -> Span:
     """The span of ``length`` characters from ``offset`` of a scalar's text."""
-    if node.line == node.end_line:
+    if node.line == node.end_line and node.style != ">":
         table = _columns(node, source)
         if table is not None:
             last = min(offset + max(length, 1), len(table) - 1)

@@ -53,6 +53,8 @@ class Steps:
         self.literals = Literals(fields)
         self.file = fields.file
         self.ids: dict[str, Span] = {}
+        #: Steps that stand in another file than the document: identity of the node -> file.
+        self.files: Mapping[int, str] = {}
         f, lit = fields, self.literals
         #: Kind of a row -> how its value is read.
         self._readers: dict[str, Callable[[Key, Node, str], Any]] = {
@@ -104,6 +106,16 @@ class Steps:
 
     def step(self, node: Node, pointer: str) -> Step | None:
         """One step; None (and a finding) where none can be made out."""
+        file = self.files.get(id(node)) if self.files else None
+        if file is None:
+            return self._step(node, pointer)
+        outer, self.file, self.fields.file = self.file, file, file
+        try:
+            return self._step(node, pointer)
+        finally:
+            self.file = self.fields.file = outer
+
+    def _step(self, node: Node, pointer: str) -> Step | None:
         if type(node) is not Map:
             if type(node) is Scalar and node.text in ("break", "continue"):
                 site = Site(pointer, span_of(node, self.file))

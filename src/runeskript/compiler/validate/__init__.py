@@ -15,6 +15,7 @@ from .forks import check_forks
 from .handlers import check_handlers
 from .names import check_names
 from .structure import check_structure
+from .types import check_types
 
 __all__ = ["validate"]
 
@@ -34,3 +35,4 @@ def validate(
     check_forks(facts, program, found)
     check_handlers(facts, catalog, found)
     check_flow(facts, program, found)
+    check_types(facts, catalog, found)

@@ -201,9 +201,7 @@ class _Walk:
         self.args(step.args, scope, "with" if isinstance(step, ast.Call) else "text")
         self.target(step.into, scope, step, "into")
         if step.undo is not None:
-            self.step(
-                step.undo, scope.but(barrier="undo", confined="undo", sink=None, error=False)
-            )
+            self.step(step.undo, scope.but(barrier="undo", confined="undo", sink=None))
 
     def if_(self, step: ast.If, scope: Scope) -> None:
         for condition, block in step.branches:

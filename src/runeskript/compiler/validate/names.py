@@ -34,14 +34,14 @@ class _Known:
 def check_names(facts: Facts, found: Diagnostics) -> None:
     """Every check of this module."""
     known = _Known(facts)
-    _check_loop_names(facts, found)
+    _check_shadowing(facts, found)
     for use in facts.uses:
         if use.expr.names:
             _check_use(use, known, found)
 
 
 # --- declarations -----------------------------------------------------------------------------
-def _check_loop_names(facts: Facts, found: Diagnostics) -> None:
+def _check_shadowing(facts: Facts, found: Diagnostics) -> None:
     variables: dict[str, Assignment] = {}
     for a in facts.assignments:
         variables.setdefault(a.name, a)
@@ -58,6 +58,15 @@ def _check_loop_names(facts: Facts, found: Diagnostics) -> None:
                 loop.span, loop.pointer, "give the loop's variable another name",
                 related=((other.span, f"`{loop.name}` is a variable here"),),
             )
+    for f in facts.document.functions:
+        for param in f.params:
+            if param in variables:
+                found.add(
+                    "RUNE-3005",
+                    f"the parameter `{param}` of `{f.name}` would hide the variable of that name",
+                    f.span, f.pointer, "give the parameter another name",
+                    related=((variables[param].span, f"`{param}` is a variable here"),),
+                )
 
 
 # --- uses -------------------------------------------------------------------------------------

@@ -58,6 +58,9 @@ class Host(Sink, Protocol):
     def failed(self, job: CallJob, call: CallOut, error: dict[str, Value]) -> None:
         """An attempt failed."""
 
+    def poke(self) -> None:
+        """Completions were reported from outside the workers: see that a tick takes them."""
+
     def started(self, call: Call) -> None:
         """A call is under way: from now on its timeout runs and it can be cancelled."""
 

@@ -96,3 +96,4 @@ class ThreadPool:
             call.lane.release()
         if not self._closed:
             self._fill()
+            self._host.poke()

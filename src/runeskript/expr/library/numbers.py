@@ -48,7 +48,7 @@ def _extreme(name: str, c: Context, first: Any, rest: tuple[Any, ...], better: A
 
 
 @_row(
-    "min(first: any, rest...: any = null) -> any",
+    "min(first: any, rest...: any) -> any",
     ("min([3, 1, 2])", 1), ("min(4, 2.5)", 2.5), ("min('b', 'a')", "a"),
     wide=True,
 )
@@ -59,7 +59,7 @@ def min_(c: Context, first: Any, *rest: Any) -> Any:
 
 
 @_row(
-    "max(first: any, rest...: any = null) -> any",
+    "max(first: any, rest...: any) -> any",
     ("max([3, 1, 2])", 3), ("max(4, 2.5)", 4), ("max('b', 'a')", "b"),
     wide=True,
 )

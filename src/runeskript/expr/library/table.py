@@ -40,10 +40,11 @@ class Param:
 class Function:
     """One row of the function table.
 
-    ``variadic``: the last parameter may be given any number of times, at least once. ``wide``:
+    ``variadic``: the last parameter may be given any number of times, and at least once where it is
+    the only one. ``wide``:
     takes and may give integers past 64 bits. ``grows``: the result may nest an argument deeper.
     ``effect`` other than ``pure`` reads the context's clock or draws from its seed. ``examples``
-    are (expression, value) pairs and part of the golden vectors.
+    are (expression, value) pairs; tests hold every host to them.
     """
 
     name: str
@@ -62,7 +63,8 @@ class Function:
     @property
     def least(self) -> int:
         """Fewest arguments."""
-        return sum(1 for p in self.params if p.default is REQUIRED)
+        required = sum(1 for p in self.params if p.default is REQUIRED)
+        return required - 1 if self.variadic and len(self.params) > 1 else required
 
     @property
     def most(self) -> int | None:

@@ -18,7 +18,7 @@ counted, sliced and cancelled. JOIN is reached from its fork only.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ..blueprint import Blueprint
 from ..isa import BY_OP, Op
@@ -26,20 +26,23 @@ from .facts import Facts
 
 #: No row covers the address; the address has not been reached.
 _NONE: Final = -1
+#: For each address, where control goes from there when nothing fails.
+Edges: TypeAlias = list[tuple[int, ...]]
 
 
 def check_flow(facts: Facts) -> None:
     """All three questions; each needs the answer before it."""
+    edges = [tuple(_successors(code, address)) for address, code in enumerate(facts.bp.code)]
     _check_rows(facts)
-    _check_edges(facts)
+    _check_edges(facts, edges)
     if facts.problems:
         return
     table = _Table(facts.bp)
     if not _check_nesting(facts, table):
         return
-    _check_depth(facts, table)
+    _check_depth(facts, table, edges)
     if not facts.problems:
-        _check_loops(facts, table)
+        _check_loops(facts, table, edges)
 
 
 # --- the exception table ----------------------------------------------------------------------
@@ -145,11 +148,11 @@ def _successors(instruction: tuple[Any, ...], address: int) -> Iterator[int]:
             yield from value
 
 
-def _check_edges(facts: Facts) -> None:
+def _check_edges(facts: Facts, edges: Edges) -> None:
     code = facts.bp.code
     for address, instruction in enumerate(code):
         body = facts.bp.bodies[facts.owner[address]]
-        for target in _successors(instruction, address):
+        for target in edges[address]:
             if target >= body.end:
                 facts.say(f"address {address}: control runs out of body {facts.owner[address]}")
             elif code[target][0] == Op.JOIN and instruction[0] not in (Op.FORK, Op.FORKN):
@@ -159,7 +162,7 @@ def _check_edges(facts: Facts) -> None:
 # --- scope depth ------------------------------------------------------------------------------
 
 
-def _check_depth(facts: Facts, table: _Table) -> None:
+def _check_depth(facts: Facts, table: _Table, edges: Edges) -> None:
     """A forward pass over everything that can be reached; each address is visited once."""
     code = facts.bp.code
     depth = [_NONE] * len(code)
@@ -193,28 +196,27 @@ def _check_depth(facts: Facts, table: _Table) -> None:
             facts.say(f"address {address}: there is no scope")
             continue
         change = 1 if opcode == Op.ENTER else -1 if opcode == Op.LEAVE else 0
-        for target in _successors(code[address], address):
+        for target in edges[address]:
             reach(target, scopes + change)
 
 
 # --- loops ------------------------------------------------------------------------------------
 
 
-def _check_loops(facts: Facts, table: _Table) -> None:
+def _check_loops(facts: Facts, table: _Table, edges: Edges) -> None:
     """Depth-first over addresses and, numbered behind them, exception rows; LOOPs are dead ends."""
     code = facts.bp.code
     size = len(code)
 
-    def edges(node: int) -> Iterator[int]:
+    def follow(node: int) -> list[int]:
         if node >= size:
             row = node - size
-            yield table.rows[row].handler
-            if table.around[row] != _NONE:
-                yield size + table.around[row]
-        elif code[node][0] != Op.LOOP:
-            yield from _successors(code[node], node)
-            if table.innermost[node] != _NONE:
-                yield size + table.innermost[node]
+            outer = table.around[row]
+            return [table.rows[row].handler] + ([size + outer] if outer != _NONE else [])
+        if code[node][0] == Op.LOOP:
+            return []
+        row = table.innermost[node]
+        return [*edges[node], *([size + row] if row != _NONE else [])]
 
     fresh, open_, done = 0, 1, 2
     state = bytearray(size + len(table.rows))
@@ -222,13 +224,13 @@ def _check_loops(facts: Facts, table: _Table) -> None:
         if state[start] != fresh:
             continue
         state[start] = open_
-        path = [(start, edges(start))]
+        path = [(start, iter(follow(start)))]
         while path:
             node, rest = path[-1]
             for target in rest:
                 if state[target] == fresh:
                     state[target] = open_
-                    path.append((target, edges(target)))
+                    path.append((target, iter(follow(target))))
                     break
                 if state[target] == open_:
                     place = table.rows[target - size].handler if target >= size else target

@@ -1,0 +1,24 @@
+"""What the built-in handlers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from ..handlers.decorator import Handler
+from ..handlers.params import TypedParams
+
+#: Host name and port -> IP addresses as text. Raises OSError.
+Resolver: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
+
+
+class BuiltIn(Handler):
+    """A handler of this package; the runtime replaces it by one that has its own settings."""
+
+    def __init__(
+        self, name: str, function: Callable[..., Any], params: type, doc: str, result: Any,
+        **options: Any,
+    ) -> None:
+        super().__init__(name, function, mode="async", typed=TypedParams(params), **options)
+        self.doc = doc
+        self.result_schema = result

@@ -1,0 +1,139 @@
+"""``http.get``, ``http.post``, ``http.put``, ``http.patch``, ``http.delete``, ``http.request``.
+
+The result is ``{status, headers, body}``. ``headers`` has lower-case names; ``body`` is the parsed
+value where the answer is JSON, a text where it is text, null where it is empty, and Base64 text
+otherwise, with ``encoding: base64`` in the result. Any status from 400 on is an error of type
+``http.STATUS``, retryable from 500 on and for 429.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from ...errors import StepError
+from ...model.values import Value
+from ..handlers.context import HandlerContext
+from ..handlers.decorator import Handler
+from ..handlers.durations import milliseconds
+from .common import BuiltIn, Resolver
+from .guard import HostPolicy
+
+#: Bytes of an answer's body where ``max_bytes`` does not say otherwise, and the most it may say.
+MAX_BYTES: Final = 10 * 1024 * 1024
+MOST_BYTES: Final = 256 * 1024 * 1024
+TIMEOUT: Final = "30s"
+
+#: Parameters and query values that have a plain text form.
+_Scalar = str | int | float | bool | None
+
+
+class ReadParams(msgspec.Struct, kw_only=True):
+    """Parameters of http.get and http.delete."""
+
+    url: str
+    headers: dict[str, _Scalar] = {}
+    query: dict[str, _Scalar | list[_Scalar]] = {}
+    timeout: str | int = TIMEOUT
+    follow_redirects: bool = True
+    max_bytes: int = MAX_BYTES
+
+
+class WriteParams(ReadParams, kw_only=True):
+    """Parameters of http.post, http.put and http.patch: at most one of body, json and text."""
+
+    body: Any = msgspec.UNSET
+    json: Any = msgspec.UNSET
+    text: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class RequestParams(WriteParams, kw_only=True):
+    """Parameters of http.request."""
+
+    method: str = "GET"
+
+
+_RESULT: Final[Value] = {
+    "type": "object",
+    "required": ["status", "headers", "body"],
+    "properties": {
+        "status": {"type": "integer"},
+        "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+        "body": {},
+        "encoding": {"type": "string"},
+    },
+}
+_READ: Final = """\
+`url` (http or https), `headers`, `query` (values are scalars or lists of them), `timeout` (in all,
+30s), `follow_redirects` (true), `max_bytes` (of the answer's body, 10 MiB)."""
+_WRITE: Final = f"""{_READ[:-1]}, and at most one of `body`
+(objects and lists go out as JSON, text as it is), `json` (any value) and `text`. The header
+`Idempotency-Key` is set unless given."""
+
+
+def http_handlers(
+    allow_hosts: Sequence[str] = (), resolver: Resolver | None = None
+) -> list[Handler]:
+    """The handlers of one runtime; they share a pool of connections."""
+    client = HttpClient(HostPolicy(allow_hosts), resolver)
+
+    def one(name: str, params: type, doc: str, *, idempotent: bool) -> Handler:
+        verb = name.upper()
+
+        async def send(given: ReadParams, ctx: HandlerContext) -> Value:
+            method = given.method if isinstance(given, RequestParams) else verb
+            return await client.request(method, given, ctx)
+
+        return BuiltIn(
+            f"http.{name}", send, params, doc, _RESULT, idempotent=idempotent,
+            teardown=client.close,
+        )
+
+    return [
+        one("get", ReadParams, f"GET a URL. {_READ}", idempotent=True),
+        one("post", WriteParams, f"POST to a URL. {_WRITE}", idempotent=False),
+        one("put", WriteParams, f"PUT to a URL. {_WRITE}", idempotent=True),
+        one("patch", WriteParams, f"PATCH a URL. {_WRITE}", idempotent=False),
+        one("delete", ReadParams, f"DELETE a URL. {_READ}", idempotent=True),
+        one("request", RequestParams, f"Any `method` (GET). {_WRITE}", idempotent=False),
+    ]
+
+
+class HttpClient:
+    """The connections of one runtime; opened when first used."""
+
+    def __init__(self, policy: HostPolicy, resolver: Resolver | None) -> None:
+        self._policy = policy
+        self._resolver = resolver
+        self._exchange: Any = None
+
+    async def request(self, method: str, params: ReadParams, ctx: HandlerContext) -> Value:
+        """Send a request, follow its redirects, and give the answer as a value."""
+        if self._exchange is None:
+            # aiohttp takes longer to import than most commands run.
+            from .http_exchange import Exchange
+
+            self._exchange = Exchange(self._policy, self._resolver)
+        result: Value = await self._exchange.send(method, params, seconds(params), ctx)
+        return result
+
+    async def close(self, resources: dict[str, Any]) -> None:
+        """Close the connections; harmless where there are none."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            await exchange.close()
+
+
+def seconds(params: ReadParams) -> float:
+    """The checked time limit; also checks ``max_bytes``. Raises StepError (``params``)."""
+    if not 0 < params.max_bytes <= MOST_BYTES:
+        raise StepError("params", f"`max_bytes` is 1 to {MOST_BYTES}")
+    try:
+        ms = milliseconds(params.timeout)
+    except ValueError as exc:
+        raise StepError("params", f"`timeout`: {exc}") from None
+    if ms < 1:
+        raise StepError("params", "`timeout` must be at least 1ms")
+    return ms / 1000

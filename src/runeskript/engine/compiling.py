@@ -1,0 +1,79 @@
+"""From whatever a caller calls a skript to a Blueprint and the Blueprints it pins."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from ..compiler.pipeline import Compiled, Options, compile_document, compile_text
+from ..model.ast import Document
+from ..model.blueprint import Blueprint
+from ..model.catalog import HandlerCatalog
+from ..model.limits import DOCUMENT_BYTES
+from .errors import RuntimeOptionError
+
+#: A compiled skript, a Blueprint, an AST, a path, or the text of a document (it has a line break).
+Skript: TypeAlias = "Compiled | Blueprint | Document | Path | str | bytes"
+#: Compiled texts kept.
+CACHE: Final = 256
+
+
+class Source:
+    """Compiles texts once. ``run: PATH`` in a document is read relative to its file."""
+
+    def __init__(self, catalog: HandlerCatalog) -> None:
+        self._catalog = catalog
+        self._texts: OrderedDict[tuple[str, bytes], Compiled] = OrderedDict()
+
+    def blueprints(self, skript: Skript) -> tuple[Blueprint, Mapping[str, Blueprint]]:
+        """The Blueprint and those it pins, by digest.
+
+        Raises CompileError, RuntimeOptionError (no such file; not a skript at all).
+        """
+        if isinstance(skript, Compiled):
+            return skript.blueprint, skript.children
+        if isinstance(skript, Blueprint):
+            return skript, {}
+        if isinstance(skript, Document):
+            compiled = compile_document(skript, self._catalog, Options(resolve=read_beside))
+        elif isinstance(skript, bytes) or (isinstance(skript, str) and "\n" in skript):
+            compiled = self._compile(skript, "<string>")
+        elif isinstance(skript, str | os.PathLike):
+            compiled = self._compile(read_file(Path(skript)), str(skript))
+        else:
+            raise RuntimeOptionError(f"{type(skript).__name__} is no skript")
+        return compiled.blueprint, compiled.children
+
+    def _compile(self, text: str | bytes, file: str) -> Compiled:
+        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        key = (file, hashlib.sha256(data).digest())
+        known = self._texts.get(key)
+        if known is not None and not known.children:
+            self._texts.move_to_end(key)
+            return known
+        compiled = compile_text(text, file, self._catalog, Options(resolve=read_beside))
+        self._texts[key] = compiled
+        while len(self._texts) > CACHE:
+            self._texts.popitem(last=False)
+        return compiled
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a document, at most one more than the compiler accepts."""
+    try:
+        with path.open("rb") as file:
+            return file.read(DOCUMENT_BYTES + 1)
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+        raise RuntimeOptionError(f"cannot read {path}: {reason}") from None
+
+
+def read_beside(path: str, file: str) -> bytes:
+    """The file that ``run: PATH`` in ``file`` means. Raises OSError."""
+    base = Path(file).parent if not file.startswith("<") else Path()
+    with (base / path).open("rb") as found:
+        return found.read(DOCUMENT_BYTES + 1)

@@ -1,0 +1,75 @@
+"""Jobs as the API shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..model.events import Status
+from ..model.machine import FINAL
+from ..model.values import Value, copy_value
+from ..stores.base import JobRow
+from .errors import JobCancelledError, JobFailedError
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it was when asked for. Times are milliseconds since 1970 UTC.
+
+    ``error``, where it failed or was cancelled: ``code, type, message, step, file, line, attempts,
+    data, cause``.
+    """
+
+    id: str
+    key: str | None
+    labels: dict[str, str]
+    skript: str
+    version: int | None
+    status: Status
+    state: str
+    input: Value
+    output: Value
+    error: dict[str, Any] | None
+    created_at: int
+    updated_at: int
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is Completed, Failed or Cancelled."""
+        return self.status in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult(Job):
+    """A job that has ended."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is Completed."""
+        return self.status == "Completed"
+
+    def unwrap(self) -> Value:
+        """The output; raises JobFailedError or JobCancelledError where there is none."""
+        if self.status == "Failed":
+            raise JobFailedError(self.id, self.error or {})
+        if self.status == "Cancelled":
+            raise JobCancelledError(self.id, self.error or {})
+        return self.output
+
+
+def job_of(row: JobRow) -> Job:
+    """A row as a Job of the caller's own."""
+    return Job(*_fields(row))
+
+
+def result_of(row: JobRow) -> JobResult:
+    """The row of a job that has ended."""
+    return JobResult(*_fields(row))
+
+
+def _fields(row: JobRow) -> tuple[Any, ...]:
+    return (
+        row.id, row.key, dict(row.labels), row.skript, row.version, row.status, row.state,
+        copy_value(row.input), copy_value(row.output), copy_value(row.error), row.created_at,
+        row.updated_at,
+    )
