@@ -129,7 +129,7 @@ class Maker:
         body = self.block(place.inner(loop="seq", names=(*place.names, item)))
         if self.rng.random() < 0.5:
             step["collect"] = self.fresh("list")
-            body.append({"yield": item})
+            body.append({"yield": self.number(place.inner(names=(*place.names, item)))})
         return [{**step, "do": body}]
 
     def while_(self, place: Place) -> list[dict[str, Any]]:
@@ -173,7 +173,7 @@ class Maker:
     def parallel_for(self, place: Place) -> list[dict[str, Any]]:
         item = self.fresh("p")
         inner = place.inner(loop="par", returns=False, names=(*place.names, item))
-        body = [*self.block(inner), {"yield": item}]
+        body = [*self.block(inner), {"yield": self.number(inner)}]
         step: dict[str, Any] = {"for": item, "in": f"range({self.rng.randrange(4)})"}
         step["parallel"] = self.rng.choice([True, 1, 2])
         return [{**step, "collect": self.fresh("list"), "do": body}]

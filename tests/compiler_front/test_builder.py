@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from runeskript.compiler.frontends.builder import Skript, insert, step
 from runeskript.compiler.frontends.verbs import Verbs
 from runeskript.compiler.load_text import parse_document
@@ -125,8 +126,7 @@ def built() -> Skript:
     with s.if_("input.user.level == 'VIP' and len(input.items) > 10"):
         s.set(discount=0.8)
     with s.elif_("len(input.items) > 5"):
-        s.set({"order.rebate": True}, discount=0.9)
-        s._blocks[-1][-1]["set"] = {"discount": 0.9, "order.rebate": True}  # the order of the text
+        s.set({"discount": 0.9, "order.rebate": True})
     with s.else_():
         s.log("full price", "debug")
     with s.for_(
@@ -162,9 +162,7 @@ def built() -> Skript:
         with level.otherwise():
             s.wait("5m")
     with s.try_():
-        s.listen(
-            "parcel.scanned", key="job.id", where="event.data.ok", timeout="72h", into="scan"
-        )
+        s.listen("parcel.scanned", key="job.id", where="event.data.ok", timeout="72h", into="scan")
     with s.catch("error.type == 'timeout'"):
         s.raise_("order.stuck", compensate=True)
     with s.catch():
@@ -207,7 +205,8 @@ def test_yaml_and_json_texts_of_it_are_the_same_skript() -> None:
 def test_findings_point_to_the_python_call() -> None:
     s = Skript("bad")
     s.log("fine")
-    s.call("f", timeout="5"); line = inspect.currentframe().f_lineno  # type: ignore[union-attr] # noqa: E702
+    s.call("f", timeout="5")
+    line = inspect.currentframe().f_lineno  # type: ignore[union-attr]
     diagnostics = Diagnostics()
     s.check(diagnostics)
     (found,) = diagnostics.sorted()

@@ -92,12 +92,17 @@ class Session:
 
     def _pipeline(self, words: list[str], screen: io.BytesIO) -> None:
         stages = _split(words, "|")
+        target = None
+        if ">" in stages[-1]:
+            stages[-1], (target,) = _split(stages[-1], ">")
         data = b""
         for number, stage in enumerate(stages, 1):
-            last = number == len(stages)
+            last = number == len(stages) and target is None
             out = screen if last else io.BytesIO()
             self.code = self._stage(stage, data, out, screen, last=last)
             data = out.getvalue()
+        if target is not None:
+            Path(target).write_bytes(data)
 
     def _stage(
         self, words: list[str], data: bytes, out: io.BytesIO, screen: io.BytesIO, *, last: bool
@@ -243,8 +248,13 @@ def renewed(expected: str, actual: str) -> str:
     return "".join(line + "\n" for line in out)
 
 
-def check_block(session: Session, text: str, exit_code: int | None, *, update: bool) -> str:
-    """Run a block; its text as it should be. Raises AssertionError where it differs."""
+def check_block(
+    session: Session, text: str, exit_code: int | None, *, update: bool, failing: bool = False
+) -> str:
+    """Run a block; its text as it should be. Raises AssertionError where it differs.
+
+    ``exit_code``: of the last command, 0 if left out; ``failing``: commands may end in any way.
+    """
     out = ""
     found = chunks(text)
     raw = _raw_commands(text)
@@ -253,7 +263,7 @@ def check_block(session: Session, text: str, exit_code: int | None, *, update: b
         asked = number + 1 < len(found) and found[number + 1][0] == "echo $?"
         last = number + 1 == len(found)
         wanted = exit_code if last and exit_code is not None else 0
-        assert asked or session.code == wanted, f"`{command}` ended with {session.code}:\n{actual}"
+        assert asked or failing or session.code == wanted, f"`{command}` ended with {session.code}:\n{actual}"
         if not fits(expected, actual):
             assert update, f"`{command}` prints\n{actual}\ninstead of\n{expected}"
             expected = renewed(expected, actual)

@@ -40,13 +40,16 @@ def is_whole(text: str) -> bool:
     return re.match(r"(#.*\n|\s*\n)*- ", text) is None
 
 
-def findings(text: str, catalog: HandlerCatalog, folder: Path) -> tuple[Diagnostic, ...]:
+def findings(
+    text: str, catalog: HandlerCatalog, folder: Path, *, strict: bool = False
+) -> tuple[Diagnostic, ...]:
     """What the compiler finds in a block. A piece (a list of steps) becomes a skript first; names
-    that it uses and does not set are taken from the input."""
+    that it uses and does not set are taken from the input. Unless strict, a skript that the block
+    runs and the page has not shown is there."""
 
     def resolve(path: str, _: str) -> bytes:
         file = folder / path
-        return file.read_bytes() if file.exists() else _CHILD
+        return file.read_bytes() if strict or file.exists() else _CHILD
 
     options = Options(resolve=resolve)
     if is_whole(text):

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from properties.programs import HANDLERS, Features, handlers, programs
 from runeskript.compiler.pipeline import Options, compile_text
@@ -23,7 +23,10 @@ CALM = Features(errors=False, clocked=False, any_joins=False, undo=False)
 
 
 def examples(number: int) -> settings:
+    """Fixed examples, unshrunk; with RUNE_FUZZ other ones each time, and small failing programs."""
+    phases = [Phase.generate, *([Phase.shrink] if FUZZ > 1 else [])]
     return settings(
+        phases=phases,
         max_examples=number * FUZZ, deadline=None, derandomize=FUZZ == 1, database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )

@@ -24,6 +24,7 @@ from ..model.verify import verify
 from . import core
 from .assemble import assemble
 from .codegen import Code, generate
+from .collector import paused_collector
 from .expand import expand
 from .listing import show_core
 from .load_text import parse_tree, read_text
@@ -156,11 +157,12 @@ def _have(part: Any) -> Any:
 
 def _run(unit: Unit, *, skip: int = 0, groups: int = len(STAGES)) -> None:
     """Run the stages of the first ``groups`` groups, without the first ``skip`` stages."""
-    for number, group in enumerate(STAGES[:groups]):
-        for _, stage in group[skip if number == 0 else 0 :]:
-            stage(unit)
-        if unit.diagnostics.has_errors:
-            return
+    with paused_collector(len(unit.source)):
+        for number, group in enumerate(STAGES[:groups]):
+            for _, stage in group[skip if number == 0 else 0 :]:
+                stage(unit)
+            if unit.diagnostics.has_errors:
+                return
 
 
 # --- entries ------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def _read_yaml(
     source: Source, text: str, diagnostics: Diagnostics, as_json: JsonSyntaxError | None
 ) -> None:
     """Read as YAML. Where that fails too, the reader that got further has the say."""
-    masked, unmask = _mask_old_breaks(text)
+    masked, unmask = mask_old_breaks(text)
     attempt = Diagnostics()
     root, stopped = read_yaml(masked, source.file, attempt, unmask)
     if as_json is not None and stopped and stopped[0] < (as_json.line, as_json.column):
@@ -197,7 +197,7 @@ def _place(text: str, offset: int, file: str) -> Span:
     return Span(file, len(before), len(before[-1]) + 1, len(before), len(before[-1]) + 2)
 
 
-def _mask_old_breaks(text: str) -> tuple[str, dict[int, int] | None]:
+def mask_old_breaks(text: str) -> tuple[str, dict[int, int] | None]:
     """Stand-ins for NEL, LS and PS, which libyaml takes for line breaks as YAML 1.1 did.
 
     The stand-ins are private-use characters that the text does not contain; the table turns them

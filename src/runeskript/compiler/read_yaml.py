@@ -57,6 +57,13 @@ def _libyaml() -> type[_Events] | None:
 #: None where PyYAML was built without libyaml.
 CPARSER: Final = _libyaml()
 
+
+def parser_for(text: str, *, pure_python: bool = False) -> _Events:
+    """A parser that gives a text's events."""
+    make = _PurePython if pure_python or CPARSER is None else CPARSER
+    return make(text)
+
+
 _MISSING: Final = object()
 #: A character that may be mistyped locally, and what stands in for it while reading goes on.
 _REPAIRS: Final = 5
@@ -83,11 +90,10 @@ def read_yaml(
     stopped: list[tuple[int, int]] = []
     for _ in range(_REPAIRS):
         found = Diagnostics()
-        make = _PurePython if pure_python or CPARSER is None else CPARSER
         builder = _Builder(file, found, unmask)
         root: Node | None = None
         try:
-            root = builder.build(make(text))
+            root = builder.build(parser_for(text, pure_python=pure_python))
         except _StopReadingError:
             pass
         except yaml.YAMLError as error:
@@ -122,7 +128,8 @@ class _Builder:
     def build(self, events: _Events) -> Node | None:
         """Read the whole stream. Raises yaml.YAMLError and _StopReadingError."""
         get_event, unmask = events.get_event, self.unmask
-        memo: dict[str, Any] = {}
+        memo: dict[str, Any] = {}  # plain text -> value
+        texts: dict[str, str] = {}
         stack: list[tuple[Any, Scalar | None, str | None, int]] = []
         container: Map | Seq | None = None
         key: Scalar | None = None
@@ -136,11 +143,14 @@ class _Builder:
                 count += 1
                 text = event.value
                 style = event.style or ""
-                value = memo.get(text, _MISSING) if not style else memo.setdefault(text, text)
                 start, end = event.start_mark, event.end_mark
                 end_line, end_column = end.line, end.column
-                if value is _MISSING or type(value) is not str:
-                    value = text if style else self._resolve(text, memo, start, end)
+                if style:
+                    value = text = texts.setdefault(text, text)
+                elif text in memo:
+                    value = memo[text]
+                else:
+                    value = self._resolve(text, memo, start, end)
                 node = Scalar(value, text, style, start.line, start.column, end_line, end_column)
                 if event.tag is not None or event.anchor is not None:
                     self._properties(event)
@@ -195,14 +205,12 @@ class _Builder:
                 key = None
 
     def _resolve(self, text: str, memo: dict[str, Any], start: Any, end: Any) -> Any:
-        """The value of a plain scalar; a refused number reads as 0."""
-        value = memo.get(text, _MISSING)
-        if value is _MISSING:
-            try:
-                value = memo[text] = resolve(text)
-            except ScalarError as error:
-                self._add(error.code, error.message, start, end, error.hint)
-                return 0
+        """The value of a plain scalar met for the first time; a refused number reads as 0."""
+        try:
+            value = memo[text] = resolve(text)
+        except ScalarError as error:
+            self._add(error.code, error.message, start, end, error.hint)
+            return 0
         return value
 
     def _key(self, node: Node) -> Scalar:

@@ -16,7 +16,8 @@ from ..model.catalog import HandlerCatalog
 from ..model.limits import DOCUMENT_BYTES
 from .errors import RuntimeOptionError
 
-#: A compiled skript, a Blueprint, an AST, a path, or the text of a document (it has a line break).
+#: A compiled skript, a Blueprint, an AST, a path, or a document's text (YAML has a line break, JSON
+#: begins with a brace).
 Skript: TypeAlias = "Compiled | Blueprint | Document | Path | str | bytes"
 #: Compiled texts kept.
 CACHE: Final = 256
@@ -40,7 +41,7 @@ class Source:
             return skript, {}
         if isinstance(skript, Document):
             compiled = compile_document(skript, self._catalog, Options(resolve=read_beside))
-        elif isinstance(skript, bytes) or (isinstance(skript, str) and "\n" in skript):
+        elif isinstance(skript, bytes) or (isinstance(skript, str) and _is_text(skript)):
             compiled = self._compile(skript, "<string>")
         elif isinstance(skript, str | os.PathLike):
             compiled = self._compile(read_file(Path(skript)), str(skript))
@@ -60,6 +61,11 @@ class Source:
         while len(self._texts) > CACHE:
             self._texts.popitem(last=False)
         return compiled
+
+
+def _is_text(skript: str) -> bool:
+    """Whether it is a document and not the path of one."""
+    return "\n" in skript or skript.lstrip().startswith("{")
 
 
 def read_file(path: Path) -> bytes:

@@ -30,6 +30,7 @@ from ..model.events import (
     Finished,
     MessageIn,
     Started,
+    TimerFired,
 )
 from ..model.values import Value
 from ..stores.base import Cancel, JobRow, Message, PostOutcome, RowChange, Store, Unit
@@ -93,18 +94,21 @@ class Driver:
         self._seen = 0
         self._caching = isinstance(clock, SystemClock)
         self._at = 0
-        self._at_until = 0.0
+        self.fresh_until = 0.0
 
     # --- time -----------------------------------------------------------------------------------
     def at(self) -> int:
         """The time of an event seen now; never goes back."""
-        if self._caching:
-            now = monotonic()
-            if now < self._at_until:
-                return self._at
-            self._at_until = now + READING
-        self._at = max(self._at, self.clock.now_ms())
+        now = monotonic()
+        if now >= self.fresh_until:
+            self.read_clock(now)
         return self._at
+
+    def read_clock(self, now: float) -> None:
+        """Take a new reading, which serves for a moment if the clock is the computer's."""
+        if self._caching:
+            self.fresh_until = now + READING
+        self._at = max(self._at, self.clock.now_ms())
 
     # --- what arrives ---------------------------------------------------------------------------
     def schedule(self, live: Live) -> None:
@@ -115,23 +119,27 @@ class Driver:
 
     def arrive(self, live: Live, event: Event) -> None:
         """An event for a run."""
-        if not live.ended:
+        if live.ended:
+            return
+        if live.busy and isinstance(event, TimerFired | CancelRequested):
+            live.urgent.append(event)
+        else:
             live.inbox.append(event)
-            self.schedule(live)
+        self.schedule(live)
 
     def poke(self) -> None:
         """Something was scheduled from outside the workers."""
         self.tasks.ensure()
 
     def done(self, job: CallJob, call: CallOut, result: Value) -> None:
-        """A call succeeded; see ``Host``."""
-        live = cast(Live, job)
+        """A call succeeded; see ``Host``. The caller has just read the clock."""
+        live: Any = job
         if live.ended:
             return
         if self.vault.used and result is not None:
             result = self.vault.scrub(result)
         path, n, step, _, _, attempt, _, _ = call
-        live.inbox.append(_new(CallDone, (self.at(), path, n, step, attempt, result)))
+        live.inbox.append(_new(CallDone, (self._at, path, n, step, attempt, result)))
         if not live.scheduled:
             live.scheduled = True
             self.pending.append(live)
@@ -281,17 +289,32 @@ class Driver:
 
     def _advance(self, live: Live) -> Ready:
         """One slice of a run."""
-        events, live.inbox = live.inbox, []
         began = monotonic()
         try:
-            ready = advance(live.program, live.run, events, live.turns)
+            ready = advance(live.program, live.run, self._batch(live), live.turns)
         except Exception as exc:
             _log.exception("job %s: the kernel failed", live.id)
             return self._broken(exc)
+        live.busy = ready.more
         if ready.more:
             took = max(monotonic() - began, 1e-6)
             live.turns = int(min(max(live.turns * SLICE / took, TURNS_MIN), TURNS_MAX))
         return ready
+
+    def _batch(self, live: Live) -> list[Event]:
+        """The events of a run's next slice.
+
+        What is left of an earlier slice comes first: until the run rests it takes only what may
+        interrupt it. A completion takes a turn at least, so no more than ``turns`` are of use.
+        """
+        if live.busy:
+            events, live.urgent = live.urgent, []
+        elif len(live.inbox) <= live.turns:
+            events, live.inbox = live.inbox, []
+        else:
+            events = live.inbox[: live.turns]
+            del live.inbox[: live.turns]
+        return events
 
     def _broken(self, exc: Exception) -> Ready:
         """A defect of ours: the job fails, the others go on."""
@@ -316,7 +339,7 @@ class Driver:
             self.outlet.let_out(turn)
         if ready.finished is not None:
             self._end(live, turn.change)
-        elif ready.more:
+        elif ready.more or live.inbox:
             self.schedule(live)
 
     # --- the end of a job -----------------------------------------------------------------------

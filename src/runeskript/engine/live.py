@@ -19,9 +19,9 @@ class Live:
     """One live job. The driver alone changes it."""
 
     __slots__ = (
-        "calls", "consumed", "dropped", "ended", "id", "inbox", "narrator", "place", "program",
-        "queued", "row", "run", "scheduled", "seq", "started", "timers", "turns", "waiters",
-        "watches",
+        "busy", "calls", "consumed", "dropped", "ended", "id", "inbox", "narrator", "place", "program",
+        "queued", "row", "run", "scheduled", "seq", "started", "timers", "turns", "urgent",
+        "waiters", "watches",
     )
 
     def __init__(self, row: JobRow, program: Program, run: Run) -> None:
@@ -32,6 +32,9 @@ class Live:
         #: Events that wait for the next tick, and the store's inbox rows they came from.
         self.inbox: list[Event] = []
         self.consumed: list[int] = []
+        #: Whether the last slice was used up before the run rested, and what may interrupt it now.
+        self.busy = False
+        self.urgent: list[Event] = []
         #: Whether it stands in the driver's list of runs to advance.
         self.scheduled = False
         self.started = False

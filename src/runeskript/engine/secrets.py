@@ -121,7 +121,8 @@ def _forms(secret: str) -> set[str]:
     return {form for form in forms if len(form) >= SHORTEST}
 
 
-_SCALARS: Final = frozenset((str, int, float, bool, type(None)))
+#: Types of values that need no copy.
+SCALARS: Final = frozenset((str, int, float, bool, type(None)))
 
 
 def open_params(params: Any, vault: Vault) -> Any:
@@ -130,11 +131,11 @@ def open_params(params: Any, vault: Vault) -> Any:
     if kind is dict:
         out = params.copy()
         for key, item in params.items():
-            if type(item) not in _SCALARS:
+            if type(item) not in SCALARS:
                 out[key] = open_params(item, vault)
         return out
     if kind is list:
-        return [i if type(i) in _SCALARS else open_params(i, vault) for i in params]
+        return [i if type(i) in SCALARS else open_params(i, vault) for i in params]
     if kind is SecretText:
         return vault.resolve(params)
     return params

@@ -49,7 +49,7 @@ def cut(o: Any, low: Any, high: Any, c: Context) -> Any:
         if end is not None and type(end) is not int:
             raise wrong_type(f"the ends of a slice must be int, not {type_name(end)}")
     result = o[low:high]
-    spend(c, len(result) >> (8 if kind is str else 4))
+    spend(c, len(result) >> (8 if kind is str else 3))
     return result
 
 
@@ -68,11 +68,11 @@ def assign(root: Any, keys: tuple[Any, ...], value: Any, c: Context) -> Any:
             raise wrong_type(f"the key of an object must be text, not {type_name(key)}")
         if key not in root and len(root) >= COLLECTION:
             raise too_big(f"an object may have at most {COLLECTION} keys")
-        spend(c, len(root) >> 4)
+        spend(c, len(root) >> 3)
         return {**root, key: value}
     if kind is list:
         item(root, key, c)
-        spend(c, len(root) >> 4)
+        spend(c, len(root) >> 3)
         copy = root.copy()
         copy[key] = value
         return copy

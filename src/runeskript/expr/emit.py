@@ -136,6 +136,9 @@ class Emitter(OperatorEmitter, ValueEmitter):
         """Whether a slot holds a value at all: the one read of a slot that cannot fail."""
         if type(ir[1]) is not int or ir[1] < 0 or not self.frame:
             raise BlueprintError("an expression reads a slot that it cannot see")
+        if ir[1] in self.cached:
+            # Read or set before on this path; the frame may not have it yet.
+            return Code(self.const(True), TRUTH)
         test = ast.Compare(
             self.element(ir[1]), [IS_NOT], [self.var("U")], lineno=self.line, col_offset=0
         )

@@ -73,7 +73,7 @@ def add(a: Any, b: Any, c: Context) -> Any:
             size = len(a) + len(b)
             if size > COLLECTION:
                 raise too_big(f"a list may have at most {COLLECTION} elements")
-            spend(c, size >> 4)
+            spend(c, size >> 3)
             return a + b
     elif kind in _NUMBERS and type(b) in _NUMBERS:
         return _mixed(a, b, "+")
@@ -130,7 +130,7 @@ def mul(a: Any, b: Any, c: Context) -> Any:
         else:
             if size > COLLECTION:
                 raise too_big(f"a list may have at most {COLLECTION} elements")
-            spend(c, size >> 4)
+            spend(c, size >> 3)
         # An empty operand may come with a count that does not fit the host's word size.
         return a * b if size else a[:0]
     raise _operands("*", a, b)
@@ -271,7 +271,7 @@ def eq(a: Any, b: Any, c: Context) -> bool:
             return False
         # Before the host compares: what is shared inside costs it as often as it occurs.
         _, weight = measure(a, texts=True)
-        spend(c, weight >> 4)
+        spend(c, weight >> 1)
         return bool(a == b) and _same_bools(a, b)
     if kind is str and other is str:
         spend(c, len(a) >> 8)
@@ -343,7 +343,7 @@ def contains(a: Any, b: Any, c: Context) -> bool:
     """``a in b``: an element of a list, a key of an object, a part of a text."""
     kind = type(b)
     if kind is list:
-        spend(c, len(b) >> 4)
+        spend(c, len(b) >> 2)
         scalar = type(a)
         if scalar is str:
             if len(a) > 255:

@@ -1,8 +1,9 @@
 """What generated code needs at run time: the evaluation context, iteration, bounds on leaving.
 
 Work is counted in source-level units: a comprehension turn and a call of a user function are one
-unit each, operators and functions over long lists and texts are charged by length. The charge is a
-function of the values alone, so it is the same on every tier and in every replay.
+unit each, operators and functions over long lists and texts are charged by length, so that a unit
+is about a tenth of a microsecond of host time everywhere. The charge is a function of the values
+alone, so it is the same on every tier and in every replay.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def leave(value: Any, c: Context, below: int = 0) -> Any:
         return fit(value)
     if inner or below:
         _, weight = measure(inner, below)
-        c.fuel -= weight >> 4
+        c.fuel -= weight >> 1
         if c.fuel < 0:
             raise_work()
     return value

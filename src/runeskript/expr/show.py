@@ -26,7 +26,7 @@ def to_json(value: Any, c: Context, indent: int | None = None) -> str:
     _, weight = measure(value, texts=True)
     if weight > COLLECTION + (TEXT >> 3):
         raise too_big(f"a text may have at most {TEXT} characters")
-    burn(c, weight >> 3)
+    burn(c, weight >> 1)
     if indent is None:
         text = _compact(value)
     else:

@@ -73,6 +73,7 @@ CODES: dict[str, Code] = {
     "RUNE-1125": Code("leading-zeros", "warning", "Leading zeros of a number are lost"),
     "RUNE-1126": Code("schema", "error", "This JSON Schema is wrong or not supported"),
     "RUNE-1127": Code("builder-use", "error", "The builder's methods are called out of order"),
+    "RUNE-1128": Code("format", "error", "The document cannot be formatted safely"),
     # --- 2xxx expressions and schemas ------------------------------------------ (section: expr)
     "RUNE-2001": Code("expression", "error", "The expression cannot be read"),
     "RUNE-2002": Code("expression-limit", "error", "The expression is too long or nested too deep"),
@@ -148,7 +149,6 @@ CODES: dict[str, Code] = {
     "RUNE-8002": Code("usage", "error", "The options of the command are wrong"),
     "RUNE-8003": Code("file", "error", "A file cannot be read or written"),
     "RUNE-8004": Code("input-option", "error", "The value of --input is wrong"),
-    "RUNE-8005": Code("store-url", "error", "No store answers to this URL"),
     "RUNE-8006": Code("handlers-option", "error", "Handlers cannot be loaded"),
     "RUNE-8007": Code("project-file", "error", "The project's settings are wrong"),
     "RUNE-8008": Code("exists", "error", "A file that would be written exists already"),

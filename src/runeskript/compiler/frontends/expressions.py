@@ -27,7 +27,7 @@ from .seen import Seen
 BROKEN: Final[IR] = ("call", "parse_json", (("const", "null"),))
 
 #: An operator between two operands, in a text without spaces in its names: a first sieve.
-_SUSPECT: Final = re.compile(r"[\w)\]'\"] ?(?:[-+*/%]|[=!<>]=|[<>]|\b(?:and|or|in)\b) ?[\w(\['\"]")
+SUSPECT: Final = re.compile(r"[\w)\]'\"] ?(?:[-+*/%]|[=!<>]=|[<>]|\b(?:and|or|in)\b) ?[\w(\['\"]")
 #: A text that is nothing but one insert.
 ONE_INSERT: Final = re.compile(r"\$\{(.*)\}\Z", re.DOTALL)
 
@@ -188,7 +188,7 @@ class Expressions:
         if not isinstance(value, str) or "${" not in value:
             if type(value) is int:
                 self._leading_zeros(node, pointer)
-            elif _SUSPECT.search(node.text) and (not node.style or self.source.is_json):
+            elif SUSPECT.search(node.text) and (not node.style or self.source.is_json):
                 self.seen.suspects.setdefault(node.text, []).append((node, pointer))
             return Expr(node.text, ("const", value), content_span(node, self.file), pointer)
         known = self._templates.get(value)

@@ -81,13 +81,15 @@ def _environment(facts: Facts, catalog: HandlerCatalog) -> dict[str, Type]:
     document = facts.document
     fixed: dict[str, Type] = {
         "input": _of_schema(document.input_schema),
-        "env": object_of(dict.fromkeys(document.env, of("text", "null"))),
+        # Names that are not declared are reported where names are checked.
+        "env": object_of(dict.fromkeys(document.env, of("text", "null")), closed=False),
         "job": _JOB,
     }
     loose = {a.name for a in facts.assignments if a.path}
     loose.update(var.name for var in document.vars if var.reduce is not None)
     env = dict(fixed)
     for _ in range(1 + _ROUNDS):
+        before = env
         known: dict[str, Type] = {}
         for a in facts.assignments:
             if a.name not in loose:
@@ -97,6 +99,8 @@ def _environment(facts: Facts, catalog: HandlerCatalog) -> dict[str, Type]:
             type_ = INT if loop.pointer.endswith("/index") else _element(loop.over, env)
             known[loop.name] = join(known[loop.name], type_) if loop.name in known else type_
         env = {**known, **fixed}
+        if env == before:
+            break
     return env
 
 

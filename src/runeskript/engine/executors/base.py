@@ -201,6 +201,7 @@ def deliver(host: Host, call: Call, outcome: Outcome) -> None:
         return
     call.settle()
     good, value = outcome
+    host.at()
     if good:
         host.done(call.job, call.effect, value)
     else:

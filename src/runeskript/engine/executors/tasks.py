@@ -32,7 +32,7 @@ from typing import Any, Final, Protocol
 
 from ..handlers.context import HandlerContext
 from ..handlers.failures import failure, failure_of
-from ..secrets import open_params
+from ..secrets import SCALARS, open_params
 from .base import Call, Host, Outcome, Ticket, deliver, outcome_of, wanted
 
 #: Seconds a worker runs before it lets the event loop have a turn.
@@ -56,6 +56,12 @@ class TaskHost(Host, Protocol):
     def pending(self) -> Any: ...  # noqa: D102 - true while runs wait for a tick
     @property
     def ticking(self) -> bool: ...  # noqa: D102 - a tick is waiting for its commit
+
+    #: Until when (``monotonic``) the last reading of the clock serves as the time of events.
+    fresh_until: float
+
+    def read_clock(self, now: float) -> None:
+        """Take a new reading; ``now`` is the interval clock's."""
 
     async def tick(self) -> None:
         """Advance pending runs, commit, let the effects out. Raises nothing."""
@@ -206,37 +212,48 @@ class TaskPool:
         return _Then.REST
 
     async def _serve(self, me: Worker, until: float) -> _Then:
-        """Run queued handlers until the queue is empty, the slice is used up or one suspended."""
+        """Run queued handlers until the queue is empty, the slice is used up or one suspended.
+
+        Every call of every job comes through here, so nothing is called that can be avoided.
+        """
         host, queue, vault, pristine = self._host, self.queue, self._host.vault, self._context
         cancelling = me.task.cancelling
         while queue:
-            job, effect, lane = ticket = queue.popleft()
+            job, effect, lane = me.ticket = queue.popleft()
             job.queued -= 1
-            if (job.ended or job.dropped) and not self._wanted(ticket):
+            if (job.ended or job.dropped) and not self._wanted(me.ticket):
                 continue
             if not self._looking:
                 self._arm()
-            me.ticket = ticket
+            good = True
             context = me.current = HandlerContext(job, effect, host)
             try:
-                given = open_params(effect.params, vault)
+                given = effect.params.copy()
+                for item in given.values():
+                    if type(item) not in SCALARS:
+                        given = open_params(effect.params, vault)
+                        break
                 if lane.prepare is not None:
                     given = lane.prepare(given)
                 result = lane.function(given, context)
                 if lane.is_async:
                     result = await result
             except BaseException as exc:
-                outcome = self._raised(me, exc)
+                good, result = self._raised(exc)
             else:
-                outcome = (True, None) if result is None else outcome_of(result)
+                if result is not None:
+                    good, result = outcome_of(result)
             me.current = None
+            now = monotonic()
+            if now >= host.fresh_until:
+                host.read_clock(now)
             if me.call is not None:
-                self._resumed(me, outcome)
+                self._resumed(me, (good, result))
                 return _Then.RESUMED if self._is_clean(me) else _Then.RETIRE
-            if outcome[0]:
-                host.done(job, effect, outcome[1])
+            if good:
+                host.done(job, effect, result)
             else:
-                host.failed(job, effect, outcome[1])
+                host.failed(job, effect, result)
             if lane.limit is not None:
                 lane.release()
             try:
@@ -244,7 +261,7 @@ class TaskPool:
                     return _Then.RETIRE
             except Exception:  # somebody's value cannot be compared
                 return _Then.RETIRE
-            if monotonic() >= until:
+            if now >= until:
                 break
         return _Then.GO_ON
 
@@ -266,7 +283,7 @@ class TaskPool:
             return False
         return same and not me.task.cancelling()
 
-    def _raised(self, me: Worker, exc: BaseException) -> Outcome:
+    def _raised(self, exc: BaseException) -> Outcome:
         """What it means that a handler ended with an exception."""
         if isinstance(exc, asyncio.CancelledError):
             if self._closed:

@@ -7,6 +7,8 @@ import logging
 from collections.abc import MutableMapping
 from typing import Any, Protocol
 
+import msgspec
+
 from ...model.events import CallOut
 from ...model.ids import idempotency_key
 
@@ -32,18 +34,22 @@ class Sink(Protocol):
         """The text without resolved secrets."""
 
 
-class HandlerContext:
-    """The context of one attempt of a call. Valid while the handler runs."""
+class HandlerContext(msgspec.Struct, gc=False, eq=False):
+    """The context of one attempt of a call. Valid while the handler runs.
 
-    __slots__ = ("_call", "_cancelled", "_job", "_key", "_log", "_sink")
+    A struct because there is one for every call. It is in no cycle of references once the call is
+    settled, so the garbage collector need not know it.
+    """
 
-    def __init__(self, job: Job, call: CallOut, sink: Sink) -> None:
-        self._job = job
-        self._call = call
-        self._sink = sink
-        self._cancelled = False
-        self._key: str | None = None
-        self._log: logging.LoggerAdapter[logging.Logger] | None = None
+    _job: Job
+    _call: CallOut
+    _sink: Sink
+    _cancelled: bool = False
+    _key: str | None = None
+    _log: logging.LoggerAdapter[logging.Logger] | None = None
+
+    def __repr__(self) -> str:
+        return f"<context of {self.step}, attempt {self.attempt}, job {self.job_id}>"
 
     @property
     def job_id(self) -> str:
@@ -91,16 +97,16 @@ class HandlerContext:
         """A logger (``runeskript.handler.NAME``) whose records carry ``job`` and ``step``."""
         if self._log is None:
             logger = logging.getLogger(f"runeskript.handler.{self._call.handler}")
-            self._log = _Log(logger, self)
+            self._log = _Log(logger, self._sink, {"job": self.job_id, "step": self.step})
         return self._log
 
 
 class _Log(logging.LoggerAdapter[logging.Logger]):
     """Adds job and step, and masks secrets."""
 
-    def __init__(self, logger: logging.Logger, context: HandlerContext) -> None:
-        super().__init__(logger, {"job": context.job_id, "step": context.step})
-        self._context = context
+    def __init__(self, logger: logging.Logger, sink: Sink, extra: dict[str, object]) -> None:
+        super().__init__(logger, extra)
+        self._sink = sink
 
     def process(
         self, msg: Any, kwargs: MutableMapping[str, Any]
@@ -114,7 +120,7 @@ class _Log(logging.LoggerAdapter[logging.Logger]):
         if not self.isEnabledFor(level):
             return
         record = logging.LogRecord("", level, "", 0, msg, args, None)
-        text = self._context._sink.masked(record.getMessage())
+        text = self._sink.masked(record.getMessage())
         kwargs = dict(self.process(msg, kwargs)[1])
         kwargs.setdefault("stacklevel", 2)
         self.logger.log(level, text, **kwargs)

@@ -75,7 +75,7 @@ def sorted_(c: Context, values: Any, by: Any = None, reverse: Any = False) -> li
     need_list("sorted", values)
     need_bool("sorted", reverse)
     size = len(values)
-    charge_list(c, size * size.bit_length())
+    burn(c, size * size.bit_length() >> 1)
     if by is None:
         return sorted(_ordered("sorted", c, values), reverse=reverse)
     paths = by if type(by) is list else [by]
@@ -132,7 +132,7 @@ def zip_(c: Context, *lists: Any) -> list[Any]:
     """Lists of the first elements, the second elements and so on, as many as the shortest list
     has."""
     shortest = min(len(need_list("zip", values)) for values in lists)
-    burn(c, shortest * len(lists) >> 2)
+    burn(c, shortest * len(lists) >> 1)
     return [list(row) for row in zip(*lists, strict=False)]
 
 

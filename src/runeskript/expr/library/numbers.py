@@ -12,9 +12,9 @@ from ...model.limits import INT_BITS, INT_DIGITS
 from ...model.values import type_name
 from ..faults import bad_value, fault, int_limit, wrong_type
 from ..ops import gt, lt, overflow
-from ..runtime import Context, fit
+from ..runtime import Context, burn, fit
 from ..show import to_text
-from .table import Function, charge_list, function, need_int, need_list, need_number, refuse
+from .table import Function, function, need_int, need_list, need_number, refuse
 
 ROWS: dict[str, Function] = {}
 _row = partial(function, ROWS, "Numbers")
@@ -35,7 +35,7 @@ def _extreme(name: str, c: Context, first: Any, rest: tuple[Any, ...], better: A
     values = need_list(name, first) if not rest else (first, *rest)
     if not values:
         raise bad_value(f"{name} of an empty list")
-    charge_list(c, len(values))
+    burn(c, len(values) >> 2)
     kinds = set(map(type, values))
     if kinds <= _NUMBERS or kinds == {str}:
         return min(values) if name == "min" else max(values)
@@ -77,7 +77,7 @@ def sum_(c: Context, values: Any, start: Any = 0) -> Any:
     """The sum of numbers, added from left to right, beginning with `start`."""
     need_list("sum", values)
     need_number("sum", start)
-    charge_list(c, len(values))
+    burn(c, len(values) >> 2)
     kinds = set(map(type, values))
     if kinds <= {int} and type(start) is int:
         return sum(values, start)

@@ -182,8 +182,8 @@ def charge_list(c: Context, size: int) -> None:
     """Charge for a list of ``size`` elements and refuse one past ``limits.COLLECTION``."""
     if size > COLLECTION:
         raise too_big(f"a list or object may have at most {COLLECTION} elements")
-    if size > 15:
-        burn(c, size >> 4)
+    if size > 7:
+        burn(c, size >> 3)
 
 
 def cap_int(value: int, bits: int = 4096) -> int:

@@ -30,15 +30,21 @@ _row = partial(function, ROWS, "Texts")
 @_row("lower(text: text) -> text", ("lower('ÄB')", "äb"))
 def lower(c: Context, text: Any) -> str:
     """Every letter in lower case, by the tables of Unicode 14.0, whatever the host's."""
-    charge_text(c, len(need_text("lower", text)))
-    return text.lower() if text.isascii() else lower_text(text)
+    if need_text("lower", text).isascii():
+        charge_text(c, len(text))
+        return str(text.lower())
+    burn(c, len(text) >> 1)
+    return lower_text(text)
 
 
 @_row("upper(text: text) -> text", ("upper('straße')", "STRASSE"))
 def upper(c: Context, text: Any) -> str:
     """Every letter in upper case, by the tables of Unicode 14.0; may be longer."""
-    charge_text(c, len(need_text("upper", text)))
-    result = text.upper() if text.isascii() else upper_text(text)
+    if need_text("upper", text).isascii():
+        charge_text(c, len(text))
+        return str(text.upper())
+    burn(c, len(text) >> 1)
+    result = upper_text(text)
     charge_text(c, len(result))
     return result
 
@@ -222,7 +228,7 @@ def _positions(name: str, c: Context, where: Any, what: Any) -> tuple[int, int]:
         return where.find(what), where.count(what)
     if type(where) is not list:
         raise refuse(name, "a list or a text", where)
-    burn(c, len(where) >> 2)
+    burn(c, len(where))
     first, count = -1, 0
     kind = type(what)
     big = kind is list or kind is dict or kind is str

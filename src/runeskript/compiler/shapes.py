@@ -1,0 +1,95 @@
+"""Which table describes which part of a document: keys in their order, kinds of values.
+
+Derived from ``tables.py`` for tools that walk a document without making an AST of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from .tables import BY_VERB, DOCUMENT, MODIFIERS, Key, Kind, Verb
+
+
+class Shape:
+    """What may stand at one place: the kind of value, and the rows of its keys."""
+
+    __slots__ = ("_ranks", "_rows", "inside_expression", "kind")
+
+    def __init__(
+        self, kind: Kind | None, rows: tuple[Key, ...] = (), *, inside_expression: bool = False
+    ) -> None:
+        self.kind = kind
+        #: In a list that stands for an expression, where quotes tell texts from names.
+        self.inside_expression = inside_expression
+        self._rows = {row.name: row for row in rows}
+        self._ranks = {row.name: i for i, row in enumerate(rows)}
+
+    @property
+    def is_expression(self) -> bool:
+        """Whether a text here is an expression."""
+        return self.kind == "expr"
+
+    def for_keys(self, keys: Iterable[str]) -> Shape:
+        """The shape of an object with these keys: for a step, that of its verb."""
+        if self.kind != "step":
+            return self
+        present = set(keys)
+        found = [name for name in present if name in BY_VERB]
+        if "if" in found and "then" not in present and len(found) > 1:
+            found.remove("if")
+        inner = {row.name for name in found for row in BY_VERB[name].keys}
+        verbs = [name for name in found if name not in inner]
+        return _STEPS[verbs[0]] if len(verbs) == 1 else ANY
+
+    def rank(self, key: str) -> int:
+        """Where a key stands among its neighbours; keys that are no words of the language keep
+        their order."""
+        return self._ranks.get(key, len(self._ranks)) if self._ranks else 0
+
+    def child(self, key: str) -> Shape:
+        """The shape of the value under ``key``."""
+        if self.kind == "branches":
+            return _BLOCK
+        if self.kind == "functions":
+            return _EXPRESSION
+        row = self._rows.get(key)
+        return ANY if row is None else _of(row)
+
+    def item(self) -> Shape:
+        """The shape of a list's items."""
+        if self.kind == "block":
+            return _STEP
+        if self.kind == "clauses":
+            return Shape("object", tuple(self._rows.values()))
+        if self.kind == "expr" or self.inside_expression:
+            return _INSIDE
+        return ANY
+
+
+def _of(row: Key) -> Shape:
+    if row.kind in ("object", "clauses", "delay"):
+        return Shape(row.kind, row.fields)
+    return _BY_KIND.setdefault(row.kind, Shape(row.kind))
+
+
+def _step(verb: Verb) -> Shape:
+    """Canonical order of a step's keys: id, what guards it, the verb, its keys, its timeout."""
+    own = {row.name for row in (verb.value, *verb.keys)}
+    before = [row for row in MODIFIERS if row.name in ("id", "if") and row.name not in own]
+    after = [row for row in MODIFIERS if row.name == "timeout" and row.name not in own]
+    return Shape("object", (*before, verb.value, *verb.keys, *after))
+
+
+#: A place about which no table says anything.
+ANY: Final = Shape(None)
+_BLOCK: Final = Shape("block")
+_STEP: Final = Shape("step")
+_EXPRESSION: Final = Shape("expr")
+_INSIDE: Final = Shape(None, inside_expression=True)
+_BY_KIND: Final[dict[Kind, Shape]] = {
+    "block": _BLOCK, "step": _STEP, "expr": _EXPRESSION,
+}  # fmt: skip
+_STEPS: Final = {name: _step(verb) for name, verb in BY_VERB.items()}
+#: The whole document.
+ROOT: Final = Shape("object", DOCUMENT)

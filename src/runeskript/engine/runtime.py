@@ -1,0 +1,432 @@
+"""The Python API: ``Runtime``, which runs jobs inside your event loop, and the synchronous ``run``.
+
+::
+
+    async with Runtime(handlers=[greet]) as runtime:
+        result = await runtime.run_job("hello.yaml", {"name": "Ada"})
+        print(result.unwrap())
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from ..errors import JobNotFoundError, NotAValueError, RuntimeClosedError, StoreError
+from ..kernel import Program
+from ..model.events import Status
+from ..model.machine import FINAL
+from ..model.values import Value, is_text, normalise
+from ..stores import Store, open_store
+from ..stores.base import Cancel, JobFilter, JobRow, Message, OnConflict, PostOutcome
+from .builtin import ALLOWABLE, BuiltIn, builtins
+from .builtin.common import Resolver
+from .children import Children
+from .clock import Clock, SystemClock
+from .compiling import Skript, Source
+from .driver import Driver
+from .effects import Outlet
+from .errors import LoopRunningError, RuntimeOptionError
+from .executors.base import Lane, Pool
+from .executors.processes import DEFAULT_PROCESSES, ProcessPool
+from .executors.tasks import DEFAULT_TASKS, TaskPool
+from .executors.threads import DEFAULT_THREADS, ThreadPool
+from .handlers.durations import milliseconds
+from .handlers.loading import Source as Handlers
+from .handlers.loading import collect, discover
+from .handlers.registry import HandlerRegistry
+from .ids import Ids, SystemIds
+from .jobs import Job, JobResult, job_of, result_of
+from .live import Live
+from .narrate import Narrator
+from .resources import Resources
+from .secrets import Source as Secrets
+from .secrets import Vault
+from .skripts import Deployed, Skripts
+from .watch import JobEvent, Watch
+
+#: Characters of a job's key, of a label, of a message's topic and id.
+NAME: Final = 512
+MAX_JOBS: Final = 10_000
+
+
+class Runtime:
+    """Runs jobs. An async context manager; its methods are for the event loop that entered it."""
+
+    def __init__(
+        self,
+        *,
+        store: str | Store = "memory://",
+        handlers: Handlers = (),
+        allow_hosts: Sequence[str] = (),
+        allow: Collection[str] = (),
+        secrets: Secrets = None,
+        env: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        resolver: Resolver | None = None,
+        max_jobs: int = MAX_JOBS,
+        max_tasks: int = DEFAULT_TASKS,
+        max_threads: int = DEFAULT_THREADS,
+        max_processes: int = DEFAULT_PROCESSES,
+        discover_handlers: bool = True,
+    ) -> None:
+        """``store``: a URL or a store object. ``handlers``: functions under ``@handler``, modules,
+        files, registries, or lists of them; those of installed packages are found by themselves
+        unless ``discover_handlers`` is False. ``allow_hosts``: private hosts that ``http.*`` may
+        reach. ``allow``: what is off by default (``exec``). ``secrets``: a mapping or function; by
+        default ``RUNE_SECRET_<NAME>`` of the environment. ``env``: in place of the environment.
+        ``clock``, ``ids``, ``resolver``: for tests. ``max_jobs``: jobs alive at once; past it
+        ``submit_job`` waits. ``max_tasks``, ``max_threads``, ``max_processes``: handlers of each
+        mode that run at once.
+
+        Raises RuntimeOptionError, HandlerDefinitionError, StoreError.
+        """
+        for name, number in (
+            ("max_jobs", max_jobs), ("max_tasks", max_tasks), ("max_threads", max_threads),
+            ("max_processes", max_processes),
+        ):
+            if type(number) is not int or number < 1:
+                raise RuntimeOptionError(f"{name} is a number, at least 1")
+        self._clock = clock or SystemClock()
+        self._ids = ids or SystemIds()
+        self._store = open_store(store, self._clock.now_ms) if isinstance(store, str) else store
+        self._registry = _registry(handlers, allow_hosts, allow, resolver, discover_handlers)
+        self._env = os.environ if env is None else env
+        self._vault = Vault(secrets)
+        self._max_jobs = max_jobs
+        self._sizes = (max_tasks, max_threads, max_processes)
+        self._source = Source(self._registry)
+        self._skripts = Skripts(self._store, self._registry)
+        self._resources = Resources()
+        self._driver: Driver | None = None
+        self._threads: ThreadPool
+        self._processes: ProcessPool
+        self._places: asyncio.Semaphore
+
+    # --- life -----------------------------------------------------------------------------------
+    async def __aenter__(self) -> Self:
+        if self._driver is not None:
+            raise RuntimeOptionError("the runtime is running already")
+        await self._resources.set_up(self._registry)
+        driver = Driver(
+            self._store, self._clock, self._ids, self._vault, self._declared,
+            self._resources.shared,
+        )
+        tasks, threads, processes = self._sizes
+        driver.tasks = TaskPool(driver, tasks)
+        self._threads = ThreadPool(driver, threads)
+        self._processes = ProcessPool(driver, processes)
+        pools: dict[str, Pool] = {
+            "async": driver.tasks, "thread": self._threads, "process": self._processes
+        }
+        lanes = {h.name: Lane(h, pools[h.mode]) for h in self._registry}
+        driver.lanes = lanes
+        driver.outlet = Outlet(driver, lanes, Children(self._store, self._skripts, self._clock))
+        driver.on_end = self._leave
+        self._places = asyncio.Semaphore(self._max_jobs)
+        self._driver = driver
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop. Jobs that are not done are lost with a memory store; handlers are cancelled."""
+        driver, self._driver = self._driver, None
+        if driver is None:
+            return
+        try:
+            await driver.close(RuntimeClosedError("the runtime was closed while the job ran"))
+            self._threads.close()
+            await self._processes.close()
+        finally:
+            await self._resources.tear_down()
+            await self._store.close()
+
+    def _running(self) -> Driver:
+        if self._driver is None:
+            raise RuntimeClosedError("the runtime is not running; use it as `async with Runtime()`")
+        return self._driver
+
+    @property
+    def handlers(self) -> HandlerRegistry:
+        """All handlers, which is also the catalog that documents are compiled with."""
+        return self._registry
+
+    def _declared(self, names: Sequence[str]) -> dict[str, Value]:
+        """The declared variables of the environment; null where one is not set."""
+        found: dict[str, Value] = {}
+        for name in names:
+            text = self._env.get(name)
+            if text is not None and not is_text(text):
+                text = text.encode("utf-8", "replace").decode()
+            found[name] = text
+        return found
+
+    # --- jobs -----------------------------------------------------------------------------------
+    async def submit_job(
+        self,
+        skript: Skript,
+        input: object = None,  # noqa: A002 - the language's word
+        *,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        on_conflict: OnConflict = "exists",
+    ) -> Job:
+        """Create a job and let it run; returns at once, or when fewer than ``max_jobs`` live.
+
+        ``key``: a kept job with this key is returned instead (``exists``), or replaced where it
+        has ended (``replace``). Raises CompileError, InputError, RuntimeOptionError and the errors
+        of a Blueprint that cannot be loaded.
+        """
+        return job_of(await self._submit(skript, input, key, labels, on_conflict))
+
+    async def run_job(
+        self,
+        skript: Skript,
+        input: object = None,  # noqa: A002 - the language's word
+        *,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        on_conflict: OnConflict = "exists",
+    ) -> JobResult:
+        """Submit a job and await its end; a failed job is a result, not an exception."""
+        row = await self._submit(skript, input, key, labels, on_conflict)
+        return result_of(await self._end_of(row.id))
+
+    async def _submit(
+        self, skript: Skript, given: object, key: str | None,
+        labels: Mapping[str, str] | None, on_conflict: OnConflict,
+    ) -> JobRow:
+        driver = self._running()
+        if on_conflict not in ("exists", "replace"):
+            raise RuntimeOptionError("on_conflict is `exists` or `replace`")
+        own = {_name(k, "a label"): _name(v, "a label") for k, v in (labels or {}).items()}
+        if key is not None:
+            _name(key, "the key")
+        program = await self._load(skript)
+        value = self._skripts.accept(program, given)
+        await self._places.acquire()
+        live: Live | None = None
+        try:
+            row = self._row(program, value, key, own)
+            (submitted,) = await self._store.submit([row], on_conflict)
+            if submitted.outcome != "exists":
+                self._running()
+                live = driver.adopt(row, program)
+                live.place = True
+                driver.poke()
+        finally:
+            if live is None:
+                self._places.release()
+        return submitted.row
+
+    async def _load(self, skript: Skript) -> Program:
+        blueprint, children = self._source.blueprints(skript)
+        for child in children.values():
+            await self._skripts.put(child)
+        return await self._skripts.put(blueprint)
+
+    def _row(
+        self, program: Program, value: Value, key: str | None, labels: dict[str, str]
+    ) -> JobRow:
+        blueprint, now = program.blueprint, self._clock.now_ms()
+        return JobRow(
+            id=self._ids.job_id(), key=key, labels={**blueprint.labels, **labels},
+            skript=blueprint.name, version=blueprint.version, blueprint=program.digest,
+            ast_hash=blueprint.ast_hash, input=value, created_at=now, updated_at=now,
+        )
+
+    def _leave(self, live: Live) -> None:
+        """A live job has ended."""
+        if live.place:
+            live.place = False
+            self._places.release()
+
+    async def get_job(self, id: str) -> Job:  # noqa: A002 - it is one
+        """The job as it is now. Raises JobNotFoundError."""
+        self._running()
+        row = await self._store.load(id)
+        if row is None:
+            raise JobNotFoundError(f"no job has the id {id}")
+        return job_of(row)
+
+    async def list_jobs(
+        self,
+        *,
+        status: Status | None = None,
+        skript: str | None = None,
+        key: str | None = None,
+        label: Mapping[str, str] | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> list[Job]:
+        """At most ``limit`` jobs, newest first; ``after``: the id of the last one of the page
+        before. Every condition that is given must hold.
+        """
+        self._running()
+        if type(limit) is not int or limit < 1:
+            raise RuntimeOptionError("limit is a number, at least 1")
+        wanted = JobFilter(status, skript, key, dict(label or {}))
+        rows, _ = await self._store.query(wanted, after, limit)
+        return [job_of(row) for row in rows]
+
+    async def cancel_job(self, id: str, reason: str = "") -> Job:  # noqa: A002 - it is one
+        """Ask a job to end as Cancelled, through its ``finally`` blocks and undos.
+
+        Returns at once; a job that has ended stays as it is. Raises JobNotFoundError.
+        """
+        driver = self._running()
+        await driver.post(Cancel(id, str(reason) or "cancelled"))
+        return await self.get_job(id)
+
+    async def result(self, id: str) -> Value:  # noqa: A002 - it is one
+        """The output, once the job has ended.
+
+        Raises JobFailedError and JobCancelledError with its ``error``, JobNotFoundError, and
+        RuntimeClosedError where the runtime closes before.
+        """
+        return result_of(await self._end_of(id)).unwrap()
+
+    async def _end_of(self, id_: str) -> JobRow:
+        driver = self._running()
+        live = driver.lives.get(id_)
+        if live is None:
+            row = await self._store.load(id_)
+            if row is None:
+                raise JobNotFoundError(f"no job has the id {id_}")
+            if row.status not in FINAL:
+                raise StoreError(f"job {id_} is not run by this runtime")
+            return row
+        waiter: asyncio.Future[JobRow] = asyncio.get_running_loop().create_future()
+        live.waiters.append(waiter)
+        try:
+            return await waiter
+        finally:
+            live.waiters.remove(waiter)
+
+    # --- messages -------------------------------------------------------------------------------
+    async def signal(
+        self,
+        topic: str,
+        *,
+        key: object = None,
+        data: object = None,
+        id: str | None = None,  # noqa: A002 - it is one
+        keep: str | int = 0,
+        job: str | None = None,
+    ) -> PostOutcome:
+        """Send a message to whoever listens to (topic, key), or to the listeners of one job.
+
+        ``keep``: how long it waits for a listener (``"24h"``, or milliseconds), and how long
+        another one with the same ``id`` is a ``duplicate``. Raises JobNotFoundError where ``job``
+        is not alive, RuntimeOptionError for data that is no value.
+        """
+        driver = self._running()
+        try:
+            body, given_key = normalise(data), normalise(key)
+            kept = milliseconds(keep)
+        except (NotAValueError, ValueError) as exc:
+            raise RuntimeOptionError(f"the message cannot be sent: {exc}") from None
+        name = self._ids.message_id() if id is None else _name(id, "the id of a message")
+        message = Message(name, _name(topic, "a topic"), given_key, job, body, kept)
+        outcome = await driver.post(message)
+        if outcome == "unknown":
+            raise JobNotFoundError(f"no job that is alive has the id {job}")
+        return outcome
+
+    # --- history --------------------------------------------------------------------------------
+    async def events(self, id: str, start: int = 0) -> AsyncIterator[JobEvent]:  # noqa: A002
+        """A job's records from journal position ``start`` on, as they come, until it has ended.
+
+        Journaled ones are never missed; of the transient ones in between (``step.started``,
+        ``step.retrying``, ``step.done``, ``step.failed``, ``step.cancelled``, ``progress``,
+        ``log``) only those that happen while the iteration is under way are seen. Raises
+        JobNotFoundError.
+        """
+        driver = self._running()
+        watch = Watch()
+        live = driver.lives.get(id)
+        if live is None:
+            if await self._store.load(id) is None:
+                raise JobNotFoundError(f"no job has the id {id}")
+            watch.end()
+        else:
+            live.watches.append(watch)
+            if live.narrator is None:
+                live.narrator = Narrator(live.tell)
+        try:
+            async for record in watch.follow(self._store, id, start):
+                yield record
+        finally:
+            if live is not None:
+                live.watches.remove(watch)
+
+    # --- skripts --------------------------------------------------------------------------------
+    async def deploy(self, skript: Skript) -> Deployed:
+        """Make a skript known by its name, for ``run: NAME``. Raises VersionConflictError."""
+        self._running()
+        program = await self._load(skript)
+        return await self._skripts.deploy(program.blueprint)
+
+
+def _registry(
+    handlers: Handlers, allow_hosts: Sequence[str], allow: Collection[str],
+    resolver: Resolver | None, discovering: bool,
+) -> HandlerRegistry:
+    """The caller's handlers, then those of installed packages, then the built-in ones."""
+    registry = HandlerRegistry()
+    for registered in collect(handlers):
+        registry.add(registered.source)
+    if discovering:
+        discover(registry)
+    wrong = [name for name in allow if name not in ALLOWABLE]
+    if isinstance(allow, str) or wrong:
+        raise RuntimeOptionError(f"allow is a list out of: {', '.join(ALLOWABLE)}")
+    try:
+        own = builtins(allow_hosts=allow_hosts, allow=allow, resolver=resolver)
+    except ValueError as exc:
+        raise RuntimeOptionError(f"allow_hosts: {exc}") from None
+    for item in own:
+        known = registry.get(item.name)
+        if known is None or isinstance(known.source, BuiltIn):
+            registry.add(item, replace=True)
+    return registry
+
+
+def _name(text: object, what: str) -> str:
+    if not isinstance(text, str) or not text or len(text) > NAME or not is_text(text):
+        raise RuntimeOptionError(f"{what} is a text of 1 to {NAME} characters")
+    return text
+
+
+def run(
+    skript: Skript,
+    input: object = None,  # noqa: A002 - the language's word
+    *,
+    handlers: Handlers = (),
+    **options: Any,
+) -> JobResult:
+    """Run a skript to its end in an event loop of its own; ``options`` as for ``Runtime``.
+
+    Raises LoopRunningError where an event loop runs in this thread; await ``Runtime`` there.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_run(skript, input, handlers, options))
+    raise LoopRunningError("an event loop is running here; await Runtime(...).run_job(...) instead")
+
+
+async def _run(skript: Skript, given: object, handlers: Handlers, options: Any) -> JobResult:
+    async with Runtime(handlers=handlers, **options) as runtime:
+        return await runtime.run_job(skript, given)

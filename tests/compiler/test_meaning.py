@@ -1,0 +1,194 @@
+"""Checks of names, types, handlers and places, beyond the documents in ``tests/bad``."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from runeskript.compiler.pipeline import check_text
+from runeskript.model.catalog import EMPTY, ParamProblem, PlainHandler, StaticCatalog
+from runeskript.model.diagnostics import Diagnostic
+from runeskript.model.values import Value
+from support import any_handlers
+
+
+def check(steps: str, head: str = "", catalog: StaticCatalog | None = None) -> list[Diagnostic]:
+    body = textwrap.indent(textwrap.dedent(steps).strip("\n"), "  ")
+    text = f"skript: meaning\n{textwrap.dedent(head)}do:\n{body}\n"
+    return list(check_text(text, "meaning.yaml", catalog or any_handlers("f", "g")))
+
+
+def found(steps: str, head: str = "") -> list[str]:
+    return [f"{d.code[-4:]} {d.message}" for d in check(steps, head)]
+
+
+# --- handlers ---------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Recorder(PlainHandler):
+    """A handler that notes what it is asked, and finds fault with one key or with the whole."""
+
+    seen: list[tuple[dict[str, Value], frozenset[str]]] = field(default_factory=list)
+    answer: tuple[ParamProblem, ...] = ()
+
+    def check(
+        self, literals: Mapping[str, Value], dynamic: frozenset[str]
+    ) -> list[ParamProblem]:
+        self.seen.append((dict(literals), dynamic))
+        return list(self.answer)
+
+
+CALL = """
+- call: h
+  with: {a: 1, b: "${input.b}", c: [1, "${input.c}"], d: {e: f}}
+"""
+
+
+def test_a_handler_sees_literals_and_the_names_of_the_rest() -> None:
+    handler = Recorder("h")
+    assert check(CALL, catalog=StaticCatalog({"h": handler})) == []
+    assert handler.seen == [({"a": 1, "d": {"e": "f"}}, frozenset({"b", "c"}))]
+
+
+def test_a_handler_is_not_asked_where_nothing_is_written_out() -> None:
+    handler = Recorder("h")
+    check("- call: h\n  with: ${input}", catalog=StaticCatalog({"h": handler}))
+    assert handler.seen == []
+
+
+@pytest.mark.parametrize(
+    ("problem", "line", "column", "pointer"),
+    [
+        (ParamProblem("a", "is odd"), 4, 15, "/do/0/with/a"),
+        (ParamProblem(None, "x is missing"), 4, 11, "/do/0/with"),
+        (ParamProblem("gone", "is missing"), 4, 11, "/do/0/with"),
+    ],
+)
+def test_where_a_parameter_problem_is_shown(
+    problem: ParamProblem, line: int, column: int, pointer: str
+) -> None:
+    catalog = StaticCatalog({"h": Recorder("h", answer=(problem,))})
+    (d,) = check(CALL, catalog=catalog)
+    assert (d.code, d.span.line, d.span.column, d.pointer) == ("RUNE-3008", line, column, pointer)
+    assert d.message == f"`h`: {problem.message}"
+
+
+def test_flags_of_handlers_go_into_the_blueprint() -> None:
+    from runeskript.compiler.pipeline import compile_text
+
+    catalog = StaticCatalog({"h": PlainHandler("h", pure=True), "i": PlainHandler("i")})
+    text = "skript: x\ndo: [{call: h}, {call: i}, {call: h}]"
+    handlers = compile_text(text, "x.yaml", catalog).blueprint.handlers
+    assert [(h.name, h.pure, h.idempotent) for h in handlers] == [
+        ("h", True, False), ("i", False, False),
+    ]
+
+
+def test_without_any_handlers_the_hint_says_so() -> None:
+    (d,) = check("- call: f", catalog=EMPTY)
+    assert d.hint == "no handlers are registered"
+
+
+# --- types ------------------------------------------------------------------------------------
+SCHEMA = """
+input:
+  type: object
+  additionalProperties: false
+  properties:
+    n: {type: integer}
+    user: {type: object, additionalProperties: false, properties: {name: {type: string}}}
+    rows: {type: array, items: {type: object, additionalProperties: false,
+                                properties: {sku: {type: string}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ("- log: ${input.m}", ["2011 the object has no key `m`"]),
+        ("- log: ${input.user.nam}", ["2011 the object has no key `nam`"]),
+        ("- for: r\n  in: input.rows\n  do: [{log: '${r.skuu}'}]",
+         ["2011 the object has no key `skuu`"]),
+        ("- for: r\n  in: input.n\n  do: [{log: '${r}'}]",
+         ["3028 what a `for` goes over must be list, is int"]),
+        ("- call: f\n  with: ${input.rows}",
+         ["3028 `with` must be object, is list of object {sku: text}"]),
+        ("- emit: t\n  key: input.user", ["3028 a key must be bool or float or int or null or text"
+                                         ", is object {name: text}"]),
+        ("- set: {a: 1}\n- set: {b: '${a.x}'}", ["2010 int has no keys or elements"]),
+        ("- try: [{call: f}]\n  catch: [{when: error.typ == 'x', do: [{log: x}]}]",
+         ["2011 the object has no key `typ`"]),
+        ("- log: ${job.name}", ["2011 the object has no key `name`"]),
+    ],
+)  # fmt: skip
+def test_certain_type_errors(steps: str, expected: list[str]) -> None:
+    assert found(steps, SCHEMA) == expected
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "- set: {a: 1}\n- if: input.n\n  set: {a: {x: 1}}\n- log: ${a.x}",
+        "- set: {a: {}}\n- set: {a.x: 1}\n- log: ${a.x}",
+        "- set: {a: null}\n- call: f\n  into: a\n- log: ${a.x}",
+        "- set: {a: null}\n- run: other\n  into: a\n- log: ${a.x}",
+        "- parallel: {one: [{yield: 1}]}\n  into: a\n- log: ${a.one}",
+        "- for: i\n  in: '[1]'\n  collect: a\n  do: [{yield: i}]\n- log: ${a[0].x}",
+        "- for: i\n  in: '[1]'\n  do: [{log: '${i}'}]\n"
+        "- for: i\n  in: \"[{'x': 1}]\"\n  do: [{log: '${i.x}'}]",
+        "- for: x\n  in: '[1]'\n  index: i\n  do: [{log: '${i + 1}'}]",
+        "- listen: t\n  where: event.any.thing > 1\n  into: m\n- log: ${m.x.y}",
+    ],
+)
+def test_what_may_be_is_not_reported(steps: str) -> None:
+    assert found(steps, SCHEMA) == []
+
+
+def test_result_schemas_of_handlers_are_used() -> None:
+    result = {"type": "object", "properties": {"body": {}}, "additionalProperties": False}
+    catalog = StaticCatalog({"h": PlainHandler("h", result_schema=result)})
+    (d,) = check("- call: h\n  into: r\n- log: ${r.bdy}", catalog=catalog)
+    assert (d.message, d.hint) == ("the object has no key `bdy`", "did you mean `body`?")
+
+
+def test_an_unsound_schema_is_reported_once_and_tells_nothing() -> None:
+    head = "input: {type: objekt, properties: {a: 1}}\n"
+    found = check("- log: ${input.b}", head)
+    assert {d.pointer.split("/")[1] for d in found} == {"input"}
+
+
+# --- places -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "steps",
+    [
+        # `continue` ends an iteration of a parallel loop, from inside an `if` or a `try`, too.
+        "- for: i\n  in: range(3)\n  parallel: 2\n"
+        "  do: [{try: [{continue: }], finally: [{log: x}]}]",
+        # A loop inside a branch, a finally or an undo is left as any other.
+        "- parallel: {a: [{while: input.a, do: [{break: }]}]}",
+        "- try: [{call: f}]\n  finally: [{for: i, in: range(3), do: [{continue: }]}]",
+        "- call: f\n  undo: {while: input.a, do: [{break: }]}",
+        # Errors are known in an undo and in a branch that stand in a catch.
+        "- try: [{call: f}]\n  catch:\n"
+        "    - do: [{call: f, undo: {call: g, with: {e: '${error}'}}}]",
+        "- try: [{call: f}]\n  catch:\n    - do: [{parallel: {a: [{log: '${error.type}'}]}}]",
+        # Two loops one after the other may share a name.
+        "- for: i\n  in: range(3)\n  do: [{log: '${i}'}]\n"
+        "- for: i\n  in: range(3)\n  do: [{log: '${i}'}]",
+        # The same variable in branches of which only one is kept.
+        "- parallel: {a: [{set: {x: 1}}], b: [{set: {x: 2}}]}\n  join: any",
+    ],
+)
+def test_fine(steps: str) -> None:
+    assert found(steps) == []
+
+
+def test_a_variable_may_be_called_like_a_function_of_the_language() -> None:
+    assert found("- set: {items: [1], len: 2}\n- log: ${items[0] + len}") == []
+
+
+def test_unknown_names_are_matched_against_what_is_in_scope() -> None:
+    steps = "- for: item\n  in: input.items\n  do: [{log: '${itm}'}]\n- log: ${itm}"
+    assert [d.hint for d in check(steps)] == ["did you mean `item`?", None]
