@@ -13,8 +13,12 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from runeskript.cli.reference import page as command_page
+from runeskript.expr.functions import FUNCTIONS, Function
 from runeskript.model.codes import CODES
+from runeskript.model.ir_text import expression_text
 from runeskript.model.isa import ROWS, STATEMENTS, Operand, Row
+from runeskript.model.values import Value
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 NOTE = (
@@ -155,11 +159,43 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+# --- functions --------------------------------------------------------------------------------
+
+
+def functions_page() -> str:
+    """The functions of expressions, from ``expr/functions.py``."""
+    lines = [
+        NOTE,
+        "",
+        "# Functions",
+        "",
+        "What an expression can call besides the functions that the document itself declares.",
+        "Every example is a test: it gives the same value on every Python and platform.",
+        "",
+    ]
+    topics: dict[str, list[Function]] = {}
+    for row in FUNCTIONS.values():
+        topics.setdefault(row.topic, []).append(row)
+    for topic, rows in topics.items():
+        lines += [f"## {topic}", ""]
+        for row in rows:
+            lines += [f"### {row.name}", "", f"`{row.signature}`", "", row.doc, ""]
+            if row.examples:
+                lines += ["```text", *(_example(*example) for example in row.examples), "```", ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _example(expression: str, value: Value) -> str:
+    return f"{expression}  →  {expression_text(('const', value))}"
+
+
 # --- all pages --------------------------------------------------------------------------------
 
 PAGES: dict[str, Callable[[], str]] = {
     "reference/instructions.md": instructions_page,
     "reference/errors.md": errors_page,
+    "reference/functions.md": functions_page,
+    "reference/cli.md": lambda: f"{NOTE}\n\n{command_page()}",
 }
 
 

@@ -25,7 +25,7 @@ find_python() {
 python=$(find_python)
 has_uv=$(command -v uv || true)
 if [ -z "$python" ] && { [ -n "${PYTHON:-}" ] || [ -z "$has_uv" ]; }; then
-    echo "make_venv: ${PYTHON:-nothing on the PATH} is a Python of version 3.11 or later" >&2
+    echo "make_venv: ${PYTHON:-there} is no Python 3.11 or later" >&2
     exit 1
 fi
 

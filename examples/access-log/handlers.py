@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def split(params: Split, ctx: Any) -> list[dict[str, int]]:
             cuts.append(stream.tell())
     if cuts[-1] < size:
         cuts.append(size)
-    return [{"start": a, "end": b} for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [{"start": a, "end": b} for a, b in pairwise(cuts)]
 
 
 @handler("logs.count", mode="thread", idempotent=True)

@@ -5,7 +5,7 @@ is asked, so that two runs of the demo see the same 503s:
 
     GET  /sku/<sku>      the catalogue; now and then the first one or two requests answer 503
     POST /charges        {amount, key}   402 above the card's limit; one charge per key
-    POST /refunds        {id}            one refund per charge
+    POST /refunds        {id} or {key}   one refund per charge; a key without a charge is voided
     POST /reservations   {items, key}    409 if an item is out of stock; one reservation per key
     GET  /ledger         what was charged, refunded and reserved so far
 
@@ -59,6 +59,8 @@ class Shop:
         self.stock = {sku: row[2] for sku, row in CATALOGUE.items()}
         self.charges: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, dict[str, Any]] = {}
+        #: Keys that were refunded before they were charged.
+        self.voided: set[str] = set()
         self.reservations: dict[str, dict[str, Any]] = {}
 
     def _failures(self, sku: str) -> int:
@@ -89,19 +91,28 @@ class Shop:
         with self._lock:
             if key in self.charges:
                 return 200, self.charges[key]
+            if key in self.voided:
+                return 410, {"error": "voided", "key": key}
             charge = {"id": f"ch_{len(self.charges) + 1:04}", "amount": amount, "key": key}
             self.charges[key] = charge
             return 201, charge
 
     def refund(self, body: dict[str, Any]) -> Answer:
         """Give the money of one charge back, once."""
+        key = body.get("key")
         with self._lock:
-            charge = next((c for c in self.charges.values() if c["id"] == body.get("id")), None)
-            if charge is None:
-                return 404, {"error": "no such charge"}
-            refund = {"id": f"re_{charge['id'][3:]}", "amount": charge["amount"]}
-            self.refunds[charge["id"]] = refund
-            return 200, refund
+            charge = next(
+                (c for c in self.charges.values() if c["id"] == body.get("id") or c["key"] == key),
+                None,
+            )
+            if charge is not None:
+                refund = {"id": f"re_{charge['id'][3:]}", "amount": charge["amount"]}
+                self.refunds[charge["id"]] = refund
+                return 200, refund
+            if isinstance(key, str):
+                self.voided.add(key)
+                return 200, {"id": None, "amount": 0}
+            return 404, {"error": "no such charge"}
 
     def reserve(self, body: dict[str, Any]) -> Answer:
         """Set the items aside, all or none, once per key."""

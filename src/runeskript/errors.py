@@ -17,14 +17,21 @@ __all__ = [
     "CompileError",
     "HandlerDefinitionError",
     "InputError",
+    "JobCancelledError",
+    "JobFailedError",
     "JobNotFoundError",
     "KernelInvariantError",
+    "LoopRunningError",
     "NotAValueError",
     "ReplayMismatchError",
     "RuneskriptError",
     "RuntimeClosedError",
+    "RuntimeOptionError",
     "StepError",
     "StoreError",
+    "UnknownHandlerError",
+    "UnknownSkriptError",
+    "VersionConflictError",
 ]
 
 
@@ -76,7 +83,7 @@ class StepError(RuneskriptError):
 
 
 class NotAValueError(RuneskriptError):
-    """Something that is no Runeskript value (bytes, set, NaN, a huge int ...) reached a boundary."""
+    """Something that is no value (bytes, a set, NaN, a huge int ...) reached a boundary."""
 
     code = "RUNE-5020"
 
@@ -137,3 +144,59 @@ class StoreError(RuneskriptError):
     """The store refused or failed an operation."""
 
     code = "RUNE-7000"
+
+
+class UnknownHandlerError(RuneskriptError):
+    """A Blueprint calls a handler that the runtime does not have."""
+
+    code = "RUNE-6005"
+
+    def __init__(self, name: str, hint: str | None = None) -> None:
+        super().__init__(f"no handler is called `{name}`" + (f"; {hint}" if hint else ""))
+        self.name = name
+
+
+class UnknownSkriptError(RuneskriptError):
+    """Nothing is deployed under this name (and version)."""
+
+    code = "RUNE-6006"
+
+
+class VersionConflictError(RuneskriptError):
+    """A skript with this name and version but another content is deployed already."""
+
+    code = "RUNE-6007"
+
+
+class LoopRunningError(RuneskriptError):
+    """The synchronous ``run`` was called where an event loop runs; await ``Runtime`` there."""
+
+    code = "RUNE-6008"
+
+
+class RuntimeOptionError(RuneskriptError):
+    """An option of the runtime, or of one of its methods, has a value it cannot have."""
+
+    code = "RUNE-6009"
+
+
+class JobFailedError(RuneskriptError):
+    """The job whose result was awaited failed; ``error`` is its error object."""
+
+    code = "RUNE-6010"
+
+    def __init__(self, job: str, error: dict[str, Any]) -> None:
+        super().__init__(f"job {job} failed: {error.get('type')}: {error.get('message')}")
+        self.job = job
+        self.error = error
+
+
+class JobCancelledError(RuneskriptError):
+    """The job whose result was awaited was cancelled; ``error`` is its error object."""
+
+    code = "RUNE-6011"
+
+    def __init__(self, job: str, error: dict[str, Any]) -> None:
+        super().__init__(f"job {job} was cancelled: {error.get('message')}")
+        self.job = job
+        self.error = error

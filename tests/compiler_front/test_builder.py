@@ -205,8 +205,8 @@ def test_yaml_and_json_texts_of_it_are_the_same_skript() -> None:
 def test_findings_point_to_the_python_call() -> None:
     s = Skript("bad")
     s.log("fine")
+    line = inspect.currentframe().f_lineno + 1  # type: ignore[union-attr]
     s.call("f", timeout="5")
-    line = inspect.currentframe().f_lineno  # type: ignore[union-attr]
     diagnostics = Diagnostics()
     s.check(diagnostics)
     (found,) = diagnostics.sorted()
@@ -304,8 +304,8 @@ def test_a_value_that_holds_itself_is_refused() -> None:
 
 
 def test_it_knows_every_verb_and_key_of_the_tables() -> None:
-    names = {"for": "for_", "if": "if_", "while": "while_", "try": "try_", "yield": "yield_",
-             "return": "return_", "raise": "raise_", "break": "break_", "continue": "continue_"}  # fmt: skip
+    words = ("for", "if", "while", "try", "yield", "return", "raise", "break", "continue")
+    names = {word: f"{word}_" for word in words}
     by_block = {"then", "else", "elif", "do", "cases", "catch", "finally"}
     for verb in VERBS:
         if verb.value.kind == "graph":

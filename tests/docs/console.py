@@ -22,6 +22,7 @@ from typing import Any
 from unittest import mock
 
 from runeskript.cli.main import main as rune
+from runeskript.cli.running import Watch
 
 from .markdown import ROOT
 
@@ -31,11 +32,15 @@ PROGRAMS = frozenset({"cat", "grep", "head", "ls", "sed", "sort", "tail", "wc"})
 SETUP = ("git clone ", "cd ", "make ", "pip install ", "python -m pip install ", "uv ")
 #: The port pages use for the bundled shop; here it gets a free one.
 SHOP_PORT = "8080"
+SHOP = f"python examples/shop/service.py --port {SHOP_PORT} &"
 #: What differs from run to run -> how a rewritten page shows it.
 VARYING = (
+    (re.compile(r"(127\.0\.0\.1:)(?!8080\b)\d+"), r"\1..."),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "..."),
     (re.compile(r"\b[0-9a-f]{64}\b"), "..."),
-    (re.compile(r"\b\d+ ms$|\b\d+\.\d s$", re.MULTILINE), "..."),
+    (re.compile(r"(-)[0-9a-f]{8}\b"), r"\1..."),
+    (re.compile(r"( in )\d+\.\d\ds$", re.MULTILINE), r"\1..."),
+    (re.compile(r"(  | in | after )(\d+ ms|\d+\.\d s)(?=$|:)", re.MULTILINE), r"\1..."),
 )
 
 
@@ -53,17 +58,23 @@ class _Stream(io.TextIOWrapper):
 class Session:
     """The terminal of one page."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, shop: bool = False) -> None:
         self.folder = folder
         self.code = 0
         self.here = folder
         self._shop: str | None = None
         self._stack = ExitStack()
+        if shop:
+            self._open_shop()
         (folder / "examples").symlink_to(ROOT / "examples")
 
     def __enter__(self) -> Session:
         self._stack.enter_context(_restored())
+        self._stack.enter_context(mock.patch.object(Watch, "_tick", _never))
         os.environ.update(NO_COLOR="1", COLUMNS="100", LINES="40")
+        if self._shop is not None:  # what the example's handlers take for the address otherwise
+            os.environ["SHOP_URL"] = f"http://127.0.0.1:{self._shop}"
+        os.environ["PYTEST_ADDOPTS"] = "-p no:asyncio -p no:cacheprovider"
         os.environ.pop("RUNE_TRACEBACK", None)
         os.chdir(self.folder)
         return self
@@ -75,16 +86,25 @@ class Session:
     def run(self, command: str) -> str:
         """What one command line prints, both streams as they come."""
         os.chdir(self.here)
-        if self._shop is not None:
-            command = command.replace(f":{SHOP_PORT}", f":{self._shop}")
+        command = self.real(command)
         if command == "echo $?":
-            return f"{self.code}\n"
+            text, self.code = f"{self.code}\n", 0
+            return text
         screen = io.BytesIO()
         if command.endswith("&"):
-            self._background(command[:-1].strip(), screen)
+            assert self.real(SHOP) == command, f"only `{SHOP}` runs in the background"
+            self.code = 0
+            screen.write(f"the shop listens on http://127.0.0.1:{self._shop}\n".encode())
         else:
             self._pipeline(_words(command), screen)
-        text = screen.getvalue().decode()
+        return self.shown(screen.getvalue().decode())
+
+    def real(self, text: str) -> str:
+        """A page's text with the port that the shop has here."""
+        return text if self._shop is None else text.replace(f":{SHOP_PORT}", f":{self._shop}")
+
+    def shown(self, text: str) -> str:
+        """What was printed, as the page shows it: without what belongs to this machine."""
         if self._shop is not None:
             text = text.replace(f":{self._shop}", f":{SHOP_PORT}")
         text = text.replace(f"{self.folder}/", "").replace(f"{ROOT}/", "")
@@ -131,8 +151,14 @@ class Session:
             return done.returncode
 
     def _inside(
-        self, program: str, words: list[str], data: bytes, out: io.BytesIO, screen: io.BytesIO,
-        *, last: bool,
+        self,
+        program: str,
+        words: list[str],
+        data: bytes,
+        out: io.BytesIO,
+        screen: io.BytesIO,
+        *,
+        last: bool,
     ) -> int:
         """`rune` or `python FILE` in this process."""
         stdout, stderr = _Stream(out, terminal=last), _Stream(screen, terminal=False)
@@ -151,14 +177,15 @@ class Session:
                 stream.flush()
                 stream.detach()
 
-    def _background(self, command: str, screen: io.BytesIO) -> None:
-        """The bundled shop, on a free port."""
-        wanted = f"python examples/shop/service.py --port {SHOP_PORT}"
-        assert command == wanted, f"only `{wanted} &` runs in the background"
+    def _open_shop(self) -> None:
+        """The bundled shop, on a free port, from the beginning: files of the page name its port."""
         service: Any = runpy.run_path(str(ROOT / "examples/shop/service.py"), run_name="shop")
         base, _ = self._stack.enter_context(service["running"]())
         self._shop = base.rpartition(":")[2]
-        screen.write(f"the shop listens on {base}\n".encode())
+
+
+async def _never(self: Watch, runtime: object, job: str) -> None:
+    """The steps of a run are shown at its end: which of them a tick sees is a matter of time."""
 
 
 def _words(command: str) -> list[str]:
@@ -209,8 +236,10 @@ def chunks(text: str) -> list[tuple[str, str]]:
         else:
             expected.append(line)
     return [
-        (" ".join(part.rstrip("\\").strip() for part in command),
-         "".join(line + "\n" for line in expected))
+        (
+            " ".join(part.rstrip("\\").strip() for part in command),
+            "".join(line + "\n" for line in expected),
+        )
         for command, expected in out
     ]
 
@@ -240,7 +269,9 @@ def renewed(expected: str, actual: str) -> str:
         if not part:
             continue
         starts = range(at, len(lines) - len(part) + 1)
-        near = [difflib.SequenceMatcher(None, part, lines[s : s + len(part)]).ratio() for s in starts]
+        near = [
+            difflib.SequenceMatcher(None, part, lines[s : s + len(part)]).ratio() for s in starts
+        ]
         if not near or max(near) < 0.3:
             return actual
         at = starts[near.index(max(near))] + len(part)
@@ -263,7 +294,9 @@ def check_block(
         asked = number + 1 < len(found) and found[number + 1][0] == "echo $?"
         last = number + 1 == len(found)
         wanted = exit_code if last and exit_code is not None else 0
-        assert asked or failing or session.code == wanted, f"`{command}` ended with {session.code}:\n{actual}"
+        assert asked or failing or session.code == wanted, (
+            f"`{command}` ended with {session.code}:\n{actual}"
+        )
         if not fits(expected, actual):
             assert update, f"`{command}` prints\n{actual}\ninstead of\n{expected}"
             expected = renewed(expected, actual)

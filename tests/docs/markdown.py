@@ -10,7 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 _FENCE = re.compile(r"( *)(`{3,})(.*)")
-_LINK = re.compile(r"(?<!!)\[(?:[^\]\[]|\[[^\]]*\])*\]\(([^()\s]+(?:\([^()]*\))?)\)|!\[[^\]]*\]\(([^()\s]+)\)")
+_LINK = re.compile(
+    r"(?<!!)\[(?:[^\]\[]|\[[^\]]*\])*\]\(([^()\s]+(?:\([^()]*\))?)\)|!\[[^\]]*\]\(([^()\s]+)\)"
+)
 _REGION = re.compile(r"(<!-- generated: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -72,6 +74,8 @@ def blocks(page: Path) -> list[Block]:
 
 def rewrite(page: Path, changed: list[tuple[Block, str]]) -> None:
     """Replace the text of blocks; of a page read with ``blocks`` just before."""
+    if not changed:
+        return
     lines = page.read_text(encoding="utf-8").split("\n")
     for block, text in sorted(changed, key=lambda pair: -pair[0].line):
         pad = " " * block.indent

@@ -103,11 +103,20 @@ def _function_row(row: Function) -> str:
 
 
 _OPERANDS = {
-    "type": "a type or a list of types", "values": "a list of values", "value": "a value",
-    "named": "an object of schemas", "names": "a list of texts", "schema": "a schema",
-    "schemas": "a list of schemas", "count": "a whole number", "flag": "true or false",
-    "pattern": "a regular expression, in a subset that takes linear time", "format": "",
-    "number": "a number", "ref": "`#` or `#/$defs/NAME`, not recursive", "note": "for people",
+    "type": "a type or a list of types",
+    "values": "a list of values",
+    "value": "a value",
+    "named": "an object of schemas",
+    "names": "a list of texts",
+    "schema": "a schema",
+    "schemas": "a list of schemas",
+    "count": "a whole number",
+    "flag": "true or false",
+    "pattern": "a regular expression, in a subset that takes linear time",
+    "format": "",
+    "number": "a number",
+    "ref": "`#` or `#/$defs/NAME`, not recursive",
+    "note": "for people",
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from runeskript.compiler.pipeline import Options, check_text
 from runeskript.engine.builtin import builtins
 from runeskript.engine.handlers.loading import collect
@@ -59,7 +60,8 @@ def findings(
         found = check_text(_piece(text, names), "piece.yaml", catalog, options)
         missing = {
             re.findall(r"`(\w+)`", d.message)[0]: None
-            for d in found if d.code in ("RUNE-3001", "RUNE-3010")
+            for d in found
+            if d.code in ("RUNE-3001", "RUNE-3010")
         }
         if not missing or set(missing) <= set(names):
             return found

@@ -1,17 +1,17 @@
 """Every fenced block of the documentation is run, compiled or at least read.
 
-    ```console            commands after `$ `, run in a folder of the page; the output must fit
-                          (`...` stands for what varies); `exit=1`: how the last command ends
-    ```console setup      not run: sets up a machine (git clone, pip install, make ...)
-    ```yaml               a skript, or a list of steps: compiles without a finding
-    ```yaml bad CODE      must be refused with this code
-    ```yaml warn CODE     compiles with this warning
-    ```yaml part          a part of a document: is read, no more
-    ```python             runs, in order, the page's blocks in one namespace
-    ```text output        what the Python block before it prints
-    ... file=NAME         the block is also a file in the page's folder (Python is not run then)
-    ```json, ```toml      is read
-    ```text, ```mermaid, ```markdown   shows something; not checked
+```console            commands after `$ `, run in a folder of the page; the output must fit
+                      (`...` stands for what varies); `exit=1`: how the last command ends
+```console setup      not run: sets up a machine (git clone, pip install, make ...)
+```yaml               a skript, or a list of steps: compiles without a finding
+```yaml bad CODE      must be refused with this code
+```yaml warn CODE     compiles with this warning
+```yaml part          a part of a document: is read, no more
+```python             runs, in order, the page's blocks in one namespace
+```text output        what the Python block before it prints
+... file=NAME         the block is also a file in the page's folder (Python is not run then)
+```json, ```toml      is read
+```text, ```mermaid, ```markdown   shows something; not checked
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 
 import pytest
 
-from .console import SETUP, Session, check_block, fits, renewed
+from .console import SETUP, SHOP, Session, check_block, chunks, fits, renewed
 from .markdown import ROOT, Block, blocks, pages, rewrite
 from .skripts import Catalog, findings, parse
 
@@ -37,14 +37,14 @@ PAGES = [page for page in pages() if blocks(page)]
 ERRORS = ROOT / "docs" / "errors"
 #: What the examples of those pages find in their folder.
 ERROR_FILES = {
-    "order.yaml": "skript: order\ndo:\n  - return: done\n",
+    "order.yaml": "skript: order\ndo:\n" + "  - log: done\n" * 100,
     "broken.yaml": "skript: broken\ndo:\n  - lgo: done\n",
     "sound.yaml": "skript: sound\ndo:\n  - return: done\n",
     "example.yaml": "skript: example\ndo:\n  - run: ./example.yaml\n",
     "shop.py": "\n" * 11 + "handlers = [pymnts]\n",
 }
-#: Examples that need a file of a later version, or a session of Python.
-NOT_RUN = {"RUNE-4001", "RUNE-4002", "RUNE-4003"}
+#: Examples that need a session of Python, a file of a later version, or a defect.
+NOT_RUN = {"RUNE-4001", "RUNE-4002", "RUNE-4003", "RUNE-9000"}
 SHOWN = {"text", "mermaid", "markdown", "dot", ""}
 
 
@@ -79,10 +79,10 @@ class Page:
             return
         file = self.session.folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(block.text, encoding="utf-8")
+        file.write_text(self.session.real(block.text), encoding="utf-8")
         if block.language == "python":
             compile(block.text, name, "exec")
-            if "@handler(" in block.text:
+            if "@handler(" in block.text or "def execute(" in block.text:
                 self.handlers.append(file)
 
     def _console(self, block: Block) -> None:
@@ -92,20 +92,26 @@ class Page:
         wanted = block.option("exit")
         code = None if wanted is None else int(wanted)
         update = UPDATE and not self.about_error
-        text = check_block(
-            self.session, block.text, code, update=update, failing=self.about_error
-        )
+        text = check_block(self.session, block.text, code, update=update, failing=self.about_error)
         if text != block.text:
             self.changed.append((block, text))
 
     def _setup(self, block: Block) -> None:
+        """Commands that set up a machine: the targets exist, and the demo prints what is shown."""
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-        for line in block.text.splitlines():
-            if not line.startswith("$ "):
-                continue
-            assert line[2:].startswith(SETUP), f"{line} must be run"
-            for target in re.findall(r"\bmake ([a-z-]+)", line):
+        text = ""
+        for command, expected in chunks(block.text):
+            assert command.startswith(SETUP), f"{command} must be run"
+            for target in re.findall(r"\bmake ([a-z-]+)", command):
                 assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"no target {target}"
+            if command == "make demo" and expected:
+                actual = self.session.run("python examples/demo.py")
+                if not fits(expected, actual):
+                    assert UPDATE, f"`{command}` prints\n{actual}\ninstead of\n{expected}"
+                    expected = renewed(expected, actual)
+            text += f"$ {command}\n{expected}"
+        if text != block.text:
+            self.changed.append((block, text))
 
     def _yaml(self, block: Block) -> None:
         if "part" in block.flags or (self.about_error and not block.flags):
@@ -135,10 +141,10 @@ class Page:
             return
         out = io.StringIO()
         os.chdir(self.session.here)
-        code = compile("\n" * block.line + block.text, str(self.path), "exec")
+        text = "\n" * block.line + self.session.real(block.text)
         with redirect_stdout(out):
-            exec(code, self.names)
-        self.printed = out.getvalue()
+            exec(compile(text, str(self.path), "exec"), self.names)
+        self.printed = self.session.shown(out.getvalue())
 
     def _text(self, block: Block) -> None:
         if "output" not in block.flags or fits(block.text, self.printed):
@@ -155,12 +161,14 @@ class Page:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_blocks(path: Path, tmp_path: Path) -> None:
-    with Session(tmp_path) as session:
+    found = blocks(path)
+    shop = any(SHOP in block.text for block in found if block.language == "console")
+    with Session(tmp_path, shop=shop) as session:
         page = Page(path, session)
-        for block in blocks(path):
-            try:
+        try:
+            for block in found:
                 page.check(block)
-            except Exception as error:
-                raise AssertionError(f"{block}: {type(error).__name__}: {error}") from error
-        if page.changed:
+        except Exception as error:
+            raise AssertionError(f"{block}: {type(error).__name__}: {error}") from error
+        finally:
             rewrite(path, page.changed)

@@ -25,8 +25,18 @@ from support import any_handlers, check_golden, mock, pretty
 
 CASES = Path(__file__).parent / "cases"
 KEYS = {
-    "about", "input", "handlers", "messages", "children", "env", "cancel", "turns", "expect",
-    "runs", "refused", "warned",
+    "about",
+    "input",
+    "handlers",
+    "messages",
+    "children",
+    "env",
+    "cancel",
+    "turns",
+    "expect",
+    "runs",
+    "refused",
+    "warned",
 }
 EXPECT = {"status", "output", "error", "calls", "logs", "data"}
 
@@ -52,8 +62,12 @@ def simulate_case(setup: dict[str, Any], compiled: Compiled) -> Outcome:
         for name, other in setup.get("children", {}).items()
     }
     simulation = Simulation(
-        compiled.blueprint, handlers, setup.get("input"), env=setup.get("env"),
-        messages=[tuple(m) for m in setup.get("messages", [])], children=children,
+        compiled.blueprint,
+        handlers,
+        setup.get("input"),
+        env=setup.get("env"),
+        messages=[tuple(m) for m in setup.get("messages", [])],
+        children=children,
         turns=setup.get("turns", 20_000),
     )
     if "cancel" in setup:

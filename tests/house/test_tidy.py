@@ -1,4 +1,4 @@
-"""Tidiness that a linter does not look at: docstrings, sizes, codes, links, the public API.
+"""Tidiness that a linter does not look at: docstrings, sizes, codes, the public API.
 
 Every list of exceptions here is checked both ways, so that an exception nobody needs is one, too.
 """
@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 
@@ -131,46 +130,6 @@ def test_codes_in_use_are_in_the_table() -> None:
     for path in [p for p in PYTHON if name(p).startswith("src/")]:
         used.update(written.findall(path.read_text("utf-8")))
     assert not used - set(CODES), f"used, but not in model/codes.py: {sorted(used - set(CODES))}"
-
-
-# --- links ------------------------------------------------------------------------------------
-
-LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
-FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-INLINE = re.compile(r"`[^`\n]*`")
-
-
-def anchors(path: Path) -> set[str]:
-    """The anchors a renderer makes of a page's headings."""
-    text = FENCE.sub("", path.read_text("utf-8"))
-    found = set()
-    for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
-        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").lower()
-        found.add(re.sub(r"[^\w\- ]", "", plain).strip().replace(" ", "-"))
-    return found
-
-
-def broken_links(path: Path, text: str) -> Iterator[str]:
-    for target in LINK.findall(INLINE.sub("", FENCE.sub("", text))):
-        if re.match(r"[a-z]+:", target):
-            continue
-        file, _, anchor = target.partition("#")
-        page = path if not file else (path.parent / unquote(file)).resolve()
-        if not page.exists():
-            yield f"{name(path)}: {target} leads nowhere"
-        elif anchor and page.suffix == ".md" and anchor not in anchors(page):
-            yield f"{name(path)}: {target}: no such heading"
-
-
-def test_links_lead_somewhere() -> None:
-    found = [link for path in PAGES for link in broken_links(path, path.read_text("utf-8"))]
-    assert not found, "\n".join(found)
-
-
-def test_a_broken_link_is_found() -> None:
-    page = ROOT / "docs" / "errors" / "README.md"
-    text = "[a](nowhere.md) [b](RUNE-4001.md#no-such) [c](RUNE-4001.md#example) `[d](x)`"
-    assert len(list(broken_links(page, text))) == 2
 
 
 # --- the public API ---------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
+
 from runeskript.errors import StepError
 from runeskript.testing import After
 
@@ -29,6 +30,9 @@ class Features:
     clocked: bool = True
     any_joins: bool = True
     undo: bool = True
+
+
+EVERYTHING = Features()
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,13 @@ class Builder:
         name = self.pick(*NUMBERS, *self.loops[-2:])
         other = self.pick(*NUMBERS)
         forms = [
-            name, f"({name} + {other} + 1) % 17", f"{name} * 3 % 23", f"len(str({name}))",
-            f"abs({name} - {other})", f"len({self.pick(*OBJECTS)}.l)", f"max({name}, {other}) % 31",
+            name,
+            f"({name} + {other} + 1) % 17",
+            f"{name} * 3 % 23",
+            f"len(str({name}))",
+            f"abs({name} - {other})",
+            f"len({self.pick(*OBJECTS)}.l)",
+            f"max({name}, {other}) % 31",
         ]
         if self.features.errors:
             forms.append(f"20 // ({name} % 4)")
@@ -95,8 +104,14 @@ class Builder:
         kinds = [self.set, self.call, self.call, self.path, self.log, self.wait]
         if place.depth > 0:
             kinds += [
-                self.if_, self.for_, self.while_, self.switch, self.parallel, self.parallel_for,
-                self.parallel_for, self.group,
+                self.if_,
+                self.for_,
+                self.while_,
+                self.switch,
+                self.parallel,
+                self.parallel_for,
+                self.parallel_for,
+                self.group,
             ]
             if self.features.errors:
                 kinds += [self.try_, self.try_, self.try_]
@@ -132,14 +147,18 @@ class Builder:
         handler = self.pick(*kinds)
         step: dict[str, Any] = {
             "call": handler,
-            "with": {"site": self.fresh("s"), "n": self.value(), "o": f"${{{self.pick(*OBJECTS)}}}"},
+            "with": {
+                "site": self.fresh("s"),
+                "n": self.value(),
+                "o": f"${{{self.pick(*OBJECTS)}}}",
+            },
         }
         target = place.objects if handler == "echo" else place.numbers
         if target and not self.chance(4):
             step["into"] = self.pick(*target)
         if handler == "book":
             undo = self.pick("undo", "undo", "broken") if self.features.errors else "undo"
-            step["undo"] = {"call": undo, "with": {"n": self.value()}}
+            step["undo"] = {"call": undo, "with": {"n": f"${{{self.pick(*NUMBERS)}}}"}}
         if handler == "flaky":
             step["retry"] = {"max": self.pick(1, 2, 3), "backoff": "4ms..10ms"}
         if self.features.clocked and self.chance(4):
@@ -167,9 +186,7 @@ class Builder:
         return [step]
 
     def switch(self, place: Place) -> list[dict[str, Any]]:
-        cases = [
-            {"is": values, "do": self.block(place.inside(), 2)} for values in (0, [1, 2])
-        ]
+        cases = [{"is": values, "do": self.block(place.inside(), 2)} for values in (0, [1, 2])]
         return [{"switch": f"{self.number()} % 4", "cases": cases}]
 
     def group(self, place: Place) -> list[dict[str, Any]]:
@@ -228,7 +245,9 @@ class Builder:
         self.loops.append(item)
         body = self.block(place.inside(jumps=("continue",), forked=True))
         step: dict[str, Any] = {
-            "for": item, "in": f"range({self.pick(1, 2, 4)})", "do": body,
+            "for": item,
+            "in": f"range({self.pick(1, 2, 4)})",
+            "do": body,
             "parallel": self.pick(True, 1, 2),
         }
         if self.features.any_joins and self.chance(3):
@@ -246,7 +265,9 @@ class Builder:
         if not finally_ or self.chance(2):
             clauses: list[dict[str, Any]] = [{"do": self.block(place.inside(), 2)}]
             if self.chance(3):
-                clauses.insert(0, {"when": "error.type == 'boom'", "do": self.block(place.inside(), 2)})
+                clauses.insert(
+                    0, {"when": "error.type == 'boom'", "do": self.block(place.inside(), 2)}
+                )
             step["catch"] = clauses
         if finally_:
             # Entered and left must balance, whatever happens.
@@ -267,7 +288,7 @@ class Builder:
 
 
 @st.composite
-def programs(draw: Callable[[Any], Any], features: Features = Features()) -> dict[str, Any]:
+def programs(draw: Callable[[Any], Any], features: Features = EVERYTHING) -> dict[str, Any]:
     """A random program."""
     return Builder(draw, features).program()
 
@@ -278,7 +299,7 @@ def digest(*parts: Any) -> int:
     return hashlib.blake2b(repr(parts).encode(), digest_size=4).digest()[0]
 
 
-def handlers(features: Features = Features(), *, mutate: bool = False) -> dict[str, Any]:
+def handlers(features: Features = EVERYTHING, *, mutate: bool = False) -> dict[str, Any]:
     """Mocks whose answers depend on their parameters alone.
 
     ``mutate``: they spoil their parameters and, later, what they answered.

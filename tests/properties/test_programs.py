@@ -9,7 +9,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from properties.programs import HANDLERS, Features, handlers, programs
+
+from properties.programs import EVERYTHING, HANDLERS, Features, handlers, programs
 from runeskript.compiler.pipeline import Options, compile_text
 from runeskript.kernel import Program, load, replay
 from runeskript.model.events import CallDone, CancelRequested, Event, Finished, Started
@@ -27,7 +28,10 @@ def examples(number: int) -> settings:
     phases = [Phase.generate, *([Phase.shrink] if FUZZ > 1 else [])]
     return settings(
         phases=phases,
-        max_examples=number * FUZZ, deadline=None, derandomize=FUZZ == 1, database=None,
+        max_examples=number * FUZZ,
+        deadline=None,
+        derandomize=FUZZ == 1,
+        database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 
@@ -39,8 +43,12 @@ def compiled(program: dict[str, Any], **options: Any) -> Program:
 
 
 def run(
-    code: Program, *, cancel: int | None = None, mutate: bool = False,
-    features: Features = Features(), **options: Any,
+    code: Program,
+    *,
+    cancel: int | None = None,
+    mutate: bool = False,
+    features: Features = EVERYTHING,
+    **options: Any,
 ) -> Outcome:
     simulation = Simulation(code, handlers(features, mutate=mutate), **options)
     if cancel is not None:
@@ -67,7 +75,7 @@ def check_replay(code: Program, outcome: Outcome) -> None:
     assert again.finished == outcome.journal[-1]
 
 
-@examples(40)
+@examples(25)
 @given(programs())
 def test_program_means_one_thing(program: dict[str, Any]) -> None:
     """Replay, slices, the optimizer and spoilt parameters change nothing of what happens."""
@@ -84,7 +92,7 @@ def test_program_means_one_thing(program: dict[str, Any]) -> None:
     assert spoilt.trace == outcome.trace
 
 
-@examples(30)
+@examples(20)
 @given(programs(CALM), st.integers(0, 2**32))
 def test_all_joins_do_not_depend_on_the_order(program: dict[str, Any], seed: int) -> None:
     """Where every join is `all` and nothing fails, completions may come in any order."""
@@ -96,7 +104,7 @@ def test_all_joins_do_not_depend_on_the_order(program: dict[str, Any], seed: int
     assert shuffled.output == outcome.output
 
 
-@examples(60)
+@examples(30)
 @given(programs(), st.integers(0, 25), st.sampled_from([1, 3, 20_000]))
 def test_cancel_leaves_nothing_behind(program: dict[str, Any], steps: int, turns: int) -> None:
     """Cancelled anywhere: undos and finallys run once each, and replay stops at the same place."""
@@ -111,7 +119,7 @@ def test_cancel_leaves_nothing_behind(program: dict[str, Any], steps: int, turns
     assert events(plain) == events(outcome)
 
 
-@examples(30)
+@examples(20)
 @given(programs(), st.integers(0, 2**32))
 def test_failed_runs_are_undone(program: dict[str, Any], seed: int) -> None:
     """In any order of completions: what a run that did not complete has booked is undone once."""
@@ -134,8 +142,9 @@ def check_undos(outcome: Outcome) -> None:
         )
     }
     undone = Counter(
-        call.path for call in outcome.calls if call.handler in ("undo", "broken")
-        and call.attempt == 1
+        call.path
+        for call in outcome.calls
+        if call.handler in ("undo", "broken") and call.attempt == 1
     )
     assert all(number == 1 for number in undone.values())
     assert set(undone) <= booked
@@ -154,13 +163,24 @@ def test_programs_show_what_they_are_for() -> None:
     """The generator is no toy: all the verbs it can draw turn up, and so do all kinds of ends."""
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=60, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=40, deadline=None, derandomize=True, database=None)
     @given(programs(), st.integers(0, 12))
     def look(program: dict[str, Any], steps: int) -> None:
         text = json.dumps(program)
         for word in (
-            '"parallel": {', '"parallel": true', '"finally"', '"catch"', '"while"', '"switch"',
-            '"undo"', '"retry"', '"timeout"', '"collect"', '"break"', '"compensate"', '"join": "any"',
+            '"parallel": {',
+            '"parallel": true',
+            '"finally"',
+            '"catch"',
+            '"while"',
+            '"switch"',
+            '"undo"',
+            '"retry"',
+            '"timeout"',
+            '"collect"',
+            '"break"',
+            '"compensate"',
+            '"join": "any"',
         ):
             seen[word] += word in text
         seen[run(compiled(program), cancel=steps).status] += 1

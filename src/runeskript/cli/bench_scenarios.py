@@ -1,8 +1,8 @@
 """What ``rune bench`` measures. A scenario times us and a floor in turns and pairs the results.
 
-The floor is the least a program could do for the same work with nothing but Python, measured in
-the same process minutes apart would lie; a pair is measured back to back, and the ratio reported
-is the median of the pairs' ratios.
+The floor is the least a program could do for the same work with nothing but Python. Measurements
+minutes apart would compare two states of the machine, so each pair is measured back to back, and
+the ratio reported is the median of the pairs' ratios.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
+from ..compiler.pipeline import compile_text
+from ..engine.handlers.decorator import handler
+from ..engine.handlers.registry import HandlerRegistry
+from ..engine.runtime import Runtime
 from ..errors import RuneskriptError
 
 MIN_ROUNDS: Final = 9
@@ -95,3 +99,101 @@ async def alternate(
             if turn:
                 timings[which].append(seconds)
     return timings
+
+
+# --- fanout -------------------------------------------------------------------------------------
+_FANOUT: Final = """\
+skript: fanout
+do:
+  - for: i
+    in: range(input.branches)
+    parallel: true
+    do:
+      - call: bench.noop
+"""
+
+
+@handler("bench.noop")
+async def noop(params: dict[str, Any], ctx: Any) -> None:
+    """Nothing: what is left is the cost of calling it."""
+
+
+def fanout(rounds: int) -> list[Figure]:
+    """Parallel branches of one no-op call each, joined, against ``asyncio.gather``."""
+    return asyncio.run(_fanout(rounds))
+
+
+async def _fanout(rounds: int, branches: int = BRANCHES) -> list[Figure]:
+    registry = HandlerRegistry([noop])
+    compiled = compile_text(_FANOUT, "fanout.yaml", registry)
+
+    async def ours() -> float:
+        # A runtime per round: a store full of the journals of former rounds costs the later ones.
+        async with Runtime(handlers=registry, discover_handlers=False) as runtime:
+            began = perf_counter()
+            job = await runtime.submit_job(compiled, {"branches": branches})
+            await runtime.result(job.id)
+            return perf_counter() - began
+
+    async def floor() -> float:
+        function = noop.function
+        began = perf_counter()
+        await asyncio.gather(*[function({}, None) for _ in range(branches)])
+        return perf_counter() - began
+
+    timings = await alternate(rounds, ours, floor)
+    return [pair("fanout", "branches", branches, "asyncio.gather", *timings)]
+
+
+# --- startup ------------------------------------------------------------------------------------
+_STARTUP: Final = """\
+skript: three-steps
+do:
+  - set: {name: world}
+  - log: "greeting ${name}"
+  - return: "Hello, ${name}!"
+"""
+
+
+def startup(rounds: int) -> list[Figure]:
+    """CPU time of whole commands, against Python starting and ending."""
+    with tempfile.TemporaryDirectory(prefix="rune-bench-") as folder:
+        (Path(folder) / "three.yaml").write_text(_STARTUP, encoding="utf-8")
+        return [
+            _startup("startup.help", ["--help"], folder, rounds),
+            _startup("startup.run", ["run", "three.yaml"], folder, rounds),
+        ]
+
+
+def _startup(name: str, words: list[str], folder: str, rounds: int) -> Figure:
+    ours, floors = [], []
+    for turn in range(rounds + 1):  # the first pair warms the caches
+        seconds = _cpu([sys.executable, "-m", "runeskript", *words], folder)
+        least = _cpu([sys.executable, "-c", "pass"], folder)
+        if turn:
+            ours.append(seconds)
+            floors.append(least)
+    figure = pair(name, "starts", 1, "python -c pass", ours, floors)
+    cpu = {
+        "cpu_ms": round(statistics.median(ours) * 1000, 1),
+        "floor_cpu_ms": round(statistics.median(floors) * 1000, 1),
+    }
+    return replace(figure, rss_mb=peak_rss_mb(resource.RUSAGE_CHILDREN), extra=cpu)
+
+
+def _cpu(command: list[str], folder: str) -> float:
+    """Seconds of CPU, user and system, that a command takes; it must succeed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=False)  # noqa: S603
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        text = done.stderr.decode(errors="replace").strip()
+        raise RuneskriptError(f"{' '.join(command)} exited with {done.returncode}: {text}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+#: All scenarios, in the order they run in; to add one, add a row.
+SCENARIOS: Final[dict[str, Scenario]] = {
+    "fanout": Scenario("20,000 parallel branches of one no-op call each, joined", fanout),
+    "startup": Scenario("CPU time of `rune --help` and of `rune run` of three steps", startup),
+}

@@ -10,7 +10,6 @@ from pathlib import Path
 from ..model.limits import DOCUMENT_BYTES
 from .usage import UsageError
 
-
 #: What was read, by the name diagnostics use: they quote lines of it, and stdin is read only once.
 _seen: dict[str, bytes] = {}
 
@@ -44,14 +43,21 @@ def _read(path: Path) -> bytes:
 
 def store(name: str, data: bytes) -> None:
     """Write a file, whole or not at all; raises UsageError (RUNE-8003)."""
-    path = Path(name)
-    part = path.with_name(f".{path.name}.part")
+    part: Path | None = None
     try:
+        path = Path(name).resolve()  # what a link points to is written, the link stays
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)  # a device or a pipe cannot be replaced
+            return
+        part = path.with_name(f".{path.name}.part")
         part.write_bytes(data)
+        if path.exists():
+            part.chmod(path.stat().st_mode)
         part.replace(path)
     except (OSError, ValueError) as error:
-        with suppress(OSError, ValueError):
-            part.unlink(missing_ok=True)
+        if part is not None:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
         raise unwritable(name, error) from None
 
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from types import FrameType
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
-from ..engine.errors import JobCancelledError, JobFailedError
+from ..compiler.pipeline import Compiled
+from ..engine.clock import SystemClock
 from ..engine.jobs import Job
 from ..engine.runtime import Runtime
 from ..engine.watch import JobEvent
+from ..errors import JobCancelledError, JobFailedError, RuntimeClosedError
+from ..model.blueprint import Blueprint
 from ..model.events import Status
 from . import terminal
 from .view.follow import Follower
 from .view.forks import ForkTotals
+from .view.outline import outline
+from .view.plain import PlainView
 from .view.steps import Steps
 
 #: Seconds between two drawings of the view.
@@ -36,6 +42,9 @@ class View(Protocol):
     def refresh(self, now: int) -> None:
         """Show the present state."""
 
+    def line(self, text: str) -> None:
+        """Show a line that stays."""
+
     def close(self, now: int) -> None:
         """Show the last state."""
 
@@ -49,11 +58,11 @@ async def await_job(runtime: Runtime, job: str, watch: Watch | None = None) -> J
 
     To see a job's first steps call this without a suspension after ``submit_job``.
     """
-    waiting = asyncio.current_task()
-    assert waiting is not None
+    waiting = cast("asyncio.Task[Any]", asyncio.current_task())
 
     async def cancel() -> None:
-        await runtime.cancel_job(job, "interrupted")
+        with suppress(RuntimeClosedError):  # a second signal was faster
+            await runtime.cancel_job(job, "interrupted")
 
     with Interrupts(cancel, waiting.cancel) as interrupts:
         try:
@@ -103,6 +112,20 @@ class Watch:
                 totals.sample(live.run, self.steps)
             self.view.refresh(self._now())
             await asyncio.sleep(REFRESH)
+
+
+def watch_job(skript: Compiled | Blueprint, job: Job) -> Watch:
+    """Somebody to watch a job: drawn in place on a terminal, else lines on standard error."""
+    clock = SystemClock()
+    steps = Steps(() if isinstance(skript, Blueprint) else outline(skript.document))
+    view: View
+    if terminal.is_terminal(sys.stderr):
+        from .view.live import LiveView  # its library is worth loading only where it is used
+
+        view = LiveView(steps, f"{job.skript} {job.id}", clock.now_ms())
+    else:
+        view = PlainView(steps)
+    return Watch(steps, view, clock.now_ms)
 
 
 class Interrupts:

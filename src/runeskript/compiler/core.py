@@ -242,8 +242,6 @@ class Body:
     name: str
     kind: BodyKind
     parent: Body | None
-    site: int
-    span: Span
     ops: list[Op] = field(default_factory=list)
     ranges: list[Range] = field(default_factory=list)
     outs: list[tuple[str, str, str]] = field(default_factory=list)

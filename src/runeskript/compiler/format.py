@@ -160,8 +160,8 @@ class _Printer:
                 return head, lines
         if entry.beside_key is not None:
             head.append(entry.beside_key.text.rstrip())
-        lines = [f"{start} {text}".rstrip() if i == 0 else text
-                 for i, text in enumerate(_scalar_lines(value, inner, shape, self.loose))]  # fmt: skip
+        first, *rest = _scalar_lines(value, inner, shape, self.loose)
+        lines = [f"{start} {first}".rstrip(), *rest]
         lines[-1] = _beside(lines[-1], entry.trailing)
         return head, lines
 

@@ -70,15 +70,3 @@ def rename(ir: IR, names: Mapping[str, str]) -> IR:
 
     out: IR = replace(ir, leaf)
     return out
-
-
-def names_in(ir: Any, found: set[str]) -> None:
-    """Add the variables that the IR reads to ``found``."""
-    if type(ir) is not tuple or not ir or ir[0] == "const":
-        return
-    if ir[0] == "name" or ir[0] == "isset":
-        found.add(ir[1])
-        return
-    for part in ir:
-        if type(part) is tuple:
-            names_in(part, found)

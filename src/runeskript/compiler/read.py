@@ -104,7 +104,7 @@ def _read_yaml(
     masked, unmask = mask_old_breaks(text)
     attempt = Diagnostics()
     root, stopped = read_yaml(masked, source.file, attempt, unmask)
-    if as_json is not None and stopped and stopped[0] < (as_json.line, as_json.column):
+    if as_json is not None and stopped and stopped[0] <= (as_json.line, as_json.column):
         as_json.report(diagnostics, source.file)
         return
     source.slips = frozenset(line for line, _ in stopped)

@@ -23,6 +23,7 @@ from yaml.events import (
 from ..model.diagnostics import Diagnostics
 from ..model.limits import ALIAS_NODES, DOCUMENT_DEPTH
 from ..model.spans import Span
+from ..model.values import is_text
 from .nodes import UNREAD, Map, Node, Scalar, Seq, clip, span_of
 from .scalars import ScalarError, resolve
 from .yaml_problem import Problem
@@ -128,6 +129,7 @@ class _Builder:
     def build(self, events: _Events) -> Node | None:
         """Read the whole stream. Raises yaml.YAMLError and _StopReadingError."""
         get_event, unmask = events.get_event, self.unmask
+        surrogates = isinstance(events, _PurePython)  # libyaml refuses their escapes itself
         memo: dict[str, Any] = {}  # plain text -> value
         texts: dict[str, str] = {}
         stack: list[tuple[Any, Scalar | None, str | None, int]] = []
@@ -158,6 +160,8 @@ class _Builder:
                         self.anchors[event.anchor] = (node, 1)
                 if unmask is not None:
                     _unmask(node, unmask)
+                if surrogates and not text.isascii() and not is_text(text):
+                    self._surrogate(node)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 count += 1
                 stack.append((container, key, event.anchor, count))
@@ -212,6 +216,16 @@ class _Builder:
             self._add(error.code, error.message, start, end, error.hint)
             return 0
         return value
+
+    def _surrogate(self, node: Scalar) -> None:
+        self.diagnostics.add(
+            "RUNE-1003",
+            "an escape in this text is a lone surrogate, which is no character",
+            span_of(node, self.file),
+            "",
+            "write the character itself, or `\\U0001F600` with all its digits",
+        )
+        node.value = node.text = node.text.encode("utf-8", "replace").decode()
 
     def _key(self, node: Node) -> Scalar:
         """A node in the place of a key. A key whose ``value`` is None drops its entry."""

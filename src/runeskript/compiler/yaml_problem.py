@@ -74,6 +74,9 @@ class Problem:
 
     def _repair(self, text: str, index: int) -> None:
         """Put a harmless letter in the place of the slip."""
+        if text[index : index + 1] != "\\" and text[index - 1 : index] == "\\":
+            index -= 1  # PyYAML's own parser stands behind the backslash
+            self.column -= 1
         if text[index : index + 1] in (":", "@", "`", "%", "\\"):
             self.repaired = f"{text[:index]}_{text[index + 1 :]}"
 

@@ -1,1 +1,1 @@
-"""engine"""
+"""Floor 5: the only floor that touches the world: driver, executors, handlers, runtime."""

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from ..compiler.pipeline import Compiled, Options, compile_document, compile_text
+from ..errors import RuntimeOptionError
 from ..model.ast import Document
 from ..model.blueprint import Blueprint
 from ..model.catalog import HandlerCatalog
 from ..model.limits import DOCUMENT_BYTES
-from .errors import RuntimeOptionError
 
 #: A compiled skript, a Blueprint, an AST, a path, or a document's text (YAML has a line break, JSON
 #: begins with a brace).
@@ -35,19 +35,25 @@ class Source:
 
         Raises CompileError, RuntimeOptionError (no such file; not a skript at all).
         """
-        if isinstance(skript, Compiled):
-            return skript.blueprint, skript.children
         if isinstance(skript, Blueprint):
             return skript, {}
-        if isinstance(skript, Document):
-            compiled = compile_document(skript, self._catalog, Options(resolve=read_beside))
-        elif isinstance(skript, bytes) or (isinstance(skript, str) and _is_text(skript)):
-            compiled = self._compile(skript, "<string>")
-        elif isinstance(skript, str | os.PathLike):
-            compiled = self._compile(read_file(Path(skript)), str(skript))
-        else:
-            raise RuntimeOptionError(f"{type(skript).__name__} is no skript")
+        compiled = self.compiled(skript)
         return compiled.blueprint, compiled.children
+
+    def compiled(self, skript: Skript) -> Compiled:
+        """The skript compiled; a Blueprint, which has no document any more, is refused.
+
+        Raises CompileError, RuntimeOptionError (no such file; not a skript at all).
+        """
+        if isinstance(skript, Compiled):
+            return skript
+        if isinstance(skript, Document):
+            return compile_document(skript, self._catalog, Options(resolve=read_beside))
+        if isinstance(skript, bytes) or (isinstance(skript, str) and _is_text(skript)):
+            return self._compile(skript, "<string>")
+        if isinstance(skript, str | os.PathLike):
+            return self._compile(read_file(Path(skript)), str(skript))
+        raise RuntimeOptionError(f"{type(skript).__name__} is no skript to compile")
 
     def _compile(self, text: str | bytes, file: str) -> Compiled:
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text

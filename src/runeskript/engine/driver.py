@@ -8,13 +8,11 @@ take many events and grow; idle, a tick is one event. A run gets a slice, then t
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from threading import get_ident
 from time import monotonic
 from typing import Any, Final, cast
 
@@ -42,6 +40,7 @@ from .handlers.context import HandlerContext
 from .handlers.failures import clean, failure
 from .ids import Ids
 from .live import Live
+from .reports import Reports
 from .secrets import Vault
 from .timers import Timers
 
@@ -88,9 +87,7 @@ class Driver:
         self.outlet: Outlet
         self.tasks: TaskPool
         self.on_end: Callable[[Live], None] = lambda live: None
-        self._loop = asyncio.get_running_loop()
-        self._thread = get_ident()
-        self._reports: dict[HandlerContext, tuple[float, float | None, str]] = {}
+        self._reports = Reports(self.report)
         self._seen = 0
         self._caching = isinstance(clock, SystemClock)
         self._at = 0
@@ -182,23 +179,13 @@ class Driver:
     def progress(
         self, context: HandlerContext, done: float, total: float | None, message: str
     ) -> None:
-        """A handler reports; from a thread only its latest report is passed on."""
-        if get_ident() == self._thread:
-            self._report(context, done, total, message)
-            return
-        first = context not in self._reports
-        self._reports[context] = (done, total, message)
-        if first:
-            self._loop.call_soon_threadsafe(self._report_latest, context)
+        """A handler reports; callable from any thread."""
+        self._reports.progress(context, done, total, message)
 
-    def _report_latest(self, context: HandlerContext) -> None:
-        latest = self._reports.pop(context, None)
-        if latest is not None:
-            self._report(context, *latest)
-
-    def _report(
+    def report(
         self, context: HandlerContext, done: float, total: float | None, message: str
     ) -> None:
+        """Tell the watchers of the job."""
         live = self.lives.get(context.job_id)
         if live is None or not live.watches or context.cancelled:
             return

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import JobCancelledError, JobFailedError
 from ..model.events import Status
 from ..model.machine import FINAL
 from ..model.values import Value, copy_value
 from ..stores.base import JobRow
-from .errors import JobCancelledError, JobFailedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ class Live:
     """One live job. The driver alone changes it."""
 
     __slots__ = (
-        "busy", "calls", "consumed", "dropped", "ended", "id", "inbox", "narrator", "place", "program",
-        "queued", "row", "run", "scheduled", "seq", "started", "timers", "turns", "urgent",
-        "waiters", "watches",
+        "busy", "calls", "consumed", "dropped", "ended", "id", "inbox", "narrator", "place",
+        "program", "queued", "row", "run", "scheduled", "seq", "started", "timers", "turns",
+        "urgent", "waiters", "watches",
     )
 
     def __init__(self, row: JobRow, program: Program, run: Run) -> None:

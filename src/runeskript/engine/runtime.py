@@ -1,4 +1,4 @@
-"""The Python API: ``Runtime``, which runs jobs inside your event loop, and the synchronous ``run``.
+"""The Python API: ``Runtime`` runs jobs inside your event loop.
 
 ::
 
@@ -13,30 +13,34 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from ..errors import JobNotFoundError, NotAValueError, RuntimeClosedError, StoreError
+from ..errors import (
+    JobNotFoundError,
+    NotAValueError,
+    RuntimeClosedError,
+    RuntimeOptionError,
+    StoreError,
+)
 from ..kernel import Program
 from ..model.events import Status
 from ..model.machine import FINAL
 from ..model.values import Value, is_text, normalise
 from ..stores import Store, open_store
 from ..stores.base import Cancel, JobFilter, JobRow, Message, OnConflict, PostOutcome
-from .builtin import ALLOWABLE, BuiltIn, builtins
 from .builtin.common import Resolver
+from .catalog import full_registry
 from .children import Children
 from .clock import Clock, SystemClock
 from .compiling import Skript, Source
 from .driver import Driver
 from .effects import Outlet
-from .errors import LoopRunningError, RuntimeOptionError
 from .executors.base import Lane, Pool
 from .executors.processes import DEFAULT_PROCESSES, ProcessPool
 from .executors.tasks import DEFAULT_TASKS, TaskPool
 from .executors.threads import DEFAULT_THREADS, ThreadPool
 from .handlers.durations import milliseconds
 from .handlers.loading import Source as Handlers
-from .handlers.loading import collect, discover
 from .handlers.registry import HandlerRegistry
 from .ids import Ids, SystemIds
 from .jobs import Job, JobResult, job_of, result_of
@@ -94,7 +98,7 @@ class Runtime:
         self._clock = clock or SystemClock()
         self._ids = ids or SystemIds()
         self._store = open_store(store, self._clock.now_ms) if isinstance(store, str) else store
-        self._registry = _registry(handlers, allow_hosts, allow, resolver, discover_handlers)
+        self._registry = full_registry(handlers, allow_hosts, allow, resolver, discover_handlers)
         self._env = os.environ if env is None else env
         self._vault = Vault(secrets)
         self._max_jobs = max_jobs
@@ -379,54 +383,8 @@ class Runtime:
         return await self._skripts.deploy(program.blueprint)
 
 
-def _registry(
-    handlers: Handlers, allow_hosts: Sequence[str], allow: Collection[str],
-    resolver: Resolver | None, discovering: bool,
-) -> HandlerRegistry:
-    """The caller's handlers, then those of installed packages, then the built-in ones."""
-    registry = HandlerRegistry()
-    for registered in collect(handlers):
-        registry.add(registered.source)
-    if discovering:
-        discover(registry)
-    wrong = [name for name in allow if name not in ALLOWABLE]
-    if isinstance(allow, str) or wrong:
-        raise RuntimeOptionError(f"allow is a list out of: {', '.join(ALLOWABLE)}")
-    try:
-        own = builtins(allow_hosts=allow_hosts, allow=allow, resolver=resolver)
-    except ValueError as exc:
-        raise RuntimeOptionError(f"allow_hosts: {exc}") from None
-    for item in own:
-        known = registry.get(item.name)
-        if known is None or isinstance(known.source, BuiltIn):
-            registry.add(item, replace=True)
-    return registry
-
-
 def _name(text: object, what: str) -> str:
     if not isinstance(text, str) or not text or len(text) > NAME or not is_text(text):
         raise RuntimeOptionError(f"{what} is a text of 1 to {NAME} characters")
     return text
 
-
-def run(
-    skript: Skript,
-    input: object = None,  # noqa: A002 - the language's word
-    *,
-    handlers: Handlers = (),
-    **options: Any,
-) -> JobResult:
-    """Run a skript to its end in an event loop of its own; ``options`` as for ``Runtime``.
-
-    Raises LoopRunningError where an event loop runs in this thread; await ``Runtime`` there.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(_run(skript, input, handlers, options))
-    raise LoopRunningError("an event loop is running here; await Runtime(...).run_job(...) instead")
-
-
-async def _run(skript: Skript, given: object, handlers: Handlers, options: Any) -> JobResult:
-    async with Runtime(handlers=handlers, **options) as runtime:
-        return await runtime.run_job(skript, given)

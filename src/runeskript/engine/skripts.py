@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, Final, NamedTuple
 
-from ..errors import BlueprintError, RuneskriptError
+from ..errors import BlueprintError, RuneskriptError, UnknownHandlerError, VersionConflictError
 from ..kernel import Program, load
 from ..model import blueprint_codec
 from ..model.blueprint import Blueprint
+from ..model.nearest import did_you_mean
 from ..model.values import Value
 from ..stores.base import Store
-from .errors import UnknownHandlerError, VersionConflictError
 from .handlers.registry import HandlerRegistry
 from .inputs import InputCheck
 
@@ -98,7 +98,8 @@ class Skripts:
         for ref in blueprint.handlers:
             found = self._registry.get(ref.name)
             if found is None:
-                raise UnknownHandlerError(ref.name, self._registry.names())
+                hint = did_you_mean(ref.name, self._registry.names())
+                raise UnknownHandlerError(ref.name, hint)
             if (ref.pure and not found.pure) or (ref.idempotent and not found.idempotent):
                 raise BlueprintError(
                     f"the Blueprint relies on handler {ref.name} being "
@@ -122,7 +123,9 @@ class Skripts:
                     version = versions[-1].version + 1 if versions else 1
             name = f"{blueprint.name}@{version}"
             entry: dict[str, Any] = {
-                "name": blueprint.name, "version": version, "digest": program.digest,
+                "name": blueprint.name,
+                "version": version,
+                "digest": program.digest,
                 "ast_hash": blueprint.ast_hash,
             }
             known = await self._store.get_record("skripts", name)

@@ -63,6 +63,8 @@ def op_call(vm: Vm, token: Token, ins: Any) -> bool:
     """CALL."""
     token.n += 1
     token.attempt = 1
+    if ins[4] is not None:
+        token.drawn = vm.run.context.draws  # a further attempt draws the same
     dispatch_call(vm, token, ins)
     return False
 
@@ -90,6 +92,7 @@ def op_run(vm: Vm, token: Token, ins: Any) -> bool:
     """RUN."""
     token.n += 1
     token.attempt = 1
+    token.drawn = vm.run.context.draws
     return dispatch_child(vm, token, ins)
 
 
@@ -97,6 +100,9 @@ def dispatch_child(vm: Vm, token: Token, ins: Any) -> bool:
     """Create the child job of attempt ``token.attempt``; True where it is detached."""
     _, row, with_, into, policy, _, detach, step = ins
     data = evaluate(vm, token, with_)
+    timeout = None
+    if policy is not None and policy.timeout is not None:
+        timeout = milliseconds(evaluate(vm, token, policy.timeout))
     path, n = token.path, token.n
     kind = "child" if token.attempt == 1 else f"child{token.attempt}"
     child = ids.derive(kind, str(vm.run.job.get("id", "")), path, n)
@@ -109,8 +115,8 @@ def dispatch_child(vm: Vm, token: Token, ins: Any) -> bool:
     token.state = TokenState.CHILD
     token.child = child
     vm.run.calls[path] = token
-    if policy is not None and policy.timeout is not None:
-        set_timer(vm, token, milliseconds(evaluate(vm, token, policy.timeout)), "timeout")
+    if timeout is not None:
+        set_timer(vm, token, timeout, "timeout")
     return False
 
 

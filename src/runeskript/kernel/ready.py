@@ -42,13 +42,10 @@ class Vm:
 
     def wake(self, token: Token) -> None:
         """Make a resting token ready, in token-path order."""
-        state = token.state
-        if not state:
+        if not token.state:
             return
         token.state = TokenState.READY
-        # What only waited for other tokens may be here often between two events: it counts on.
-        joined = state == TokenState.JOINING or state == TokenState.COMPENSATING
-        token.turns = token.turns + 2 | 1 if joined else 1
+        token.turns = token.turns + 2 | 1
         ready = self.run.ready
         if not ready or token.path < ready[-1].path:
             ready.append(token)

@@ -23,7 +23,7 @@ from .ops import OPS
 from .ready import Ready, Vm
 
 _JUMP, _PURE, _LOOP = int(Op.JUMP), int(Op.PURE), int(Op.LOOP)
-#: ``Token.turns`` rises by two a turn.
+#: ``Token.turns`` rises by two a turn and a waking.
 _MOST_TURNS = 2 * LOOP_TURNS
 
 

@@ -9,7 +9,7 @@ tick, so that the same journal replays on another optimisation of the same docum
 * ``m``: counts a token's timers and listeners.
 * ``at``: milliseconds since 1970, the clock of whoever saw the event.
 * ``stop``: set where an event interrupted a token in a pure region: (its path, its count of loop
-  turns and joins since it last waited for an event, see ``Token.turns``); replay stops it there.
+  turns and wakings, see ``Token.turns``); replay stops it there.
 
 NamedTuples, because a fan-out makes one or two of these per branch.
 """

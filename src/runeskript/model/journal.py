@@ -55,7 +55,7 @@ def from_record(record: object) -> Event:
     if cls is None:
         raise CodecError(f"journal record: unknown kind {record[0]}")
     fields: list[Any] = list(record[1:])
-    names = cls._fields  # type: ignore[attr-defined]
+    names = cls._fields
     if len(fields) != len(names):
         raise CodecError(f"journal record: {cls.__name__} has {len(names)} fields")
     if cls in _PATH_FIELDS:

@@ -44,7 +44,7 @@ CALL_DEPTH: Final = 1_000
 #: Source-level units (comprehension turns, function calls) one evaluation may spend outside a
 #: loop head: it cannot be interrupted there, so this bounds how long the driver may be held.
 PURE_WORK: Final = 5_000_000
-#: Units a token may spend in loops between two rests before it ends with ``limit.work``.
+#: Turns of loops (and wakings) of one token before it ends with ``limit.work``.
 LOOP_TURNS: Final = 10_000_000_000
 
 # --- runs -------------------------------------------------------------------------------------

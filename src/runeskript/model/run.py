@@ -90,8 +90,9 @@ class Token:
         self.index = index
         self.n = 0
         self.m = 0
-        #: Names the places where the token can be interrupted, each once between two events: odd
-        #: where it was woken, even at loop heads; a turn adds two.
+        #: Names the places where the token can be interrupted, each once in its life (it may be
+        #: woken without an event, by another token): odd where it was woken, even at loop heads;
+        #: a turn adds two, and so does waking.
         self.turns = 1
         self.draws = 0
         #: ``draws`` when the call it waits for was first dispatched: a retry draws the same.

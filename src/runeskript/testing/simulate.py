@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from ..errors import NotAValueError, StepError
 from ..kernel import Program, Ready, advance, load, new_run
 from ..model import limits
 from ..model.blueprint import Blueprint
@@ -41,27 +40,11 @@ from ..model.events import (
     TimerSet,
 )
 from ..model.run import Run
-from ..model.values import Value, copy_value, normalise
+from ..model.values import Value, normalise
 from ..stores.base import Listener, Message
 from ..stores.mailbox import Mailbox
+from .mocks import Mock, answer, failed
 from .trace import show_effect, show_event
-
-#: A mock returns this to never complete (its timeout, if it has one, still fires).
-HANG: Final = object()
-
-
-@dataclass(frozen=True, slots=True)
-class After:
-    """A mock returns this to complete later, ``ms`` of virtual time from dispatch.
-
-    A ``result`` that is an exception fails the call then.
-    """
-
-    ms: int
-    result: Any
-
-
-Mock = Callable[[dict[str, Any]], Any]
 
 
 @dataclass(slots=True)
@@ -132,7 +115,11 @@ class Simulation:
         self.finished: Finished | None = None
         self.more = False
         self.info: dict[str, Value] = {
-            "id": "job-1", "key": None, "created_at": start_ms, "labels": {}, **(job or {})
+            "id": "job-1",
+            "key": None,
+            "created_at": start_ms,
+            "labels": {},
+            **(job or {}),
         }
         self.running: dict[str, tuple[ChildOut, Simulation]] = {}
         # A child job lives in its parent's world: one clock, one mailbox, one trace, one log.
@@ -208,8 +195,15 @@ class Simulation:
         end = self.finished
         status = end.status if end else "Running"
         return Outcome(
-            status, end.output if end else None, end.error if end else None, self.journal,
-            self.trace, self.calls, self.logs, self.sent, self.run_state,
+            status,
+            end.output if end else None,
+            end.error if end else None,
+            self.journal,
+            self.trace,
+            self.calls,
+            self.logs,
+            self.sent,
+            self.run_state,
         )
 
     # --- effects ------------------------------------------------------------------------------
@@ -248,7 +242,8 @@ class Simulation:
         elif isinstance(effect, CallDrop):
             self.live.pop(("call", effect.path, effect.n), None)
             self.queue = [
-                e for e in self.queue
+                e
+                for e in self.queue
                 if not (isinstance(e, CallDone | CallFailed) and e[1:3] == (effect.path, effect.n))
             ]
         elif isinstance(effect, TimerSet):
@@ -276,53 +271,22 @@ class Simulation:
             self._deliver(listener, message)
 
     def _deliver(self, listener: Listener, message: Message) -> None:
-        body = {
-            "id": message.id, "topic": message.topic, "key": message.key, "data": message.data
-        }
+        body = {"id": message.id, "topic": message.topic, "key": message.key, "data": message.data}
         event = MessageIn(self.now, listener.path, listener.m, body)
         self.family[listener.job].queue.append(event)
 
     # --- calls --------------------------------------------------------------------------------
     def _call(self, call: CallOut) -> None:
-        delay, event = self._answer(call)
+        delay, event = answer(self.handlers.get(call.handler), call)
         if call.timeout is not None and (event is None or delay > call.timeout):
             error: dict[str, Value] = {"type": "timeout", "message": "timed out", "data": None}
-            delay, event = call.timeout, _failed(call, error)
+            delay, event = call.timeout, failed(call, error)
         if event is None:
             return
         if delay:
             self._later(self.now + delay, event)
         else:
             self.queue.append(event)
-
-    def _answer(self, call: CallOut) -> tuple[int, CallDone | CallFailed | None]:
-        """What the mock makes of a call, and after how long; None where it never completes."""
-        delay = 0
-        try:
-            mock = self.handlers.get(call.handler)
-            if mock is None:
-                raise StepError("handler.missing", f"no mock for handler {call.handler!r}")
-            result = mock(copy_value(call.params))
-            if isinstance(result, After):
-                delay, result = result.ms, result.result
-            if isinstance(result, Exception):
-                raise result
-            if result is HANG:
-                return 0, None
-            done = CallDone(0, call.path, call.n, call.step, call.attempt, normalise(result))
-            return delay, done
-        except AssertionError:
-            raise  # a test's own
-        except StepError as exc:
-            return delay, _failed(call, {
-                "type": exc.type, "message": exc.message, "data": exc.data,
-                "retryable": exc.retryable,
-            })
-        except NotAValueError as exc:
-            return delay, _failed(call, {"type": "result", "message": exc.message, "data": None})
-        except Exception as exc:
-            type_ = f"handler.{type(exc).__name__}"
-            return delay, _failed(call, {"type": type_, "message": str(exc), "data": None})
 
     # --- child skripts ------------------------------------------------------------------------
     def _run_child(self, child: ChildOut) -> None:
@@ -335,16 +299,27 @@ class Simulation:
             self._refuse(child, "limit.depth", f"skripts run at most {limits.RUN_DEPTH} deep")
         else:
             kid = Simulation(
-                program, self.handlers, child.input, children=self.children, start_ms=self.now,
-                job={"id": child.id}, turns=self.turns, parent=self,
+                program,
+                self.handlers,
+                child.input,
+                children=self.children,
+                start_ms=self.now,
+                job={"id": child.id},
+                turns=self.turns,
+                parent=self,
             )
             self.running[child.id] = (child, kid)
             self._follow(child, kid, 0)
 
     def _refuse(self, child: ChildOut, type_: str, message: str) -> None:
         error: dict[str, Value] = {
-            "code": "RUNE-5000", "type": type_, "message": message, "step": None, "attempts": 0,
-            "data": None, "cause": None,
+            "code": "RUNE-5000",
+            "type": type_,
+            "message": message,
+            "step": None,
+            "attempts": 0,
+            "data": None,
+            "cause": None,
         }
         self.queue.append(ChildDone(0, child.path, child.n, child.step, "Failed", None, error))
 
@@ -381,10 +356,6 @@ def _key(event: Event) -> tuple[str, Path, int]:
     if isinstance(event, CallDone | CallFailed):
         return "call", event.path, event.n
     raise TypeError(f"not scheduled: {event!r}")
-
-
-def _failed(call: CallOut, error: dict[str, Value]) -> CallFailed:
-    return CallFailed(0, call.path, call.n, call.step, call.attempt, error)
 
 
 def simulate(

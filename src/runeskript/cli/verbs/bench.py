@@ -25,8 +25,8 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the same as --output json")
     add_output(parser)
     parser.epilog = (
-        "Each scenario prints its rate, the floor it is measured against and the floor's rate, the\n"
-        "median of the paired ratios (above 1 is faster than the floor) and the peak memory."
+        "Each scenario prints its rate, the floor it is measured against and the floor's rate,\n"
+        "the median of the paired ratios (above 1 is faster than the floor) and the peak memory."
     )
 
 

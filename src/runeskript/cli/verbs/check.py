@@ -40,8 +40,9 @@ def execute(args: Namespace) -> int:
     if terminal.mode(args.output) == "json":
         terminal.say_json([d.to_dict() for d in found])
     else:
-        what = "file" if len(args.files) == 1 else "files"
-        terminal.say(render_all(found, sys.stdout) or f"{len(args.files)} {what} checked: no findings")
+        count = len(args.files)
+        nothing = f"{count} {'file' if count == 1 else 'files'} checked: no findings"
+        terminal.say(render_all(found, sys.stdout) or nothing)
     bad = ("error", "warning") if args.strict else ("error",)
     return 2 if any(d.severity in bad for d in found) else 0
 

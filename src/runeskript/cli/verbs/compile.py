@@ -25,8 +25,8 @@ def configure(parser: ArgumentParser) -> None:
     add_handlers(parser)
     add_output(parser)
     parser.epilog = (
-        "A skript that pins others (`run: ./part.yaml`) has theirs written beside it, each named by\n"
-        "its digest."
+        "A skript that pins others (`run: ./part.yaml`) has theirs written beside it, each named\n"
+        "by its digest. `rune run` takes a Blueprint file as it takes a document."
     )
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from ...compiler.pipeline import Compiled, Options, compile_text
-from ...engine.clock import SystemClock
 from ...engine.jobs import Job
 from ...engine.runtime import Runtime
 from ...model import blueprint_codec
@@ -20,11 +19,9 @@ from .. import documents, inputs, logs, terminal
 from ..diagnostics import render_all
 from ..options import add_file, add_handlers, add_output
 from ..registry import load_registry
-from ..running import EXIT_CODES, EXIT_STOPPED, StoppedError, View, Watch, await_job
+from ..running import EXIT_CODES, EXIT_STOPPED, StoppedError, await_job, watch_job
 from ..usage import UsageError
-from ..view.outline import outline
-from ..view.plain import PlainView
-from ..view.steps import Steps, duration
+from ..view.steps import duration
 
 _ERROR_KEYS = ("code", "type", "message", "step", "file", "line", "attempts")
 
@@ -129,27 +126,12 @@ async def _run(
         await runtime.deploy(skript)  # a skript may run itself by its name
         labels = dict(_label(word) for word in args.label)
         job = await runtime.submit_job(skript, value, key=args.key, labels=labels)
-        watch = _watch(skript, job) if mode == "text" else None
-        write = getattr(watch.view, "line", terminal.note) if watch else terminal.note
-        handler = logs.set_up(args.log, write)
+        watch = watch_job(skript, job) if mode == "text" else None
+        handler = logs.set_up(args.log, terminal.note if watch is None else watch.view.line)
         try:
             return await await_job(runtime, job.id, watch)
         finally:
             logs.take_down(handler)
-
-
-def _watch(skript: Compiled | Blueprint, job: Job) -> Watch:
-    """A view of the steps: drawn in place on a terminal, else lines."""
-    clock = SystemClock()
-    steps = Steps(() if isinstance(skript, Blueprint) else outline(skript.document))
-    view: View
-    if terminal.is_terminal(sys.stderr):
-        from ..view.live import LiveView  # its library is worth loading only where it is used
-
-        view = LiveView(steps, f"{job.skript} {job.id}", clock.now_ms())
-    else:
-        view = PlainView(steps)
-    return Watch(steps, view, clock.now_ms)
 
 
 def _pinned(name: str, blueprint: Blueprint) -> Iterator[Blueprint]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -21,7 +21,9 @@ _MARKS: dict[State, tuple[str, str, str]] = {
     "done": ("✓", "+", "green"),
     "failed": ("✗", "x", "bold red"),
 }
-_BAR_WIDTH = 24
+_BAR_WIDTH = 16
+#: Columns of a terminal from which there is room for bars.
+_BAR_FROM = 72
 
 
 class LiveView:
@@ -50,46 +52,45 @@ class LiveView:
         self.refresh(now)
         self._live.stop()
 
-    def render(self, now: int) -> Table:
+    def render(self, now: int) -> Group:
         """The block: as many rows as the screen has room for."""
+        title = Text(terminal.printable(self._title), style="bold", no_wrap=True)
+        title.append(f"  {duration(max(now - self._started, 0))}", style="dim")
         table = Table.grid(padding=(0, 1))
         table.add_column(width=1)
-        table.add_column(overflow="ellipsis", no_wrap=True)
-        table.add_column(no_wrap=True)
+        table.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
         table.add_column(justify="right", no_wrap=True)
-        title = Text(terminal.printable(self._title), style="bold")
-        table.add_row("", title, "", duration(max(now - self._started, 0)))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="ellipsis", no_wrap=True)
         rows, hidden = visible(list(self._steps.rows.values()), max(self._console.height - 4, 3))
         for row in rows:
-            self._add(table, row, now)
+            mark, plain, style = _MARKS[row.state]
+            label = Text(
+                "  " * row.depth + terminal.printable(row.label),
+                style="dim" if row.state == "pending" else "",
+            )
+            table.add_row(
+                Text(plain if self._ascii else mark, style=style),
+                label,
+                Text(duration(row.elapsed(now)) if row.started else "", style="dim"),
+                self._bar(row),
+                Text(row.counts(), style="red" if row.failed else "dim"),
+            )
         if hidden:
-            table.add_row("", Text(f"{hidden:,} more steps", style="dim"), "", "")
-        return table
+            table.add_row("", Text(f"{hidden:,} more steps", style="dim"), "", "", "")
+        return Group(title, table)
 
-    def _add(self, table: Table, row: Row, now: int) -> None:
-        mark, plain, style = _MARKS[row.state]
-        label = Text(
-            "  " * row.depth + terminal.printable(row.label),
-            style="dim" if row.state == "pending" else "",
-        )
-        took = duration(row.elapsed(now)) if row.started else ""
-        table.add_row(Text(plain if self._ascii else mark, style=style), label,
-                      self._detail(row), Text(took, style="dim"))
-
-    def _detail(self, row: Row) -> Table | Text:
-        """The counts of a step that happens many times, with a bar; else what it reported."""
-        text = Text(row.counts(), style="red" if row.failed else "dim")
-        total = row.expected or (row.started if row.started > 1 else 0)
-        share: float | None = None
-        if total > 1:
-            share = (row.done + row.failed) / total
-        elif row.progress is not None and row.running:
-            share = row.progress
-        if share is None:
-            return text
-        grid = Table.grid(padding=(0, 1))
-        grid.add_row(ProgressBar(total=1.0, completed=share, width=_BAR_WIDTH), text)
-        return grid
+    def _bar(self, row: Row) -> ProgressBar | str:
+        """For a step that happens many times, or one that reports its progress."""
+        if self._console.width < _BAR_FROM:
+            return ""
+        if row.expected is not None and row.expected > 1:
+            return ProgressBar(row.expected, row.done + row.failed, width=_BAR_WIDTH)
+        if row.started > 1:
+            return ProgressBar(row.started, row.done + row.failed, width=_BAR_WIDTH)
+        if row.progress is not None and row.running:
+            return ProgressBar(1.0, row.progress, width=_BAR_WIDTH)
+        return ""
 
 
 def visible(rows: list[Row], room: int) -> tuple[list[Row], int]:

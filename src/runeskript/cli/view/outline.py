@@ -9,7 +9,7 @@ from ...model import ast
 
 
 class Item(NamedTuple):
-    """One step: its name in events, what it does, how deep it is nested, whether it repeats."""
+    """One step: its name in events, what it does, in how many loops and branches, in parallel?"""
 
     name: str
     label: str
@@ -37,8 +37,9 @@ def _block(block: Iterable[ast.Step], depth: int, parallel: bool) -> Iterator[It
         if isinstance(undo, ast.Step):
             yield from _block((undo,), depth + 1, parallel)
         inside = parallel or (isinstance(step, ast.For) and step.limit is not None)
+        deeper = depth + isinstance(step, ast.For | ast.While | ast.Parallel)
         for child in _children(step):
-            yield from _block(child, depth + 1, inside)
+            yield from _block(child, deeper, inside)
 
 
 def _label(step: ast.Step) -> str | None:

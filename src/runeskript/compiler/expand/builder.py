@@ -284,10 +284,9 @@ class Builder:
             self.mark(site, skip)
         return site
 
-    def inner(self, site: int, name_: str, kind: core.BodyKind, span: Span) -> Builder:
+    def inner(self, name_: str, kind: core.BodyKind) -> Builder:
         """A builder for a body that begins here."""
-        body = core.Body(name_, kind, self.body, site, span)
-        return Builder(self.shared, body, self.renames)
+        return Builder(self.shared, core.Body(name_, kind, self.body), self.renames)
 
 
 def _base(target: Target) -> Expr:

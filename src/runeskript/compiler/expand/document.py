@@ -51,7 +51,7 @@ def expand(document: Document) -> core.Program:
     """
     reducers = {var.name: var.reduce for var in document.vars if var.reduce is not None}
     shared = Shared(TABLE, dict(reducers))
-    root = core.Body(document.name, "root", None, 0, document.span)
+    root = core.Body(document.name, "root", None)
     b = Builder(shared, root, {})
     site = b.site(Site("", document.span))
     for var in document.vars:

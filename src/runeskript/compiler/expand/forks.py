@@ -23,8 +23,8 @@ def lower_parallel(b: Builder, step: ast.Parallel, site: int) -> None:
     """``parallel``: one body per branch."""
     bodies = []
     for branch in step.branches:
-        inner = b.inner(site, branch.name, "branch", branch.span)
-        _fill(inner, branch.body, site, "yield")
+        inner = b.inner(branch.name, "branch")
+        _fill(inner, branch.body, site)
         bodies.append(inner.body)
     shape: Shape = "winner" if step.join == "any" else "object"
     fork = core.Fork(site, (), tuple(bodies), need(step.join))
@@ -33,10 +33,10 @@ def lower_parallel(b: Builder, step: ast.Parallel, site: int) -> None:
 
 def lower_parallel_for(b: Builder, step: ast.For, site: int) -> None:
     """``for`` with ``parallel``: one body for all elements."""
-    inner = b.inner(site, f"{step.site.name}[]", "iteration", step.site.span)
+    inner = b.inner(f"{step.site.name}[]", "iteration")
     inner.body.item, inner.body.index = step.item, step.index
     b.shared.loop_names.update(n for n in (step.item, step.index) if n is not None)
-    _fill(inner, step.body, site, "yield")
+    _fill(inner, step.body, site)
     limit = None if step.limit is None or step.limit.ir == const(0) else step.limit
     reads = (step.over,) if limit is None else (step.over, limit)
     over = ("aslist", b.ir(step.over))
@@ -44,9 +44,9 @@ def lower_parallel_for(b: Builder, step: ast.For, site: int) -> None:
     _join(b, fork, step.collect, "none" if step.collect is None else "list", outs=False)
 
 
-def _fill(inner: Builder, block: ast.Block, site: int, stem: str) -> None:
+def _fill(inner: Builder, block: ast.Block, site: int) -> None:
     """The code of a branch or an iteration; every path ends with Arrive."""
-    result = inner.hidden(stem)
+    result = inner.hidden("yield")
     inner.body.result = result
     inner.yields.append(result)
     end = inner.label()

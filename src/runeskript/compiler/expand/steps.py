@@ -62,7 +62,7 @@ def _undo(b: Builder, step: ast.Call | ast.Run, into: str | None, site: int) -> 
     undo, target = step.undo, step.into
     if undo is None:
         return None
-    inner = b.inner(site, f"{step.site.name}.undo", "undo", undo.site.span)
+    inner = b.inner(f"{step.site.name}.undo", "undo")
     if target is not None and target.path and into is not None:
         # The frame is captured when the call completes, before `into: a.b` is carried out.
         keys = tuple(inner.ir(key) for key in target.path)

@@ -150,12 +150,12 @@ class Skript(Verbs):
         found = Diagnostic("RUNE-1127", "error", message, span)
         return CompileError(f"{span}: {message}", (found,))
 
-    def _last(self, verb: str, what: str) -> Step:
-        """The step just added, which must have the given verb."""
+    def _last(self, key: str, opener: str, what: str) -> Step:
+        """The step just added, which must have the given key (and so was opened by ``opener``)."""
         block = self._blocks[-1]
-        if block and isinstance(block[-1], Step) and verb in block[-1]:
+        if block and isinstance(block[-1], Step) and key in block[-1]:
             return block[-1]
-        raise self._misuse(f"`{what}` must follow the block of `{verb}` directly")
+        raise self._misuse(f"`{what}` must follow the block of `{opener}` directly")
 
     def add(self, *steps: Step) -> None:
         """Add steps that were made with :data:`step`."""
@@ -175,7 +175,7 @@ class Skript(Verbs):
     @contextmanager
     def elif_(self, condition: Expression) -> Iterator[None]:
         """A further condition of the ``if`` just before."""
-        last = self._last("then", "elif_")
+        last = self._last("then", "if_", "elif_")
         with self._collect() as body:
             last.setdefault("elif", []).append({"when": condition, "do": body})
             yield
@@ -183,7 +183,7 @@ class Skript(Verbs):
     @contextmanager
     def else_(self) -> Iterator[None]:
         """What to do if no condition of the ``if`` just before was true."""
-        last = self._last("then", "else_")
+        last = self._last("then", "if_", "else_")
         with self._collect() as body:
             last["else"] = body
             yield
@@ -268,14 +268,14 @@ class Skript(Verbs):
     @contextmanager
     def catch(self, when: Expression | _Unset = UNSET) -> Iterator[None]:
         """What to do about errors of the ``try`` just before."""
-        clauses = self._last("try", "catch").setdefault("catch", [])
+        clauses = self._last("try", "try_", "catch").setdefault("catch", [])
         with self._clause(clauses, when):
             yield
 
     @contextmanager
     def finally_(self) -> Iterator[None]:
         """What runs on every exit of the ``try`` just before."""
-        last = self._last("try", "finally_")
+        last = self._last("try", "try_", "finally_")
         with self._collect() as body:
             last["finally"] = body
             yield

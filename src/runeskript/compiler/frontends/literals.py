@@ -283,7 +283,7 @@ class Literals:
         value = to_value(node)
         findings = check_schema(value)
         for at, message, hint in findings:
-            self.fields.add("RUNE-1126", message, _find(node, at), pointer + at, hint)
+            self.fields.add("RUNE-2020", message, _find(node, at), pointer + at, hint)
         return None if findings else value
 
     def labels(self, node: Node, pointer: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from .facts import collect_facts
 from .flow import check_flow
 from .forks import check_forks
 from .handlers import check_handlers
+from .hints import Hints
 from .names import check_names
 from .structure import check_structure
 from .types import check_types
@@ -30,9 +31,10 @@ def validate(
     facts = collect_facts(program.document)
     if not parsed:
         check_built(facts, found)
-    check_names(facts, found)
+    hints = Hints()
+    check_names(facts, hints, found)
     check_structure(facts, program, found)
     check_forks(facts, program, found)
-    check_handlers(facts, catalog, found)
+    check_handlers(facts, catalog, hints, found)
     check_flow(facts, program, found)
     check_types(facts, catalog, found)

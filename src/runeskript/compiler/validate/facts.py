@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ...model import ast
-from ...model.ast import Block, Document, Expr, Site, Step, Target
+from ...model.ast import Block, Document, Expr, Step, Target
 from ...model.spans import Span
 
 #: What an expression is for: ``code`` is a bare expression, ``text`` a value with ``${...}``
@@ -25,9 +25,7 @@ LoopKind: TypeAlias = Literal["", "sequential", "parallel"]
 class Sink:
     """Where yields go; ``count`` is how many steps lead there."""
 
-    kind: Literal["branch", "iteration", "loop"]
     count: int = 0
-    site: Site | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +225,11 @@ class _Walk:
             )
         inside = scope.loop_names.union(names)
         if step.limit is None:
-            sink = scope.sink if step.collect is None else Sink("loop", 0, step.site)
+            sink = scope.sink if step.collect is None else Sink()
             body = scope.but(loop_names=inside, loop="sequential", barrier="", sink=sink)
         else:
             self.use(step.limit, "code", scope)
-            sink = Sink("iteration", 0, step.site)
+            sink = Sink()
             body = scope.but(
                 loop_names=inside, loop="parallel", barrier="", confined="fork", forked=True,
                 sink=sink,
@@ -248,7 +246,7 @@ class _Walk:
     def parallel(self, step: ast.Parallel, scope: Scope) -> None:
         sinks = []
         for branch in step.branches:
-            sink = Sink("branch", 0, step.site)
+            sink = Sink()
             sinks.append(sink)
             body = scope.but(barrier="fork", confined="fork", forked=True, sink=sink)
             self.block(branch.body, body)

@@ -5,23 +5,27 @@ from __future__ import annotations
 from ...model import ast
 from ...model.catalog import HandlerCatalog
 from ...model.diagnostics import Diagnostics
-from ...model.nearest import did_you_mean
 from ...model.values import Value
 from .facts import Facts
+from .hints import Hints
 
 
-def check_handlers(facts: Facts, catalog: HandlerCatalog, found: Diagnostics) -> None:
+def check_handlers(
+    facts: Facts, catalog: HandlerCatalog, hints: Hints, found: Diagnostics
+) -> None:
     """Every call of the document, undos included."""
     for step, _ in facts.steps:
         if isinstance(step, ast.Call):
-            _check_call(step, catalog, found)
+            _check_call(step, catalog, hints, found)
 
 
-def _check_call(step: ast.Call, catalog: HandlerCatalog, found: Diagnostics) -> None:
+def _check_call(
+    step: ast.Call, catalog: HandlerCatalog, hints: Hints, found: Diagnostics
+) -> None:
     info = catalog.get(step.handler)
     if info is None:
         names = catalog.names()
-        hint = did_you_mean(step.handler, names)
+        hint = hints.near(step.handler, "handler", names)
         if hint is None and not names:
             hint = "no handlers are registered"
         found.add(

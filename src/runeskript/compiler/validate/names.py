@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from ...expr.functions import FUNCTIONS
 from ...model.ast import IR, Expr, Name
 from ...model.diagnostics import Diagnostics
-from ...model.nearest import did_you_mean
 from ...model.spans import Span
 from ..tables import ROOTS
 from .facts import Assignment, Facts, Use
+from .hints import Hints
 
 
 def name_span(expr: Expr, name: Name) -> Span:
@@ -22,18 +22,19 @@ def name_span(expr: Expr, name: Name) -> Span:
 class _Known:
     """The names of one document."""
 
-    __slots__ = ("env", "functions", "loops", "variables")
+    __slots__ = ("env", "functions", "hints", "loops", "variables")
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, hints: Hints) -> None:
         self.variables = facts.assigned()
         self.loops = {loop.name for loop in facts.loop_names}
         self.functions = {f.name: len(f.params) for f in facts.document.functions}
         self.env = facts.document.env
+        self.hints = hints
 
 
-def check_names(facts: Facts, found: Diagnostics) -> None:
+def check_names(facts: Facts, hints: Hints, found: Diagnostics) -> None:
     """Every check of this module."""
-    known = _Known(facts)
+    known = _Known(facts, hints)
     _check_shadowing(facts, found)
     for use in facts.uses:
         if use.expr.names:
@@ -108,7 +109,7 @@ def _check_variable(use: Use, name: Name, known: _Known, found: Diagnostics) -> 
             name_span(expr, name), expr.pointer,
         )
     else:
-        hint = did_you_mean(text, _candidates(use, known))
+        hint = _nearest_variable(text, use, known)
         if text in FUNCTIONS or text in known.functions:
             hint = f"`{text}` is a function; call it: `{text}(...)`"
         found.add(
@@ -117,14 +118,12 @@ def _check_variable(use: Use, name: Name, known: _Known, found: Diagnostics) -> 
         )
 
 
-def _candidates(use: Use, known: _Known) -> Iterator[str]:
-    yield from known.variables
-    yield from use.scope.loop_names
-    yield from ("input", "job", "env")
-    if use.scope.error:
-        yield "error"
-    if use.event:
-        yield "event"
+def _nearest_variable(name: str, use: Use, known: _Known) -> str | None:
+    """A hint from all names that are known here."""
+    here = ["input", "job", "env", *use.scope.loop_names]
+    here += ["error"] if use.scope.error else []
+    here += ["event"] if use.event else []
+    return known.hints.near(name, " ".join(here), [*known.variables, *here])
 
 
 def _check_special(use: Use, name: Name, found: Diagnostics) -> None:
@@ -156,7 +155,7 @@ def _check_function_name(expr: Expr, name: Name, known: _Known, found: Diagnosti
         return
     found.add(
         "RUNE-3002", f"there is no function `{name.name}`", name_span(expr, name), expr.pointer,
-        did_you_mean(name.name, [*known.functions, *FUNCTIONS]),
+        known.hints.near(name.name, "function", [*known.functions, *FUNCTIONS]),
     )
 
 
@@ -188,7 +187,8 @@ def _check_env(expr: Expr, known: _Known, found: Diagnostics) -> None:
         span = expr.span.shift(name.offset, len(f"env.{key[1]}"))
         found.add(
             "RUNE-3025", f"`env` does not declare `{key[1]}`", span, expr.pointer,
-            did_you_mean(str(key[1]), known.env) or f"add it to the document: `env: [{key[1]}]`",
+            known.hints.near(str(key[1]), "env", known.env)
+            or f"add it to the document: `env: [{key[1]}]`",
         )
 
 

@@ -11,49 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
-
-from ...errors import StepError
 from ...model.values import Value
 from ..handlers.context import HandlerContext
 from ..handlers.decorator import Handler
-from ..handlers.durations import milliseconds
 from .common import BuiltIn, Resolver
 from .guard import HostPolicy
-
-#: Bytes of an answer's body where ``max_bytes`` does not say otherwise, and the most it may say.
-MAX_BYTES: Final = 10 * 1024 * 1024
-MOST_BYTES: Final = 256 * 1024 * 1024
-TIMEOUT: Final = "30s"
-
-#: Parameters and query values that have a plain text form.
-_Scalar = str | int | float | bool | None
-
-
-class ReadParams(msgspec.Struct, kw_only=True):
-    """Parameters of http.get and http.delete."""
-
-    url: str
-    headers: dict[str, _Scalar] = {}
-    query: dict[str, _Scalar | list[_Scalar]] = {}
-    timeout: str | int = TIMEOUT
-    follow_redirects: bool = True
-    max_bytes: int = MAX_BYTES
-
-
-class WriteParams(ReadParams, kw_only=True):
-    """Parameters of http.post, http.put and http.patch: at most one of body, json and text."""
-
-    body: Any = msgspec.UNSET
-    json: Any = msgspec.UNSET
-    text: str | msgspec.UnsetType = msgspec.UNSET
-
-
-class RequestParams(WriteParams, kw_only=True):
-    """Parameters of http.request."""
-
-    method: str = "GET"
-
+from .http_params import ReadParams, RequestParams, WriteParams, seconds
 
 _RESULT: Final[Value] = {
     "type": "object",
@@ -124,16 +87,3 @@ class HttpClient:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             await exchange.close()
-
-
-def seconds(params: ReadParams) -> float:
-    """The checked time limit; also checks ``max_bytes``. Raises StepError (``params``)."""
-    if not 0 < params.max_bytes <= MOST_BYTES:
-        raise StepError("params", f"`max_bytes` is 1 to {MOST_BYTES}")
-    try:
-        ms = milliseconds(params.timeout)
-    except ValueError as exc:
-        raise StepError("params", f"`timeout`: {exc}") from None
-    if ms < 1:
-        raise StepError("params", "`timeout` must be at least 1ms")
-    return ms / 1000

@@ -20,8 +20,8 @@ from ...model.values import Value
 from ..handlers.context import HandlerContext
 from .common import Resolver
 from .guard import AddressDeniedError, HostPolicy, literal
-from .http import ReadParams, WriteParams
 from .http_body import read_body
+from .http_params import ReadParams, WriteParams
 
 #: Redirects of one request.
 REDIRECTS: Final = 10

@@ -27,6 +27,8 @@ CHUNK: Final = 64
 CHUNK_US: Final = 5_000
 #: Weight of the latest duration in a handler's average.
 LATEST: Final = 0.2
+#: Seconds in which a worker at rest tears down and ends.
+GRACE: Final = 5.0
 _MAIN: Final = "from runeskript.engine.executors.process_worker import main; main()"
 
 _log = logging.getLogger("runeskript.engine")
@@ -136,8 +138,21 @@ class _Worker:
                 await self._serve(tickets)
         finally:
             if self._process is not None:
-                _kill(self._process)
-                await self._process.wait()
+                await self._stop(self._process)
+
+    async def _stop(self, process: Process) -> None:
+        """End the process: at rest it may tear down first, in a call it is killed."""
+        if self._sent or process.stdin is None:
+            _kill(process)
+        else:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(GRACE):
+                await process.wait()
+        except TimeoutError:
+            _log.warning("a worker process did not end by itself")
+            _kill(process)
+            await process.wait()
 
     async def _serve(self, tickets: list[Ticket]) -> None:
         """Send a chunk and take its results in."""

@@ -127,7 +127,7 @@ class TaskPool:
     def ensure(self, workers: int = 1) -> None:
         """See to it that somebody works if there is work."""
         host = self._host
-        startable = len(self.queue) if self._suspended < self._size else 0
+        startable = min(len(self.queue), self._size - self._suspended)
         if self._active or self._closed or not (startable or (host.pending and not host.ticking)):
             return
         for _ in range(max(min(workers, startable), 1)):

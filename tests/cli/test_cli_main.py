@@ -1,0 +1,134 @@
+"""Finding the verb, refusing what is wrong, importing no more than the verb needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runeskript.cli.main import VERBS, load_verb, main
+from runeskript.cli.options import Parser
+
+from .conftest import Rune, environment
+
+
+def test_help_lists_every_verb(rune: Rune) -> None:
+    for words in (["--help"], ["-h"], ["help"]):
+        done = rune(*words)
+        assert done.code == 0
+        assert all(f"  {name} " in done.out for name in VERBS)
+    done = rune()
+    assert (done.code, done.out) == (2, "")
+    assert "usage: rune VERB" in done.err
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_has_help_and_takes_output(rune: Rune, name: str) -> None:
+    done = rune(name, "--help")
+    assert done.code == 0
+    assert f"usage: rune {name}" in done.out
+    assert "--output" in done.out
+    assert rune("help", name).out == done.out
+
+
+def test_an_unknown_verb_gets_the_nearest(rune: Rune) -> None:
+    done = rune("comple", "x.yaml")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "rune: RUNE-8001: unknown verb `comple`\n  hint: did you mean `compile`?\n"
+    )
+    assert "unknown option `--hepl`" in rune("--hepl").err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run"], "required: FILE"),
+        (["run", "x.yaml", "--inptu", "a=1"], "unknown option `--inptu`"),
+        (["run", "x.yaml", "y.yaml"], "unknown argument `y.yaml`"),
+        (["run", "x.yaml", "--input"], "expected one argument"),
+        (["check", "x.yaml", "--output", "xml"], "invalid choice"),
+        (["bench", "--rounds", "many"], "invalid int"),
+        (["bench", "--rounds", "3"], "at least 9 rounds"),
+        (["explain", "x.yaml", "--stage", "pasre"], "unknown stage `pasre`"),
+        (["compile", "-"], "needs -o OUT"),
+    ],
+)
+def test_wrong_options_are_refused(rune: Rune, words: list[str], message: str) -> None:
+    done = rune(*words)
+    assert done.code == 2
+    assert "RUNE-8002" in done.err
+    assert message in done.err
+
+
+def test_a_misspelt_option_gets_the_nearest(rune: Rune) -> None:
+    assert "did you mean `--input`?" in rune("run", "x.yaml", "--inptu", "a=1").err
+
+
+def test_options_and_files_may_be_mixed() -> None:
+    parser = Parser("check", "")
+    load_verb("check").configure(parser)
+    args = parser.read(["a.yaml", "--strict", "b.yaml"])
+    assert (args.files, args.strict) == (["a.yaml", "b.yaml"], True)
+
+
+def test_a_refusal_is_json_where_json_is_asked_for(rune: Rune) -> None:
+    done = rune("graph", "none.yaml", "--output=json")
+    assert done.code == 2
+    assert done.json["error"]["code"] == "RUNE-8003"
+    assert rune("graph", "none.yaml", "--output", "text").out == ""
+
+
+def test_version(rune: Rune) -> None:
+    assert rune("version").json["semantics"] == 1
+    assert rune("--version").json == rune("version", "--output", "json").json
+    assert rune("version", "--output", "text").out.startswith("runeskript ")
+
+
+def test_a_defect_is_one_line_and_a_traceback_only_on_demand(
+    rune: Rune, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise LookupError("boom \x1b[2J")
+
+    monkeypatch.setattr("runeskript.cli.verbs.version.version", broken)
+    done = rune("version")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("rune: RUNE-9000: LookupError: boom \ufffd[2J\n")
+    monkeypatch.setenv("RUNE_TRACEBACK", "1")
+    assert main(["version"]) == 1
+    assert "Traceback" in capfd.readouterr().err
+
+
+_PROBE = """
+import json, sys
+from runeskript.cli.main import main
+code = main(sys.argv[1:])
+print(json.dumps([code, sorted(sys.modules)]))
+"""
+
+
+def _modules(cwd: Path, *words: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE, *words],
+        cwd=cwd, env=environment(), capture_output=True, check=True, stdin=subprocess.DEVNULL,
+    )
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0
+    return set(modules)
+
+
+def test_help_imports_next_to_nothing(tmp_path: Path) -> None:
+    heavy = {"asyncio", "argparse", "rich", "aiohttp", "yaml", "msgspec", "dataclasses"}
+    assert not heavy & _modules(tmp_path, "--help")
+
+
+def test_run_imports_nothing_it_does_not_need(tmp_path: Path) -> None:
+    (tmp_path / "three.yaml").write_text(
+        "skript: three\ndo:\n  - set: {a: 1}\n  - log: hello\n  - return: ${a}\n"
+    )
+    heavy = {"rich", "aiohttp", "typer", "tomllib", "hypothesis"}
+    assert not heavy & _modules(tmp_path, "run", "three.yaml")

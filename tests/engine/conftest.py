@@ -1,0 +1,84 @@
+"""What the tests of the engine share: a clock that stands still, and runtimes that use it."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from runeskript.engine.ids import SeededIds
+from runeskript.engine.runtime import Runtime
+
+
+class _Alarm:
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class ManualClock:
+    """Time passes only when a test says so."""
+
+    def __init__(self) -> None:
+        self.ms = 1_700_000_000_000
+        self.alarms: list[tuple[int, int, _Alarm]] = []
+        self.order = 0
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def monotonic(self) -> float:
+        return self.ms / 1000
+
+    def call_at(self, due_ms: int, callback: Callable[[], None]) -> _Alarm:
+        self.order += 1
+        alarm = _Alarm(callback)
+        heapq.heappush(self.alarms, (due_ms, self.order, alarm))
+        return alarm
+
+    def pass_ms(self, ms: int) -> None:
+        """Let time pass; alarms go off at their time."""
+        end = self.ms + ms
+        while self.alarms and self.alarms[0][0] <= end:
+            due, _, alarm = heapq.heappop(self.alarms)
+            self.ms = max(self.ms, due)
+            if alarm.callback is not None:
+                alarm.callback()
+        self.ms = end
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+async def settle(turns: int = 50) -> None:
+    """Let the event loop do what can be done without time passing."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture(name="settle")
+def settle_() -> Callable[..., Awaitable[None]]:
+    return settle
+
+
+@pytest.fixture
+async def runtime(clock: ManualClock) -> AsyncIterator[Callable[..., Awaitable[Runtime]]]:
+    """``await runtime(handlers...)`` gives a running runtime with the manual clock."""
+    async with AsyncExitStack() as stack:
+
+        async def start(*handlers: Any, **options: Any) -> Runtime:
+            options = {
+                "clock": clock, "ids": SeededIds(1), "discover_handlers": False, "env": {},
+                **options,
+            }
+            return await stack.enter_async_context(Runtime(handlers=handlers, **options))
+
+        yield start

@@ -1,0 +1,290 @@
+"""Mode process: the runtime's own worker processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import textwrap
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runeskript.engine.executors import processes
+from runeskript.engine.handlers.loading import load_handlers
+from runeskript.engine.runtime import Runtime
+from runeskript.errors import HandlerDefinitionError
+
+Start = Callable[..., Awaitable[Runtime]]
+Settle = Callable[..., Awaitable[None]]
+
+HANDLERS = '''
+import os, sys, time
+from dataclasses import dataclass
+from pathlib import Path
+from runeskript.engine.handlers import handler
+from runeskript.errors import StepError
+
+@dataclass
+class Numbers:
+    a: int
+    b: int = 1
+
+@handler("add", mode="process")
+def add(params: Numbers, ctx):
+    return params.a + params.b
+
+@handler("pid", mode="process")
+def pid(params, ctx):
+    return os.getpid()
+
+@handler("context", mode="process")
+def context(params, ctx):
+    params["l"].append("mutated")
+    print("printed")
+    ctx.log.warning("hello %s", params["who"])
+    ctx.progress(0.5, message="half")
+    return {"job": ctx.job_id, "step": ctx.step, "attempt": ctx.attempt,
+            "key": ctx.idempotency_key, "cancelled": ctx.cancelled}
+
+@handler("fail", mode="process")
+def fail(params, ctx):
+    if params["how"] == "typed":
+        raise StepError("shop.gone", "no more", data={"left": 0})
+    if params["how"] == "exit":
+        sys.exit(3)
+    if params["how"] == "die":
+        os._exit(7)
+    if params["how"] == "result":
+        return {1, 2}
+    raise KeyError("k")
+
+@handler("hang", mode="process")
+def hang(params, ctx):
+    Path(params["file"]).write_text(str(os.getpid()))
+    while True:
+        time.sleep(60)
+
+def open_(resources):
+    resources["opened"] = resources.get("opened", 0) + 1
+
+def shut(resources):
+    Path(resources["file"]).write_text("torn down")
+
+@handler("resources", mode="process", setup=open_, teardown=shut)
+def resources(params, ctx):
+    ctx.resources["file"] = params["file"]
+    return ctx.resources["opened"]
+'''
+
+
+@pytest.fixture
+def handlers(tmp_path: Path) -> Any:
+    file = tmp_path / "work.py"
+    file.write_text(textwrap.dedent(HANDLERS))
+    return load_handlers(file)
+
+
+def one(handler: str, params: str, more: str = "") -> str:
+    return f"""
+skript: one
+do:
+  - call: {handler}
+    with: {params}
+    into: r
+{textwrap.indent(more, "    ")}
+  - return: ${{r}}
+"""
+
+
+FAN = """
+skript: fan
+input: {type: object, properties: {n: {type: integer}}, required: [n]}
+do:
+  - for: i
+    in: range(input.n)
+    parallel: true
+    collect: all
+    do:
+      - call: HANDLER
+        with: {a: "${i}"}
+        into: r
+      - yield: r
+  - return: ${all}
+"""
+
+
+async def test_results_and_validation(runtime: Start, handlers: Any) -> None:
+    rt = await runtime(handlers, max_processes=1)
+    assert (await rt.run_job(one("add", "{a: 2, b: 3}"))).unwrap() == 5
+    doc = one("add", '{a: "${get({}, \'x\')}"}')
+    error = (await rt.run_job(doc)).error
+    assert error is not None
+    assert error["type"] == "params"
+
+
+async def test_it_is_another_process_and_stays(runtime: Start, handlers: Any) -> None:
+    rt = await runtime(handlers, max_processes=1)
+    pids = (await rt.run_job(FAN.replace("HANDLER", "pid"), {"n": 30})).unwrap()
+    assert len(set(pids)) == 1
+    assert os.getpid() not in pids
+
+
+async def test_chunks_grow_for_quick_handlers(
+    runtime: Start, handlers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    pack = processes.pack
+
+    def spy(word: str, calls: Any) -> bytes:
+        sizes.append(len(calls))
+        return pack(word, calls)
+
+    monkeypatch.setattr(processes, "pack", spy)
+    rt = await runtime(handlers, max_processes=1)
+    assert (await rt.run_job(FAN.replace("HANDLER", "add"), {"n": 200})).unwrap() == [
+        i + 1 for i in range(200)
+    ]
+    assert sizes[0] == 1
+    assert max(sizes) > 1
+    assert sum(sizes) == 200
+
+
+async def test_context_prints_logs_and_progress(
+    runtime: Start, handlers: Any, caplog: pytest.LogCaptureFixture, capfd: Any
+) -> None:
+    rt = await runtime(handlers, max_processes=1)
+    doc = one("context", '{l: "${[1]}", who: "${secrets.name}"}')
+    rt._vault._provider = {"name": "Ada Lovelace"}.get  # the secret's value
+    with caplog.at_level(logging.INFO):
+        job = await rt.submit_job(doc)
+        records = [record async for record in rt.events(job.id)]
+    output = await rt.result(job.id)
+    assert isinstance(output, dict)
+    assert output["job"] == job.id
+    assert output["step"] == "/do/0"
+    assert output["attempt"] == 1
+    assert output["cancelled"] is False
+    assert len(str(output["key"])) == 32
+    progress = [r.data for r in records if r.kind == "progress"]
+    assert [(p["done"], p["message"], p["handler"]) for p in progress] == [(0.5, "half", "context")]
+    logged = [r for r in caplog.records if r.name == "runeskript.handler.context"]
+    assert [(r.getMessage(), r.job) for r in logged] == [("hello ***", job.id)]  # type: ignore[attr-defined]
+    assert "printed" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("how", "type_"),
+    [
+        ("typed", "shop.gone"), ("exit", "handler.SystemExit"), ("key", "handler.KeyError"),
+        ("result", "result"), ("die", "handler.ProcessDied"),
+    ],
+)
+async def test_failures(runtime: Start, handlers: Any, how: str, type_: str) -> None:
+    rt = await runtime(handlers, max_processes=1)
+    error = (await rt.run_job(one("fail", f"{{how: {how}}}"))).error
+    assert error is not None
+    assert error["type"] == type_
+    assert (await rt.run_job(one("add", "{a: 1}"))).unwrap() == 2
+
+
+async def _written(file: Path) -> int:
+    """The pid a handler wrote once it runs; other processes have no event to wait for."""
+    while not file.exists() or not file.read_text():
+        await asyncio.sleep(0.005)
+    return int(file.read_text())
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_a_timeout_kills_the_worker_and_another_takes_over(
+    runtime: Start, handlers: Any, clock: Any, tmp_path: Path
+) -> None:
+    rt = await runtime(handlers, max_processes=1)
+    file = tmp_path / "pid"
+    job = await rt.submit_job(one("hang", f'{{file: "{file}"}}', "timeout: 3s"))
+    pid = await _written(file)
+    clock.pass_ms(3_000)
+    await asyncio.wait_for(asyncio.shield(_end(rt, job.id)), 20)
+    error = (await rt.get_job(job.id)).error
+    assert error is not None
+    assert error["type"] == "timeout"
+    again = (await rt.run_job(one("pid", "{}"))).unwrap()
+    assert again != pid
+    assert not _alive(pid)
+
+
+async def _end(rt: Runtime, job: str) -> None:
+    async for _ in rt.events(job):
+        pass
+
+
+async def test_a_cancel_kills_the_worker(
+    runtime: Start, handlers: Any, tmp_path: Path
+) -> None:
+    rt = await runtime(handlers, max_processes=1)
+    file = tmp_path / "pid"
+    job = await rt.submit_job(one("hang", f'{{file: "{file}"}}'))
+    pid = await _written(file)
+    await rt.cancel_job(job.id)
+    await _end(rt, job.id)
+    assert (await rt.get_job(job.id)).status == "Cancelled"
+    assert (await rt.run_job(one("pid", "{}"))).unwrap() != pid
+    assert not _alive(pid)
+
+
+async def test_the_rest_of_a_chunk_goes_on_after_a_kill(
+    runtime: Start, handlers: Any, clock: Any, tmp_path: Path
+) -> None:
+    rt = await runtime(handlers, max_processes=1)
+    pool = rt._processes
+    file = tmp_path / "pid"
+    for name in ("hang", "add"):  # as if both were known to be quick
+        pool.average[rt._running().lanes[name]] = 1.0
+    hang = one("hang", f'{{file: "{file}"}}', "timeout: 3s")
+    fan = FAN.replace("HANDLER", "add")
+    first = await rt.submit_job(hang)
+    second = await rt.submit_job(fan, {"n": 20})
+    await _written(file)
+    clock.pass_ms(3_000)
+    await _end(rt, first.id)
+    assert await rt.result(second.id) == [i + 1 for i in range(20)]
+
+
+async def test_setup_and_teardown_per_process(
+    runtime: Start, handlers: Any, tmp_path: Path
+) -> None:
+    rt = await runtime(handlers, max_processes=1)
+    file = tmp_path / "torn"
+    doc = one("resources", f'{{file: "{file}"}}')
+    assert (await rt.run_job(doc)).unwrap() == 1
+    assert (await rt.run_job(doc)).unwrap() == 1
+    assert not file.exists()
+    await rt.close()
+    assert file.read_text() == "torn down"
+
+
+async def test_closing_ends_the_workers(runtime: Start, handlers: Any, tmp_path: Path) -> None:
+    rt = await runtime(handlers, max_processes=2)
+    pid = (await rt.run_job(one("pid", "{}"))).unwrap()
+    assert isinstance(pid, int)
+    await rt.close()
+    assert not _alive(pid)
+
+
+def test_what_a_worker_could_not_import_is_refused() -> None:
+    from runeskript.engine.handlers import HandlerRegistry, handler
+
+    @handler("local", mode="process")
+    def local(params: Any, ctx: Any) -> None: ...
+
+    with pytest.raises(HandlerDefinitionError, match="top level of a module"):
+        HandlerRegistry([local])
