@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runeskript.compiler.tables import DOCUMENT, KEYWORDS, KINDS, MODIFIERS, ROOTS, VERBS, Key, Verb
 from runeskript.expr.formats import FORMATS
-from runeskript.expr.functions import FUNCTIONS, Function
+from runeskript.expr.functions import FUNCTIONS
 from runeskript.expr.schema_rules import KEYWORDS as SCHEMA_KEYWORDS
 from runeskript.model import limits
 
@@ -21,7 +21,7 @@ def parts() -> dict[str, str]:
         "document": keys(DOCUMENT),
         "modifiers": keys(MODIFIERS),
         "expression-fields": expression_fields(),
-        "functions": "\n\n".join(function_tables()),
+        "functions": function_lists(),
         "reserved": reserved(),
         "schema": schema(),
         "limits": limit_table(),
@@ -86,20 +86,13 @@ def reserved() -> str:
     return f"names with a meaning: {roots}; words of the syntax: {words}, `True`, `False`, `None`."
 
 
-def function_tables() -> Iterator[str]:
+def function_lists() -> str:
+    """The names by topic, each a link to its section of the functions' page."""
+    lines = ["| | |", "|---|---|"]
     for topic, rows in groupby(FUNCTIONS.values(), key=lambda f: f.topic):
-        lines = [f"**{topic}**", "", "| | | |", "|---|---|---|"]
-        lines += [_function_row(row) for row in rows]
-        yield "\n".join(lines)
-
-
-def _function_row(row: Function) -> str:
-    example = ""
-    if row.examples:
-        source, value = row.examples[0]
-        shown = json.dumps(value, ensure_ascii=False)
-        example = f"`{source}` is `{shown if len(shown) < 60 else shown[:57] + '...'}`"
-    return f"| `{_cell(row.signature)}` | {_cell(row.doc)} | {_cell(example)} |"
+        names = " ".join(f"[`{row.name}`](functions.md#{row.name})" for row in rows)
+        lines.append(f"| {topic} | {names} |")
+    return "\n".join(lines)
 
 
 _OPERANDS = {

@@ -3,8 +3,8 @@
 import sys
 
 import pytest
-from expr.evaluating import evaluate
 
+from expr.evaluating import evaluate
 from runeskript.errors import StepError
 from runeskript.expr.faults import ExpressionError
 from runeskript.expr.parser import looks_like_expression, parse_expression, parse_template
@@ -276,7 +276,7 @@ FAILING = [
 
 
 @pytest.mark.parametrize(("text", "variables", "functions", "type_"), FAILING,
-                         ids=lambda v: ascii(v)[:50])  # fmt: skip
+                         ids=lambda v: ascii(v)[:50] if isinstance(v, str) else "")  # fmt: skip
 def test_fails_with_a_typed_error(text, variables, functions, type_) -> None:  # type: ignore[no-untyped-def]
     before = sys.getrecursionlimit()
     if type_ is None:

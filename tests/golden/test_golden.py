@@ -52,12 +52,17 @@ def setup_of(text: str) -> dict[str, Any]:
 
 def compile_case(path: Path, handlers: tuple[str, ...]) -> Compiled:
     text = path.read_text(encoding="utf-8")
-    return compile_text(text, path.name, any_handlers(*handlers), Options(keep=True))
+    return compile_text(text, path.name, any_handlers(*handlers), Options(_neighbour, keep=True))
+
+
+def _neighbour(path: str, _file: str) -> str:
+    """``run: ./other-case.yaml``."""
+    return (CASES / path).read_text(encoding="utf-8")
 
 
 def simulate_case(setup: dict[str, Any], compiled: Compiled) -> Outcome:
     handlers = {name: mock(spec) for name, spec in setup.get("handlers", {}).items()}
-    children = {
+    children: dict[str, Any] = {
         name: load(compile_case(CASES / f"{other}.yaml", tuple(handlers)).blueprint)
         for name, other in setup.get("children", {}).items()
     }
@@ -67,7 +72,7 @@ def simulate_case(setup: dict[str, Any], compiled: Compiled) -> Outcome:
         setup.get("input"),
         env=setup.get("env"),
         messages=[tuple(m) for m in setup.get("messages", [])],
-        children=children,
+        children={**children, **compiled.children},
         turns=setup.get("turns", 20_000),
     )
     if "cancel" in setup:

@@ -8,6 +8,7 @@ with file, line and column; where the tree is still usable, reading goes on and 
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final
 
 from ..model.diagnostics import Diagnostics
@@ -155,12 +156,12 @@ def decode(data: bytes | str, file: str, diagnostics: Diagnostics) -> str | None
 def _decode_broken(data: bytes, file: str, diagnostics: Diagnostics) -> str:
     """Report the bytes that are no UTF-8; each becomes U+FFFD."""
     text = data.decode("utf-8", errors="surrogateescape")
-    bad = list(re.finditer("[\udc80-\udcff]", text))
+    bad = list(islice(re.finditer("[\udc80-\udcff]", text), _REPORTED + 1))
     for found in bad[:_REPORTED]:
         byte = ord(found[0]) - 0xDC00
         latin = bytes([byte]).decode("latin-1")
         known = f" (in Latin-1 it would be `{latin}`)" if latin.isprintable() else ""
-        more = f"; {len(bad) - 1} more bytes like it follow" if len(bad) > 1 else ""
+        more = "; more bytes like it follow" if len(bad) > 1 else ""
         diagnostics.add(
             "RUNE-1001",
             f"byte 0x{byte:02X} is not valid UTF-8{known}",
@@ -174,7 +175,7 @@ def _decode_broken(data: bytes, file: str, diagnostics: Diagnostics) -> str:
 def _check_characters(source: Source, diagnostics: Diagnostics) -> str:
     """Report forbidden characters and put U+FFFD in their places, which keeps all positions."""
     text = source.text
-    bad = list(_FORBIDDEN.finditer(text))
+    bad = list(islice(_FORBIDDEN.finditer(text), _REPORTED + 1))
     for found in bad[:_REPORTED]:
         point = ord(found[0])
         span = _place(text, found.start(), source.file)
@@ -186,7 +187,7 @@ def _check_characters(source: Source, diagnostics: Diagnostics) -> str:
             hint = f'delete it; inside double quotes it can be written "\\x{point:02x}"'
             if point > 0xFF:
                 what, hint = "has no place inside a document", "delete it"
-        more = f" ({len(bad) - 1} more follow)" if found is bad[0] and len(bad) > 1 else ""
+        more = " (more follow)" if found is bad[0] and len(bad) > 1 else ""
         diagnostics.add(code, f"U+{point:04X} {what}{more}", span, "", hint)
     return _FORBIDDEN.sub("\ufffd", text) if bad else text
 

@@ -20,9 +20,9 @@ from .scalars import ScalarError, to_float, to_int
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _LINE_BREAK: Final = re.compile("\r\n|\r|\n")
-_STRING: Final = re.compile(r'"([^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*)"')
+_STRING: Final = re.compile(r'"([^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+)"')
 #: A string up to what is wrong with it.
-_OPEN_STRING: Final = re.compile(r'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*')
+_OPEN_STRING: Final = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+')
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|-Infinity")
 _WORDS: Final[dict[str, bool | None]] = {"null": None, "true": True, "false": False}

@@ -158,7 +158,8 @@ class Outlet:
         """Carry out what the turn asks for."""
         live = turn.live
         if live.narrator is not None:
-            live.narrator.narrate(turn.ready, self._core.at())
+            events = turn.ready.events
+            live.narrator.narrate(turn.ready, self._core.at(), live.seq - len(events))
         tickets = turn.tickets
         if tickets:
             live.queued += len(tickets)
@@ -228,4 +229,5 @@ class Outlet:
         _jobs_log.log(level, "%s", effect.text, extra=extra)
         if live.watches:
             data = {"level": effect.level, "text": effect.text}
-            live.tell("log", self._core.at(), effect.step, (), data)
+            after = live.seq - (turn.ready.finished is not None)
+            live.tell("log", self._core.at(), effect.step, (), data, after)

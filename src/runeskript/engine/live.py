@@ -59,7 +59,14 @@ class Live:
         """The step that waits for this job, if one does."""
         return self.row.parent
 
-    def tell(self, kind: str, at: int, step: str | None, path: Path, data: dict[str, Any]) -> None:
-        """Tell the watchers something that is not journaled."""
+    def tell(
+        self, kind: str, at: int, step: str | None, path: Path, data: dict[str, Any],
+        after: int | None = None,
+    ) -> None:
+        """Tell the watchers something that is not journaled.
+
+        It stands before journal position ``after`` (None: behind all there is).
+        """
+        position = self.seq if after is None else after
         for watch in self.watches:
-            watch.tell(self.seq, kind, at, step, path, data)
+            watch.tell(position, kind, at, step, path, data)

@@ -28,8 +28,8 @@ from ..model.events import (
     TimerSet,
 )
 
-#: (kind, at, step, path, data)
-Tell: TypeAlias = Callable[[str, int, str | None, Path, dict[str, Any]], None]
+#: (kind, at, step, path, data, the journal position it stands before)
+Tell: TypeAlias = Callable[[str, int, str | None, Path, dict[str, Any], int], None]
 #: Calls and children are counted by n, timers and listeners by m.
 _Key: TypeAlias = tuple[str, Path, int]
 
@@ -37,21 +37,24 @@ _Key: TypeAlias = tuple[str, Path, int]
 class Narrator:
     """Follows one job's turns."""
 
-    __slots__ = ("_open", "_tell", "_waits")
+    __slots__ = ("_after", "_open", "_tell", "_waits")
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
+        self._after = 0
         #: What has begun and not ended: step and time of the start.
         self._open: dict[_Key, tuple[str, int]] = {}
         #: Those of them that end well when their timer fires.
         self._waits: set[_Key] = set()
 
-    def narrate(self, ready: Ready, at: int) -> None:
-        """Tell what one turn did."""
+    def narrate(self, ready: Ready, at: int, first: int) -> None:
+        """Tell what one turn did, whose first event has journal position ``first``."""
         again = {e.path for e in ready.effects if isinstance(e, TimerSet) and e.kind == "retry"}
         fired: set[tuple[Path, int]] = set()
-        for event in ready.events:
+        for self._after, event in enumerate(ready.events, first + 1):
             self._event(event, again, fired)
+        # What the turn let out stands behind its events, but before the end of the job.
+        self._after = first + len(ready.events) - (ready.finished is not None)
         for path, m in fired:
             if ("m", path, m) in self._waits:
                 self._waits.discard(("m", path, m))
@@ -78,7 +81,7 @@ class Narrator:
         self, key: _Key, step: str, at: int, data: dict[str, Any], again: set[Path]
     ) -> None:
         if key[1] in again:
-            self._tell("step.retrying", at, step, key[1], data)
+            self._tell("step.retrying", at, step, key[1], data, self._after)
         else:
             self._close("step.failed", key, at, data)
 
@@ -113,7 +116,7 @@ class Narrator:
     def _start(self, key: _Key, step: str, at: int, data: dict[str, Any]) -> None:
         if key not in self._open:  # else it is a further attempt
             self._open[key] = (step, at)
-            self._tell("step.started", at, step, key[1], data)
+            self._tell("step.started", at, step, key[1], data, self._after)
 
     def _close(
         self, kind: str, key: _Key, at: int, data: dict[str, Any] | None = None
@@ -121,4 +124,5 @@ class Narrator:
         found = self._open.pop(key, None)
         if found is not None:
             step, began = found
-            self._tell(kind, at, step, key[1], {**(data or {}), "ms": max(at - began, 0)})
+            told = {**(data or {}), "ms": max(at - began, 0)}
+            self._tell(kind, at, step, key[1], told, self._after)

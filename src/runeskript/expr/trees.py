@@ -180,8 +180,10 @@ class Trees:
         return node
 
     def unfolded(self, node: ast.expr) -> ast.expr:
-        """The node, or a temporary for a constant: the host warns about some uses of those."""
-        return self.bind(self.temp(), node) if isinstance(node, ast.Constant) else node
+        """The node, or a temporary for what the host folds to a constant: it warns about some uses
+        of those."""
+        folds = isinstance(node, ast.Constant | ast.BinOp | ast.UnaryOp)
+        return self.bind(self.temp(), node) if folds else node
 
     def keep(self, code: Code) -> tuple[ast.expr, ast.expr]:
         """(tree that evaluates and keeps the value, tree that reads it again)."""

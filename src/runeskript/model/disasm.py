@@ -103,7 +103,7 @@ class _Listing:
         yield from self.exceptions(body, names)
 
     def exceptions(self, body: Body, names: Names) -> Iterator[str]:
-        for i, row in enumerate(self.bp.exceptions):
+        for row in self.bp.exceptions:
             if body.entry <= row.start < body.end:
                 scopes = "1 scope" if row.depth == 1 else f"{row.depth} scopes"
                 where = f"[{row.start}, {row.end}) -> {row.handler}"

@@ -294,9 +294,9 @@ class Simulation:
             return
         program = self.children.get(child.digest or child.name) or self.children.get(child.name)
         if program is None:
-            self._refuse(child, "skript.unknown", f"no skript is called {child.name}")
-        elif self.depth + 1 >= limits.RUN_DEPTH:
-            self._refuse(child, "limit.depth", f"skripts run at most {limits.RUN_DEPTH} deep")
+            self._refuse(child, "skript.unknown", f"no skript `{child.name}` is deployed")
+        elif self.depth + 1 > limits.RUN_DEPTH:
+            self._refuse(child, "limit.depth", f"`run` nests deeper than {limits.RUN_DEPTH} jobs")
         else:
             kid = Simulation(
                 program,

@@ -186,10 +186,7 @@ class Expressions:
     def _scalar_template(self, node: Scalar, pointer: str) -> Expr:
         value = node.value
         if not isinstance(value, str) or "${" not in value:
-            if type(value) is int:
-                self._leading_zeros(node, pointer)
-            elif SUSPECT.search(node.text) and (not node.style or self.source.is_json):
-                self.seen.suspects.setdefault(node.text, []).append((node, pointer))
+            self._constant(node, pointer)
             return Expr(node.text, ("const", value), content_span(node, self.file), pointer)
         known = self._templates.get(value)
         if known is None:
@@ -203,8 +200,14 @@ class Expressions:
             self.seen.bound.append((node, 0, known.bound, pointer))
         return Expr(value, known.ir, text_span(node, self.source), pointer, known.names)
 
-    def _leading_zeros(self, node: Scalar, pointer: str) -> None:
-        """Warn that ``01234`` is a number (and not octal either)."""
+    def _constant(self, node: Scalar, pointer: str) -> None:
+        """Note what a written-out value was perhaps not meant to be."""
+        if type(node.value) is str:
+            if SUSPECT.search(node.text) and (not node.style or self.source.is_json):
+                self.seen.suspects.setdefault(node.text, []).append((node, pointer))
+            return
+        if type(node.value) is not int:
+            return
         digits = node.text.lstrip("+-")
         if digits[0] == "0" and len(digits) > 1 and digits.isdigit():
             self.add(
@@ -221,6 +224,10 @@ class Expressions:
         ``base``: the offset of the next leaf, as ``places.TextSpan`` counts them.
         """
         if type(node) is Scalar:
+            if not isinstance(node.value, str) or "${" not in node.value:
+                self._constant(node, pointer)
+                base[0] += len(node.text) + 1
+                return ("const", node.value)
             part = self._scalar_template(node, pointer)
             names.extend(Name(n.name, n.offset + base[0], n.kind) for n in part.names)
             base[0] += len(node.text) + 1

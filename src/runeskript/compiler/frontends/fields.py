@@ -10,9 +10,11 @@ import re
 from typing import Final
 
 from ...model.ast import Expr, Target
+from ...model.diagnostics import Diagnostics
 from ...model.limits import NAME
 from ...model.nearest import did_you_mean
 from ..nodes import Node, Scalar, clip
+from ..read import Source
 from ..tables import KEYWORDS, ROOTS, Kind
 from .durations import UNITS, parse_duration
 from .expressions import BROKEN, ONE_INSERT, Expressions
@@ -28,6 +30,11 @@ _BRACKET: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[\[\]]")
 
 class Fields(Expressions):
     """Reads the values of one document."""
+
+    def __init__(self, source: Source, diagnostics: Diagnostics) -> None:
+        super().__init__(source, diagnostics)
+        #: Names that were found good.
+        self._names: set[str] = set()
 
     # --- durations -------------------------------------------------------------------------------
 
@@ -85,6 +92,8 @@ class Fields(Expressions):
 
     def check_name(self, name: str, node: Node, pointer: str, what: str) -> str | None:
         """Whether a text may name a variable, function or parameter."""
+        if name in self._names:
+            return name
         if not name:
             self.add("RUNE-1107", f"the name for `{what}` is empty", node, pointer)
         elif name in ROOTS or name in KEYWORDS:
@@ -99,6 +108,7 @@ class Fields(Expressions):
         elif not _NAME.match(name) or len(name) > NAME:
             self.add("RUNE-1108", f"`{clip(name)}` is no name", node, pointer, _name_hint(name))
         else:
+            self._names.add(name)
             return name
         return None
 

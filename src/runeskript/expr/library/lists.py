@@ -142,7 +142,7 @@ def zip_(c: Context, *lists: Any) -> list[Any]:
 )
 def slice_(c: Context, x: Any, start: Any, end: Any = None) -> Any:
     """The part from `start` up to, but without, `end`; the same as `x[start:end]`."""
-    return cut(x, start, end, c)
+    return cut(x, need_int("slice", start), end, c)
 
 
 @_row(
