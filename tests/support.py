@@ -26,14 +26,20 @@ def compile_yaml(text: str, *names: str, file: str = "test.yaml", **options: Any
 
 
 def simulation(
-    text: str, handlers: Mapping[str, Callable[[Any], Any]] | None = None, input: Any = None, **kw: Any
+    text: str,
+    handlers: Mapping[str, Callable[[Any], Any]] | None = None,
+    input: Any = None,
+    **kw: Any,
 ) -> Simulation:
     compiled = compile_yaml(text, *(handlers or {}))
     return Simulation(compiled.blueprint, handlers, input, **kw)
 
 
 def run_yaml(
-    text: str, handlers: Mapping[str, Callable[[Any], Any]] | None = None, input: Any = None, **kw: Any
+    text: str,
+    handlers: Mapping[str, Callable[[Any], Any]] | None = None,
+    input: Any = None,
+    **kw: Any,
 ) -> Outcome:
     return simulation(text, handlers, input, **kw).run()
 
@@ -53,7 +59,9 @@ def _answer(answer: Any, params: dict[str, Any]) -> Any:
     if isinstance(answer, dict):
         if "raise" in answer:
             raise StepError(
-                answer["raise"], answer.get("message", ""), data=answer.get("data"),
+                answer["raise"],
+                answer.get("message", ""),
+                data=answer.get("data"),
                 retryable=answer.get("retryable", False),
             )
         if "after" in answer:
@@ -75,7 +83,9 @@ def check_golden(path: Path, actual: str) -> None:
         path.write_text(actual, encoding="utf-8")
         return
     assert path.exists(), f"{path} is missing; RUNE_UPDATE=1 writes it"
-    assert actual == path.read_text(encoding="utf-8"), f"{path.name} differs; RUNE_UPDATE=1 rewrites"
+    assert actual == path.read_text(encoding="utf-8"), (
+        f"{path.name} differs; RUNE_UPDATE=1 rewrites"
+    )
 
 
 def pretty(value: Any) -> str:

@@ -180,6 +180,8 @@ class Session:
     def _open_shop(self) -> None:
         """The bundled shop, on a free port, from the beginning: files of the page name its port."""
         service: Any = runpy.run_path(str(ROOT / "examples/shop/service.py"), run_name="shop")
+        # Its own output belongs to a terminal of its own.
+        service["_Server"].handle_error = lambda server, request, address: None
         base, _ = self._stack.enter_context(service["running"]())
         self._shop = base.rpartition(":")[2]
 

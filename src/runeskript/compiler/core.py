@@ -13,10 +13,11 @@ at the place in the text.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 from ..model.ast import IR, Document, Expr, Site
+from ..model.records import mutable
 from ..model.spans import Span
 from ..model.values import Value
 
@@ -28,7 +29,7 @@ Exit: TypeAlias = "Label | None"
 BodyKind: TypeAlias = Literal["root", "branch", "iteration", "undo"]
 
 
-@dataclass(slots=True)
+@mutable
 class Op:
     """Any operation: the index of its step in ``Program.sites`` and what it reads."""
 
@@ -36,21 +37,21 @@ class Op:
     reads: tuple[Expr, ...]
 
 
-@dataclass(slots=True)
+@mutable
 class Mark(Op):
     """A label."""
 
     label: Label
 
 
-@dataclass(slots=True)
+@mutable
 class Jump(Op):
     """Go on at ``to``."""
 
     to: Label
 
 
-@dataclass(slots=True)
+@mutable
 class Pure(Op):
     """Statements, then one of ``exits``. ``loop`` marks the head of a loop of the source.
 
@@ -64,7 +65,7 @@ class Pure(Op):
     dispatch: tuple[str, tuple[int, ...]] | None = None
 
 
-@dataclass(slots=True)
+@mutable
 class Policy:
     """How a call or a child run is attempted."""
 
@@ -77,7 +78,7 @@ class Policy:
     queue: str | None = None
 
 
-@dataclass(slots=True)
+@mutable
 class Call(Op):
     """A handler."""
 
@@ -88,7 +89,7 @@ class Call(Op):
     undo: Body | None
 
 
-@dataclass(slots=True)
+@mutable
 class Fork(Op):
     """Static branches; a Join follows at once."""
 
@@ -96,7 +97,7 @@ class Fork(Op):
     need: int
 
 
-@dataclass(slots=True)
+@mutable
 class ForkN(Op):
     """One token per element; a Join follows at once."""
 
@@ -106,12 +107,12 @@ class ForkN(Op):
     need: int
 
 
-@dataclass(slots=True)
+@mutable
 class Arrive(Op):
     """The end of a branch or an undo."""
 
 
-@dataclass(slots=True)
+@mutable
 class Join(Op):
     """Where the parent waits; ``fork`` is the operation before it."""
 
@@ -120,7 +121,7 @@ class Join(Op):
     shape: Literal["none", "object", "list", "winner"]
 
 
-@dataclass(slots=True)
+@mutable
 class Listen:
     """What a Wait listens for."""
 
@@ -130,7 +131,7 @@ class Listen:
     schema: Value
 
 
-@dataclass(slots=True)
+@mutable
 class Wait(Op):
     """A timer, a message, or whichever is first."""
 
@@ -140,7 +141,7 @@ class Wait(Op):
     into: str | None
 
 
-@dataclass(slots=True)
+@mutable
 class Emit(Op):
     """A message."""
 
@@ -151,7 +152,7 @@ class Emit(Op):
     keep: IR | None
 
 
-@dataclass(slots=True)
+@mutable
 class Run(Op):
     """A child skript: by ``path`` (pinned at compile time), else by name when it executes."""
 
@@ -166,7 +167,7 @@ class Run(Op):
     detach: bool
 
 
-@dataclass(slots=True)
+@mutable
 class Log(Op):
     """A line in the log."""
 
@@ -174,7 +175,7 @@ class Log(Op):
     level: Literal["debug", "info", "warning", "error"]
 
 
-@dataclass(slots=True)
+@mutable
 class Enter(Op):
     """Push a scope."""
 
@@ -182,40 +183,40 @@ class Enter(Op):
     deadline: IR | None
 
 
-@dataclass(slots=True)
+@mutable
 class Leave(Op):
     """Pop a scope."""
 
 
-@dataclass(slots=True)
+@mutable
 class Raise(Op):
     """Raise a typed error."""
 
     error: IR
 
 
-@dataclass(slots=True)
+@mutable
 class Reraise(Op):
     """Go on raising what a range stored."""
 
     variable: str
 
 
-@dataclass(slots=True)
+@mutable
 class Compensate(Op):
     """Run the undos of the top scope if the error asks for it."""
 
     variable: str
 
 
-@dataclass(slots=True)
+@mutable
 class Return(Op):
     """The run's output."""
 
     value: IR | None
 
 
-@dataclass(slots=True)
+@mutable
 class Range:
     """A row of the exception table: errors in [start, end) go to ``handler``."""
 
@@ -227,7 +228,7 @@ class Range:
     variable: str
 
 
-@dataclass(slots=True)
+@mutable
 class Write:
     """Where a variable is written: the span to show and the step."""
 
@@ -235,7 +236,7 @@ class Write:
     pointer: str
 
 
-@dataclass(slots=True)
+@mutable
 class Body:
     """One frame with its code. ``outs`` are (inner name, outer name, reducer or "")."""
 
@@ -262,7 +263,7 @@ class Body:
                 yield op.undo
 
 
-@dataclass(slots=True)
+@mutable
 class Program:
     """The core form of a document."""
 

@@ -27,9 +27,10 @@ from ..model.events import (
 from ..model.faults import DEFAULT_RETRY, Fault, catchable, matches
 from ..model.isa import Op
 from ..model.run import Token, TokenState
-from .control import cancel, drop_wait, raise_fault
+from .control import cancel, raise_fault
 from .ops import dispatch_call, dispatch_child, register_undo, set_timer
 from .ready import Vm
+from .scopes import drop_wait
 
 
 def apply(vm: Vm, event: Event) -> bool:

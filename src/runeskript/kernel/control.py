@@ -14,16 +14,17 @@ from ..model.events import (
     CallDrop,
     ChildDrop,
     Finished,
-    ListenDrop,
     LogOut,
     Status,
     TimerDrop,
 )
 from ..model.faults import Fault, catchable
-from ..model.run import Compensation, Fork, Scope, Token, TokenState, UndoEntry
+from ..model.run import Compensation, Fork, Token, TokenState
 from ..model.values import UNSET, Value
+from .branches import start_branches
 from .joins import apply_outs, shape_result
 from .ready import Vm
+from .scopes import drop_scopes, drop_wait, shielded, take_undos
 
 
 # --- errors -------------------------------------------------------------------------------------
@@ -64,29 +65,6 @@ def _enter_handler(vm: Vm, token: Token, handler: int, depth: int, slot: int, fa
     vm.goto(token, handler)
 
 
-def drop_scopes(vm: Vm, token: Token, depth: int) -> None:
-    """Pop scopes until ``depth`` are left, forgetting their deadlines."""
-    scopes = token.scopes
-    while scopes and len(scopes) > depth:
-        close_scope(vm, token, scopes.pop())
-
-
-def close_scope(vm: Vm, token: Token, scope: Scope) -> None:
-    """Forget the deadline of a scope that has been popped."""
-    if scope.timer is None:
-        return
-    if vm.run.timers.pop((token.path, scope.timer), None) is not None:
-        vm.effect(TimerDrop(token.path, scope.timer))
-
-
-def shielded(token: Token, scope: int, depth: int | None = None) -> bool:
-    """Whether a shield stands between the token and the scope index a cancel unwinds to."""
-    scopes = token.scopes
-    if not scopes:
-        return False
-    return any(s.shield for s in scopes[scope + 1 : depth])
-
-
 # --- cancel -------------------------------------------------------------------------------------
 def cancel(vm: Vm, token: Token, fault: Fault) -> None:
     """Cancel a token (``fault.scope`` -1) or one of its scopes; what it waits for is dropped."""
@@ -123,18 +101,6 @@ def _wider(one: Fault | None, other: Fault) -> Fault:
     if one is None or one.type != "cancel" or other.scope < one.scope:
         return other
     return one
-
-
-def drop_wait(vm: Vm, token: Token, consumed: str | None = None) -> None:
-    """Forget the timer and the listener a token rests on."""
-    if token.timer is None:
-        return
-    key = (token.path, token.timer)
-    if vm.run.timers.pop(key, None) is not None:
-        vm.effect(TimerDrop(*key))
-    if vm.run.listens.pop(key, None) is not None:
-        vm.effect(ListenDrop(token.path, token.timer, consumed))
-    token.timer = None
 
 
 def unwind_cancel(vm: Vm, token: Token, fault: Fault) -> None:
@@ -226,56 +192,6 @@ def _count(vm: Vm, fork: Fork) -> None:
 
 
 # --- forks --------------------------------------------------------------------------------------
-def start_branches(vm: Vm, fork: Fork) -> None:
-    """Start as many branches as the limit allows."""
-    start, end = fork.next, fork.total
-    if fork.limit:
-        end = min(end, start + fork.limit - len(fork.live))
-    if end <= start:
-        return
-    fork.next = end
-    started = _same_body(vm, fork, start, end) if fork.items is not None else []
-    if fork.items is None:
-        program, owner = vm.program, fork.owner
-        for index in range(start, end):
-            body = fork.bodies[index]
-            frame = program.frame(body, owner.frame)
-            path = (*owner.path, fork.n, index)
-            started.append(Token(path, body, program.bodies[body].entry, frame, fork, index))
-    live = fork.live
-    for token in started:
-        live[token.index] = token
-    started.reverse()
-    ready = vm.run.ready
-    # Branches follow their owner's path and precede all that is ready; only a later wave of a
-    # limited fork may meet siblings, and is merged in order.
-    if not ready or started[0].path < ready[-1].path:
-        ready.extend(started)
-    else:
-        for token in started:
-            token.state = TokenState.DONE  # so that wake() inserts it
-            vm.wake(token)
-
-
-def _same_body(vm: Vm, fork: Fork, start: int, end: int) -> list[Token]:
-    """The branches of a FORKN: each begins as a copy of one captured frame."""
-    body = fork.bodies[0]
-    row = vm.program.bodies[body]
-    if fork.base is None:
-        fork.base = vm.program.frame(body, fork.owner.frame)
-    base, items, entry, item, position = fork.base, fork.items, row.entry, row.item, row.index
-    prefix = (*fork.owner.path, fork.n)
-    started = []
-    for index in range(start, end):
-        frame = base.copy()
-        if item is not None and items is not None:
-            frame[item] = items[index]
-        if position is not None:
-            frame[position] = index
-        started.append(Token((*prefix, index), body, entry, frame, fork, index))
-    return started
-
-
 def _decide(vm: Vm, fork: Fork) -> None:
     """After a branch ended: is the join met, lost or still open?"""
     if fork.need == 0:
@@ -363,15 +279,6 @@ def _join_fault(vm: Vm, fork: Fork) -> Fault | None:
 
 
 # --- compensation -------------------------------------------------------------------------------
-def take_undos(token: Token, height: int) -> list[UndoEntry]:
-    """Remove the entries registered since ``height`` from a token's undo list."""
-    if not token.undo or len(token.undo) <= height:
-        return []
-    entries = token.undo[height:]
-    del token.undo[height:]
-    return entries
-
-
 def next_undo(vm: Vm, compensation: Compensation) -> None:
     """Start the newest undo that is left, or go on with what the compensation was for."""
     if compensation.entries:

@@ -23,20 +23,18 @@ from ..model.faults import UNCATCHABLE, Fault, matches
 from ..model.isa import Op
 from ..model.run import Compensation, Fork, Scope, Token, TokenState, UndoEntry
 from ..model.values import UNSET, type_name
+from .branches import start_branches
 from .control import (
     arrive,
-    close_scope,
     end_token,
     finish,
     join_fork,
     next_undo,
     raise_fault,
-    shielded,
-    start_branches,
-    take_undos,
     unwind_cancel,
 )
 from .ready import Vm
+from .scopes import close_scope, shielded, take_undos
 
 
 def evaluate(vm: Vm, token: Token, expr: Any) -> Any:

@@ -10,9 +10,9 @@ included (their IR is ``("const", value)``). Durations are an Expr that yields m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from .records import record
 from .spans import NOWHERE, Span
 from .values import Value
 
@@ -20,7 +20,7 @@ from .values import Value
 IR: TypeAlias = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Name:
     """One use of a variable or function name inside an expression, for name resolution."""
 
@@ -31,7 +31,7 @@ class Name:
     kind: Literal["variable", "function", "secret"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expr:
     """An expression, a text with ``${...}`` inserts, or a literal: whatever yields a value.
 
@@ -50,7 +50,7 @@ class Expr:
         return bool(self.ir[0] == "const")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Args:
     """``with:`` either as an object written out (``entries``) or one ``${...}`` (``whole``)."""
 
@@ -60,7 +60,7 @@ class Args:
     pointer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Site:
     """Where a step stands: its id, if it has one, its JSON pointer and its span."""
 
@@ -74,7 +74,7 @@ class Site:
         return self.id if self.id is not None else self.pointer
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """What every step has. ``when`` is the ``if`` modifier; ``timeout`` applies to the step."""
 
@@ -86,7 +86,7 @@ class Step:
 Block: TypeAlias = tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Retry:
     """``retry``: ``max`` counts attempts in all; an empty ``on`` means the default set."""
 
@@ -96,7 +96,7 @@ class Retry:
     backoff_max_ms: int = 60_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """Left side of an assignment: a variable and the path of keys below it (each an Expr)."""
 
@@ -106,14 +106,14 @@ class Target:
     pointer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Set(Step):
     """``set``: assignments in order."""
 
     assignments: tuple[tuple[Target, Expr], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call(Step):
     """``call``: a handler; ``timeout`` is per attempt."""
 
@@ -127,7 +127,7 @@ class Call(Step):
     queue: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If(Step):
     """``if`` with ``then``: branches in order (the first is ``if/then``, the rest ``elif``)."""
 
@@ -135,7 +135,7 @@ class If(Step):
     otherwise: Block
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Switch(Step):
     """``switch``: each case lists literal values; compared with ``==`` of the language."""
 
@@ -148,7 +148,7 @@ class Switch(Step):
 JoinPolicy: TypeAlias = Literal["all", "any"] | int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class For(Step):
     """``for``: sequential, or parallel with ``limit`` (None = sequential, 0 = no limit)."""
 
@@ -161,7 +161,7 @@ class For(Step):
     join: JoinPolicy
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class While(Step):
     """``while``."""
 
@@ -169,17 +169,17 @@ class While(Step):
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Break(Step):
     """``break`` out of the nearest sequential loop."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Continue(Step):
     """``continue`` the nearest loop; ends one iteration of a parallel ``for``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Branch:
     """One named branch of ``parallel``."""
 
@@ -189,7 +189,7 @@ class Branch:
     pointer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parallel(Step):
     """``parallel``: static branches in the order of the text."""
 
@@ -198,14 +198,14 @@ class Parallel(Step):
     into: Target | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Yield(Step):
     """``yield``: sets the value of this branch or iteration; does not end it."""
 
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CatchClause:
     """One clause; ``when`` None catches everything catchable."""
 
@@ -215,7 +215,7 @@ class CatchClause:
     pointer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Try(Step):
     """``try``. ``finally_`` None where there is none."""
 
@@ -224,14 +224,14 @@ class Try(Step):
     finally_: Block | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Do(Step):
     """``do``: a group that carries modifiers."""
 
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wait(Step):
     """``wait``: for a duration (``delay``, ms) or until an instant (``until``, RFC 3339 text)."""
 
@@ -239,7 +239,7 @@ class Wait(Step):
     until: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Listen(Step):
     """``listen``: ``where`` sees ``event``; ``schema`` filters what does not satisfy it."""
 
@@ -250,7 +250,7 @@ class Listen(Step):
     into: Target | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Emit(Step):
     """``emit``: to listeners of (topic, key), or to one job. ``keep`` in ms, None = not kept."""
 
@@ -261,7 +261,7 @@ class Emit(Step):
     keep: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Run(Step):
     """``run``: a child skript by ``path`` of a file, else ``name`` (``version`` None: newest)."""
 
@@ -276,7 +276,7 @@ class Run(Step):
     detach: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Log(Step):
     """``log``."""
 
@@ -284,7 +284,7 @@ class Log(Step):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Raise(Step):
     """``raise``: a typed error; ``compensate`` runs the undos since the enclosing try first."""
 
@@ -294,14 +294,14 @@ class Raise(Step):
     compensate: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Return(Step):
     """``return``: ends the run with a value."""
 
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flow(Step):
     """Labelled steps with jumps between them, none of which crosses a fork or a try.
 
@@ -318,7 +318,7 @@ class Flow(Step):
 Reducer: TypeAlias = Literal["sum", "min", "max", "append", "merge"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Var:
     """One row of ``vars``."""
 
@@ -329,7 +329,7 @@ class Var:
     pointer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function:
     """One row of ``functions``; inside ``body`` only parameters and other functions are in scope.
 
@@ -343,7 +343,7 @@ class Function:
     pointer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Document:
     """A whole skript. ``input_schema`` None: anything goes. ``timeout`` is the job's deadline."""
 

@@ -50,7 +50,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class ListenRef:
-    """What a WAIT listens for; all but ``schema`` index ``exprs``; in ``where`` local 0 is `event`."""
+    """What a WAIT listens for: indexes into ``exprs``; in ``where`` local 0 is `event`."""
 
     topic: int
     key: int | None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from .records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """A stretch of one file. Lines and columns count from 1, in characters; ``end_*`` is exclusive.
 
