@@ -18,7 +18,15 @@ from urllib.parse import urlsplit
 
 from runeskript import Runtime
 from runeskript.cli.compiling import compile_file
-from runeskript.cli.running import EXIT_CODES, EXIT_STOPPED, StoppedError, await_job, watch_job
+from runeskript.cli.running import (
+    EXIT_CODES,
+    EXIT_STOPPED,
+    Interrupts,
+    StoppedError,
+    await_job,
+    drive,
+    watch_job,
+)
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE / "shop"))
@@ -31,12 +39,13 @@ async def courier(runtime: Runtime, job: str) -> None:
     async for event in runtime.events(job):
         if event.kind == "step.started" and event.data.get("what") == "listen":
             await runtime.signal(
-                event.data["topic"], key=event.data["key"],
+                event.data["topic"],
+                key=event.data["key"],
                 data={"parcel": "RS-1066", "carrier": "Longship Express", "place": "Roskilde"},
             )
 
 
-async def order(url: str) -> int:
+async def order(url: str, interrupts: Interrupts) -> int:
     """Run the order against the shop at ``url``; the exit code."""
     document = HERE / "order-fulfilment.yaml"
     given = json.loads((HERE / "order.json").read_text(encoding="utf-8"))
@@ -49,7 +58,7 @@ async def order(url: str) -> int:
         compiled = compile_file(str(document), catalog=runtime.handlers)
         job = await runtime.submit_job(compiled, given)
         scan = asyncio.create_task(courier(runtime, job.id))
-        ended = await await_job(runtime, job.id, watch_job(compiled, job))
+        ended = await await_job(runtime, job.id, interrupts, watch_job(compiled, job))
         scan.cancel()
     print(json.dumps({"job": ended.id, "state": ended.state, "output": ended.output}, indent=2))
     if ended.error is not None:
@@ -63,7 +72,7 @@ def main() -> int:
         os.environ["SHOP_URL"] = url  # where the handlers find payments and inventory
         print(f"the shop listens on {url}", flush=True)
         try:
-            code = asyncio.run(order(url))
+            code, _ = drive(lambda interrupts: order(url, interrupts))
         except StoppedError:
             return EXIT_STOPPED
         ledger = shop.ledger()[1]

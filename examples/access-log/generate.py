@@ -43,8 +43,14 @@ AGENTS = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_3 like Mac OS X) Version/17.3 Mobile Safari/604.1",
 )
 CRAWLER = "Mozilla/5.0 (compatible; ExampleBot/2.1; +https://bot.example/about)"
-REFERERS = ("-", "-", "-", "https://shop.example/", "https://shop.example/catalogue",
-            "https://search.example/?q=rune+shop")
+REFERERS = (
+    "-",
+    "-",
+    "-",
+    "https://shop.example/",
+    "https://shop.example/catalogue",
+    "https://search.example/?q=rune+shop",
+)
 
 
 def _line(rng: random.Random, at: datetime) -> str:
@@ -80,9 +86,7 @@ def generate(lines: int, seed: int) -> str:
     """The whole log; ``lines`` lines in the order of time, each ended by a newline."""
     rng = random.Random(seed)  # noqa: S311 - reproducible traffic, not a secret
     hours = rng.choices(range(24), weights=BY_HOUR, k=lines)
-    moments = sorted(
-        DAY + timedelta(hours=hour, seconds=rng.randrange(3600)) for hour in hours
-    )
+    moments = sorted(DAY + timedelta(hours=hour, seconds=rng.randrange(3600)) for hour in hours)
     out = []
     for at in moments:
         line = _line(rng, at)

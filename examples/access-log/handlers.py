@@ -17,7 +17,7 @@ from runeskript import StepError, handler
 HERE = Path(__file__).parent
 #: The combined format of Apache and nginx, with the request time in seconds at its end.
 LINE = re.compile(
-    rb'(?P<client>\S+) \S+ \S+ \[\d+/\w+/\d+:(?P<hour>\d\d):\d\d:\d\d [+-]\d{4}\] '
+    rb"(?P<client>\S+) \S+ \S+ \[\d+/\w+/\d+:(?P<hour>\d\d):\d\d:\d\d [+-]\d{4}\] "
     rb'"(?P<method>[A-Z]+) (?P<path>\S+) [^"]*" (?P<status>\d{3}) (?P<bytes>\d+|-) '
     rb'"[^"]*" "[^"]*" (?P<seconds>\d+\.\d+)'
 )

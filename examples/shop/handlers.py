@@ -78,9 +78,7 @@ async def _post(resources: dict[str, Any], path: str, body: dict[str, Any]) -> d
 async def charge(params: Charge, ctx: Any) -> dict[str, Any]:
     """Charge the customer's card."""
     try:
-        return await _post(
-            ctx.resources, "/charges", {"amount": params.amount, "key": params.key}
-        )
+        return await _post(ctx.resources, "/charges", {"amount": params.amount, "key": params.key})
     except asyncio.CancelledError:
         # Nobody will see this charge's result, so nobody would undo it; it may have gone through.
         void = _post(ctx.resources, "/refunds", {"key": params.key})

@@ -130,7 +130,9 @@ class Shop:
             for sku, quantity in wanted.items():
                 if self.stock.get(sku, 0) < quantity:
                     return 409, {
-                        "error": "out of stock", "sku": sku, "left": self.stock.get(sku, 0)
+                        "error": "out of stock",
+                        "sku": sku,
+                        "left": self.stock.get(sku, 0),
                     }
             for sku, quantity in wanted.items():
                 self.stock[sku] -= quantity

@@ -62,6 +62,9 @@ def spawn(*words: str, cwd: Path, **options: Any) -> subprocess.Popen[bytes]:
     """``rune`` in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "runeskript", *words],
-        cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        cwd=cwd,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         **{"stdout": subprocess.PIPE, **options},
     )

@@ -37,9 +37,7 @@ def test_every_verb_has_help_and_takes_output(rune: Rune, name: str) -> None:
 def test_an_unknown_verb_gets_the_nearest(rune: Rune) -> None:
     done = rune("comple", "x.yaml")
     assert (done.code, done.out) == (2, "")
-    assert done.err == (
-        "rune: RUNE-8001: unknown verb `comple`\n  hint: did you mean `compile`?\n"
-    )
+    assert done.err == ("rune: RUNE-8001: unknown verb `comple`\n  hint: did you mean `compile`?\n")
     assert "unknown option `--hepl`" in rune("--hepl").err
 
 
@@ -114,7 +112,11 @@ print(json.dumps([code, sorted(sys.modules)]))
 def _modules(cwd: Path, *words: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", _PROBE, *words],
-        cwd=cwd, env=environment(), capture_output=True, check=True, stdin=subprocess.DEVNULL,
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
     )
     code, modules = json.loads(done.stdout.splitlines()[-1])
     assert code == 0

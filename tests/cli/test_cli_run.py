@@ -45,7 +45,10 @@ do:
 @pytest.fixture(autouse=True)
 def _files(tmp_path: Path) -> None:
     for name, text in {
-        "hello.yaml": HELLO, "broken.yaml": BROKEN, "mine.py": HANDLERS, "calls.yaml": CALLS,
+        "hello.yaml": HELLO,
+        "broken.yaml": BROKEN,
+        "mine.py": HANDLERS,
+        "calls.yaml": CALLS,
     }.items():
         (tmp_path / name).write_text(text)
 
@@ -72,7 +75,10 @@ def test_a_failed_job_exits_with_1_and_says_where(rune: Rune) -> None:
     error = done.json["error"]
     assert list(error) == ["code", "type", "message", "step", "file", "line", "attempts"]
     assert (error["type"], error["step"], error["file"], error["line"]) == (
-        "pay.declined", "pay", "broken.yaml", 3,
+        "pay.declined",
+        "pay",
+        "broken.yaml",
+        3,
     )
     text = rune("run", "broken.yaml", "--output", "text")
     assert (text.code, text.out) == (1, "")
@@ -81,7 +87,7 @@ def test_a_failed_job_exits_with_1_and_says_where(rune: Rune) -> None:
     assert 'data: {"left": 3}' in text.err
 
 
-def test_a_document_with_errors_exits_with_2_and_shows_the_place(rune: Rune, tmp_path: Path) -> None:
+def test_a_document_with_errors_exits_with_2_and_shows_it(rune: Rune, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("skript: bad\ndo:\n  - retrun: 1\n  - return: ${nothing}\n")
     done = rune("run", "bad.yaml")
     assert done.code == 2
@@ -121,10 +127,11 @@ def test_what_is_wrong_with_the_command_is_json_too(
 
 
 def test_handlers_from_a_file_and_what_they_log(rune: Rune) -> None:
-    done = rune("run", "calls.yaml", "--handlers", "mine.py")
+    words = ("run", "calls.yaml", "--handlers", "mine.py")
+    done = rune(*words)
     assert (done.code, done.json["output"]) == (0, 42)
     assert "warning  /do/0: doubling" in done.err
-    assert "doubling" not in rune("run", "calls.yaml", "--handlers", "mine.py", "--log", "error").err
+    assert "doubling" not in rune(*words, "--log", "error").err
     assert rune("run", "calls.yaml", "--handlers", "mine").json["output"] == 42
 
 
@@ -185,14 +192,16 @@ def test_key_and_labels_reach_the_skript(rune: Rune, tmp_path: Path) -> None:
 
 
 def test_exec_is_off_unless_allowed(rune: Rune, tmp_path: Path) -> None:
-    (tmp_path / "exec.yaml").write_text(textwrap.dedent("""\
+    (tmp_path / "exec.yaml").write_text(
+        textwrap.dedent("""\
         skript: exec
         do:
           - call: exec
             with: {command: [echo, hello]}
             into: done
           - return: ${done.stdout}
-        """))
+        """)
+    )
     done = rune("run", "exec.yaml")
     assert (done.code, done.json["error"]["type"]) == (1, "exec.denied")
     assert rune("run", "exec.yaml", "--allow", "exec").json["output"] == "hello\n"
@@ -200,7 +209,8 @@ def test_exec_is_off_unless_allowed(rune: Rune, tmp_path: Path) -> None:
 
 def test_a_skript_may_run_another_file_and_itself(rune: Rune, tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "down.yaml").write_text(textwrap.dedent("""\
+    (tmp_path / "sub" / "down.yaml").write_text(
+        textwrap.dedent("""\
         skript: down
         input: {type: object, required: [n], properties: {n: {type: integer}}}
         do:
@@ -211,7 +221,8 @@ def test_a_skript_may_run_another_file_and_itself(rune: Rune, tmp_path: Path) ->
             with: {n: "${input.n - 1}"}
             into: rest
           - return: "${[input.n] + rest}"
-        """))
+        """)
+    )
     assert rune("run", "sub/down.yaml", "--input", "n=3").json["output"] == [3, 2, 1]
     (tmp_path / "sub" / "up.yaml").write_text(
         "skript: up\ndo:\n  - run: ../hello.yaml\n    into: x\n  - return: ${x}\n"

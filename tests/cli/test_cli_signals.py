@@ -66,7 +66,10 @@ STUBBORN = "skript: stubborn\ndo:\n  - call: mine.stubborn\n"
 @pytest.fixture(autouse=True)
 def _files(tmp_path: Path) -> None:
     for name, text in {
-        "loop.yaml": LOOP, "mine.py": HANDLERS, "booked.yaml": BOOKED, "stubborn.yaml": STUBBORN,
+        "loop.yaml": LOOP,
+        "mine.py": HANDLERS,
+        "booked.yaml": BOOKED,
+        "stubborn.yaml": STUBBORN,
     }.items():
         (tmp_path / name).write_text(text)
 
@@ -135,8 +138,12 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
 def test_before_there_is_a_job_ctrl_c_is_130(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "runeskript", "check", "-"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment(), stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command,
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdin is not None
     # More than a pipe holds: once it is written the command is reading.

@@ -74,12 +74,21 @@ def test_check_refuses_a_wrong_command_as_a_list(rune: Rune) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"\xff\xfe\x00", b"\x00", b"a: \xe9", b"- " * 50_000, b"[" * 100_000,
+        b"",
+        b"\xff\xfe\x00",
+        b"\x00",
+        b"a: \xe9",
+        b"- " * 50_000,
+        b"[" * 100_000,
         b"skript: x\ndo: !!python/object/apply:os.system ['echo hacked']\n",
-        b"&a [*a, *a]", b"skript: x\n\tdo: []\n", b"skript: x\n---\nskript: y\n",
+        b"&a [*a, *a]",
+        b"skript: x\n\tdo: []\n",
+        b"skript: x\n---\nskript: y\n",
         b"skript: x\ndo:\n - return: ${" + b"9" * 100_000 + b"}\n",
         b"skript: x\ndo:\n - return: ${().__class__}\n",
-        b"skript: x\ndo: {a: 1}\n", b"NaN", b'{"skript": "x", "skript": "y", "do": []}',
+        b"skript: x\ndo: {a: 1}\n",
+        b"NaN",
+        b'{"skript": "x", "skript": "y", "do": []}',
     ],
 )
 def test_bad_input_is_findings_and_nothing_else(rune: Rune, tmp_path: Path, data: bytes) -> None:
@@ -98,8 +107,12 @@ def test_compile_writes_a_blueprint(rune: Rune, tmp_path: Path) -> None:
     data = (tmp_path / "x.blueprint").read_bytes()
     blueprint = blueprint_codec.decode(data)
     assert done.json == {
-        "file": "good.yaml", "out": "x.blueprint", "digest": blueprint_codec.digest(blueprint),
-        "bytes": len(data), "instructions": len(blueprint.code), "children": [],
+        "file": "good.yaml",
+        "out": "x.blueprint",
+        "digest": blueprint_codec.digest(blueprint),
+        "bytes": len(data),
+        "instructions": len(blueprint.code),
+        "children": [],
     }
     assert rune("compile", "bad.yaml").code == 2
     assert not (tmp_path / "bad.blueprint").exists()
@@ -201,7 +214,10 @@ def test_init_writes_a_project_that_runs(
     assert done.code == 0
     folder = tmp_path / "new" / "project"
     assert {p.name for p in folder.iterdir()} == {
-        "greet.yaml", "handlers.py", "test_greet.py", "pyproject.toml",
+        "greet.yaml",
+        "handlers.py",
+        "test_greet.py",
+        "pyproject.toml",
     }
     assert done.json["next"] == "cd new/project && rune run greet.yaml --input name=Sif"
     monkeypatch.chdir(folder)

@@ -1,6 +1,6 @@
 """Runs the commands of ```console blocks in this process and compares what they print.
 
-A session has a folder of its own that holds the files of its page and the project's `examples/`.
+A terminal has a folder of its own that holds the files of its page and the project's `examples/`.
 `rune` and `python FILE` run in this process (starting an interpreter for each of a hundred commands
 would take a minute); `head`, `sed` and the like are the system's.
 """
@@ -55,7 +55,7 @@ class _Stream(io.TextIOWrapper):
         return self._terminal
 
 
-class Session:
+class Terminal:
     """The terminal of one page."""
 
     def __init__(self, folder: Path, *, shop: bool = False) -> None:
@@ -68,7 +68,7 @@ class Session:
             self._open_shop()
         (folder / "examples").symlink_to(ROOT / "examples")
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Terminal:
         self._stack.enter_context(_restored())
         self._stack.enter_context(mock.patch.object(Watch, "_tick", _never))
         os.environ.update(NO_COLOR="1", COLUMNS="100", LINES="40")
@@ -282,7 +282,7 @@ def renewed(expected: str, actual: str) -> str:
 
 
 def check_block(
-    session: Session, text: str, exit_code: int | None, *, update: bool, failing: bool = False
+    terminal: Terminal, text: str, exit_code: int | None, *, update: bool, failing: bool = False
 ) -> str:
     """Run a block; its text as it should be. Raises AssertionError where it differs.
 
@@ -292,12 +292,12 @@ def check_block(
     found = chunks(text)
     raw = _raw_commands(text)
     for number, ((command, expected), shown) in enumerate(zip(found, raw, strict=True)):
-        actual = session.run(command)
+        actual = terminal.run(command)
         asked = number + 1 < len(found) and found[number + 1][0] == "echo $?"
         last = number + 1 == len(found)
         wanted = exit_code if last and exit_code is not None else 0
-        assert asked or failing or session.code == wanted, (
-            f"`{command}` ended with {session.code}:\n{actual}"
+        assert asked or failing or terminal.code == wanted, (
+            f"`{command}` ended with {terminal.code}:\n{actual}"
         )
         if not fits(expected, actual):
             assert update, f"`{command}` prints\n{actual}\ninstead of\n{expected}"

@@ -27,7 +27,7 @@ from typing import Any
 
 import pytest
 
-from .console import SETUP, SHOP, Session, check_block, chunks, fits, renewed
+from .console import SETUP, SHOP, Terminal, check_block, chunks, fits, renewed
 from .markdown import ROOT, Block, blocks, pages, rewrite
 from .skripts import Catalog, findings, parse
 
@@ -43,7 +43,7 @@ ERROR_FILES = {
     "example.yaml": "skript: example\ndo:\n  - run: ./example.yaml\n",
     "shop.py": "\n" * 11 + "handlers = [pymnts]\n",
 }
-#: Examples that need a session of Python, a file of a later version, or a defect.
+#: Examples that need an interactive Python, a file of a later version, or a defect.
 NOT_RUN = {"RUNE-4001", "RUNE-4002", "RUNE-4003", "RUNE-9000"}
 SHOWN = {"text", "mermaid", "markdown", "dot", ""}
 
@@ -51,9 +51,9 @@ SHOWN = {"text", "mermaid", "markdown", "dot", ""}
 class Page:
     """One page being checked: its terminal, its Python names, the files it has written."""
 
-    def __init__(self, path: Path, session: Session) -> None:
+    def __init__(self, path: Path, terminal: Terminal) -> None:
         self.path = path
-        self.session = session
+        self.terminal = terminal
         self.names: dict[str, Any] = {"__name__": "__main__"}
         self.printed = ""
         self.handlers: list[Path] = []
@@ -61,9 +61,9 @@ class Page:
         #: A page about an error: its commands fail, and a file that is not there is not there.
         self.about_error = ERRORS in path.parents
         for name, text in ERROR_FILES.items() if self.about_error else ():
-            (session.folder / name).write_text(text, encoding="utf-8")
+            (terminal.folder / name).write_text(text, encoding="utf-8")
         if path.stem == "RUNE-4004":
-            session.run("rune compile order.yaml -o order.blueprint")
+            terminal.run("rune compile order.yaml -o order.blueprint")
 
     def check(self, block: Block) -> None:
         self._save(block)
@@ -77,9 +77,9 @@ class Page:
         name = block.option("file")
         if name is None:
             return
-        file = self.session.folder / name
+        file = self.terminal.folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(self.session.real(block.text), encoding="utf-8")
+        file.write_text(self.terminal.real(block.text), encoding="utf-8")
         if block.language == "python":
             compile(block.text, name, "exec")
             if "@handler(" in block.text or "def execute(" in block.text:
@@ -92,7 +92,7 @@ class Page:
         wanted = block.option("exit")
         code = None if wanted is None else int(wanted)
         update = UPDATE and not self.about_error
-        text = check_block(self.session, block.text, code, update=update, failing=self.about_error)
+        text = check_block(self.terminal, block.text, code, update=update, failing=self.about_error)
         if text != block.text:
             self.changed.append((block, text))
 
@@ -105,7 +105,7 @@ class Page:
             for target in re.findall(r"\bmake ([a-z-]+)", command):
                 assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"no target {target}"
             if command == "make demo" and expected:
-                actual = self.session.run("python examples/demo.py")
+                actual = self.terminal.run("python examples/demo.py")
                 if not fits(expected, actual):
                     assert UPDATE, f"`{command}` prints\n{actual}\ninstead of\n{expected}"
                     expected = renewed(expected, actual)
@@ -120,7 +120,7 @@ class Page:
         bad, warned = self._codes(block, "bad"), self._codes(block, "warn")
         strict = "RUNE-3007" in bad
         catalog = Catalog(self.handlers, strict=strict)
-        found = findings(block.text, catalog, self.session.folder, strict=self.about_error)
+        found = findings(block.text, catalog, self.terminal.folder, strict=self.about_error)
         shown = "\n".join(f"{d.span}: {d.code} {d.message}" for d in found)
         errors = {d.code for d in found if d.severity == "error"}
         warnings = {d.code for d in found if d.severity == "warning"}
@@ -140,11 +140,11 @@ class Page:
         if block.option("file") is not None:
             return
         out = io.StringIO()
-        os.chdir(self.session.here)
-        text = "\n" * block.line + self.session.real(block.text)
+        os.chdir(self.terminal.here)
+        text = "\n" * block.line + self.terminal.real(block.text)
         with redirect_stdout(out):
             exec(compile(text, str(self.path), "exec"), self.names)
-        self.printed = self.session.shown(out.getvalue())
+        self.printed = self.terminal.shown(out.getvalue())
 
     def _text(self, block: Block) -> None:
         if "output" not in block.flags or fits(block.text, self.printed):
@@ -163,8 +163,8 @@ class Page:
 def test_blocks(path: Path, tmp_path: Path) -> None:
     found = blocks(path)
     shop = any(SHOP in block.text for block in found if block.language == "console")
-    with Session(tmp_path, shop=shop) as session:
-        page = Page(path, session)
+    with Terminal(tmp_path, shop=shop) as terminal:
+        page = Page(path, terminal)
         try:
             for block in found:
                 page.check(block)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .console import Session, check_block, chunks, fits, renewed
+from .console import Terminal, check_block, chunks, fits, renewed
 from .markdown import anchors, blocks, links, replace_regions, rewrite
 from .skripts import Catalog, findings
 
@@ -40,13 +40,13 @@ def test_commands_and_their_output_are_told_apart() -> None:
 
 
 def test_a_wrong_output_and_a_wrong_exit_code_are_seen(tmp_path: Path) -> None:
-    with Session(tmp_path) as session:
-        assert check_block(session, "$ echo a\na\n", None, update=False) == "$ echo a\na\n"
+    with Terminal(tmp_path) as terminal:
+        assert check_block(terminal, "$ echo a\na\n", None, update=False) == "$ echo a\na\n"
         with pytest.raises(AssertionError, match="prints"):
-            check_block(session, "$ echo a\nb\n", None, update=False)
+            check_block(terminal, "$ echo a\nb\n", None, update=False)
         with pytest.raises(AssertionError, match="ended with 2"):
-            check_block(session, "$ rune nonsense\n", None, update=True)
-        assert check_block(session, "$ echo a\nb\n", None, update=True) == "$ echo a\na\n"
+            check_block(terminal, "$ rune nonsense\n", None, update=True)
+        assert check_block(terminal, "$ echo a\nb\n", None, update=True) == "$ echo a\na\n"
 
 
 def test_a_page_is_read_and_rewritten_in_place(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from typing import Any, TypedDict
 import msgspec
 import pytest
 
-from runeskript.engine.handlers import FunctionHandler, Handler, HandlerRegistry, handler
-from runeskript.engine.handlers import loading
+from runeskript.engine.handlers import FunctionHandler, Handler, HandlerRegistry, handler, loading
 from runeskript.engine.handlers.durations import milliseconds
 from runeskript.engine.handlers.failures import failure_of, problems_of
 from runeskript.engine.handlers.loading import collect, discover, load_handlers
@@ -179,7 +178,7 @@ def test_a_type_msgspec_cannot_validate() -> None:
     async def f(params: Odd, ctx: Any) -> None: ...
 
     with pytest.raises(HandlerDefinitionError, match="Odd cannot be validated"):
-        declared(f)
+        handler("x")(f)
 
 
 def test_check_sees_each_key_by_itself() -> None:
@@ -236,7 +235,7 @@ def test_an_own_check_in_the_type() -> None:
 
     async def f(params: Range, ctx: Any) -> None: ...
 
-    typed = declared(f).typed
+    typed = handler("x")(f).typed
     assert typed is not None
     with pytest.raises(Exception, match="wrong parameters") as caught:
         typed.convert({"low": 2, "high": 1})

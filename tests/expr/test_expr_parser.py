@@ -65,7 +65,7 @@ def test_locals_come_first_and_comprehensions_after() -> None:
         (((2,), ("name", "d"), ()),),
     )
     assert parsed.bound == (Name("c", 15, "variable"),)
-    assert parse_expression("[[x for x in a], [x for x in b]]").bound[1].offset == 20
+    assert parse_expression("[[x for x in a], [x for x in b]]").bound[1].offset == 24
 
 
 def test_names_have_their_places() -> None:

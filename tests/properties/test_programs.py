@@ -105,17 +105,19 @@ def test_all_joins_do_not_depend_on_the_order(program: dict[str, Any], seed: int
 
 
 @examples(30)
-@given(programs(), st.integers(0, 25), st.sampled_from([1, 3, 20_000]))
-def test_cancel_leaves_nothing_behind(program: dict[str, Any], steps: int, turns: int) -> None:
+@given(programs(), st.integers(0, 25), st.sampled_from([1, 3, 20_000]), st.integers(0, 2**32))
+def test_cancel_leaves_nothing_behind(
+    program: dict[str, Any], steps: int, turns: int, seed: int
+) -> None:
     """Cancelled anywhere: undos and finallys run once each, and replay stops at the same place."""
     code = compiled(program)
-    outcome = run(code, cancel=steps, turns=turns)
+    outcome = run(code, cancel=steps, turns=turns, shuffle=seed)
     check_replay(code, outcome)
     check_undos(outcome)
     check_finallys(outcome)
     accepted = any(isinstance(event, CancelRequested) for event in outcome.journal)
     assert (outcome.status == "Cancelled") == accepted
-    plain = run(compiled(program, optimize=False), cancel=steps, turns=turns)
+    plain = run(compiled(program, optimize=False), cancel=steps, turns=turns, shuffle=seed)
     assert events(plain) == events(outcome)
 
 
@@ -163,7 +165,7 @@ def test_programs_show_what_they_are_for() -> None:
     """The generator is no toy: all the verbs it can draw turn up, and so do all kinds of ends."""
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=40, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=25, deadline=None, derandomize=True, database=None)
     @given(programs(), st.integers(0, 12))
     def look(program: dict[str, Any], steps: int) -> None:
         text = json.dumps(program)
@@ -186,7 +188,7 @@ def test_programs_show_what_they_are_for() -> None:
         seen[run(compiled(program), cancel=steps).status] += 1
 
     look()
-    assert all(seen[word] >= 3 for word in seen), seen
+    assert all(seen[word] >= 2 for word in seen), seen
     assert {"Completed", "Failed", "Cancelled"} <= set(seen)
 
 

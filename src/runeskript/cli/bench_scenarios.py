@@ -82,8 +82,15 @@ def pair(
     """The figure of paired timings in seconds for ``n`` units of work each."""
     ratios = [theirs / mine for mine, theirs in zip(ours, floors, strict=True)]
     return Figure(
-        scenario, unit, n / statistics.median(ours), floor, n / statistics.median(floors),
-        statistics.median(ratios), n, len(ratios), peak_rss_mb(),
+        scenario,
+        unit,
+        n / statistics.median(ours),
+        floor,
+        n / statistics.median(floors),
+        statistics.median(ratios),
+        n,
+        len(ratios),
+        peak_rss_mb(),
     )
 
 

@@ -67,7 +67,7 @@ def _value(text: str, word: str) -> Any:
     def integer(digits: str) -> int:
         if len(digits) > INT_DIGITS:
             raise _wrong(
-                f"`{word[:40]}…`: the integer does not fit 64 bits", 'quote it: \'key="123"\''
+                f"`{word[:40]}…`: the integer does not fit 64 bits", "quote it: 'key=\"123\"'"
             )
         return int(digits)
 

@@ -56,7 +56,8 @@ def usage(name: str, actions: list[argparse.Action]) -> str:
     positional = [_words(a) for a in actions if not a.option_strings]
     optional = [
         f"[{_words(a)}]{'...' if isinstance(a, argparse._AppendAction) else ''}"
-        for a in actions if a.option_strings
+        for a in actions
+        if a.option_strings
     ]
     return " ".join(["rune", name, *positional, *optional])
 

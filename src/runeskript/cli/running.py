@@ -7,10 +7,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from types import FrameType
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, NoReturn, Protocol, TypeVar, cast
 
 from ..compiler.pipeline import Compiled
 from ..engine.clock import SystemClock
@@ -36,6 +36,9 @@ EXIT_STOPPED: Final = 130
 EXIT_CODES: Final[dict[Status, int]] = {"Completed": 0, "Failed": 1, "Cancelled": 3}
 
 
+T = TypeVar("T")
+
+
 class View(Protocol):
     """What shows the steps; times are milliseconds of the runtime's clock."""
 
@@ -50,30 +53,51 @@ class View(Protocol):
 
 
 class StoppedError(Exception):
-    """The second Ctrl-C: stop without compensating."""
+    """The second Ctrl-C: stopped without compensating."""
 
 
-async def await_job(runtime: Runtime, job: str, watch: Watch | None = None) -> Job:
-    """The job once it has ended. Ctrl-C and SIGTERM cancel it; a second one raises StoppedError.
+def drive(main: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> tuple[T, bool]:
+    """Run ``main`` in an event loop of its own.
+
+    Returns its result, and whether handlers are left that ignore their cancellation: whoever would
+    wait for them waits for ever, so the process should end with ``leave``. Raises StoppedError.
+    """
+    with Interrupts() as interrupts:
+        runner = asyncio.Runner()
+        try:
+            done = runner.run(main(interrupts))
+        except asyncio.CancelledError:
+            raise StoppedError from None
+        finally:
+            stuck = any(not task.done() for task in asyncio.all_tasks(runner.get_loop()))
+            if not stuck:
+                runner.close()
+        return done, stuck
+
+
+def leave(code: int) -> NoReturn:
+    """End the process without waiting for anything."""
+    terminal.flush()
+    os._exit(code)
+
+
+async def await_job(
+    runtime: Runtime, job: str, interrupts: Interrupts, watch: Watch | None = None
+) -> Job:
+    """The job once it has ended. Ctrl-C and SIGTERM cancel it; a second one ends the waiting.
 
     To see a job's first steps call this without a suspension after ``submit_job``.
     """
-    waiting = cast("asyncio.Task[Any]", asyncio.current_task())
 
     async def cancel() -> None:
         with suppress(RuntimeClosedError):  # a second signal was faster
             await runtime.cancel_job(job, "interrupted")
 
-    with Interrupts(cancel, waiting.cancel) as interrupts:
-        try:
-            if watch is not None:
-                await watch.follow(runtime, job)
-            with suppress(JobFailedError, JobCancelledError):
-                await runtime.result(job)
-        except asyncio.CancelledError:
-            if interrupts.count > 1:
-                raise StoppedError from None
-            raise
+    with interrupts.on_first(cancel):
+        if watch is not None:
+            await watch.follow(runtime, job)
+        with suppress(JobFailedError, JobCancelledError):
+            await runtime.result(job)
     return await runtime.get_job(job)
 
 
@@ -129,18 +153,18 @@ def watch_job(skript: Compiled | Blueprint, job: Job) -> Watch:
 
 
 class Interrupts:
-    """SIGINT and SIGTERM while a job runs.
+    """SIGINT and SIGTERM: the first cancels the job, the second stops waiting for it.
 
-    The first cancels the job, the second stops waiting for it; a third, or two seconds in which a
-    handler does not let go, ends the process.
+    A third, or two seconds in which the runtime does not come to its end, ends the process; so does
+    any signal after the job has ended. Before there is a job a signal is a KeyboardInterrupt.
     """
 
-    def __init__(self, cancel: Callable[[], Awaitable[None]], stop: Callable[[], object]) -> None:
-        self._cancel = cancel
-        self._stop = stop
-        self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Future[None]] = set()
-        self._before: dict[int, object] = {}
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+        self._cancel: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: asyncio.Task[Any] | None = None
+        self._cancelling: asyncio.Task[None] | None = None
         self.count = 0
 
     def __enter__(self) -> Interrupts:
@@ -152,28 +176,37 @@ class Interrupts:
 
     def __exit__(self, *exc: object) -> None:
         for number, before in self._before.items():
-            signal.signal(number, before)  # type: ignore[arg-type]
+            signal.signal(number, before)
+
+    @contextmanager
+    def on_first(self, cancel: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
+        """While the block runs the first signal calls ``cancel``, the second cancels the block."""
+        self._cancel = cancel
+        self._loop, self._waiting = asyncio.get_running_loop(), asyncio.current_task()
+        try:
+            yield
+        finally:
+            self._waiting = None
 
     def _received(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
+        if self._loop is None:
+            raise KeyboardInterrupt
+        if self._waiting is None or self.count > 2:
+            leave(EXIT_STOPPED)
         if self.count == 1:
             terminal.note("cancelling the job; once more stops at once")
             self._loop.call_soon_threadsafe(self._begin)
-        elif self.count == 2:
-            _kill_after(GRACE)
-            self._loop.call_soon_threadsafe(self._stop)
         else:
-            os._exit(EXIT_STOPPED)
+            killer = threading.Timer(GRACE, leave, (EXIT_STOPPED,))
+            killer.daemon = True
+            killer.start()
+            self._loop.call_soon_threadsafe(self._stop)
 
     def _begin(self) -> None:
-        task = asyncio.ensure_future(self._cancel())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if self._cancel is not None:
+            self._cancelling = asyncio.ensure_future(self._cancel())
 
-
-def _kill_after(seconds: float) -> None:
-    timer = threading.Timer(seconds, os._exit, (EXIT_STOPPED,))
-    timer.daemon = True
-    timer.start()
-
-
+    def _stop(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()

@@ -12,7 +12,7 @@ input:
   type: object
   properties: {name: {type: string, maxLength: 80}}
 vars:
-  name: "${get(input, 'name', 'world')}"
+  name: ${get(input, 'name', 'world')}
 do:
   - id: compose
     call: greetings.compose

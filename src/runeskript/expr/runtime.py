@@ -129,15 +129,15 @@ def measure(value: Any, below: int = 0, *, texts: bool = False) -> tuple[int, in
     ``below`` levels more than the nesting exceed ``limits.VALUE_DEPTH``.
     """
     level = [value]
-    depth, weight = 0, 0
+    depth, weight = 0, 1
     while True:
         level = [v for v in level if type(v) is dict or type(v) is list]
         if not level:
-            return depth, weight + (1 if not depth else 0)
+            return depth, weight
         depth += 1
         if depth + below > VALUE_DEPTH:
             raise fault("limit.depth", f"the value is nested deeper than {VALUE_DEPTH} levels")
-        weight += len(level) + sum(map(len, level))
+        weight += sum(map(len, level))
         if weight > VALUE_NODES:
             raise too_big(f"the value has more than {VALUE_NODES} parts")
         level = list(chain.from_iterable([v.values() if type(v) is dict else v for v in level]))

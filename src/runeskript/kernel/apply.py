@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 from ..errors import KernelInvariantError, ReplayMismatchError, StepError
 from ..model import limits
@@ -26,16 +26,13 @@ from ..model.events import (
 )
 from ..model.faults import DEFAULT_RETRY, Fault, catchable, matches
 from ..model.isa import Op
-from ..model.run import Token, TokenState
-from .control import cancel, raise_fault
+from ..model.run import Fork, Token, TokenState
+from .control import arrive, cancel, raise_fault
 from .ops import dispatch_call, dispatch_child, register_undo, set_timer
 from .ready import Vm
 from .scopes import drop_wait
 
-
-def apply(vm: Vm, event: Event) -> bool:
-    """Apply an event; False where nothing was waiting for it."""
-    return _APPLY[type(event)](vm, event)
+_ARRIVE = int(Op.ARRIVE)
 
 
 def check_step(vm: Vm, event: Event) -> None:
@@ -86,13 +83,20 @@ def _call_done(vm: Vm, event: CallDone) -> bool:
     ):
         return False
     del calls[path]
-    _, _, _, into, _, undo, _ = vm.program.code[token.pc]
+    code, pc = vm.program.code, token.pc
+    _, _, _, into, _, undo, _ = code[pc]
     if into is not None:
         token.frame[into] = result
     if undo is not None:
         register_undo(vm, token, undo)
-    token.pc += 1
-    vm.wake(token)
+    token.pc = pc = pc + 1
+    fork = token.fork
+    if code[pc][0] == _ARRIVE and type(fork) is Fork and not token.scopes:
+        # All that is left to the branch is to arrive: the same as waking it, in a third of the
+        # time, and in a fan-out nearly every completion ends a branch.
+        arrive(vm, fork, token)
+    else:
+        vm.wake(token)
     return True
 
 
@@ -269,7 +273,8 @@ def _cancel_requested(vm: Vm, event: CancelRequested) -> bool:
     return True
 
 
-_APPLY: dict[type[Any], Callable[[Vm, Any], bool]] = {
+#: Event -> function that applies it; False where nothing was waiting for it.
+APPLY: Final[dict[type[Any], Callable[[Vm, Any], bool]]] = {
     Started: _started,
     CallDone: _call_done,
     CallFailed: _call_failed,

@@ -16,7 +16,7 @@ from ..model.faults import Fault
 from ..model.isa import Op
 from ..model.limits import LOOP_TURNS, PURE_WORK, SLICE_TURNS
 from ..model.run import Run, Token, TokenState
-from .apply import apply, check_step
+from .apply import APPLY, check_step
 from .control import raise_fault
 from .load import Program
 from .ops import OPS
@@ -83,7 +83,7 @@ def _take(vm: Vm, event: Event) -> None:
     before = run.now
     if event.at > before:
         run.now = run.context.now_ms = event.at
-    if apply(vm, event):
+    if APPLY[type(event)](vm, event):
         vm.out.events.append(event)
     else:
         run.now = run.context.now_ms = before

@@ -15,11 +15,17 @@ def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
     names = ", ".join(SCENARIOS)
     parser.add_argument(
-        "--scenario", action="append", default=[], metavar="NAME",
+        "--scenario",
+        action="append",
+        default=[],
+        metavar="NAME",
         help=f"only this scenario ({names}); may be repeated",
     )
     parser.add_argument(
-        "--rounds", type=int, default=MIN_ROUNDS, metavar="N",
+        "--rounds",
+        type=int,
+        default=MIN_ROUNDS,
+        metavar="N",
         help=f"pairs of measurements, at least {MIN_ROUNDS} (the default)",
     )
     parser.add_argument("--json", action="store_true", help="the same as --output json")
@@ -40,9 +46,7 @@ def execute(args: Namespace) -> int:
                 hint=did_you_mean(name, SCENARIOS) or f"scenarios: {', '.join(SCENARIOS)}",
             )
     if args.rounds < MIN_ROUNDS:
-        raise UsageError(
-            f"--rounds {args.rounds}: a median needs at least {MIN_ROUNDS} rounds"
-        )
+        raise UsageError(f"--rounds {args.rounds}: a median needs at least {MIN_ROUNDS} rounds")
     mode = terminal.mode("json" if args.json else args.output)
     for name, scenario in SCENARIOS.items():
         if args.scenario and name not in args.scenario:

@@ -16,12 +16,12 @@ def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
     add_file(parser)
     parser.add_argument(
-        "-o", "--out", metavar="OUT",
+        "-o",
+        "--out",
+        metavar="OUT",
         help="the file to write; FILE with the ending .blueprint if left out; - is stdout",
     )
-    parser.add_argument(
-        "--no-opt", action="store_true", help="leave the optimizer's passes out"
-    )
+    parser.add_argument("--no-opt", action="store_true", help="leave the optimizer's passes out")
     add_handlers(parser)
     add_output(parser)
     parser.epilog = (

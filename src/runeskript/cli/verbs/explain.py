@@ -15,12 +15,8 @@ from ..usage import UsageError
 def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
     add_file(parser)
-    parser.add_argument(
-        "--stage", metavar="NAME", help=f"only this stage: {', '.join(STAGES)}"
-    )
-    parser.add_argument(
-        "--no-opt", action="store_true", help="leave the optimizer's passes out"
-    )
+    parser.add_argument("--stage", metavar="NAME", help=f"only this stage: {', '.join(STAGES)}")
+    parser.add_argument("--no-opt", action="store_true", help="leave the optimizer's passes out")
     add_handlers(parser)
     add_output(parser)
 

@@ -20,7 +20,8 @@ def configure(parser: ArgumentParser) -> None:
         "files", metavar="FILE", nargs="+", help="a skript; - formats stdin to stdout"
     )
     parser.add_argument(
-        "--check", action="store_true",
+        "--check",
+        action="store_true",
         help="write nothing; exit with 1 if a file is not in the standard form",
     )
     add_output(parser)

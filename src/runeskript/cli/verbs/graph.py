@@ -16,7 +16,9 @@ def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
     add_file(parser)
     parser.add_argument(
-        "--format", choices=tuple(_FORMATS), metavar="dot|mermaid",
+        "--format",
+        choices=tuple(_FORMATS),
+        metavar="dot|mermaid",
         help="dot (Graphviz, the default) or mermaid (Markdown); prints the graph alone",
     )
     add_handlers(parser)

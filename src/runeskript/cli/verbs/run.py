@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
@@ -19,7 +18,16 @@ from .. import documents, inputs, logs, terminal
 from ..diagnostics import render_all
 from ..options import add_file, add_handlers, add_output
 from ..registry import load_registry
-from ..running import EXIT_CODES, EXIT_STOPPED, StoppedError, await_job, watch_job
+from ..running import (
+    EXIT_CODES,
+    EXIT_STOPPED,
+    Interrupts,
+    StoppedError,
+    await_job,
+    drive,
+    leave,
+    watch_job,
+)
 from ..usage import UsageError
 from ..view.steps import duration
 
@@ -30,31 +38,48 @@ def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
     add_file(parser)
     parser.add_argument(
-        "--input", action="append", default=[], metavar="KEY=VALUE|@FILE|-",
+        "--input",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE|@FILE|-",
         help="the job's input: a field (a.b=1 for one inside), a JSON or YAML file, or stdin; "
         "may be repeated",
     )
     add_handlers(parser)
     parser.add_argument(
-        "--store", default="memory://", metavar="URL",
+        "--store",
+        default="memory://",
+        metavar="URL",
         help="where the job is kept; memory:// (the default) as long as the command runs",
     )
     parser.add_argument(
-        "--allow-host", action="append", default=[], metavar="HOST",
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
         help="a private host that http.* may reach: a name, *.domain, an address or a network, "
         "with :port if wanted; may be repeated",
     )
     parser.add_argument(
-        "--allow", action="append", default=[], metavar="NAME",
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAME",
         help="switch on what is off by default (exec); may be repeated",
     )
     parser.add_argument("--key", metavar="TEXT", help="the job's key, which the skript sees")
     parser.add_argument(
-        "--label", action="append", default=[], metavar="NAME=TEXT",
+        "--label",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
         help="a label of the job; may be repeated",
     )
     parser.add_argument(
-        "--log", choices=logs.LEVELS, default="info", metavar="LEVEL",
+        "--log",
+        choices=logs.LEVELS,
+        default="info",
+        metavar="LEVEL",
         help=f"least level that is logged: {', '.join(logs.LEVELS)}",
     )
     add_output(parser)
@@ -69,13 +94,16 @@ def execute(args: Namespace) -> int:
     mode = terminal.mode(args.output)
     registry = load_registry(args.handlers)
     runtime = Runtime(
-        store=args.store, handlers=registry, allow_hosts=args.allow_host, allow=args.allow,
+        store=args.store,
+        handlers=registry,
+        allow_hosts=args.allow_host,
+        allow=args.allow,
         discover_handlers=False,
     )
     value = inputs.parse(args.input)
     skript = _load(args.file, runtime)
     try:
-        job = asyncio.run(_run(runtime, skript, value, args, mode))
+        job, stuck = drive(lambda interrupts: _run(runtime, skript, value, args, mode, interrupts))
     except StoppedError:
         terminal.note("stopped")
         return EXIT_STOPPED
@@ -83,6 +111,8 @@ def execute(args: Namespace) -> int:
         terminal.say_json(result(job))
     else:
         _say(job)
+    if stuck:
+        leave(EXIT_CODES[job.status])
     return EXIT_CODES[job.status]
 
 
@@ -93,7 +123,9 @@ def failure(error: dict[str, Any]) -> dict[str, Any]:
     if "pointer" in error:
         body["type"] = "document"
     return {
-        "job": None, "state": None, "output": None,
+        "job": None,
+        "state": None,
+        "output": None,
         "error": {key: body[key] for key in _ERROR_KEYS},
     }
 
@@ -116,8 +148,12 @@ def _load(name: str, runtime: Runtime) -> Compiled | Blueprint:
 
 
 async def _run(
-    runtime: Runtime, skript: Compiled | Blueprint, value: Value, args: Namespace,
+    runtime: Runtime,
+    skript: Compiled | Blueprint,
+    value: Value,
+    args: Namespace,
     mode: terminal.Mode,
+    interrupts: Interrupts,
 ) -> Job:
     async with runtime:
         if isinstance(skript, Blueprint):
@@ -129,7 +165,7 @@ async def _run(
         watch = watch_job(skript, job) if mode == "text" else None
         handler = logs.set_up(args.log, terminal.note if watch is None else watch.view.line)
         try:
-            return await await_job(runtime, job.id, watch)
+            return await await_job(runtime, job.id, interrupts, watch)
         finally:
             logs.take_down(handler)
 
@@ -162,10 +198,12 @@ def _say(job: Job) -> None:
     if job.status == "Failed" and error is not None:
         attempts = error.get("attempts") or 0
         tries = f", {attempts} attempts" if attempts > 1 else ""
-        terminal.note(terminal.printable(
-            f"failed after {took}: {error.get('type')}: {error.get('message')}\n"
-            f"  {error.get('code')} in step {error.get('step')}{_at(error)}{tries}"
-        ))
+        terminal.note(
+            terminal.printable(
+                f"failed after {took}: {error.get('type')}: {error.get('message')}\n"
+                f"  {error.get('code')} in step {error.get('step')}{_at(error)}{tries}"
+            )
+        )
         if error.get("data") is not None:
             terminal.note(f"  data: {terminal.to_json(error['data'], stream=sys.stderr)}")
     elif job.output is not None:
