@@ -46,13 +46,20 @@ with open("pyproject.toml", "rb") as file:
     print(",".join(tomllib.load(file)["project"].get("optional-dependencies", {})))
 ')
 
+install() {
+    if [ -n "$has_uv" ] && uv pip install --quiet --python "$venv/bin/python" -e ".[$extras]"; then
+        return
+    fi
+    if "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+        set -- "$venv/bin/python" -m pip
+    else
+        set -- "$python" -m pip --python "$venv/bin/python"
+    fi
+    "$@" install --quiet --disable-pip-version-check -e ".[$extras]"
+}
+
 echo "installing runeskript[$extras] into $venv"
-if [ -n "$has_uv" ] && uv pip install --quiet --python "$venv/bin/python" -e ".[$extras]"; then
-    exit 0
-fi
-if "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
-    set -- "$venv/bin/python" -m pip
-else
-    set -- "$python" -m pip --python "$venv/bin/python"
-fi
-"$@" install --quiet --disable-pip-version-check -e ".[$extras]"
+install
+# An editable install leaves our own modules uncompiled, and the first command would pay for it
+# (each one, where PYTHONDONTWRITEBYTECODE is set).
+"$venv/bin/python" -m compileall -q src

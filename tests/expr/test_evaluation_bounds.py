@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from expr.evaluating import context, evaluate, lowered, table
 
+from expr.evaluating import context, evaluate, lowered, table
 from runeskript.errors import StepError
 from runeskript.expr.generate import compile_expr
 from runeskript.expr.runtime import (

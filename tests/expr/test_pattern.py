@@ -4,10 +4,10 @@ import re
 from fnmatch import fnmatchcase
 
 import pytest
-from expr.evaluating import context
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from expr.evaluating import context
 from runeskript.expr.pattern import (
     LENGTH,
     PatternError,
@@ -31,24 +31,25 @@ regexes = st.recursive(
 texts = st.text("ab1ä.\n c", max_size=8)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(regexes, st.booleans(), st.booleans(), texts)
 def test_regexes_match_what_re_matches(body: str, start: bool, end: bool, text: str) -> None:
     if start or end:
         body = f"({body})"
     pattern = ("^" if start else "") + body + ("$" if end else "")
     # `.` of ECMA leaves out line separators too, `$` is the end and never before a last newline.
-    wanted = re.search(pattern.replace("$", "\\Z").replace(".", ".") if end else pattern, text)
+    wanted = re.search(pattern.replace("$", "\\Z"), text)
     assert compile_regex(pattern).matches(text) == (wanted is not None), (pattern, text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.text("ab*?[]", max_size=6), st.text("ab", max_size=6))
 def test_globs_match_what_fnmatch_matches(glob: str, text: str) -> None:
     try:
         mine = compile_glob(glob).matches(text)
     except PatternError:
         return
+    # Within brackets fnmatch is lenient where ours is not; outside both agree.
     if "[" not in glob:
         assert mine == fnmatchcase(text, glob)
 
@@ -100,7 +101,7 @@ def test_patterns_that_make_backtracking_engines_hang(pattern: str, text: str) -
 
 
 def test_remembered_transitions_are_bounded() -> None:
-    pattern = compile_regex("^.*[a-z].{8}$")
+    pattern = compile_regex("^.*[a-z].{9}$")
     text = "".join(chr(97 + i * i % 26) + chr(0x4E00 + i) for i in range(6_000))
     assert pattern.matches(text) is True
     assert len(pattern._memo) <= 4_096

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from expr.evaluating import context, lowered, table
 
+from expr.evaluating import context, lowered, table
 from runeskript.errors import StepError
 from runeskript.expr.generate import compile_expr, compile_region, fault_site
 from runeskript.model.values import UNSET

@@ -65,6 +65,12 @@ def _char(char: str) -> _Node:
     return ("set", _Set(((False, ((char, char),)),)))
 
 
+def _single(part: tuple[bool, _Ranges]) -> bool:
+    """Whether a member of a bracket is one character."""
+    negated, ranges = part
+    return not negated and len(ranges) == 1 and ranges[0][0] == ranges[0][1]
+
+
 class Pattern:
     """A compiled pattern; ``matches`` looks for it in a text."""
 
@@ -243,8 +249,8 @@ class _Reader:
             raise PatternError(f"`\\{char}` is not allowed")
         return False, ((char, char),)
 
-    def bracket(self) -> _Node:
-        negated = self.peek() == "^"
+    def bracket(self, negation: str = "^") -> _Node:
+        negated = self.peek() == negation
         if negated:
             self.i += 1
         parts: list[tuple[bool, _Ranges]] = []
@@ -255,7 +261,7 @@ class _Reader:
             if self.peek() == "-" and self.text[self.i + 1 : self.i + 2] not in ("]", ""):
                 self.i += 1
                 high = self.member()
-                if len(low[1]) > 1 or len(high[1]) > 1 or low[0] or high[0]:
+                if not (_single(low) and _single(high)):
                     raise PatternError("a range goes from one character to another")
                 if high[1][0][0] < low[1][0][0]:
                     raise PatternError("a range goes backwards")
@@ -327,7 +333,7 @@ def compile_regex(text: str) -> Pattern:
 
 @lru_cache(maxsize=256)
 def compile_glob(text: str) -> Pattern:
-    """``*``, ``?``, ``[...]`` and backslash escapes; matches whole texts."""
+    """``*``, ``?``, ``[...]``, ``[!...]`` and backslash escapes; matches whole texts."""
     if len(text) > LENGTH:
         raise PatternError(f"a pattern may have at most {LENGTH} characters")
     nodes: list[_Node] = []
@@ -341,7 +347,8 @@ def compile_glob(text: str) -> Pattern:
             reader.i += 1
             nodes.append(("set", _ANY))
         elif char == "[":
-            nodes.append(reader.atom())
+            reader.i += 1
+            nodes.append(reader.bracket("!"))
         else:
             if char == "\\":
                 reader.i += 1

@@ -28,6 +28,8 @@ Problem = tuple[str, str]
 
 #: Findings reported for one value.
 REPORTED: Final = 50
+#: Units of work that checking one value may take; a schema met by a value is at least eight.
+WORK: Final = 4 * PURE_WORK
 
 
 class _Run:
@@ -37,7 +39,7 @@ class _Run:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
-        self.steps = PURE_WORK
+        self.steps = WORK
         self.context = Context()
 
     def spend(self, steps: int) -> None:
@@ -96,7 +98,7 @@ def compile_schema(schema: Value) -> Callable[[Value], list[Problem]]:
     """A validator: value -> [(pointer into the value, message)], empty where it satisfies.
 
     Raises BlueprintError for a schema in which :func:`check_schema` finds faults. The validator
-    raises StepError ``limit.work`` where checking would take more than ``limits.PURE_WORK`` steps.
+    raises StepError ``limit.work`` where checking would take more than ``WORK`` units.
     """
     findings = check_form(schema)
     if findings:
@@ -150,7 +152,7 @@ def _compile(root: Any, schema: Any) -> _Checker:
         checks.append(_any_of([_compile(root, inner) for inner in schema["anyOf"]]))
     if "oneOf" in schema:
         checks.append(_one_of([_compile(root, inner) for inner in schema["oneOf"]]))
-    weight = 1 + len(checks) + sum(map(len, by_type.values()))
+    weight = 8 + len(checks)
     names = _type_words(schema.get("type"))
 
     def check(run: _Run, value: Any, pointer: str) -> None:

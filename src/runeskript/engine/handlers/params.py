@@ -16,7 +16,7 @@ import msgspec
 
 from ...errors import HandlerDefinitionError
 from ...model.catalog import ParamProblem
-from ...model.nearest import did_you_mean
+from ...model.nearest import nearest
 from ...model.values import Value, copy_value
 from .failures import ParamsError, problems_of, str_of
 
@@ -97,17 +97,21 @@ class TypedParams:
     ) -> list[ParamProblem]:
         """What is wrong as far as the keys and the values that are known tell."""
         problems: list[ParamProblem] = []
+        meant: set[str] = set()
         for name in (*literals, *sorted(dynamic)):
             if name not in self.fields:
+                match = nearest(name, self.fields)
                 known = ", ".join(self.fields) or "none"
-                hint = did_you_mean(name, self.fields) or f"known parameters: {known}"
-                problems.append(ParamProblem(name, "the handler has no such parameter", hint))
+                hint = f"did you mean `{match}`?" if match else f"known parameters: {known}"
+                problems.append(ParamProblem(name, f"there is no parameter `{name}`", hint))
+                if match:
+                    meant.add(match)  # a misspelt parameter is not missing besides
         for name, field in self.fields.items():
             if name in literals:
                 problem = self._check_field(name, field, literals[name])
                 if problem is not None:
                     problems.append(problem)
-            elif field.required and name not in dynamic:
+            elif field.required and name not in dynamic and name not in meant:
                 problems.append(ParamProblem(None, f"the parameter `{name}` is missing"))
         return problems
 
@@ -115,7 +119,7 @@ class TypedParams:
         try:
             msgspec.convert(value, field.type)
         except msgspec.ValidationError as exc:
-            return ParamProblem(name, _sentence(exc))
+            return ParamProblem(name, f"`{name}`: {_sentence(exc)}")
         except Exception as exc:  # a __post_init__ of the handler's own
             return ParamProblem(name, f"{type(exc).__name__}: {exc}")
         return None

@@ -214,8 +214,8 @@ def pad(c: Context, text: Any, width: Any, fill: Any = " ", side: Any = "left") 
 )
 def match(c: Context, text: Any, glob: Any) -> bool:
     """Whether the whole text fits the pattern: `*` stands for any characters, `?` for one,
-    `[abc]` and `[a-z]` for one of them, a backslash before a character for itself. Upper and lower
-    case differ. Takes linear time."""
+    `[abc]` and `[a-z]` for one of them, `[!abc]` for one of the others, a backslash before a
+    character for itself. Upper and lower case differ. Takes linear time."""
     return glob_matches(need_text("match", text), need_text("match", glob), c)
 
 
