@@ -63,8 +63,14 @@ class Maker:
     def step(self, place: Place) -> list[dict[str, Any]]:
         simple = [self.set, self.set, self.call, self.log, self.jump, self.raise_, self.wait]
         nested = [
-            self.if_, self.switch, self.for_, self.while_, self.try_, self.parallel,
-            self.parallel_for, self.do,
+            self.if_,
+            self.switch,
+            self.for_,
+            self.while_,
+            self.try_,
+            self.parallel,
+            self.parallel_for,
+            self.do,
         ]
         return self.rng.choice(simple if place.depth <= 0 else [*simple, *nested])(place)
 

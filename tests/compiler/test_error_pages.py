@@ -21,9 +21,7 @@ BLOCK = re.compile(r"```yaml (bad|good)\n(.*?)```", re.DOTALL)
 class Strict(PlainHandler):
     """A handler that knows its parameters."""
 
-    def check(
-        self, literals: Mapping[str, Value], dynamic: frozenset[str]
-    ) -> list[ParamProblem]:
+    def check(self, literals: Mapping[str, Value], dynamic: frozenset[str]) -> list[ParamProblem]:
         given = {*literals, *dynamic}
         problems = [ParamProblem(key, f"unknown parameter `{key}`") for key in given - ALLOWED]
         if "url" not in given:

@@ -33,9 +33,7 @@ class Recorder(PlainHandler):
     seen: list[tuple[dict[str, Value], frozenset[str]]] = field(default_factory=list)
     answer: tuple[ParamProblem, ...] = ()
 
-    def check(
-        self, literals: Mapping[str, Value], dynamic: frozenset[str]
-    ) -> list[ParamProblem]:
+    def check(self, literals: Mapping[str, Value], dynamic: frozenset[str]) -> list[ParamProblem]:
         self.seen.append((dict(literals), dynamic))
         return list(self.answer)
 
@@ -82,7 +80,8 @@ def test_flags_of_handlers_go_into_the_blueprint() -> None:
     text = "skript: x\ndo: [{call: h}, {call: i}, {call: h}]"
     handlers = compile_text(text, "x.yaml", catalog).blueprint.handlers
     assert [(h.name, h.pure, h.idempotent) for h in handlers] == [
-        ("h", True, False), ("i", False, False),
+        ("h", True, False),
+        ("i", False, False),
     ]
 
 

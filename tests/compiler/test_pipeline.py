@@ -39,7 +39,14 @@ def files(**texts: str) -> Options:
 def test_the_order_of_the_stages() -> None:
     names = [name for group in STAGES for name, _ in group]
     assert names == [
-        "read", "parse", "expand", "validate", "optimize", "codegen", "assemble", "verify",
+        "read",
+        "parse",
+        "expand",
+        "validate",
+        "optimize",
+        "codegen",
+        "assemble",
+        "verify",
     ]
 
 
@@ -82,7 +89,11 @@ def test_layout_takes_no_part_in_the_identity() -> None:
 def test_stages_are_kept_only_when_asked_for() -> None:
     assert compile_text(SIMPLE).stages == {}
     assert set(compile_text(SIMPLE, options=Options(keep=True)).stages) == {
-        "source", "tree", "document", "core", "optimized",
+        "source",
+        "tree",
+        "document",
+        "core",
+        "optimized",
     }
 
 
@@ -116,7 +127,9 @@ def test_errors_of_a_child_are_reported_with_its_file() -> None:
     broken = "skript: broken\ndo:\n  - call: nothing\n"
     found = check_text(PARENT, "dir/p.yaml", options=files(child=broken))
     assert [(d.code, d.span.file) for d in found] == [
-        ("RUNE-3007", "dir/child.yaml"), ("RUNE-3032", "dir/p.yaml"), ("RUNE-3032", "dir/p.yaml"),
+        ("RUNE-3007", "dir/child.yaml"),
+        ("RUNE-3032", "dir/p.yaml"),
+        ("RUNE-3032", "dir/p.yaml"),
     ]
 
 
@@ -149,7 +162,9 @@ def test_a_built_document_compiles() -> None:
 
 def test_the_names_of_a_built_document_are_checked() -> None:
     bad = ast.Set(
-        Site("/do/0", id="one"), None, None,
+        Site("/do/0", id="one"),
+        None,
+        None,
         ((Target("input", ()), number(1)), (Target("a b", ()), number(1))),
     )
     again = ast.Log(Site("/do/1", id="one"), None, None, number(1))
@@ -168,7 +183,12 @@ def test_flow_jumps_between_its_steps() -> None:
     count = ast.Set(Site("/a"), None, None, ((Target("n", ()), add),))
     end = ast.Return(Site("/b"), None, None, name)
     flow = ast.Flow(
-        Site("/do/0"), None, None, ("a", "b"), (count, end), (((less, 0), (None, 1)), ()),
+        Site("/do/0"),
+        None,
+        None,
+        ("a", "b"),
+        (count, end),
+        (((less, 0), (None, 1)), ()),
     )
     made = document(flow, vars=(Var("n", number(0)),))
     from runeskript.testing import Simulation

@@ -19,9 +19,9 @@ VARIABLES: dict[str, Any] = {
     "o": {"k": 5, "f": 0.25, "s": "x"},
 }
 
-ints = st.sampled_from(["a", "big", "o['k']", "xs[0]", "xs[-1]", "len(xs)", "len(t)"]) | st.integers(
-    -20, 20
-).map(str)
+ints = st.sampled_from(
+    ["a", "big", "o['k']", "xs[0]", "xs[-1]", "len(xs)", "len(t)"]
+) | st.integers(-20, 20).map(str)
 floats = st.sampled_from(["b", "o['f']", "1.5", "-0.5", "1e10", "0.0"])
 
 

@@ -100,7 +100,10 @@ def test_arity_is_checked_when_reading(row: Function) -> None:
 
 
 def test_named_arguments_fill_the_gaps() -> None:
-    assert parse_expression("sorted(x, reverse=true)").ir[2][1:] == (("const", None), ("const", True))
+    assert parse_expression("sorted(x, reverse=true)").ir[2][1:] == (
+        ("const", None),
+        ("const", True),
+    )
     assert parse_expression("sorted(x, by='k')").ir[2][1:] == (("const", "k"),)
     assert parse_expression("pad(x, width=3)").ir == parse_expression("pad(x, 3)").ir
 
@@ -129,5 +132,3 @@ def test_clock_and_entropy() -> None:
     one.path, other.path = (1, 23), (12, 3)
     assert FUNCTIONS["random"].run(one) != FUNCTIONS["random"].run(other)
     assert all(0 <= FUNCTIONS["random"].run(c) < 1 for _ in range(100))
-
-

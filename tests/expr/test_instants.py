@@ -35,7 +35,9 @@ def test_durations(text: str, ms: int | None) -> None:
     assert parse_duration(text) == ms
 
 
-@pytest.mark.parametrize("value", ["", "x", -1, DURATION_MS + 1, "36501d", 1.5, None, True, [], "9" * 99])
+@pytest.mark.parametrize(
+    "value", ["", "x", -1, DURATION_MS + 1, "36501d", 1.5, None, True, [], "9" * 99]
+)
 def test_what_is_no_duration(value: object) -> None:
     with pytest.raises(StepError) as caught:
         to_duration(value, C)

@@ -222,7 +222,10 @@ def test_push_appends_in_place_to_a_list_of_its_own() -> None:
 
 
 def test_constant_containers_are_never_changed() -> None:
-    statements = [("set", 0, 0, ("const", {"a": [1]})), ("path", 1, 0, (("const", "a"),), ("const", 2))]
+    statements = [
+        ("set", 0, 0, ("const", {"a": [1]})),
+        ("path", 1, 0, (("const", "a"),), ("const", 2)),
+    ]
     made = compile_region(statements)
     for _ in range(2):
         frame: list[Any] = [None]

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from runeskript.errors import BlueprintError, StepError
 from runeskript.expr.schema import check_schema, compile_schema
 
-scalars = st.one_of(st.none(), st.booleans(), st.integers(-3, 12), st.sampled_from(["", "a", "ab", "äbc"]))
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 12), st.sampled_from(["", "a", "ab", "äbc"])
+)
 values = st.recursive(
     scalars | st.sampled_from([0.5, 2.25]),
     lambda inner: (

@@ -165,15 +165,17 @@ def test_schemas_with_alternatives() -> None:
     assert described({"type": "string", "anyOf": [{"minLength": 1}, {"type": "null"}]}) == "text"
     assert described({"allOf": [{"type": ["string", "null"]}, {"type": "string"}]}) == "text"
     assert described(True) == "any" and described(False) == "nothing" and described({}) == "any"
-    assert described({"type": "array", "items": {"type": "array", "items": {"type": "number"}}}) == (
-        "list of list of number"
-    )
+    assert described(
+        {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
+    ) == ("list of list of number")
     assert described({"enum": [1, "a", None]}) == "null or int or text"
 
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([1.5, "", "a"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2)
+    ),
     max_leaves=5,
 )
 TEXTS = [

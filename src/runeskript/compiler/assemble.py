@@ -87,7 +87,11 @@ def _rows(part: BodyCode, entry: int) -> list[ExceptionRow]:
             handler = part.labels[row.handler]
             rows.append(
                 ExceptionRow(
-                    entry + start, entry + end, entry + handler, row.kind, row.depth,
+                    entry + start,
+                    entry + end,
+                    entry + handler,
+                    row.kind,
+                    row.depth,
                     part.slots[row.variable],
                 )
             )
@@ -108,7 +112,8 @@ def _body(part: BodyCode, entry: int, bodies: list[BodyCode], indexes: dict[int,
             () if outer is None else tuple((outer.slots[n], slots[n]) for n in part.captures)
         ),
         outs=(
-            () if outer is None
+            ()
+            if outer is None
             else tuple((slots[i], outer.slots[o], reducer) for i, o, reducer in body.outs)
         ),
         item=None if body.item is None else slots[body.item],

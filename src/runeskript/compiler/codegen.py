@@ -148,8 +148,13 @@ class _Generator:
         if p is None:
             return None
         policy = Policy(
-            p.max_attempts, p.retry_on, p.backoff_ms, p.backoff_max_ms, self.expr(p.timeout),
-            p.on_crash, p.queue,
+            p.max_attempts,
+            p.retry_on,
+            p.backoff_ms,
+            p.backoff_max_ms,
+            self.expr(p.timeout),
+            p.on_crash,
+            p.queue,
         )
         return self.out.policies.setdefault(policy, len(self.out.policies))
 
@@ -182,9 +187,7 @@ class _Generator:
         if known is not None:
             return known[0]
         info = self.catalog.get(name)
-        ref = HandlerRef(
-            name, info is not None and info.pure, info is not None and info.idempotent
-        )
+        ref = HandlerRef(name, info is not None and info.pure, info is not None and info.idempotent)
         index = len(self.out.handlers)
         self.out.handlers[name] = (index, ref)
         return index
@@ -201,7 +204,11 @@ class _Generator:
         params = self.expr(op.params)
         policy = self.policy(op.policy)
         return (
-            Op.CALL, self.handler(op.handler), params, self.into(op.into), policy,
+            Op.CALL,
+            self.handler(op.handler),
+            params,
+            self.into(op.into),
+            policy,
             self.undo(op.undo),
         )
 
@@ -237,8 +244,12 @@ class _Generator:
 
     def emit(self, op: core.Emit) -> Instruction:
         return (
-            Op.EMIT, self.expr(op.topic), self.expr(op.key), self.expr(op.to),
-            self.expr(op.data), self.expr(op.keep),
+            Op.EMIT,
+            self.expr(op.topic),
+            self.expr(op.key),
+            self.expr(op.to),
+            self.expr(op.data),
+            self.expr(op.keep),
         )
 
     def run(self, op: core.Run) -> Instruction:
@@ -250,7 +261,13 @@ class _Generator:
         params = self.expr(op.params)
         policy = self.policy(op.policy)
         return (
-            Op.RUN, index, params, self.into(op.into), policy, self.undo(op.undo), op.detach,
+            Op.RUN,
+            index,
+            params,
+            self.into(op.into),
+            policy,
+            self.undo(op.undo),
+            op.detach,
         )
 
     def log(self, op: core.Log) -> Instruction:
@@ -333,9 +350,7 @@ def _is_private(name: str, code: BodyCode) -> bool:
     return name.endswith("+") or name in (body.item, body.index, body.result)
 
 
-def _available(
-    name: str, code: BodyCode, bodies: list[BodyCode], indexes: dict[int, int]
-) -> bool:
+def _available(name: str, code: BodyCode, bodies: list[BodyCode], indexes: dict[int, int]) -> bool:
     """Whether this body or one around it ever gives the variable a value."""
     while True:
         if name in code.written:

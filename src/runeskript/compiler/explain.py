@@ -137,9 +137,7 @@ def _optimized(compiled: Compiled) -> str:
 def _findings(compiled: Compiled) -> str:
     if not compiled.diagnostics:
         return "(none)\n"
-    return "".join(
-        f"{d.span}: {d.severity} {d.code}: {d.message}\n" for d in compiled.diagnostics
-    )
+    return "".join(f"{d.span}: {d.severity} {d.code}: {d.message}\n" for d in compiled.diagnostics)
 
 
 # --- codegen, Blueprint -----------------------------------------------------------------------
@@ -186,4 +184,3 @@ _STAGES: Final[dict[str, tuple[str, Callable[[Compiled], str]]]] = {
 
 #: The stages ``explain`` can show.
 STAGES: Final = tuple(_STAGES)
-

@@ -124,6 +124,7 @@ class _Drawing:
         loops, self.loops = self.loops, []
         outs: list[Out] = []
         for branch in step.branches:
+
             def draw(body: Block = branch.body) -> list[Out]:
                 return self.block(body, [(fork, "")])
 
@@ -147,7 +148,11 @@ class _Drawing:
         return self.guarded(step.body, step.catches, step.finally_, name, ins)
 
     def guarded(
-        self, body: Block, catches: tuple[ast.CatchClause, ...], finally_: Block | None, name: str,
+        self,
+        body: Block,
+        catches: tuple[ast.CatchClause, ...],
+        finally_: Block | None,
+        name: str,
         ins: list[Out],
     ) -> list[Out]:
         """A body with its clauses; dashed edges are the ways of an error."""
@@ -163,7 +168,11 @@ class _Drawing:
         return outs
 
     def finished(
-        self, body: Block, catches: tuple[ast.CatchClause, ...], finally_: Block, name: str,
+        self,
+        body: Block,
+        catches: tuple[ast.CatchClause, ...],
+        finally_: Block,
+        name: str,
         ins: list[Out],
     ) -> list[Out]:
         """The same with a `finally`, which a `return` inside goes through, too."""

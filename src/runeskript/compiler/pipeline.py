@@ -104,9 +104,7 @@ def _expand(unit: Unit) -> None:
 
 def _validate(unit: Unit) -> None:
     if unit.program is not None:
-        validate(
-            unit.program, unit.catalog, unit.diagnostics, parsed=unit.tree is not None
-        )
+        validate(unit.program, unit.catalog, unit.diagnostics, parsed=unit.tree is not None)
         _pin_children(unit)
 
 
@@ -218,10 +216,16 @@ def _finish(unit: Unit) -> Compiled:
         what = "1 error" if errors == 1 else f"{errors} errors"
         raise CompileError(f"{unit.file}: {what}", diagnostics)
     stages = {
-        "source": unit.source, "tree": unit.tree, "document": unit.document, **unit.stages,
+        "source": unit.source,
+        "tree": unit.tree,
+        "document": unit.document,
+        **unit.stages,
     }
     return Compiled(
-        unit.blueprint, unit.document, diagnostics, unit.children,
+        unit.blueprint,
+        unit.document,
+        diagnostics,
+        unit.children,
         stages if unit.options.keep else {},
     )
 
@@ -251,15 +255,21 @@ def _pin(unit: Unit, path: str, op: core.Run, program: core.Program) -> None:
         return
     if file not in family.done:
         if unit.options.resolve is None:
-            report("RUNE-3030", f"`{path}` cannot be read: this document has no place in a folder",
-                   "run a deployed skript by its name")
+            report(
+                "RUNE-3030",
+                f"`{path}` cannot be read: this document has no place in a folder",
+                "run a deployed skript by its name",
+            )
             return
         try:
             source = unit.options.resolve(path, unit.file)
         except OSError as error:
             reason = error.strerror or str(error) or type(error).__name__
-            report("RUNE-3030", f"`{path}` cannot be read: {reason}",
-                   "a path is taken from the folder of this file")
+            report(
+                "RUNE-3030",
+                f"`{path}` cannot be read: {reason}",
+                "a path is taken from the folder of this file",
+            )
             return
         family.done[file] = _compile_child(unit, source, file)
     child = family.done[file]

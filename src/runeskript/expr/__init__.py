@@ -1,1 +1,1 @@
-"""expr"""
+"""Floor 2: the expression language: parser, IR, operators, functions, types, code generator."""

@@ -101,9 +101,7 @@ class Emitter(OperatorEmitter, ValueEmitter):
         mask = 0
         for type_ in row.result:
             mask |= TYPES[type_]
-        grown = row.grows or (
-            bool(mask & CONTAINER) and any(code.kind.grown for code in codes)
-        )
+        grown = row.grows or (bool(mask & CONTAINER) and any(code.kind.grown for code in codes))
         kind = Kind(mask, WIDEST if row.wide else FITS, INFINITE, not row.wide, grown)
         if name == "len" and len(codes) == 1:
             return self.length(codes[0])

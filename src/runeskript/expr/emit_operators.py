@@ -264,8 +264,8 @@ def _result(tag: str, a: Kind, b: Kind) -> Kind:
         floats = a.magnitude * b.magnitude
         if floats != floats:
             floats = INFINITE
-        mask |= (a.mask & (TEXT | LIST) if b.mask & INT else 0)
-        mask |= (b.mask & (TEXT | LIST) if a.mask & INT else 0)
+        mask |= a.mask & (TEXT | LIST) if b.mask & INT else 0
+        mask |= b.mask & (TEXT | LIST) if a.mask & INT else 0
     elif tag == "floordiv":
         ints = a.ints
         floats = INFINITE

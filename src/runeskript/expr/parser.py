@@ -85,7 +85,7 @@ def _syntax_problem(error: SyntaxError, text: str, source: str, skipped: int) ->
         what, at = "the expression ends too early", max(len(source.rstrip()) - 1, 0)
     else:
         word = re.match(r"\w+|\S", source[at:])
-        what = f"this is no expression: unexpected `{word[0] if word else source[at:at + 1]}`"
+        what = f"this is no expression: unexpected `{word[0] if word else source[at : at + 1]}`"
     return "RUNE-2001", what, at + skipped, 1, hint
 
 

@@ -203,7 +203,7 @@ class _Reader:
         """An operand: anything but a secret."""
         ir = self.read(node, level)
         if ir[0] == "secret":
-            hint = "it may stand alone or as an insert of a text: \"Bearer ${secrets.X}\""
+            hint = 'it may stand alone or as an insert of a text: "Bearer ${secrets.X}"'
             return self.refuse("nothing can be computed from a secret", node, hint, "RUNE-2006")
         return ir
 

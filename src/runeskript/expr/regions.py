@@ -236,7 +236,6 @@ class RegionEmitter(Emitter):
         return [*self.flush(), self.ret(self.const(statement[1]))]
 
 
-
 _STATEMENTS: Final[dict[str, Callable[[RegionEmitter, IR], list[ast.stmt]]]] = {
     "set": RegionEmitter.assign,
     "path": RegionEmitter.assign_path,

@@ -131,9 +131,7 @@ def join(a: Type, b: Type, depth: int = 0) -> Type:
     return Type(kinds, element, fields, closed and "object" in kinds)
 
 
-def _both(
-    kind: str, a: Type, b: Type, x: Type | None, y: Type | None, depth: int
-) -> Type | None:
+def _both(kind: str, a: Type, b: Type, x: Type | None, y: Type | None, depth: int) -> Type | None:
     if kind not in a.kinds:
         return y
     if kind not in b.kinds:

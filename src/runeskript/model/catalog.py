@@ -50,9 +50,7 @@ class HandlerInfo(Protocol):
     def result_schema(self) -> Value:
         """JSON Schema of the result, or None where nothing is known of it."""
 
-    def check(
-        self, literals: Mapping[str, Value], dynamic: frozenset[str]
-    ) -> list[ParamProblem]:
+    def check(self, literals: Mapping[str, Value], dynamic: frozenset[str]) -> list[ParamProblem]:
         """What is wrong with a call, as far as the document tells.
 
         ``literals`` are the parameters written out; ``dynamic`` the names of those whose value is
@@ -82,9 +80,7 @@ class PlainHandler:
     params_schema: Value = None
     result_schema: Value = None
 
-    def check(
-        self, literals: Mapping[str, Value], dynamic: frozenset[str]
-    ) -> list[ParamProblem]:
+    def check(self, literals: Mapping[str, Value], dynamic: frozenset[str]) -> list[ParamProblem]:
         """Nothing is known of the parameters, so nothing is wrong with them."""
         return []
 

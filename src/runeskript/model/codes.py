@@ -88,7 +88,7 @@ CODES: dict[str, Code] = {
     # --- 3xxx meaning ---------------------------------------------------------- (section: meaning)
     "RUNE-3001": Code("unknown-name", "error", "Nothing declares or sets this name"),
     "RUNE-3002": Code("unknown-function", "error", "There is no function of this name"),
-    "RUNE-3003": Code("arguments", "error", "A function is called with the wrong arguments"),
+    "RUNE-3003": Code("function-arguments", "error", "A document's function is called wrongly"),
     "RUNE-3004": Code("not-in-scope", "error", "The name is known elsewhere only"),
     "RUNE-3005": Code("shadowed-name", "error", "A name would hide another"),
     "RUNE-3007": Code("unknown-handler", "error", "There is no handler of this name"),

@@ -79,8 +79,16 @@ class Builder:
     """The operations of one body under construction."""
 
     __slots__ = (
-        "_marked", "body", "depth", "reachable", "renames", "shared", "used", "ways",
-        "yielded", "yields",
+        "_marked",
+        "body",
+        "depth",
+        "reachable",
+        "renames",
+        "shared",
+        "used",
+        "ways",
+        "yielded",
+        "yields",
     )
 
     def __init__(self, shared: Shared, body: core.Body, renames: dict[str, str]) -> None:

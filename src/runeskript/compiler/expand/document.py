@@ -19,28 +19,30 @@ def _lower_for(b: Builder, step: ast.For, site: int) -> None:
         forks.lower_parallel_for(b, step, site)
 
 
-TABLE: Mapping[type[Step], Lowering] = MappingProxyType({
-    ast.Set: steps.lower_set,
-    ast.Call: steps.lower_call,
-    ast.If: steps.lower_if,
-    ast.Switch: steps.lower_switch,
-    ast.For: _lower_for,
-    ast.While: loops.lower_while,
-    ast.Break: loops.lower_break,
-    ast.Continue: loops.lower_continue,
-    ast.Parallel: forks.lower_parallel,
-    ast.Yield: steps.lower_yield,
-    ast.Try: tries.lower_try,
-    ast.Do: steps.lower_do,
-    ast.Wait: steps.lower_wait,
-    ast.Listen: steps.lower_listen,
-    ast.Emit: steps.lower_emit,
-    ast.Run: steps.lower_run,
-    ast.Log: steps.lower_log,
-    ast.Raise: steps.lower_raise,
-    ast.Return: steps.lower_return,
-    ast.Flow: steps.lower_flow,
-})
+TABLE: Mapping[type[Step], Lowering] = MappingProxyType(
+    {
+        ast.Set: steps.lower_set,
+        ast.Call: steps.lower_call,
+        ast.If: steps.lower_if,
+        ast.Switch: steps.lower_switch,
+        ast.For: _lower_for,
+        ast.While: loops.lower_while,
+        ast.Break: loops.lower_break,
+        ast.Continue: loops.lower_continue,
+        ast.Parallel: forks.lower_parallel,
+        ast.Yield: steps.lower_yield,
+        ast.Try: tries.lower_try,
+        ast.Do: steps.lower_do,
+        ast.Wait: steps.lower_wait,
+        ast.Listen: steps.lower_listen,
+        ast.Emit: steps.lower_emit,
+        ast.Run: steps.lower_run,
+        ast.Log: steps.lower_log,
+        ast.Raise: steps.lower_raise,
+        ast.Return: steps.lower_return,
+        ast.Flow: steps.lower_flow,
+    }
+)
 
 
 def expand(document: Document) -> core.Program:

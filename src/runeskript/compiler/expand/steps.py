@@ -35,8 +35,17 @@ def lower_run(b: Builder, step: ast.Run, site: int) -> None:
     reads = (*reads, step.timeout) if step.timeout is not None else reads
     b.op(
         core.Run(
-            site, reads, step.name, step.version, step.path, step.skript_span, params, into,
-            policy, undo, step.detach,
+            site,
+            reads,
+            step.name,
+            step.version,
+            step.path,
+            step.skript_span,
+            params,
+            into,
+            policy,
+            undo,
+            step.detach,
         )
     )
     b.stored(site, step.into, into)
@@ -136,7 +145,12 @@ def lower_emit(b: Builder, step: ast.Emit, site: int) -> None:
     reads = (*(expr for expr in parts if expr is not None), *reads)
     b.op(
         core.Emit(
-            site, reads, b.ir(step.topic), b.optional(step.key), b.optional(step.to), data,
+            site,
+            reads,
+            b.ir(step.topic),
+            b.optional(step.key),
+            b.optional(step.to),
+            data,
             b.optional(step.keep),
         )
     )
@@ -150,7 +164,9 @@ def lower_log(b: Builder, step: ast.Log, site: int) -> None:
 def lower_raise(b: Builder, step: ast.Raise, site: int) -> None:
     """``raise``."""
     fields = (
-        ("type", step.type), ("message", step.message), ("data", step.data),
+        ("type", step.type),
+        ("message", step.message),
+        ("data", step.data),
         ("compensate", step.compensate),
     )
     given = [(key, expr) for key, expr in fields if expr is not None]

@@ -12,9 +12,7 @@ from .. import core
 from .join_pure import join_pure
 
 #: (name, function), in the order in which they run.
-PASSES: Final[tuple[tuple[str, Callable[[core.Program], None]], ...]] = (
-    ("join_pure", join_pure),
-)
+PASSES: Final[tuple[tuple[str, Callable[[core.Program], None]], ...]] = (("join_pure", join_pure),)
 
 
 def optimize(program: core.Program) -> None:

@@ -27,8 +27,11 @@ def check_built(facts: Facts, found: Diagnostics) -> None:
             found.add("RUNE-1108", f"`{name[:40]}` is no name", span, pointer, hint)
         elif name in ROOTS or name in KEYWORDS:
             found.add(
-                "RUNE-1109", f"`{name}` has a meaning of its own and cannot be declared", span,
-                pointer, f"call it `{name}_` or `my_{name}`",
+                "RUNE-1109",
+                f"`{name}` has a meaning of its own and cannot be declared",
+                span,
+                pointer,
+                f"call it `{name}_` or `my_{name}`",
             )
     _check_functions(facts, found)
     _check_ids(facts, found)
@@ -53,7 +56,10 @@ def _check_functions(facts: Facts, found: Diagnostics) -> None:
     for f in facts.document.functions:
         if f.name in FUNCTIONS:
             found.add(
-                "RUNE-1109", f"`{f.name}` is a function of the language", f.span, f.pointer,
+                "RUNE-1109",
+                f"`{f.name}` is a function of the language",
+                f.span,
+                f.pointer,
                 f"call it `{f.name}_` or `my_{f.name}`",
             )
         if f.name in seen or len(set(f.params)) < len(f.params):
@@ -70,7 +76,10 @@ def _check_ids(facts: Facts, found: Diagnostics) -> None:
             continue
         if id_ in first:
             found.add(
-                "RUNE-1110", f"the id `{id_}` is taken", step.site.span, step.site.pointer,
+                "RUNE-1110",
+                f"the id `{id_}` is taken",
+                step.site.span,
+                step.site.pointer,
                 "ids name steps in events and errors; each is used once",
                 related=((first[id_], "the first step with this id"),),
             )

@@ -52,7 +52,13 @@ class Scope:
 
 
 _SCOPE_FIELDS = (
-    "loop_names", "error", "loop", "barrier", "confined", "forked", "sink",
+    "loop_names",
+    "error",
+    "loop",
+    "barrier",
+    "confined",
+    "forked",
+    "sink",
 )
 
 
@@ -220,9 +226,7 @@ class _Walk:
         names = [step.item] if step.index is None else [step.item, step.index]
         for key, name in zip(("for", "index"), names, strict=False):
             pointer = f"{step.site.pointer}/{key}"
-            self.facts.loop_names.append(
-                LoopName(name, step.site.span, pointer, scope, step.over)
-            )
+            self.facts.loop_names.append(LoopName(name, step.site.span, pointer, scope, step.over))
         inside = scope.loop_names.union(names)
         if step.limit is None:
             sink = scope.sink if step.collect is None else Sink()
@@ -231,7 +235,11 @@ class _Walk:
             self.use(step.limit, "code", scope)
             sink = Sink()
             body = scope.but(
-                loop_names=inside, loop="parallel", barrier="", confined="fork", forked=True,
+                loop_names=inside,
+                loop="parallel",
+                barrier="",
+                confined="fork",
+                forked=True,
                 sink=sink,
             )
         self.block(step.body, body)

@@ -84,7 +84,15 @@ def check_flow(facts: Facts, program: core.Program, found: Diagnostics) -> None:
 
 class _Analysis:
     __slots__ = (
-        "bits", "blocks", "bodies", "entries", "forks", "found", "never", "program", "reported",
+        "bits",
+        "blocks",
+        "bodies",
+        "entries",
+        "forks",
+        "found",
+        "never",
+        "program",
+        "reported",
         "summaries",
     )
 
@@ -277,8 +285,10 @@ class _Analysis:
         if state.may & self._bit(statement[2]):
             site = self.program.sites[op.site]
             self.found.add(
-                "RUNE-3027", "a branch or iteration has at most one yield; this may be the second",
-                site.span, site.pointer,
+                "RUNE-3027",
+                "a branch or iteration has at most one yield; this may be the second",
+                site.span,
+                site.pointer,
                 "set a variable where it differs, and yield that at the end",
             )
 
@@ -295,23 +305,32 @@ class _Analysis:
             self.found.add(
                 "RUNE-3013",
                 f"what a parallel body wrote to `{text}` vanished with it"
-                + ("; this reads the value from before" if state.may & bit else
-                   ", and nothing else sets it"),
-                span, expr.pointer,
+                + (
+                    "; this reads the value from before"
+                    if state.may & bit
+                    else ", and nothing else sets it"
+                ),
+                span,
+                expr.pointer,
                 "`yield` the value and `collect` it, or declare a reducer for it in `vars`",
                 severity="warning" if state.may & bit else "error",
             )
         elif not state.may & bit:
             self.found.add(
-                "RUNE-3010", f"no path sets `{text}` before this", span, expr.pointer,
+                "RUNE-3010",
+                f"no path sets `{text}` before this",
+                span,
+                expr.pointer,
                 self._written_beside(body, text) or "set it earlier, or give it a value in `vars`",
             )
         else:
             self.found.add(
-                "RUNE-3011", f"`{text}` is not set on every path to this", span, expr.pointer,
+                "RUNE-3011",
+                f"`{text}` is not set on every path to this",
+                span,
+                expr.pointer,
                 f"give it a value in `vars`, such as `{text}: null`",
             )
-
 
     def _written_beside(self, body: core.Body, name: str) -> str | None:
         """A hint where another branch of a fork around this writes the variable."""
@@ -332,6 +351,7 @@ def _may_fail(op: core.Op) -> bool:
     if isinstance(op, core.Jump | core.Leave | core.Arrive):
         return False
     if isinstance(op, core.Pure):
-        return not all(s[0] == "exit" or (s[0] == "set" and s[3][0] == "const")
-                       for s in op.statements)
+        return not all(
+            s[0] == "exit" or (s[0] == "set" and s[3][0] == "const") for s in op.statements
+        )
     return True

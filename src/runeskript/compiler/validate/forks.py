@@ -42,7 +42,8 @@ def _check_conflicts(fork: core.Fork, reducers: dict[str, str], found: Diagnosti
             found.add(
                 "RUNE-3012",
                 f"the branches `{other[0]}` and `{body.name}` both write `{variable}`",
-                write.span, write.pointer,
+                write.span,
+                write.pointer,
                 "use two variables, `yield` the values, or declare a reducer: "
                 f"`vars: {{{variable}: {{init: 0, reduce: sum}}}}`",
                 related=((other[1].span, f"`{other[0]}` writes it here"),),
@@ -57,16 +58,22 @@ def _check_reducers(facts: Facts, reducers: dict[str, str], found: Diagnostics) 
         value = _constant(var.value)
         if value is not _UNKNOWN and (type(value) not in types):
             found.add(
-                "RUNE-3023", f"`reduce: {var.reduce}` begins with {words}", var.value.span,
-                var.value.pointer, "it is the value `init` gives the variable",
+                "RUNE-3023",
+                f"`reduce: {var.reduce}` begins with {words}",
+                var.value.span,
+                var.value.pointer,
+                "it is the value `init` gives the variable",
             )
     for a in facts.assignments:
         if a.name not in reducers or not a.scope.forked:
             continue
         if a.path:
             found.add(
-                "RUNE-3023", f"a branch sets `{a.name}` as a whole: it is a reducer's contribution",
-                a.span, a.pointer, f"`set: {{{a.name}: ...}}` with what this branch adds",
+                "RUNE-3023",
+                f"a branch sets `{a.name}` as a whole: it is a reducer's contribution",
+                a.span,
+                a.pointer,
+                f"`set: {{{a.name}: ...}}` with what this branch adds",
             )
         elif a.value is not None:
             _check_contribution(a.name, a.value, reducers[a.name], found)
@@ -76,8 +83,10 @@ def _check_contribution(name: str, value: Expr, reducer: str, found: Diagnostics
     for use in value.names:
         if use.name == name and use.kind == "variable":
             found.add(
-                "RUNE-3026", f"write only what this branch contributes to `{name}`",
-                name_span(value, use), value.pointer,
+                "RUNE-3026",
+                f"write only what this branch contributes to `{name}`",
+                name_span(value, use),
+                value.pointer,
                 f"the join applies `{reducer}` to `{name}` and the contributions itself",
             )
             return

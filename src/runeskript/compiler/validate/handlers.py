@@ -10,18 +10,14 @@ from .facts import Facts
 from .hints import Hints
 
 
-def check_handlers(
-    facts: Facts, catalog: HandlerCatalog, hints: Hints, found: Diagnostics
-) -> None:
+def check_handlers(facts: Facts, catalog: HandlerCatalog, hints: Hints, found: Diagnostics) -> None:
     """Every call of the document, undos included."""
     for step, _ in facts.steps:
         if isinstance(step, ast.Call):
             _check_call(step, catalog, hints, found)
 
 
-def _check_call(
-    step: ast.Call, catalog: HandlerCatalog, hints: Hints, found: Diagnostics
-) -> None:
+def _check_call(step: ast.Call, catalog: HandlerCatalog, hints: Hints, found: Diagnostics) -> None:
     info = catalog.get(step.handler)
     if info is None:
         names = catalog.names()
@@ -29,16 +25,17 @@ def _check_call(
         if hint is None and not names:
             hint = "no handlers are registered"
         found.add(
-            "RUNE-3007", f"there is no handler `{step.handler}`", step.handler_span,
-            f"{step.site.pointer}/call", hint,
+            "RUNE-3007",
+            f"there is no handler `{step.handler}`",
+            step.handler_span,
+            f"{step.site.pointer}/call",
+            hint,
         )
         return
     args = step.args
     if args.whole is not None:
         if args.whole.is_const and not isinstance(args.whole.ir[1], dict):
-            found.add(
-                "RUNE-3008", "`with` must be an object", args.whole.span, args.whole.pointer
-            )
+            found.add("RUNE-3008", "`with` must be an object", args.whole.span, args.whole.pointer)
         return
     literals: dict[str, Value] = {k: v.ir[1] for k, v in args.entries if v.is_const}
     dynamic = frozenset(k for k, v in args.entries if not v.is_const)
@@ -51,6 +48,4 @@ def _check_call(
             span, pointer = args.span, args.pointer
         else:
             span, pointer = step.handler_span, f"{step.site.pointer}/call"
-        found.add(
-            "RUNE-3008", f"`{step.handler}`: {problem.message}", span, pointer, problem.hint
-        )
+        found.add("RUNE-3008", f"`{step.handler}`: {problem.message}", span, pointer, problem.hint)

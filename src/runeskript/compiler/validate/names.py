@@ -49,14 +49,20 @@ def _check_shadowing(facts: Facts, found: Diagnostics) -> None:
     for loop in facts.loop_names:
         if loop.name in loop.scope.loop_names:
             found.add(
-                "RUNE-3005", f"`{loop.name}` is the name of a loop around this one already",
-                loop.span, loop.pointer, "give this loop's variable another name",
+                "RUNE-3005",
+                f"`{loop.name}` is the name of a loop around this one already",
+                loop.span,
+                loop.pointer,
+                "give this loop's variable another name",
             )
         elif loop.name in variables:
             other = variables[loop.name]
             found.add(
-                "RUNE-3005", f"the loop name `{loop.name}` would hide the variable of that name",
-                loop.span, loop.pointer, "give the loop's variable another name",
+                "RUNE-3005",
+                f"the loop name `{loop.name}` would hide the variable of that name",
+                loop.span,
+                loop.pointer,
+                "give the loop's variable another name",
                 related=((other.span, f"`{loop.name}` is a variable here"),),
             )
     for f in facts.document.functions:
@@ -65,7 +71,9 @@ def _check_shadowing(facts: Facts, found: Diagnostics) -> None:
                 found.add(
                     "RUNE-3005",
                     f"the parameter `{param}` of `{f.name}` would hide the variable of that name",
-                    f.span, f.pointer, "give the parameter another name",
+                    f.span,
+                    f.pointer,
+                    "give the parameter another name",
                     related=((variables[param].span, f"`{param}` is a variable here"),),
                 )
 
@@ -81,8 +89,10 @@ def _check_use(use: Use, known: _Known, found: Diagnostics) -> None:
         elif name.kind == "secret":
             if use.role != "with":
                 found.add(
-                    "RUNE-3019", "`secrets` can be used in the `with` of a call only",
-                    name_span(expr, name), expr.pointer,
+                    "RUNE-3019",
+                    "`secrets` can be used in the `with` of a call only",
+                    name_span(expr, name),
+                    expr.pointer,
                     "a secret reaches a handler as a parameter; it is never stored or sent",
                 )
         elif use.role == "function":
@@ -105,16 +115,21 @@ def _check_variable(use: Use, name: Name, known: _Known, found: Diagnostics) -> 
         return
     elif text in known.loops:
         found.add(
-            "RUNE-3001", f"`{text}` is the name of a loop and seen inside its `do` only",
-            name_span(expr, name), expr.pointer,
+            "RUNE-3001",
+            f"`{text}` is the name of a loop and seen inside its `do` only",
+            name_span(expr, name),
+            expr.pointer,
         )
     else:
         hint = _nearest_variable(text, use, known)
         if text in FUNCTIONS or text in known.functions:
             hint = f"`{text}` is a function; call it: `{text}(...)`"
         found.add(
-            "RUNE-3001", f"nothing declares or sets `{text}`", name_span(expr, name),
-            expr.pointer, hint,
+            "RUNE-3001",
+            f"nothing declares or sets `{text}`",
+            name_span(expr, name),
+            expr.pointer,
+            hint,
         )
 
 
@@ -154,7 +169,10 @@ def _check_function_name(expr: Expr, name: Name, known: _Known, found: Diagnosti
     if name.name in FUNCTIONS or name.name in known.functions:
         return
     found.add(
-        "RUNE-3002", f"there is no function `{name.name}`", name_span(expr, name), expr.pointer,
+        "RUNE-3002",
+        f"there is no function `{name.name}`",
+        name_span(expr, name),
+        expr.pointer,
         known.hints.near(name.name, "function", [*known.functions, *FUNCTIONS]),
     )
 
@@ -173,7 +191,8 @@ def _check_arity(expr: Expr, known: _Known, found: Diagnostics) -> None:
         found.add(
             "RUNE-3003",
             f"`{node[1]}` takes {_count(expected, 'argument')}, {given} given",
-            expr.span if at is None else name_span(expr, at), expr.pointer,
+            expr.span if at is None else name_span(expr, at),
+            expr.pointer,
         )
 
 
@@ -186,7 +205,10 @@ def _check_env(expr: Expr, known: _Known, found: Diagnostics) -> None:
             continue
         span = expr.span.shift(name.offset, len(f"env.{key[1]}"))
         found.add(
-            "RUNE-3025", f"`env` does not declare `{key[1]}`", span, expr.pointer,
+            "RUNE-3025",
+            f"`env` does not declare `{key[1]}`",
+            span,
+            expr.pointer,
             known.hints.near(str(key[1]), "env", known.env)
             or f"add it to the document: `env: [{key[1]}]`",
         )

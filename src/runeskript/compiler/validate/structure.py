@@ -42,7 +42,10 @@ def check_structure(facts: Facts, program: core.Program, found: Diagnostics) -> 
     _check_gathers(facts, found)
     for site in program.unreachable:
         found.add(
-            "RUNE-3020", "no path leads to this step", site.span, site.pointer,
+            "RUNE-3020",
+            "no path leads to this step",
+            site.span,
+            site.pointer,
             "the step before it never goes on; remove one of them or give it a condition",
         )
 
@@ -59,7 +62,10 @@ def _check_jump(step: ast.Break | ast.Continue, scope: Scope, found: Diagnostics
         found.add("RUNE-3015", message, span, pointer, hint)
     elif verb == "break" and scope.loop == "parallel":
         found.add(
-            "RUNE-3015", "`break` cannot end a parallel `for`", span, pointer,
+            "RUNE-3015",
+            "`break` cannot end a parallel `for`",
+            span,
+            pointer,
             "`continue` ends this iteration; `join: any` ends the loop with the first winner",
         )
 
@@ -67,16 +73,22 @@ def _check_jump(step: ast.Break | ast.Continue, scope: Scope, found: Diagnostics
 def _check_return(step: ast.Return, scope: Scope, found: Diagnostics) -> None:
     if scope.confined:
         found.add(
-            "RUNE-3016", _BEYOND[scope.confined].format(verb="return"), step.site.span,
-            step.site.pointer, _RETURN_HINT[scope.confined],
+            "RUNE-3016",
+            _BEYOND[scope.confined].format(verb="return"),
+            step.site.span,
+            step.site.pointer,
+            _RETURN_HINT[scope.confined],
         )
 
 
 def _check_yield(step: ast.Yield, scope: Scope, found: Diagnostics) -> None:
     if scope.sink is None:
         found.add(
-            "RUNE-3017", "`yield` outside a branch, a parallel `for` or a `for` with `collect`",
-            step.site.span, step.site.pointer, "`return` ends the run with a value",
+            "RUNE-3017",
+            "`yield` outside a branch, a parallel `for` or a `for` with `collect`",
+            step.site.span,
+            step.site.pointer,
+            "`return` ends the run with a value",
         )
 
 
@@ -85,8 +97,11 @@ def _check_clauses(catches: tuple[ast.CatchClause, ...], found: Diagnostics) -> 
         if clause.when is None:
             after = catches[i + 1]
             found.add(
-                "RUNE-3020", "this clause is never reached: the one before it catches everything",
-                after.span, after.pointer, "a clause without `when` comes last",
+                "RUNE-3020",
+                "this clause is never reached: the one before it catches everything",
+                after.span,
+                after.pointer,
+                "a clause without `when` comes last",
                 related=((clause.span, "catches everything"),),
             )
             return
@@ -98,12 +113,17 @@ def _check_join(
     if isinstance(join, int) and not 1 <= join <= most:
         reason = f"there are only {most} {what}" if join > most else "it waits for nothing"
         found.add(
-            "RUNE-3021", f"`join: {join}` cannot be met: {reason}", step.site.span,
-            f"{step.site.pointer}/join", "all, any, or a number from 1 up to that of the branches",
+            "RUNE-3021",
+            f"`join: {join}` cannot be met: {reason}",
+            step.site.span,
+            f"{step.site.pointer}/join",
+            "all, any, or a number from 1 up to that of the branches",
         )
     elif join == "any" and most == 0:
         found.add(
-            "RUNE-3021", f"`join: any` cannot be met: there are no {what}", step.site.span,
+            "RUNE-3021",
+            f"`join: any` cannot be met: there are no {what}",
+            step.site.span,
             f"{step.site.pointer}/join",
         )
 
@@ -128,8 +148,11 @@ def _check_cases(step: ast.Switch, found: Diagnostics) -> None:
             first = next((e for c, e in seen if _same(c, constant)), None)
             if first is not None:
                 found.add(
-                    "RUNE-3020", "this case is never reached: the same value stands above",
-                    value.span, value.pointer, related=((first.span, "the first is here"),),
+                    "RUNE-3020",
+                    "this case is never reached: the same value stands above",
+                    value.span,
+                    value.pointer,
+                    related=((first.span, "the first is here"),),
                 )
             elif len(seen) < 1_000:  # beyond, the search would cost more than it tells
                 seen.append((constant, value))
@@ -147,13 +170,18 @@ def _check_undo(step: ast.Call | ast.Run, found: Diagnostics) -> None:
     undo = step.undo
     if isinstance(undo, ast.Call | ast.Run) and undo.undo is not None:
         found.add(
-            "RUNE-3022", "an `undo` has no `undo` of its own", undo.site.span, undo.site.pointer,
+            "RUNE-3022",
+            "an `undo` has no `undo` of its own",
+            undo.site.span,
+            undo.site.pointer,
             "one that fails is listed with the error; the others still run",
         )
     if isinstance(step, ast.Run) and step.detach and undo is not None:
         found.add(
-            "RUNE-3022", "a detached `run` has no `undo`: it has not succeeded when it is started",
-            undo.site.span, undo.site.pointer,
+            "RUNE-3022",
+            "a detached `run` has no `undo`: it has not succeeded when it is started",
+            undo.site.span,
+            undo.site.pointer,
         )
 
 
@@ -165,12 +193,18 @@ def _check_gathers(facts: Facts, found: Diagnostics) -> None:
         if target is not None and not yields:
             key = "collect" if isinstance(step, ast.For) else "into"
             found.add(
-                "RUNE-3018", f"`{key}: {target.name}` gathers nothing: no step here yields",
-                target.span, target.pointer, "`- yield: VALUE` is the value of a branch",
+                "RUNE-3018",
+                f"`{key}: {target.name}` gathers nothing: no step here yields",
+                target.span,
+                target.pointer,
+                "`- yield: VALUE` is the value of a branch",
             )
         elif target is None and yields:
             key = "collect" if isinstance(step, ast.For) else "into"
             found.add(
-                "RUNE-3018", f"what is yielded here is dropped: the step has no `{key}`",
-                step.site.span, step.site.pointer, f"add `{key}: NAME`",
+                "RUNE-3018",
+                f"what is yielded here is dropped: the step has no `{key}`",
+                step.site.span,
+                step.site.pointer,
+                f"add `{key}: NAME`",
             )

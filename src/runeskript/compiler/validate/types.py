@@ -65,8 +65,10 @@ def check_types(facts: Facts, catalog: HandlerCatalog, found: Diagnostics) -> No
         type_, findings = infer(expr.ir, inside, functions)
         if type_.kinds and not type_.kinds & kinds and not findings:
             found.add(
-                "RUNE-3028", f"{what} must be {' or '.join(sorted(kinds))}, is {type_.describe()}",
-                expr.span, expr.pointer,
+                "RUNE-3028",
+                f"{what} must be {' or '.join(sorted(kinds))}, is {type_.describe()}",
+                expr.span,
+                expr.pointer,
             )
 
 

@@ -31,6 +31,8 @@ TIMEOUT: Final = "60s"
 INHERITED: Final = (
     "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT",
 )
+#: Seconds a killed program has to be gone.
+GRACE: Final = 5.0
 _PIECE: Final = 64 * 1024
 #: Characters of standard error in the message of a failed program.
 TAIL: Final = 500
@@ -95,11 +97,7 @@ async def run(params: ExecParams) -> Value:
     ended = False
     try:
         async with asyncio.timeout(limit):
-            out, err, _ = await asyncio.gather(
-                _read(process.stdout, params.max_output, "standard output"),
-                _read(process.stderr, params.max_output, "standard error"),
-                _write(process, params.stdin),
-            )
+            out, err = await _talk(process, params)
             status = await process.wait()
         ended = True
     except TimeoutError:
@@ -139,6 +137,23 @@ def _environment(params: ExecParams) -> dict[str, str]:
     return {**known, **params.env}
 
 
+async def _talk(process: Process, params: ExecParams) -> tuple[str, str]:
+    """Write the input and read both outputs to their ends."""
+    talks = [
+        asyncio.ensure_future(_read(process.stdout, params.max_output, "standard output")),
+        asyncio.ensure_future(_read(process.stderr, params.max_output, "standard error")),
+    ]
+    writing = asyncio.ensure_future(_write(process, params.stdin))
+    try:
+        out, err = await asyncio.gather(*talks)
+        await writing
+    finally:
+        for task in (*talks, writing):
+            task.cancel()
+        await asyncio.gather(*talks, writing, return_exceptions=True)
+    return out, err
+
+
 async def _read(stream: asyncio.StreamReader | None, bound: int, what: str) -> str:
     data = bytearray()
     while stream is not None and (piece := await stream.read(_PIECE)):
@@ -159,11 +174,18 @@ async def _write(process: Process, text: str | None) -> None:
 
 
 async def _kill(process: Process) -> None:
-    """Kill what is left of the program and all it started, and wait for it."""
+    """Kill what is left of the program and all it started, and wait for it.
+
+    What it has written is thrown away: asyncio counts a process as ended only when its pipes are.
+    """
     with suppress(ProcessLookupError, PermissionError):
         if sys.platform == "win32":
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode is None:
-        await process.wait()
+    with suppress(TimeoutError):  # something it started has left its session and holds a pipe
+        async with asyncio.timeout(GRACE):
+            for stream in (process.stdout, process.stderr):
+                while stream is not None and await stream.read(_PIECE):
+                    pass
+            await process.wait()

@@ -78,7 +78,8 @@ def _check_depth(text: str) -> None:
 
 @_row(
     "parse_json(text: text) -> any",
-    ("parse_json('{\"a\": [1, 2.5, null]}')", {"a": [1, 2.5, None]}), ("parse_json('3')", 3),
+    ("parse_json('{\"a\": [1, 2.5, null]}')", {"a": [1, 2.5, None]}),
+    ("parse_json('3')", 3),
 )
 def parse_json(c: Context, text: Any) -> Any:
     """The value of a JSON text (RFC 8259). A key that stands twice, NaN and infinity are errors

@@ -41,7 +41,9 @@ def len_(c: Context, x: Any) -> int:
 
 @_row(
     "range(start: int, stop: int = null, step: int = 1) -> list",
-    ("range(3)", [0, 1, 2]), ("range(2, 5)", [2, 3, 4]), ("range(3, 0, -1)", [3, 2, 1]),
+    ("range(3)", [0, 1, 2]),
+    ("range(2, 5)", [2, 3, 4]),
+    ("range(3, 0, -1)", [3, 2, 1]),
 )
 def range_(c: Context, start: Any, stop: Any = None, step: Any = 1) -> list[int]:
     """The ints from `start` (0 with one argument) up to, but without, `stop`."""
@@ -89,7 +91,8 @@ def sorted_(c: Context, values: Any, by: Any = None, reverse: Any = False) -> li
 
 @_row(
     "reversed(x: list|text) -> list|text",
-    ("reversed([1, 2])", [2, 1]), ("reversed('ab')", "ba"),
+    ("reversed([1, 2])", [2, 1]),
+    ("reversed('ab')", "ba"),
 )
 def reversed_(c: Context, x: Any) -> Any:
     """The list or text backwards."""
@@ -138,7 +141,9 @@ def zip_(c: Context, *lists: Any) -> list[Any]:
 
 @_row(
     "slice(x: list|text, start: int, end: int = null) -> list|text",
-    ("slice([1, 2, 3], 1)", [2, 3]), ("slice('abcdef', 1, 3)", "bc"), ("slice('abc', -1)", "c"),
+    ("slice([1, 2, 3], 1)", [2, 3]),
+    ("slice('abcdef', 1, 3)", "bc"),
+    ("slice('abc', -1)", "c"),
 )
 def slice_(c: Context, x: Any, start: Any, end: Any = None) -> Any:
     """The part from `start` up to, but without, `end`; the same as `x[start:end]`."""
@@ -147,7 +152,9 @@ def slice_(c: Context, x: Any, start: Any, end: Any = None) -> Any:
 
 @_row(
     "contains(where: list|text|object, what: any) -> bool",
-    ("contains([1, 2], 2)", True), ("contains('abc', 'bc')", True), ("contains([1], true)", False),
+    ("contains([1, 2], 2)", True),
+    ("contains('abc', 'bc')", True),
+    ("contains([1], true)", False),
 )
 def contains(c: Context, where: Any, what: Any) -> bool:
     """The same as `what in where`: an element of a list, a part of a text, a key of an object."""
@@ -241,8 +248,10 @@ def _grouped(name: str, c: Context, values: Any, by: Any) -> dict[str, list[Any]
 
 @_row(
     "group_by(list: list, by: text) -> object",
-    ("group_by([{'k': 'a', 'n': 1}, {'k': 'b', 'n': 2}, {'k': 'a', 'n': 3}], 'k')",
-     {"a": [{"k": "a", "n": 1}, {"k": "a", "n": 3}], "b": [{"k": "b", "n": 2}]}),
+    (
+        "group_by([{'k': 'a', 'n': 1}, {'k': 'b', 'n': 2}, {'k': 'a', 'n': 3}], 'k')",
+        {"a": [{"k": "a", "n": 1}, {"k": "a", "n": 3}], "b": [{"k": "b", "n": 2}]},
+    ),
     grows=True,
 )
 def group_by(c: Context, values: Any, by: Any) -> dict[str, Any]:
@@ -261,8 +270,10 @@ def count_by(c: Context, values: Any, by: Any) -> dict[str, int]:
 
 @_row(
     "index_by(list: list, by: text) -> object",
-    ("index_by([{'id': 'a', 'n': 1}, {'id': 'b', 'n': 2}], 'id')",
-     {"a": {"id": "a", "n": 1}, "b": {"id": "b", "n": 2}}),
+    (
+        "index_by([{'id': 'a', 'n': 1}, {'id': 'b', 'n': 2}], 'id')",
+        {"a": {"id": "a", "n": 1}, "b": {"id": "b", "n": 2}},
+    ),
     grows=True,
 )
 def index_by(c: Context, values: Any, by: Any) -> dict[str, Any]:

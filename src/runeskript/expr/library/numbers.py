@@ -49,7 +49,9 @@ def _extreme(name: str, c: Context, first: Any, rest: tuple[Any, ...], better: A
 
 @_row(
     "min(first: any, rest...: any) -> any",
-    ("min([3, 1, 2])", 1), ("min(4, 2.5)", 2.5), ("min('b', 'a')", "a"),
+    ("min([3, 1, 2])", 1),
+    ("min(4, 2.5)", 2.5),
+    ("min('b', 'a')", "a"),
     wide=True,
 )
 def min_(c: Context, first: Any, *rest: Any) -> Any:
@@ -60,7 +62,9 @@ def min_(c: Context, first: Any, *rest: Any) -> Any:
 
 @_row(
     "max(first: any, rest...: any) -> any",
-    ("max([3, 1, 2])", 3), ("max(4, 2.5)", 4), ("max('b', 'a')", "b"),
+    ("max([3, 1, 2])", 3),
+    ("max(4, 2.5)", 4),
+    ("max('b', 'a')", "b"),
     wide=True,
 )
 def max_(c: Context, first: Any, *rest: Any) -> Any:
@@ -70,7 +74,9 @@ def max_(c: Context, first: Any, *rest: Any) -> Any:
 
 @_row(
     "sum(list: list, start: int|float = 0) -> int|float",
-    ("sum([1, 2, 3])", 6), ("sum([0.1, 0.2, 0.3])", 0.6000000000000001), ("sum([])", 0),
+    ("sum([1, 2, 3])", 6),
+    ("sum([0.1, 0.2, 0.3])", 0.6000000000000001),
+    ("sum([])", 0),
     wide=True,
 )
 def sum_(c: Context, values: Any, start: Any = 0) -> Any:
@@ -94,7 +100,9 @@ def sum_(c: Context, values: Any, start: Any = 0) -> Any:
 
 @_row(
     "round(x: int|float, digits: int = null) -> int|float",
-    ("round(2.5)", 2), ("round(3.14159, 2)", 3.14), ("round(1250, -2)", 1200),
+    ("round(2.5)", 2),
+    ("round(3.14159, 2)", 3.14),
+    ("round(1250, -2)", 1200),
     wide=True,
 )
 def round_(c: Context, x: Any, digits: Any = None) -> Any:
@@ -147,7 +155,9 @@ def sqrt(c: Context, x: Any) -> float:
 
 @_row(
     "int(x: int|float|text|bool) -> int",
-    ("int(2.9)", 2), ("int('42')", 42), ("int(true)", 1),
+    ("int(2.9)", 2),
+    ("int('42')", 42),
+    ("int(true)", 1),
     wide=True,
 )
 def int_(c: Context, x: Any) -> int:
@@ -167,7 +177,8 @@ def int_(c: Context, x: Any) -> int:
 
 @_row(
     "float(x: int|float|text|bool) -> float",
-    ("float(2)", 2.0), ("float('2.5e3')", 2500.0),
+    ("float(2)", 2.0),
+    ("float('2.5e3')", 2500.0),
     wide=True,
 )
 def float_(c: Context, x: Any) -> float:
@@ -197,7 +208,10 @@ def bool_(c: Context, x: Any) -> bool:
 
 @_row(
     "str(x: any) -> text",
-    ("str(1.0)", "1.0"), ("str(true)", "true"), ("str([1, 'a'])", '[1,"a"]'), ("str(null)", "null"),
+    ("str(1.0)", "1.0"),
+    ("str(true)", "true"),
+    ("str([1, 'a'])", '[1,"a"]'),
+    ("str(null)", "null"),
 )
 def str_(c: Context, x: Any) -> str:
     """The value as text, as `${...}` writes it: a text as it is, all else as compact JSON."""
@@ -212,7 +226,9 @@ def type_(c: Context, x: Any) -> str:
 
 @_row(
     "fixed(x: int|float, digits: int) -> text",
-    ("fixed(2.5, 2)", "2.50"), ("fixed(7, 1)", "7.0"), ("fixed(-0.005, 1)", "-0.0"),
+    ("fixed(2.5, 2)", "2.50"),
+    ("fixed(7, 1)", "7.0"),
+    ("fixed(-0.005, 1)", "-0.0"),
 )
 def fixed(c: Context, x: Any, digits: Any) -> str:
     """The number as text with exactly `digits` (0 to 100) decimals."""
@@ -226,7 +242,8 @@ def fixed(c: Context, x: Any, digits: Any) -> str:
 
 @_row(
     "clamp(x: int|float, low: int|float, high: int|float) -> int|float",
-    ("clamp(12, 0, 10)", 10), ("clamp(-1, 0, 10)", 0),
+    ("clamp(12, 0, 10)", 10),
+    ("clamp(-1, 0, 10)", 0),
 )
 def clamp(c: Context, x: Any, low: Any, high: Any) -> Any:
     """`x`, but at least `low` and at most `high`."""

@@ -58,7 +58,9 @@ def object_(c: Context, pairs: Any) -> dict[str, Any]:
 
 @_row(
     "get(where: object|list|null, key: text|int, default: any = null) -> any",
-    ("get({'a': 1}, 'a')", 1), ("get({}, 'a', 0)", 0), ("get([5], 3, -1)", -1),
+    ("get({'a': 1}, 'a')", 1),
+    ("get({}, 'a', 0)", 0),
+    ("get([5], 3, -1)", -1),
     ("get(null, 'a', 'none')", "none"),
 )
 def get(c: Context, where: Any, key: Any, default: Any = None) -> Any:
@@ -80,7 +82,8 @@ def get(c: Context, where: Any, key: Any, default: Any = None) -> Any:
 
 @_row(
     "dig(where: any, path: text, default: any = null) -> any",
-    ("dig({'a': {'b': [7]}}, 'a.b.0')", 7), ("dig({'a': null}, 'a.b', 'none')", "none"),
+    ("dig({'a': {'b': [7]}}, 'a.b.0')", 7),
+    ("dig({'a': null}, 'a.b', 'none')", "none"),
 )
 def dig(c: Context, where: Any, path: Any, default: Any = None) -> Any:
     """What stands at a path of keys and indexes, or `default` where a key is missing or null is
@@ -97,7 +100,9 @@ def dig(c: Context, where: Any, path: Any, default: Any = None) -> Any:
 
 @_row(
     "has(where: object|list|null, key: text|int) -> bool",
-    ("has({'a': null}, 'a')", True), ("has({}, 'a')", False), ("has([5], 1)", False),
+    ("has({'a': null}, 'a')", True),
+    ("has({}, 'a')", False),
+    ("has([5], 1)", False),
 )
 def has(c: Context, where: Any, key: Any) -> bool:
     """Whether an object has the key, or a list the index; null has nothing."""
@@ -150,7 +155,8 @@ def omit(c: Context, value: Any, names: Any) -> dict[str, Any]:
 
 @_row(
     "coalesce(values...: any) -> any",
-    ("coalesce(null, 0, 1)", 0), ("coalesce(null, null)", None),
+    ("coalesce(null, 0, 1)", 0),
+    ("coalesce(null, null)", None),
 )
 def coalesce(c: Context, *options: Any) -> Any:
     """The first argument that is not null, or null. All arguments are evaluated."""
@@ -162,7 +168,8 @@ def coalesce(c: Context, *options: Any) -> Any:
 
 @_row(
     "without_nulls(x: object|list) -> object|list",
-    ("without_nulls({'a': 1, 'b': null})", {"a": 1}), ("without_nulls([1, null])", [1]),
+    ("without_nulls({'a': 1, 'b': null})", {"a": 1}),
+    ("without_nulls([1, null])", [1]),
 )
 def without_nulls(c: Context, x: Any) -> Any:
     """The object without keys whose value is null, or the list without nulls."""

@@ -60,7 +60,8 @@ def _stripped(name: str, c: Context, text: Any, chars: Any) -> str:
 
 @_row(
     "strip(text: text, chars: text = null) -> text",
-    ("strip('  a b ')", "a b"), ("strip('--a-', '-')", "a"),
+    ("strip('  a b ')", "a b"),
+    ("strip('--a-', '-')", "a"),
 )
 def strip(c: Context, text: Any, chars: Any = None) -> str:
     """The text without white space, or without any of `chars`, at both ends."""
@@ -124,7 +125,8 @@ def chars(c: Context, text: Any) -> list[str]:
 
 @_row(
     "join(list: list, separator: text = '') -> text",
-    ("join(['a', 'b'], ', ')", "a, b"), ("join([1, true, 'x'])", "1truex"),
+    ("join(['a', 'b'], ', ')", "a, b"),
+    ("join([1, true, 'x'])", "1truex"),
 )
 def join(c: Context, values: Any, separator: Any = "") -> str:
     """The elements as text, as `${...}` writes them, with `separator` between; null is an
@@ -139,7 +141,8 @@ def join(c: Context, values: Any, separator: Any = "") -> str:
 
 @_row(
     "replace(text: text, old: text, new: text, most: int = null) -> text",
-    ("replace('a-b-c', '-', '+')", "a+b+c"), ("replace('aaa', 'a', 'b', 1)", "baa"),
+    ("replace('a-b-c', '-', '+')", "a+b+c"),
+    ("replace('aaa', 'a', 'b', 1)", "baa"),
 )
 def replace(c: Context, text: Any, old: Any, new: Any, most: Any = None) -> str:
     """The text with `old` replaced by `new` everywhere, or the first `most` times."""
@@ -160,7 +163,8 @@ def replace(c: Context, text: Any, old: Any, new: Any, most: Any = None) -> str:
 
 @_row(
     "startswith(text: text, prefix: text) -> bool",
-    ("startswith('order-1', 'order-')", True), ("startswith('a', 'b')", False),
+    ("startswith('order-1', 'order-')", True),
+    ("startswith('a', 'b')", False),
 )
 def startswith(c: Context, text: Any, prefix: Any) -> bool:
     """Whether the text begins with `prefix`."""
@@ -175,7 +179,8 @@ def endswith(c: Context, text: Any, suffix: Any) -> bool:
 
 @_row(
     "removeprefix(text: text, prefix: text) -> text",
-    ("removeprefix('v1.2', 'v')", "1.2"), ("removeprefix('1.2', 'v')", "1.2"),
+    ("removeprefix('v1.2', 'v')", "1.2"),
+    ("removeprefix('1.2', 'v')", "1.2"),
 )
 def removeprefix(c: Context, text: Any, prefix: Any) -> str:
     """The text without `prefix`, where it begins with it."""
@@ -192,7 +197,9 @@ def removesuffix(c: Context, text: Any, suffix: Any) -> str:
 
 @_row(
     "pad(text: any, width: int, fill: text = ' ', side: text = 'left') -> text",
-    ("pad(7, 3, '0')", "007"), ("pad('a', 3, '.', 'right')", "a.."), ("pad('long', 2)", "long"),
+    ("pad(7, 3, '0')", "007"),
+    ("pad('a', 3, '.', 'right')", "a.."),
+    ("pad('long', 2)", "long"),
 )
 def pad(c: Context, text: Any, width: Any, fill: Any = " ", side: Any = "left") -> str:
     """The text (or a number as text) made at least `width` characters long, with `fill` (one
@@ -210,7 +217,8 @@ def pad(c: Context, text: Any, width: Any, fill: Any = " ", side: Any = "left") 
 
 @_row(
     "match(text: text, glob: text) -> bool",
-    ("match('report-2024.csv', 'report-*.csv')", True), ("match('abc', 'a?')", False),
+    ("match('report-2024.csv', 'report-*.csv')", True),
+    ("match('abc', 'a?')", False),
 )
 def match(c: Context, text: Any, glob: Any) -> bool:
     """Whether the whole text fits the pattern: `*` stands for any characters, `?` for one,
@@ -244,7 +252,9 @@ def _positions(name: str, c: Context, where: Any, what: Any) -> tuple[int, int]:
 
 @_row(
     "find(where: list|text, what: any) -> int",
-    ("find('banana', 'na')", 2), ("find([5, 7], 7)", 1), ("find('abc', 'x')", -1),
+    ("find('banana', 'na')", 2),
+    ("find([5, 7], 7)", 1),
+    ("find('abc', 'x')", -1),
 )
 def find(c: Context, where: Any, what: Any) -> int:
     """The first position of an element of a list or of a part of a text, -1 where there is
@@ -254,7 +264,8 @@ def find(c: Context, where: Any, what: Any) -> int:
 
 @_row(
     "count(where: list|text, what: any) -> int",
-    ("count('banana', 'an')", 2), ("count([1, 2, 1], 1)", 2),
+    ("count('banana', 'an')", 2),
+    ("count([1, 2, 1], 1)", 2),
 )
 def count_(c: Context, where: Any, what: Any) -> int:
     """How often an element is in a list, or a part in a text (without overlaps)."""

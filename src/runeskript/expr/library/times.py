@@ -51,7 +51,8 @@ _NO_CONTEXT = Context()
 
 @_row(
     "date(time: text|int) -> text",
-    ("date('2024-05-01T23:30:00-05:00')", "2024-05-01"), ("date(0)", "1970-01-01"),
+    ("date('2024-05-01T23:30:00-05:00')", "2024-05-01"),
+    ("date(0)", "1970-01-01"),
 )
 def date(c: Context, time: Any) -> str:
     """The date of a point in time, in the offset it is written with; of a number in UTC."""
@@ -61,9 +62,21 @@ def date(c: Context, time: Any) -> str:
 
 @_row(
     "parts(time: text|int) -> object",
-    ("parts('2024-05-01T12:30:15.250Z')",
-     {"year": 2024, "month": 5, "day": 1, "hour": 12, "minute": 30, "second": 15,
-      "millisecond": 250, "weekday": 3, "yearday": 122, "offset": 0}),
+    (
+        "parts('2024-05-01T12:30:15.250Z')",
+        {
+            "year": 2024,
+            "month": 5,
+            "day": 1,
+            "hour": 12,
+            "minute": 30,
+            "second": 15,
+            "millisecond": 250,
+            "weekday": 3,
+            "yearday": 122,
+            "offset": 0,
+        },
+    ),
 )
 def parts(c: Context, time: Any) -> dict[str, int]:
     """The parts of a point in time, in the offset it is written with (`offset`, in minutes);
@@ -86,7 +99,8 @@ def parts(c: Context, time: Any) -> dict[str, int]:
 
 @_row(
     "timestamp(time: text|int) -> int",
-    ("timestamp('1970-01-01T00:00:01.5Z')", 1500), ("timestamp('1970-01-02')", 86400000),
+    ("timestamp('1970-01-01T00:00:01.5Z')", 1500),
+    ("timestamp('1970-01-02')", 86400000),
 )
 def timestamp(c: Context, time: Any) -> int:
     """Milliseconds since 1970 UTC of an RFC 3339 text; a date alone is midnight UTC."""
@@ -133,10 +147,10 @@ def time_between(c: Context, start: Any, end: Any) -> int:
 
 @_row(
     "duration(value: text|int) -> int",
-    ("duration('1.5s')", 1500), ("duration('1h30m')", 5400000), ("duration(20)", 20),
+    ("duration('1.5s')", 1500),
+    ("duration('1h30m')", 5400000),
+    ("duration(20)", 20),
 )
 def duration(c: Context, value: Any) -> int:
     """Milliseconds of a duration: `250ms`, `5s`, `10m`, `2h`, `3d`, or several in a row."""
     return to_duration(value, c)
-
-
