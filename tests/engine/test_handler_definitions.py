@@ -202,7 +202,7 @@ def test_check_sees_each_key_by_itself() -> None:
     assert missing == [ParamProblem(None, "the parameter `amount` is missing")]
     several = check.check({"id": 5, "amount": "1", "tags": [1]}, frozenset())
     assert [p.key for p in several] == ["id", "amount", "tags"]
-    assert several[0].message == "expected text, got `int`"
+    assert several[0].message == "`id`: expected text, got `int`"
     assert "at `[0]`" in several[2].message
     dynamic = check.check({}, frozenset(("id", "amount", "nonsense")))
     assert [p.key for p in dynamic] == ["nonsense"]

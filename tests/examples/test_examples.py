@@ -6,8 +6,9 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import mean
 from types import ModuleType
@@ -19,6 +20,7 @@ import pytest
 import runeskript
 from runeskript import JobResult, Runtime
 from runeskript.cli.main import main
+from runeskript.engine.watch import JobEvent
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DOCUMENTS = sorted(
@@ -144,7 +146,12 @@ def service() -> Iterator[ModuleType]:
         sys.path.remove(str(EXAMPLES / "shop"))
 
 
-async def order(service: ModuleType, monkeypatch: pytest.MonkeyPatch, *items: Any) -> Any:
+async def order(
+    service: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    *items: Any,
+    seen: Callable[[JobEvent], None] = lambda record: None,
+) -> Any:
     """The job of an order for these items, and the shop's ledger after it."""
     with service.running() as (url, shop):
         monkeypatch.setenv("SHOP_URL", url)
@@ -156,10 +163,8 @@ async def order(service: ModuleType, monkeypatch: pytest.MonkeyPatch, *items: An
                 EXAMPLES / "order-fulfilment.yaml", {"user": {"level": "new"}, "items": list(items)}
             )
             await runtime.signal("parcel.scanned", key=job.id, data={"carrier": "post"}, keep="1h")
-            try:
-                await runtime.result(job.id)
-            except runeskript.JobFailedError:
-                pass
+            async for record in runtime.events(job.id):
+                seen(record)
             job = await runtime.get_job(job.id)
         return job, shop.ledger()[1]
 
@@ -175,17 +180,37 @@ async def test_an_order_is_charged_and_reserved_once(
     assert (len(ledger["refunds"]), len(ledger["reservations"])) == (0, 1)
 
 
+@pytest.mark.parametrize("first", ["charge", "reserve"])
 async def test_what_is_out_of_stock_is_not_paid_for(
-    service: ModuleType, monkeypatch: pytest.MonkeyPatch
+    service: ModuleType, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
-    job, ledger = await order(
-        service, monkeypatch, {"sku": "ink", "qty": 2}, {"sku": "runestone", "qty": 1}
-    )
+    """Charged before the shop refuses: undone. Refused while being charged: voided."""
+    later = "reserve" if first == "charge" else "charge"
+    ended = threading.Event()
+    wait_for = {"charge": "call.done", "reserve": "call.failed"}[first]
+    plain = getattr(service.Shop, later)
+
+    def held(shop: Any, body: dict[str, Any]) -> Any:
+        assert ended.wait(30)
+        return plain(shop, body)
+
+    def seen(record: JobEvent) -> None:
+        if record.kind == wait_for and str(record.step).startswith(
+            f"/do/2/parallel/{WHERE[first]}"
+        ):
+            ended.set()
+
+    monkeypatch.setattr(service.Shop, later, held)
+    items = ({"sku": "ink", "qty": 2}, {"sku": "runestone", "qty": 1})
+    job, ledger = await order(service, monkeypatch, *items, seen=seen)
     assert (job.status, job.error["type"]) == ("Failed", "inventory.short")
     assert job.error["message"] == "runestone: 0 left"
-    # The charge was undone if it had succeeded, voided if it was cancelled under way.
     assert len(ledger["charges"]) == len(ledger["refunds"])
+    assert len(ledger["charges"]) == 1 or first == "reserve"
     assert ledger["reservations"] == []
+
+
+WHERE = {"charge": "charge", "reserve": "stock"}
 
 
 async def test_a_declined_card_and_an_unknown_item_fail_the_order(

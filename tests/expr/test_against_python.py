@@ -103,7 +103,7 @@ def _fits(value: Any) -> bool:
     return True
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.one_of(numbers, truths, texts, lists))
 def test_evaluation_equals_pythons(text: str) -> None:
     # Ours has no shadowing, so comprehensions over the same name cannot nest.

@@ -107,7 +107,7 @@ def outcome(run: Any) -> Any:
         return ("error", error.type)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(expressions(), frames)
 def test_an_expression_means_what_the_interpreter_says(ir: IR, frame: list[Any]) -> None:
     assert not check_ir(ir, slots=SLOTS, functions=(), locals_=0)
@@ -177,7 +177,7 @@ def region_outcome(run: Any, frame: list[Any], site: Any) -> Any:
     return result, ["UNSET" if v is UNSET else shown(v) for v in frame]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(blocks(), st.lists(numbers | st.just(UNSET) | values, min_size=SLOTS, max_size=SLOTS))
 def test_a_region_does_what_the_interpreter_says(region: Any, frame: list[Any]) -> None:
     made = compile_region(region)
@@ -188,7 +188,7 @@ def test_a_region_does_what_the_interpreter_says(region: Any, frame: list[Any]) 
     assert region_outcome(lambda: made(mine, context()), mine, fault_site) == wanted
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.tuples(st.just("set"), sites, st.integers(0, 2), numeric), min_size=4, max_size=8),
     st.lists(st.integers(-50, 50) | st.floats(-9, 9), min_size=3, max_size=3),

@@ -9,6 +9,7 @@ from runeskript.errors import StepError
 from runeskript.expr.faults import ExpressionError
 from runeskript.expr.parser import looks_like_expression, parse_expression, parse_template
 from runeskript.model.codes import CODES
+from runeskript.model.limits import PURE_WORK
 
 REFUSED = [
     # (text, code)
@@ -279,11 +280,13 @@ FAILING = [
                          ids=lambda v: ascii(v)[:50] if isinstance(v, str) else "")  # fmt: skip
 def test_fails_with_a_typed_error(text, variables, functions, type_) -> None:  # type: ignore[no-untyped-def]
     before = sys.getrecursionlimit()
+    # A tenth of the usual fuel shows the same sooner.
+    fuel = PURE_WORK // 10 if type_ == "limit.work" else PURE_WORK
     if type_ is None:
         evaluate(text, variables, functions)
     else:
         with pytest.raises(StepError) as caught:
-            evaluate(text, variables, functions)
+            evaluate(text, variables, functions, fuel=fuel)
         assert caught.value.type == type_
         assert caught.value.code in CODES
         assert len(caught.value.message) < 200

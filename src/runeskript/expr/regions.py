@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ..errors import BlueprintError
 from ..model.ast import IR
 from .emit import Emitter
 from .ir import walk
 from .kinds import ANY, CONTAINER, FITS, NUMBER, Kind, either
-from .trees import STORE, Code
-
-if TYPE_CHECKING:
-    from .generate import FunctionTable
+from .trees import STORE, Code, Functions
 
 #: Entry bounds of the numeric body: a dozen multiplications by small factors stay in 64 bits.
 ENTRY_INT: Final = 2**31
@@ -38,7 +35,7 @@ class RegionEmitter(Emitter):
 
     def __init__(
         self,
-        table: FunctionTable,
+        table: Functions,
         name: str,
         *,
         maybe_unset: frozenset[int] | None = None,

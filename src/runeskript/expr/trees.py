@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from ..model.ast import IR
+from ..model.blueprint import FunctionRow
 from ..model.limits import INT_MAX, INT_MIN
 from .kinds import ANY, CONTAINER, FITS, FLOAT, INT, Kind
-
-if TYPE_CHECKING:
-    from .generate import FunctionTable
 
 LOAD: Final = ast.Load()
 STORE: Final = ast.Store()
@@ -42,12 +40,27 @@ class Code(NamedTuple):
     again: ast.expr | None = None
 
 
+class Functions(Protocol):
+    """What an emitter needs of the table of user functions it emits for."""
+
+    @property
+    def rows(self) -> tuple[FunctionRow, ...]:
+        """The functions, by index."""
+
+    @property
+    def frames(self) -> int:
+        """Host frames that one level of user calls takes at most."""
+
+    def serial(self) -> int:
+        """A number that no other generated name has."""
+
+
 class Trees:
     """The state of building one function, and makers of tree nodes at the current line."""
 
     def __init__(
         self,
-        table: FunctionTable,
+        table: Functions,
         name: str,
         *,
         params: int,

@@ -49,7 +49,10 @@ def failure_of(error: BaseException) -> dict[str, Value]:
 def params_failure(problems: Iterable[ParamProblem]) -> dict[str, Value]:
     """Type ``params``; ``data.problems`` lists every problem."""
     found = list(problems)
-    texts = [f"`{p.key}`: {p.message}" if p.key is not None else p.message for p in found]
+    texts = [
+        p.message if p.key is None or f"`{p.key}`" in p.message else f"`{p.key}`: {p.message}"
+        for p in found
+    ]
     rows: list[Value] = [
         {"key": p.key, "message": clean(p.message), "hint": p.hint} for p in found
     ]
