@@ -152,7 +152,9 @@ def test_a_handler_file_that_fails_names_its_line(rune: Rune, tmp_path: Path) ->
 def test_the_project_names_handlers_and_a_file_beside_the_document_is_not_imported(
     rune: Rune, tmp_path: Path
 ) -> None:
-    assert rune("run", "calls.yaml").code == 2  # mine.py lies there, and stays unread
+    done = rune("run", "calls.yaml")
+    assert done.code == 2  # mine.py lies there, and stays unread
+    assert "handlers come from --handlers" in done.err
     (tmp_path / "pyproject.toml").write_text('[tool.runeskript]\nhandlers = ["mine.py"]\n')
     assert rune("run", "calls.yaml").json["output"] == 42
 
@@ -233,7 +235,10 @@ def test_a_skript_may_run_another_file_and_itself(rune: Rune, tmp_path: Path) ->
     made = rune("compile", "sub/up.yaml", "-o", "up.blueprint")
     assert (made.code, len(made.json["children"])) == (0, 1)
     assert rune("run", "up.blueprint").json["output"] == {"hello": "world"}
-    (tmp_path / made.json["children"][0]).unlink()
+    child = tmp_path / made.json["children"][0]
+    child.write_bytes((tmp_path / "up.blueprint").read_bytes())
+    assert "holds another Blueprint" in rune("run", "up.blueprint").err
+    child.unlink()
     assert "RUNE-8003" in rune("run", "up.blueprint").err
 
 

@@ -45,6 +45,16 @@ def test_an_example_is_in_the_standard_form(name: str) -> None:
     assert main(["fmt", "--check", str(EXAMPLES / name)]) == 0
 
 
+def test_in_the_checkout_the_handlers_of_the_examples_are_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`[tool.runeskript]` of the project names them."""
+    monkeypatch.chdir(EXAMPLES.parent)
+    for name in DOCUMENTS:
+        assert main(["check", f"examples/{name}"]) == 0, capsys.readouterr().out
+        assert main(["explain", f"examples/{name}"]) == 0
+
+
 def test_hello() -> None:
     assert run("hello.yaml", name="Sif").output == {"greeting": "Hello, Sif!", "letters": 3}
     assert run("hello.yaml").output == {"greeting": "Hello, world!", "letters": 5}

@@ -36,10 +36,12 @@ def test_beyond_ascii(text: str, upper: str, lower: str) -> None:
 
 @pytest.mark.skipif(unicodedata.unidata_version != "14.0.0", reason="compares with Unicode 14.0")
 def test_the_tables_are_those_of_unicode_14() -> None:
-    for point in [*range(0xD800), *range(0xE000, 0x110000)]:
-        char = chr(point)
-        assert upper_text(char) == char.upper()
-        assert lower_text(char) == char.lower()
+    points = [*range(0xD800), *range(0xE000, 0x110000)]
+    text = "".join(map(chr, points))
+    assert upper_text(text) == text.upper()
+    # The host looks around a capital sigma, the language does not.
+    text = text.replace("Σ", "")
+    assert lower_text(text) == text.lower()
 
 
 @given(st.text("aßÄǆΣσ", max_size=5))

@@ -17,6 +17,7 @@ from runeskript.expr.runtime import (
     leave,
     measure,
 )
+from runeskript.model.values import copy_value
 
 
 def test_turns_and_calls_are_one_unit_each() -> None:
@@ -91,6 +92,22 @@ def test_host_depth_is_shared_and_restored() -> None:
 )  # fmt: skip
 def test_measure(value: Any, depth: int, nodes: int) -> None:
     assert measure(value) == (depth, nodes)
+
+
+def test_measure_counts_shared_parts_as_often_as_they_occur() -> None:
+    """Also where it looks at each of them only once."""
+    leaf = {"a": [1, "x" * 80], "b": 2}
+    for texts in (False, True):
+        apart: Any = [[copy_value(leaf) for _ in range(2)] for _ in range(3_000)]
+        shared: Any = [[leaf, leaf]] * 3_000
+        assert measure(shared, texts=texts) == measure(apart, texts=texts)
+    pair: Any = [1]
+    for _ in range(21):
+        pair = [pair, pair]
+    assert measure(pair) == (22, 3 * 2**21 - 1)
+    with pytest.raises(StepError) as caught:
+        measure([pair, pair])
+    assert caught.value.type == "limit.size"
 
 
 def test_leaving() -> None:

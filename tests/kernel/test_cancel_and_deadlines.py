@@ -131,3 +131,18 @@ def test_timers_of_an_ended_run_are_dropped() -> None:
     assert outcome.status == "Completed"
     assert not sim.run_state.timers
     assert any("drop timer" in line for line in outcome.trace)
+
+
+def test_refused_messages_do_not_use_up_the_work_of_a_listener() -> None:
+    text = """
+skript: t
+vars: {ids: "${range(100000)}"}
+do:
+  - listen: news
+    where: "any([i == event.data.id for i in ids])"
+    into: got
+  - return: "${got.id}"
+"""
+    refused = [("news", None, {"id": -1})] * 60
+    outcome = run_yaml(text, messages=[*refused, ("news", None, {"id": 7})])
+    assert (outcome.status, outcome.output) == ("Completed", 7), outcome.error

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from typing import Final
 
 from ..compiler.render import render
 from ..model.diagnostics import Diagnostic
 from . import documents, terminal
+
+#: A call of a handler nobody has registered.
+UNKNOWN_HANDLER: Final = "RUNE-3007"
 
 
 def render_all(diagnostics: Iterable[Diagnostic], stream: object = None) -> str:
@@ -16,4 +20,10 @@ def render_all(diagnostics: Iterable[Diagnostic], stream: object = None) -> str:
     files = {d.span.file for d in items} | {s.file for d in items for s, _ in d.related}
     sources = {name: text for name in files if (text := documents.text_of(name)) is not None}
     out = stream if stream is sys.stdout else sys.stderr
-    return render(items, sources, color=terminal.colour(out)).rstrip("\n")
+    text = render(items, sources, color=terminal.colour(out)).rstrip("\n")
+    if any(d.code == UNKNOWN_HANDLER and d.hint is None for d in items):
+        text += (
+            "\nhandlers come from --handlers FILE_OR_MODULE, or from `handlers` under "
+            "[tool.runeskript] in pyproject.toml"
+        )
+    return text

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from . import terminal
@@ -14,14 +15,15 @@ LEVELS: Final = ("debug", "info", "warning", "error", "off")
 class LineHandler(logging.Handler):
     """Passes each record on as one line."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._write = write
+        #: Where lines go; a view takes them while it is shown.
+        self.write: Callable[[str], None] = terminal.note
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line; a defect in writing must not end the job."""
         try:
-            self._write(self.format(record))
+            self.write(self.format(record))
         except Exception:
             self.handleError(record)
 
@@ -34,20 +36,18 @@ class LineHandler(logging.Handler):
         return terminal.printable(text)
 
 
-def set_up(level: str, write: Callable[[str], None] = terminal.note) -> LineHandler:
-    """Send what the package logs to ``write``; returns the handler, for ``take_down``."""
-    handler = LineHandler(write)
+@contextmanager
+def logging_to_stderr(level: str) -> Iterator[LineHandler]:
+    """Have what the package logs written to standard error while the block runs."""
+    handler = LineHandler()
     logger = logging.getLogger("runeskript")
     numbers = {**logging.getLevelNamesMapping(), "OFF": logging.CRITICAL + 1}
     logger.setLevel(numbers[level.upper()])
     logger.addHandler(handler)
     logger.propagate = False
-    return handler
-
-
-def take_down(handler: LineHandler) -> None:
-    """Undo ``set_up``."""
-    logger = logging.getLogger("runeskript")
-    logger.removeHandler(handler)
-    logger.setLevel(logging.NOTSET)
-    logger.propagate = True
+    try:
+        yield handler
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True

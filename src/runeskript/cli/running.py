@@ -114,7 +114,8 @@ class Watch:
         """Until the job has ended. Without a suspension before the first record is awaited."""
         stream = cast("AsyncGenerator[JobEvent, None]", runtime.events(job))
         async with aclosing(stream) as records:
-            self._follower.apply(await anext(records))
+            record = await anext(records)
+            self._follower.apply(record)
             ticker = asyncio.create_task(self._tick(runtime, job))
             try:
                 async for record in records:
@@ -123,7 +124,8 @@ class Watch:
                 ticker.cancel()
                 with suppress(asyncio.CancelledError):
                     await ticker
-                self.view.close(self._now())
+                # The last record's time: drawing may lag behind the job.
+                self.view.close(record.at)
 
     async def _tick(self, runtime: Runtime, job: str) -> None:
         totals: ForkTotals | None = None

@@ -8,6 +8,7 @@ take many events and grow; idle, a tick is one event. A run gets a slice, then t
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -277,11 +278,19 @@ class Driver:
     def _advance(self, live: Live) -> Ready:
         """One slice of a run."""
         began = monotonic()
+        # A slice makes up to thousands of objects that all live on: the collector would walk them
+        # a dozen times and free none (a fifth of a fan-out's time, measured).
+        pause = gc.isenabled()
+        if pause:
+            gc.disable()
         try:
             ready = advance(live.program, live.run, self._batch(live), live.turns)
         except Exception as exc:
             _log.exception("job %s: the kernel failed", live.id)
             return self._broken(exc)
+        finally:
+            if pause:
+                gc.enable()
         live.busy = ready.more
         if ready.more:
             took = max(monotonic() - began, 1e-6)
@@ -338,9 +347,7 @@ class Driver:
             )
         self._release(live)
         row = live.row
-        for waiter in live.waiters:
-            if not waiter.done():
-                waiter.set_result(row)
+        live.tell_end()
         parent = row.parent
         above = None if parent is None else self.lives.get(parent.job)
         if above is not None and parent is not None:
@@ -367,7 +374,7 @@ class Driver:
         """The store refused the unit: nothing of it was shown to anyone, and the run is dropped."""
         self._release(live)
         error = StoreError(f"job {live.id}: the store refused a commit: {outcome}")
-        _fail_waiters(live, error)
+        live.fail(error)
 
     def crash(self, exc: Exception) -> None:
         """The store or the driver itself failed: end all live jobs' waiting."""
@@ -375,7 +382,7 @@ class Driver:
         self.pending.clear()
         for live in list(self.lives.values()):
             self._release(live)
-            _fail_waiters(live, exc)
+            live.fail(exc)
 
     async def close(self, exc: RuneskriptError) -> None:
         """Stop: cancel handlers, forget timers, tell whoever waits."""
@@ -384,14 +391,5 @@ class Driver:
         lives = list(self.lives.values())
         for live in lives:
             self._release(live)
-            _fail_waiters(live, exc)
+            live.fail(exc)
         await self.tasks.close()
-
-
-def _fail_waiters(live: Live, exc: Exception) -> None:
-    for waiter in live.waiters:
-        if not waiter.done():
-            waiter.set_exception(exc)
-            waiter.exception()  # whoever still awaits it gets it; nobody has to
-
-

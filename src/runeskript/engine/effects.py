@@ -164,7 +164,11 @@ class Outlet:
         if tickets:
             live.queued += len(tickets)
             for ticket in tickets:
-                ticket[2].admit(ticket)
+                lane = ticket[2]
+                if lane.direct is not None:
+                    lane.direct.append(ticket)  # the worker that ticks goes on with this queue
+                else:
+                    lane.admit(ticket)
         for effect in turn.others:
             carry = self._carry.get(type(effect))
             if carry is not None:

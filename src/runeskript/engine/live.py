@@ -70,3 +70,16 @@ class Live:
         position = self.seq if after is None else after
         for watch in self.watches:
             watch.tell(position, kind, at, step, path, data)
+
+    def tell_end(self) -> None:
+        """Give the row, which is final now, to whoever awaits it."""
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(self.row)
+
+    def fail(self, exc: Exception) -> None:
+        """Give whoever awaits the end the reason why there will be none."""
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_exception(exc)
+                waiter.exception()  # whoever still awaits it gets it; nobody has to

@@ -128,6 +128,9 @@ class Runtime:
             "async": driver.tasks, "thread": self._threads, "process": self._processes
         }
         lanes = {h.name: Lane(h, pools[h.mode]) for h in self._registry}
+        for lane in lanes.values():
+            if lane.pool is driver.tasks and lane.limit is None:
+                lane.direct = driver.tasks.queue
         driver.lanes = lanes
         driver.outlet = Outlet(driver, lanes, Children(self._store, self._skripts, self._clock))
         driver.on_end = self._leave

@@ -25,6 +25,7 @@ from ..model.events import (
     Started,
     TimerFired,
 )
+from ..model.values import copy_value
 from ..stores.base import Store
 
 #: Transient records that wait for one watcher.
@@ -72,7 +73,7 @@ class JobEvent:
 
 def journal_record(seq: int, event: Event) -> JobEvent:
     """The record of a journaled event; the fields that have no place of their own are in data."""
-    fields = event._asdict()
+    fields = copy_value(event._asdict())  # the journal's own containers stay with the journal
     at, path, step = (fields.pop(name, None) for name in _HEAD)
     return JobEvent(seq, at, KINDS[type(event)], step, path or (), fields)
 
@@ -98,7 +99,7 @@ class Watch:
             self._records.popleft()
             self._after.popleft()
             self.lost += 1
-        self._records.append(JobEvent(None, at, kind, step, path, data))
+        self._records.append(JobEvent(None, at, kind, step, path, copy_value(data)))
         self._after.append(seq)
         self._wake.set()
 

@@ -134,17 +134,54 @@ def measure(value: Any, below: int = 0, *, texts: bool = False) -> tuple[int, in
         level = [v for v in level if type(v) is dict or type(v) is list]
         if not level:
             return depth, weight
+        if len(level) > _SHARED and len(set(map(id, level))) * 2 < len(level):
+            return _measure_shared(level, depth, weight, below, texts)
         depth += 1
-        if depth + below > VALUE_DEPTH:
-            raise fault("limit.depth", f"the value is nested deeper than {VALUE_DEPTH} levels")
         weight += sum(map(len, level))
-        if weight > VALUE_NODES:
-            raise too_big(f"the value has more than {VALUE_NODES} parts")
+        _bound(depth + below, weight)
         level = list(chain.from_iterable([v.values() if type(v) is dict else v for v in level]))
         if texts:
             weight += sum([len(v) for v in level if type(v) is str]) >> 3
-            if weight > VALUE_NODES:
-                raise too_big(f"the value has more than {VALUE_NODES} parts")
+            _bound(0, weight)
+
+
+#: Containers on one level from which it pays to look whether they are mostly the same ones.
+_SHARED = 2_000
+
+
+def _measure_shared(
+    level: list[Any], depth: int, weight: int, below: int, texts: bool
+) -> tuple[int, int]:
+    """The rest of :func:`measure` for containers that are mostly shared: each is looked at once."""
+    counts: dict[int, int] = {}
+    for v in level:
+        counts[id(v)] = counts.get(id(v), 0) + 1
+    parts = {id(v): v for v in level}
+    while parts:
+        depth += 1
+        size = characters = 0
+        inner: dict[int, Any] = {}
+        inner_counts: dict[int, int] = {}
+        for key, part in parts.items():
+            count = counts[key]
+            size += count * len(part)
+            for v in part.values() if type(part) is dict else part:
+                if type(v) is dict or type(v) is list:
+                    inner[id(v)] = v
+                    inner_counts[id(v)] = inner_counts.get(id(v), 0) + count
+                elif texts and type(v) is str:
+                    characters += count * len(v)
+        weight += size + (characters >> 3)
+        _bound(depth + below, weight)
+        parts, counts = inner, inner_counts
+    return depth, weight
+
+
+def _bound(depth: int, weight: int) -> None:
+    if depth > VALUE_DEPTH:
+        raise fault("limit.depth", f"the value is nested deeper than {VALUE_DEPTH} levels")
+    if weight > VALUE_NODES:
+        raise too_big(f"the value has more than {VALUE_NODES} parts")
 
 
 # --- iteration --------------------------------------------------------------------------------

@@ -188,11 +188,17 @@ def _timer_fired(vm: Vm, event: TimerFired) -> bool:
     return True
 
 
+def _refresh(vm: Vm, token: Token, draws: int) -> None:
+    """Full fuel and the token's own entropy, for what is evaluated while the token rests."""
+    context = vm.run.context
+    context.fuel, context.depth = limits.PURE_WORK, 0
+    context.path, context.draws = token.path, draws
+
+
 def _again(vm: Vm, token: Token) -> None:
     """The next attempt of a call or child; its parameters are evaluated anew, to the same."""
     ins = vm.program.code[token.pc]
-    context = vm.run.context
-    context.path, context.draws = token.path, token.drawn
+    _refresh(vm, token, token.drawn)
     try:
         if ins[0] == Op.CALL:
             dispatch_call(vm, token, ins)
@@ -212,7 +218,7 @@ def _message_in(vm: Vm, event: MessageIn) -> bool:
     if not vm.program.accepts(listen, data):
         return True
     context = vm.run.context
-    context.path, context.draws = token.path, token.draws
+    _refresh(vm, token, token.draws)
     try:
         matched = vm.program.where(listen, token.frame, context, event.message)
         token.draws = context.draws

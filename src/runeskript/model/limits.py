@@ -43,7 +43,7 @@ EXPRESSION_DEPTH: Final = 60
 CALL_DEPTH: Final = 1_000
 #: Source-level units (comprehension turns, function calls) one evaluation may spend outside a
 #: loop head: it cannot be interrupted there, so this bounds how long the driver may be held.
-PURE_WORK: Final = 5_000_000
+PURE_WORK: Final = 2_000_000
 #: Turns of loops (and wakings) of one token before it ends with ``limit.work``.
 LOOP_TURNS: Final = 10_000_000_000
 

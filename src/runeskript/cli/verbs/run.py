@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...compiler.pipeline import Compiled, Options, compile_text
 from ...engine.jobs import Job
 from ...engine.runtime import Runtime
+from ...errors import BlueprintError
 from ...model import blueprint_codec
 from ...model.blueprint import Blueprint
 from ...model.values import Value
@@ -30,6 +30,17 @@ from ..running import (
 )
 from ..usage import UsageError
 from ..view.steps import duration
+
+
+class Plan(NamedTuple):
+    """What is to be run, and how."""
+
+    runtime: Runtime
+    skript: Compiled | Blueprint
+    value: Value
+    args: Namespace
+    watched: bool
+
 
 _ERROR_KEYS = ("code", "type", "message", "step", "file", "line", "attempts")
 
@@ -102,8 +113,10 @@ def execute(args: Namespace) -> int:
     )
     value = inputs.parse(args.input)
     skript = _load(args.file, runtime)
+    plan = Plan(runtime, skript, value, args, watched=mode == "text")
     try:
-        job, stuck = drive(lambda interrupts: _run(runtime, skript, value, args, mode, interrupts))
+        with logs.logging_to_stderr(args.log) as log:
+            job, stuck = drive(lambda interrupts: _run(plan, log, interrupts))
     except StoppedError:
         terminal.note("stopped")
         return EXIT_STOPPED
@@ -147,37 +160,42 @@ def _load(name: str, runtime: Runtime) -> Compiled | Blueprint:
     return compiled
 
 
-async def _run(
-    runtime: Runtime,
-    skript: Compiled | Blueprint,
-    value: Value,
-    args: Namespace,
-    mode: terminal.Mode,
-    interrupts: Interrupts,
-) -> Job:
+async def _run(plan: Plan, log: logs.LineHandler, interrupts: Interrupts) -> Job:
+    runtime, skript, args = plan.runtime, plan.skript, plan.args
     async with runtime:
         if isinstance(skript, Blueprint):
             for child in _pinned(args.file, skript):
                 await runtime.deploy(child)
         await runtime.deploy(skript)  # a skript may run itself by its name
         labels = dict(_label(word) for word in args.label)
-        job = await runtime.submit_job(skript, value, key=args.key, labels=labels)
-        watch = watch_job(skript, job) if mode == "text" else None
-        handler = logs.set_up(args.log, terminal.note if watch is None else watch.view.line)
+        job = await runtime.submit_job(skript, plan.value, key=args.key, labels=labels)
+        watch = watch_job(skript, job) if plan.watched else None
+        if watch is not None:
+            log.write = watch.view.line
         try:
             return await await_job(runtime, job.id, interrupts, watch)
         finally:
-            logs.take_down(handler)
+            log.write = terminal.note
 
 
-def _pinned(name: str, blueprint: Blueprint) -> Iterator[Blueprint]:
-    """The Blueprints a Blueprint file pins, from the files ``rune compile`` wrote beside it."""
-    for ref in blueprint.skripts:
-        if ref.digest is not None:
+def _pinned(name: str, blueprint: Blueprint) -> list[Blueprint]:
+    """The Blueprints a Blueprint file pins, from the files ``rune compile`` wrote beside it.
+
+    A file that does not hold what its name says is refused, so no chain leads back to itself.
+    """
+    found: dict[str, Blueprint] = {}
+    todo = [blueprint]
+    while todo:
+        for ref in todo.pop().skripts:
+            if ref.digest is None or ref.digest in found:
+                continue
             file = str(Path(name).with_name(f"{ref.digest}.blueprint"))
             child = blueprint_codec.decode(documents.load(file))
-            yield from _pinned(name, child)
-            yield child
+            if blueprint_codec.digest(child) != ref.digest:
+                raise BlueprintError(f"{file} holds another Blueprint than its name says")
+            found[ref.digest] = child
+            todo.append(child)
+    return list(found.values())
 
 
 def _label(word: str) -> tuple[str, str]:

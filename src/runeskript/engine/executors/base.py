@@ -97,7 +97,7 @@ class Lane:
     """A handler with its queue: at most ``limit`` of its calls have left it and not ended."""
 
     __slots__ = (
-        "active", "function", "is_async", "limit", "name", "pool", "prepare", "registered",
+        "active", "direct", "function", "is_async", "limit", "name", "pool", "prepare", "registered",
         "timeout_ms", "waiting",
     )
 
@@ -110,6 +110,8 @@ class Lane:
         self.limit = registered.limit
         self.timeout_ms = registered.timeout_ms
         self.pool = pool
+        #: Where tickets go at once if nothing bounds the handler; whoever appends sees to the rest.
+        self.direct: deque[Ticket] | None = None
         self.active = 0
         self.waiting: deque[Ticket] = deque()
 

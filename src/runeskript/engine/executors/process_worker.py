@@ -122,6 +122,9 @@ class Worker:
         return found
 
 
+_PLAIN = logging.Formatter()
+
+
 class _Forward(logging.Handler):
     """Sends log records to the runtime, which logs them as its own."""
 
@@ -132,7 +135,10 @@ class _Forward(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Send one record."""
         job, step = getattr(record, "job", None), getattr(record, "step", None)
-        self._worker.send("log", record.name, record.levelno, record.getMessage(), job, step)
+        text = record.getMessage()
+        if record.exc_info:
+            text = f"{text}\n{_PLAIN.formatException(record.exc_info)}"
+        self._worker.send("log", record.name, record.levelno, text, job, step)
 
 
 def main() -> None:

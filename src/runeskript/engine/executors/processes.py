@@ -223,6 +223,9 @@ class _Worker:
             if wanted(ticket):
                 self._current = begin(self._host, ticket)
                 self._current.owner = self
+            elif self._process is not None:
+                # The process is in a call that nobody wants, without a timeout of its own.
+                _kill(self._process)
 
     def _receive(self, frame: list[Any]) -> None:
         word = frame[0]

@@ -243,7 +243,7 @@ class TaskPool:
             else:
                 if result is not None:
                     good, result = outcome_of(result)
-            me.current = None
+            me.current = me.ticket = None  # an idle worker must not keep a job alive
             now = monotonic()
             if now >= host.fresh_until:
                 host.read_clock(now)
@@ -290,9 +290,9 @@ class TaskPool:
                 raise exc
             # Where it was us, the call is settled and nobody looks at this.
             return False, failure("handler.CancelledError", "the handler cancelled itself")
-        if isinstance(exc, Exception | SystemExit):
-            return False, failure_of(exc)
-        raise exc
+        if isinstance(exc, KeyboardInterrupt | GeneratorExit):
+            raise exc  # the process, or this task, is being ended
+        return False, failure_of(exc)
 
     # --- suspension ----------------------------------------------------------------------------
     def _arm(self) -> None:

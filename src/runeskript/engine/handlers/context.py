@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import MutableMapping
 from typing import Any, Protocol
 
@@ -101,6 +102,9 @@ class HandlerContext(msgspec.Struct, gc=False, eq=False):
         return self._log
 
 
+_PLAIN = logging.Formatter()
+
+
 class _Log(logging.LoggerAdapter[logging.Logger]):
     """Adds job and step, and masks secrets."""
 
@@ -122,5 +126,24 @@ class _Log(logging.LoggerAdapter[logging.Logger]):
         record = logging.LogRecord("", level, "", 0, msg, args, None)
         text = self._sink.masked(record.getMessage())
         kwargs = dict(self.process(msg, kwargs)[1])
+        kwargs["extra"] = {
+            key: self._sink.masked(item) if type(item) is str else item
+            for key, item in kwargs["extra"].items()
+        }
+        text, kwargs["exc_info"] = self._with_exception(text, kwargs.get("exc_info"))
         kwargs.setdefault("stacklevel", 2)
         self.logger.log(level, text, **kwargs)
+
+    def _with_exception(self, text: str, exc_info: Any) -> tuple[str, Any]:
+        """An exception is logged as it is, unless its text would give a secret away."""
+        if not exc_info:
+            return text, exc_info
+        if isinstance(exc_info, BaseException):
+            exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
+        elif not isinstance(exc_info, tuple):
+            exc_info = sys.exc_info()
+        if exc_info[0] is None:
+            return text, None
+        shown = _PLAIN.formatException(exc_info)
+        masked = self._sink.masked(shown)
+        return (text, exc_info) if masked == shown else (f"{text}\n{masked}", None)

@@ -1,0 +1,70 @@
+"""Handlers that misbehave in ways a job must survive."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from typing import Any
+
+import pytest
+from runeskript import Runtime, handler
+from runeskript.engine.executors.tasks import Worker
+
+ONE = "skript: one\ndo:\n  - call: odd\n    into: x\n  - return: '${x}'\n"
+
+
+class Stop(BaseException):
+    """Not an Exception, so that a plain `except Exception` lets it through."""
+
+
+@handler("odd")
+async def stops(params: dict[str, Any], ctx: Any) -> None:
+    raise Stop("at once")
+
+
+async def test_an_exception_that_is_no_exception_fails_the_step() -> None:
+    async with Runtime(handlers=[stops]) as runtime:
+        for _ in range(3):
+            result = await runtime.run_job(ONE)
+            assert result.error is not None and result.error["type"] == "handler.Stop"
+
+
+async def test_events_are_copies() -> None:
+    @handler("odd")
+    async def gives(params: dict[str, Any], ctx: Any) -> Any:
+        return {"list": [1]}
+
+    async with Runtime(handlers=[gives]) as runtime:
+        job = await runtime.submit_job(ONE)
+        async for event in runtime.events(job.id):
+            if event.kind == "call.done":
+                event.data["result"]["list"].append("changed")
+        assert await runtime.result(job.id) == {"list": [1]}
+
+
+async def test_secrets_in_logged_exceptions_are_masked(caplog: pytest.LogCaptureFixture) -> None:
+    @handler("odd")
+    async def leaks(params: dict[str, Any], ctx: Any) -> None:
+        try:
+            raise ValueError(f"bad key {params['key']}")
+        except ValueError:
+            ctx.log.exception("failed", extra={"key": params["key"]})
+
+    text = "skript: s\ndo:\n  - call: odd\n    with: {key: '${secrets.KEY}'}\n"
+    with caplog.at_level(logging.DEBUG):
+        async with Runtime(handlers=[leaks], secrets={"KEY": "hunter2hunter2"}) as runtime:
+            assert (await runtime.run_job(text)).error is None
+    assert "failed" in caplog.text and "ValueError" in caplog.text
+    assert "hunter2" not in caplog.text
+    assert not any("hunter2" in str(vars(record)) for record in caplog.records)
+
+
+async def test_an_idle_worker_keeps_no_job_alive() -> None:
+    @handler("odd")
+    async def quick(params: dict[str, Any], ctx: Any) -> None:
+        return None
+
+    async with Runtime(handlers=[quick]) as runtime:
+        await runtime.run_job(ONE)
+        workers = [o for o in gc.get_objects() if type(o) is Worker]
+        assert workers and all(w.ticket is None and w.current is None for w in workers)
