@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from ..errors import BlueprintError, CompileError, RuneskriptError
 from ..expr.ir import check_ir
+from ..expr.schema import check_schema
 from ..model.ast import Document
 from ..model.ast_value import ast_hash
 from ..model.blueprint import Blueprint, SkriptRef
@@ -126,7 +127,7 @@ def _assemble(unit: Unit) -> None:
 
 
 def _verify(unit: Unit) -> None:
-    problems = verify(_have(unit.blueprint), check_ir)
+    problems = verify(_have(unit.blueprint), check_ir, check_schema)
     if problems:
         raise BlueprintError(
             f"the compiler made a Blueprint that its own verifier refuses: {problems[0]}",

@@ -12,7 +12,6 @@ import gc
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import Any, Final, cast
@@ -341,8 +340,8 @@ class Driver:
     # --- the end of a job -----------------------------------------------------------------------
     def _end(self, live: Live, change: RowChange | None) -> None:
         if change is not None:
-            live.row = replace(
-                live.row, status=change.status, state=change.status, output=change.output,
+            live.row = live.row._replace(
+                status=change.status, state=change.status, output=change.output,
                 error=change.error, updated_at=change.at, seq=live.seq,
             )
         self._release(live)

@@ -28,6 +28,7 @@ from ..model.faults import DEFAULT_RETRY, Fault, catchable, matches
 from ..model.isa import Op
 from ..model.run import Fork, Token, TokenState
 from .control import arrive, cancel, raise_fault
+from .faulting import fault_of
 from .ops import dispatch_call, dispatch_child, register_undo, set_timer
 from .ready import Vm
 from .scopes import drop_wait
@@ -205,8 +206,7 @@ def _again(vm: Vm, token: Token) -> None:
         else:
             dispatch_child(vm, token, ins)
     except StepError as exc:
-        step = vm.program.step_at(token.pc)
-        raise_fault(vm, token, Fault(exc.type, exc.message, step, token.attempt, exc.data))
+        raise_fault(vm, token, fault_of(vm.program, token.pc, exc, token.attempt))
 
 
 def _message_in(vm: Vm, event: MessageIn) -> bool:
@@ -226,8 +226,7 @@ def _message_in(vm: Vm, event: MessageIn) -> bool:
             return True
     except StepError as exc:
         drop_wait(vm, token)
-        step = vm.program.step_at(token.pc)
-        raise_fault(vm, token, Fault(exc.type, exc.message, step, data=exc.data))
+        raise_fault(vm, token, fault_of(vm.program, token.pc, exc))
         return True
     drop_wait(vm, token, str(event.message.get("id", "")))
     if into is not None:

@@ -255,7 +255,6 @@ def _conclude(vm: Vm, fork: Fork) -> None:
         return
     fault_ = apply_outs(vm.program, fork, vm.run.context)
     if fault_ is not None:
-        fault_.step = vm.program.step_at(owner.pc)
         raise_fault(vm, owner, fault_)
         return
     _, into, shape = vm.program.code[owner.pc]

@@ -9,6 +9,7 @@ from ..expr.runtime import Context
 from ..model.faults import Fault
 from ..model.run import Fork
 from ..model.values import UNSET, Value
+from .faulting import fault_of
 from .load import Program
 from .reducers import reduce_value
 
@@ -48,5 +49,5 @@ def apply_outs(program: Program, fork: Fork, context: Context) -> Fault | None:
             try:
                 frame[outer] = reduce_value(reducer, frame[outer], value, context)
             except StepError as exc:
-                return Fault(exc.type, exc.message, data=exc.data)
+                return fault_of(program, fork.owner.pc, exc)
     return None

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..errors import ReplayMismatchError, StepError
-from ..expr.generate import fault_site
 from ..expr.runtime import Context
 from ..model.events import CancelRequested, Event, TimerFired
-from ..model.faults import Fault
 from ..model.isa import Op
 from ..model.limits import LOOP_TURNS, PURE_WORK, SLICE_TURNS
 from ..model.run import Run, Token, TokenState
 from .apply import APPLY, check_step
 from .control import raise_fault
+from .faulting import fault_of
 from .load import Program
 from .ops import OPS
 from .ready import Ready, Vm
@@ -164,7 +163,7 @@ def execute(vm: Vm, left: int) -> int:
             except Exception as exc:
                 token.pc = pc
                 context.depth = 0
-                raise_fault(vm, token, _fault(program, token, exc))
+                raise_fault(vm, token, fault_of(program, token.pc, exc))
                 if _rests(token):
                     break
                 pc = token.pc
@@ -180,13 +179,3 @@ def _rests(token: Token) -> bool:
 def _yields(run: Run, token: Token, left: int) -> bool:
     """Stop at this loop head? Not where the token was just woken: a stop must name one place."""
     return not token.turns & 1 and (left < 0 or run.stop == (token.path, token.turns))
-
-
-def _fault(program: Program, token: Token, exc: Exception) -> Fault:
-    """The typed error of what an instruction raised; anything else is a defect and goes on up."""
-    if not isinstance(exc, StepError):
-        raise exc
-    site = fault_site(exc)
-    step = program.step_at(token.pc) if site is None else program.steps[site]
-    code = None if exc.code == StepError.code else exc.code
-    return Fault(exc.type, exc.message, step, data=exc.data, retryable=exc.retryable, code=code)

@@ -36,8 +36,7 @@ class ParentRef(NamedTuple):
     step: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
+class JobRow(NamedTuple):
     """One job. Times are milliseconds since 1970.
 
     Written only when the status changes, so ``seq`` is the length of the journal at that time.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -229,9 +228,9 @@ class MemoryStore:
         return "ok"
 
     def _change(self, row: JobRow, change: RowChange, seq: int) -> None:
-        self._rows[row.id] = replace(
-            row, status=change.status, state=change.status, output=change.output,
-            error=change.error, updated_at=change.at, seq=seq,
+        self._rows[row.id] = row._replace(
+            status=change.status, state=change.status, output=change.output, error=change.error,
+            updated_at=change.at, seq=seq,
         )
         if change.status not in FINAL:
             return
