@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from runeskript.cli.reference import page as command_page
+from runeskript.engine.builtin.reference import page as handlers_page
 from runeskript.expr.functions import FUNCTIONS, Function
 from runeskript.model.codes import CODES
 from runeskript.model.ir_text import expression_text
@@ -195,6 +196,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/instructions.md": instructions_page,
     "reference/errors.md": errors_page,
     "reference/functions.md": functions_page,
+    "reference/handlers.md": lambda: f"{NOTE}\n\n{handlers_page()}",
     "reference/cli.md": lambda: f"{NOTE}\n\n{command_page()}",
 }
 

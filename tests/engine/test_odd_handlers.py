@@ -7,7 +7,8 @@ import logging
 from typing import Any
 
 import pytest
-from runeskript import Runtime, handler
+from runeskript import JobFailedError, Runtime, handler
+from runeskript.engine.effects import Outlet
 from runeskript.engine.executors.tasks import Worker
 
 ONE = "skript: one\ndo:\n  - call: odd\n    into: x\n  - return: '${x}'\n"
@@ -68,3 +69,24 @@ async def test_an_idle_worker_keeps_no_job_alive() -> None:
         await runtime.run_job(ONE)
         workers = [o for o in gc.get_objects() if type(o) is Worker]
         assert workers and all(w.ticket is None and w.current is None for w in workers)
+
+
+async def test_a_defect_in_one_turn_ends_that_job_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    @handler("odd")
+    async def quick(params: dict[str, Any], ctx: Any) -> int:
+        return 7
+
+    prepare = Outlet.prepare
+
+    async def broken(self: Outlet, turn: Any) -> None:
+        if turn.live.row.labels.get("broken") and turn.ready.finished is None:
+            raise RuntimeError("boom")
+        await prepare(self, turn)
+
+    monkeypatch.setattr(Outlet, "prepare", broken)
+    async with Runtime(handlers=[quick]) as runtime:
+        good = await runtime.submit_job(ONE)
+        bad = await runtime.submit_job(ONE, labels={"broken": "yes"})
+        assert await runtime.result(good.id) == 7
+        with pytest.raises(JobFailedError, match="internal: RuntimeError: boom"):
+            await runtime.result(bad.id)

@@ -126,7 +126,8 @@ def numerics(draw: Any, depth: int = 2) -> IR:
         if draw(st.integers(0, 2)):
             return ("slot", draw(st.integers(0, 2)))
         return ("const", draw(st.sampled_from([0, 1, 3, 1000, -7, 0.5, 1e40, 2**40])))
-    tag = draw(st.sampled_from([*_BINARY[:9], "neg", "pow", "compare", "ifelse", "list", "text"]))
+    rest = ["neg", "pow", "compare", "ifelse", "list", "text", "sum"]
+    tag = draw(st.sampled_from([*_BINARY[:9], *rest]))
     e = numerics(depth - 1)
     if tag == "neg":
         return ("neg", draw(e))
@@ -138,6 +139,9 @@ def numerics(draw: Any, depth: int = 2) -> IR:
         return ("ifelse", draw(e), draw(e), draw(e))
     if tag in ("list", "text"):
         return (tag, (draw(e),))
+    if tag == "sum":
+        turns = ("call", "range", (("const", 3),))
+        return ("call", "sum", (("listcomp", draw(e), (((9 + depth,), turns, ()),)),))
     return (tag, draw(e), draw(e))
 
 

@@ -109,6 +109,7 @@ class Watch:
         self.view = view
         self._now = now
         self._follower = Follower(steps)
+        self._totals: ForkTotals | None = None
 
     async def follow(self, runtime: Runtime, job: str) -> None:
         """Until the job has ended. Without a suspension before the first record is awaited."""
@@ -120,6 +121,9 @@ class Watch:
             try:
                 async for record in records:
                     self._follower.apply(record)
+                    row = self.steps.rows.get(record.step or "")
+                    if row is not None and row.parallel and row.expected is None:
+                        self._look(runtime, job)
             finally:
                 ticker.cancel()
                 with suppress(asyncio.CancelledError):
@@ -128,16 +132,18 @@ class Watch:
                 self.view.close(record.at)
 
     async def _tick(self, runtime: Runtime, job: str) -> None:
-        totals: ForkTotals | None = None
         while True:
-            # Looking, never touching: the size of a fork is known to the run alone.
-            driver = runtime._driver
-            live = None if driver is None else driver.lives.get(job)
-            if live is not None:
-                totals = totals or ForkTotals(live.program)
-                totals.sample(live.run, self.steps)
+            self._look(runtime, job)
             self.view.refresh(self._now())
             await asyncio.sleep(REFRESH)
+
+    def _look(self, runtime: Runtime, job: str) -> None:
+        """Look at the run, never touching it: the size of a fork is known to it alone."""
+        driver = runtime._driver
+        live = None if driver is None else driver.lives.get(job)
+        if live is not None:
+            self._totals = self._totals or ForkTotals(live.program)
+            self._totals.sample(live.run, self.steps)
 
 
 def watch_job(skript: Compiled | Blueprint, job: Job) -> Watch:

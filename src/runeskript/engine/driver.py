@@ -28,6 +28,7 @@ from ..model.events import (
     Finished,
     MessageIn,
     Started,
+    Status,
     TimerFired,
 )
 from ..model.values import Value
@@ -191,8 +192,12 @@ class Driver:
             return
         call = context._call
         data = {
-            "done": done, "total": total, "message": clean(self.masked(str(message))),
-            "n": call.n, "handler": call.handler, "attempt": call.attempt,
+            "done": done,
+            "total": total,
+            "message": clean(self.masked(str(message))),
+            "n": call.n,
+            "handler": call.handler,
+            "attempt": call.attempt,
         }
         live.tell("progress", self.at(), call.step, call.path, data)
 
@@ -203,7 +208,9 @@ class Driver:
         live.turns = TURNS_START
         self.lives[row.id] = live
         job: dict[str, Value] = {
-            "id": row.id, "key": row.key, "created_at": row.created_at,
+            "id": row.id,
+            "key": row.key,
+            "created_at": row.created_at,
             "labels": dict(row.labels),
         }
         env = self.env(program.blueprint.env)
@@ -256,8 +263,7 @@ class Driver:
             live.scheduled = False
             if live.ended:
                 continue
-            turn = Turn(live, self._advance(live))
-            await self.outlet.prepare(turn)
+            turn = await self._turn(live)
             units.extend(turn.units)
             turns.append(turn)
             if monotonic() >= until:
@@ -267,12 +273,27 @@ class Driver:
         for turn in turns:
             results = [next(outcomes) for _ in turn.units]
             if any(result not in ("ok", "already") for result in results):
-                self._lose(turn.live, ", ".join(results))
+                self._lose(turn.live, "the store refused a commit: " + ", ".join(results))
                 continue
             mail = mail or turn.mail
-            self._let_out(turn)
+            try:
+                self._let_out(turn)
+            except Exception as exc:
+                _log.exception("job %s: its effects could not be let out", turn.live.id)
+                self._lose(turn.live, f"{type(exc).__name__}: {exc}")
         if mail:
             await self.collect()
+
+    async def _turn(self, live: Live) -> Turn:
+        """One slice of a run and its units. A defect met on the way fails this job only."""
+        turn = Turn(live, self._advance(live))
+        try:
+            await self.outlet.prepare(turn)
+        except Exception as exc:
+            _log.exception("job %s: its turn could not be prepared", live.id)
+            turn = Turn(live, self._broken(live, exc))
+            await self.outlet.prepare(turn)
+        return turn
 
     def _advance(self, live: Live) -> Ready:
         """One slice of a run."""
@@ -286,7 +307,7 @@ class Driver:
             ready = advance(live.program, live.run, self._batch(live), live.turns)
         except Exception as exc:
             _log.exception("job %s: the kernel failed", live.id)
-            return self._broken(exc)
+            return self._broken(live, exc)
         finally:
             if pause:
                 gc.enable()
@@ -311,15 +332,11 @@ class Driver:
             del live.inbox[: live.turns]
         return events
 
-    def _broken(self, exc: Exception) -> Ready:
+    def _broken(self, live: Live, exc: Exception) -> Ready:
         """A defect of ours: the job fails, the others go on."""
-        code = exc.code if isinstance(exc, RuneskriptError) else "RUNE-9000"
+        self._cancel_children(live)
         ready = Ready()
-        error: dict[str, Value] = {
-            "code": code, "type": "internal", "message": clean(f"{type(exc).__name__}: {exc}"),
-            "step": None, "attempts": 0, "data": None, "cause": None,
-        }
-        ready.finished = Finished(self.at(), "Failed", None, error)
+        ready.finished = Finished(self.at(), "Failed", None, internal(exc))
         ready.events.append(ready.finished)
         return ready
 
@@ -341,19 +358,33 @@ class Driver:
     def _end(self, live: Live, change: RowChange | None) -> None:
         if change is not None:
             live.row = live.row._replace(
-                status=change.status, state=change.status, output=change.output,
-                error=change.error, updated_at=change.at, seq=live.seq,
+                status=change.status,
+                state=change.status,
+                output=change.output,
+                error=change.error,
+                updated_at=change.at,
+                seq=live.seq,
             )
         self._release(live)
         row = live.row
         live.tell_end()
-        parent = row.parent
+        self._tell_parent(live, row.status, row.output, row.error)
+
+    def _tell_parent(
+        self, live: Live, status: Status, output: Value, error: dict[str, Value] | None
+    ) -> None:
+        """A child job is over: its parent goes on."""
+        parent = live.row.parent
         above = None if parent is None else self.lives.get(parent.job)
         if above is not None and parent is not None:
-            event = ChildDone(
-                self.at(), parent.path, parent.n, parent.step, row.status, row.output, row.error
-            )
+            event = ChildDone(self.at(), parent.path, parent.n, parent.step, status, output, error)
             self.arrive(above, event)
+
+    def _cancel_children(self, live: Live) -> None:
+        """A job is gone that still had children: nobody waits for them any more."""
+        for child in list(self.lives.values()):
+            if child.row.parent is not None and child.row.parent.job == live.id:
+                self.arrive(child, CancelRequested(self.at(), "the parent job is gone"))
 
     def _release(self, live: Live) -> None:
         """Let go of everything a job has outside the kernel."""
@@ -370,10 +401,14 @@ class Driver:
         self.on_end(live)
 
     def _lose(self, live: Live, outcome: str) -> None:
-        """The store refused the unit: nothing of it was shown to anyone, and the run is dropped."""
+        """The store refused the unit, or it could not be carried out: the run is dropped."""
+        if live.ended:
+            return
         self._release(live)
-        error = StoreError(f"job {live.id}: the store refused a commit: {outcome}")
+        error = StoreError(f"job {live.id} was dropped: {outcome}")
         live.fail(error)
+        self._tell_parent(live, "Failed", None, internal(error))
+        self._cancel_children(live)
 
     def crash(self, exc: Exception) -> None:
         """The store or the driver itself failed: end all live jobs' waiting."""
@@ -392,3 +427,17 @@ class Driver:
             self._release(live)
             live.fail(exc)
         await self.tasks.close()
+
+
+def internal(exc: Exception) -> dict[str, Value]:
+    """The error object of a defect of ours."""
+    code = exc.code if isinstance(exc, RuneskriptError) else "RUNE-9000"
+    return {
+        "code": code,
+        "type": "internal",
+        "message": clean(f"{type(exc).__name__}: {exc}"),
+        "step": None,
+        "attempts": 0,
+        "data": None,
+        "cause": None,
+    }

@@ -147,7 +147,10 @@ class Outlet:
                 if decision.program is not None and decision.row is not None:
                     rows.append(decision.row)
         turn.mail = bool(listens or messages)
-        consumed, live.consumed = live.consumed, []
+        consumed: list[int] = []
+        if not (turn.ready.more or live.inbox or live.urgent):
+            # Only now every event that came from an inbox row has been taken or refused.
+            consumed, live.consumed = live.consumed, []
         return unit._replace(
             listens=listens, unlistens=unlistens, inbox=consumed, taken=taken,
             messages=messages, children=rows,

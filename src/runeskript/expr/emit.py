@@ -42,7 +42,13 @@ class Emitter(OperatorEmitter, ValueEmitter):
 
     def expression(self, ir: IR) -> None:
         """The body of ``compile_expr``."""
-        self.body.append(self.ret(self.finish(self.emit(ir)).node))
+        code = self.emit(ir)
+        if code.kind.fits or code.kind.grown:
+            node = self.finish(code).node
+        else:
+            # Once per evaluation a call costs less than generating the inline test.
+            node = self.call("fit", code.node)
+        self.body.append(self.ret(node))
 
     def function(self, ir: IR) -> None:
         """The body of a user function: charges the call, bounds the depth."""

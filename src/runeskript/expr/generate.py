@@ -1,8 +1,8 @@
 """Verified IR -> functions: the one file that makes code.
 
 IR becomes a Python syntax tree, never source text; the tree is compiled by the host, and functions
-are made from the resulting code objects over a fixed table of globals without builtins. Every name
-the code refers to is checked against that table. What the generator can prove (``kinds.py``) it
+are made from the resulting code objects over a fixed table of globals without builtins (nothing is
+ever passed to ``exec`` or ``eval``). Every name the code refers to is checked against that table. What the generator can prove (``kinds.py``) it
 writes as the host's own operator; everything else is guarded inline or goes through ``ops.py``.
 
 Nothing here trusts the IR beyond its shape: a slot, local or index that is not an int, or a tag
@@ -12,7 +12,7 @@ that is not in the table, raises :class:`~runeskript.errors.BlueprintError`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import CodeType, FunctionType, TracebackType
 from typing import Any, Final
 
@@ -27,9 +27,20 @@ from .faults import raise_unset, raise_work
 from .functions import FUNCTIONS
 from .instants import to_duration, to_instant
 from .ir import children, depth
-from .regions import RegionEmitter
+from .regions import RegionEmitter, numeric_slots, region_expressions
 from .runtime import Context, host_depth
 from .show import join_text, secret_text
+
+__all__ = [
+    "EXPRESSION_FILE",
+    "HELPERS",
+    "REGION_FILE",
+    "FunctionTable",
+    "compile_expr",
+    "compile_region",
+    "fault_site",
+    "region_expressions",
+]
 
 #: ``co_filename`` of generated code; never a file.
 REGION_FILE: Final = "<rune region>"
@@ -117,6 +128,17 @@ class FunctionTable:
         """A number that no other generated name of this table has."""
         self._serial += 1
         return self._serial
+
+    def later(self, make: Callable[[], Callable[..., Any]]) -> str:
+        """The name of a function that is generated when it is first called."""
+        name = f"d{self.serial()}"
+
+        def first_call(*args: Any) -> Any:
+            self.globals[name] = made = make()
+            return made(*args)
+
+        self.globals[name] = first_call
+        return name
 
     def _stub(self, index: int) -> Callable[..., Any]:
         def first_call(c: Context, *args: Any) -> Any:
@@ -250,40 +272,36 @@ def compile_region(
     :func:`fault_site` tells which statement failed.
     """
     table = _table(functions)
+
+    def emitter() -> RegionEmitter:
+        name = f"r{table.serial()}"
+        return RegionEmitter(table, name, maybe_unset=maybe_unset, slot_names=slot_names)
+
+    def general() -> Callable[[list[Any], Context], int]:
+        with _room(*region_expressions(statements)):
+            made = emitter()
+            made.region(statements)
+            return table.make(made, REGION_FILE)
+
+    numeric = numeric_slots(statements)
+    if not numeric:
+        return general()
     with _room(*region_expressions(statements)):
-        emitter = RegionEmitter(
-            table, f"r{table.serial()}", maybe_unset=maybe_unset, slot_names=slot_names
-        )
-        emitter.region(statements)
-        return table.make(emitter, REGION_FILE)
-
-
-def region_expressions(statements: Iterable[IR]) -> Iterator[IR]:
-    """The expressions that the statements of a region hold, in no particular order."""
-    stack = list(statements)
-    while stack:
-        statement = stack.pop()
-        tag = statement[0]
-        if tag == "set":
-            yield statement[3]
-        elif tag == "path":
-            yield from statement[3]
-            yield statement[4]
-        elif tag == "if":
-            yield statement[2]
-            stack.extend(statement[3])
-            stack.extend(statement[4])
+        made = emitter()
+        made.numeric_region(statements, numeric, table.later(general))
+        return table.make(made, REGION_FILE)
 
 
 def fault_site(error: BaseException) -> int | None:
     """The ``site`` of the statement of a region in which ``error`` was raised, or None."""
+    site = None
     trace = error.__traceback__
     while trace is not None:
+        # The innermost: the numeric body of a region may have called the general one.
         if trace.tb_frame.f_code.co_filename == REGION_FILE:
-            line = trace.tb_lineno
-            return line - 1 if line is not None and line > 0 else None
+            site = trace.tb_lineno
         trace = trace.tb_next
-    return None
+    return site - 1 if site is not None and site > 0 else None
 
 
 assert CALL_DEPTH > runtime.GATE  # noqa: S101 - two bounds that belong together

@@ -3,13 +3,14 @@
 A region that mostly computes with numbers gets two bodies. The first begins with a test that every
 variable it starts from is a number of moderate size; from that the generator proves what stays in
 bounds, so the body is the host's own arithmetic on host variables, and the frame is written once at
-the end. Where the test fails, the second body does the same with a guard per operation.
+the end. Where the test fails, the second body, generated only then, does the same with a guard per
+operation.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from ..errors import BlueprintError
@@ -19,10 +20,11 @@ from .ir import walk
 from .kinds import ANY, CONTAINER, FITS, NUMBER, Kind, either
 from .trees import STORE, Code, Functions
 
-#: Entry bounds of the numeric body: a dozen multiplications by small factors stay in 64 bits.
+#: Entry bounds of the numeric body: a dozen multiplications by small factors stay in 64 bits; where
+#: nothing is multiplied, times in milliseconds and the like may enter too.
 ENTRY_INT: Final = 2**31
+ENTRY_SUMS: Final = 2**56
 ENTRY_FLOAT: Final = 1e50
-_ENTRY: Final = Kind(NUMBER, ENTRY_INT, ENTRY_FLOAT)
 #: Statements past which a second body costs more memory than it saves time.
 _LONGEST: Final = 300
 
@@ -48,29 +50,31 @@ class RegionEmitter(Emitter):
         self.dirty: set[int] | None = None
 
     def region(self, statements: Sequence[IR]) -> None:
-        """Fill the body with both variants."""
-        numeric = _numeric_slots(statements)
-        if numeric:
-            self.dirty = set()
-            self.cached = dict.fromkeys(numeric, _ENTRY)
-            fast = self.block(statements)
-            test = [self.entry_test(slot) for slot in numeric]
-            whole = test[0] if len(test) == 1 else self.both(*test)
-            self.body.append(ast.If(whole, fast, [], **self.place()))
-            self.dirty = None
-            self.cached = {}
+        """The body that takes any values."""
         self.body += self.block(statements)
 
-    def entry_test(self, slot: int) -> ast.expr:
-        """Whether a slot holds a number of moderate size; keeps it in its host variable."""
+    def numeric_region(
+        self, statements: Sequence[IR], numeric: Sequence[int], otherwise: str
+    ) -> None:
+        """The body for numbers in the slots ``numeric``; where one holds something else it calls
+        ``otherwise``, a function over the same frame."""
+        self.dirty = set()
+        bound = ENTRY_INT if _multiplies(statements) else ENTRY_SUMS
+        self.cached = dict.fromkeys(numeric, Kind(NUMBER, bound, ENTRY_FLOAT))
+        fast = self.block(statements)
         self.line = 1
+        tests = [self.entry_test(slot, bound) for slot in numeric]
+        test = tests[0] if len(tests) == 1 else self.both(*tests)
+        slow = self.ret(self.call(otherwise, self.var("s"), self.var("c")))
+        self.body += [ast.If(test, fast, [], **self.place()), slow]
+
+    def entry_test(self, slot: int, bound: int) -> ast.expr:
+        """Whether a slot holds a number of moderate size; keeps it in its host variable."""
         name = f"v{slot}"
         value = self.var(name)
         loaded = self.type_of(self.bind(name, self.element(slot)))
         return self.either(
-            self.both(
-                self.compare(loaded, ast.Is(), self.var("int")), self.within(value, ENTRY_INT)
-            ),
+            self.both(self.compare(loaded, ast.Is(), self.var("int")), self.within(value, bound)),
             self.both(
                 self.compare(self.type_of(value), ast.Is(), self.var("float")),
                 self.within(value, ENTRY_FLOAT),
@@ -242,7 +246,24 @@ _STATEMENTS: Final[dict[str, Callable[[RegionEmitter, IR], list[ast.stmt]]]] = {
 }
 
 
-def _numeric_slots(statements: Sequence[IR]) -> list[int]:
+def region_expressions(statements: Iterable[IR]) -> Iterator[IR]:
+    """The expressions that the statements of a region hold, in no particular order."""
+    stack = list(statements)
+    while stack:
+        statement = stack.pop()
+        tag = statement[0]
+        if tag == "set":
+            yield statement[3]
+        elif tag == "path":
+            yield from statement[3]
+            yield statement[4]
+        elif tag == "if":
+            yield statement[2]
+            stack.extend(statement[3])
+            stack.extend(statement[4])
+
+
+def numeric_slots(statements: Sequence[IR]) -> list[int]:
     """The slots worth testing at entry: read as operands of arithmetic before they are set. Empty
     where a numeric body would not pay: each test must save at least two guards."""
     live: set[int] = set()
@@ -271,6 +292,13 @@ def _numeric_slots(statements: Sequence[IR]) -> list[int]:
     if operations < 2 * len(live):
         return []
     return sorted(slot for slot in live if slot < FITS)
+
+
+def _multiplies(statements: Sequence[IR]) -> bool:
+    """Whether some statement multiplies or raises to a power."""
+    return any(
+        node[0] in ("mul", "pow") for ir in region_expressions(statements) for node in walk(ir)
+    )
 
 
 def _operands(ir: IR) -> list[int]:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ..errors import BlueprintError
-from ..expr.generate import FunctionTable, compile_expr, compile_region, region_expressions
+from ..expr.generate import FunctionTable, compile_expr, compile_region
 from ..expr.ir import check_ir, uses
+from ..expr.regions import region_expressions
 from ..expr.schema import check_schema, compile_schema
 from ..model.blueprint import Blueprint, Body, ExceptionRow
 from ..model.blueprint_codec import digest

@@ -32,8 +32,9 @@ _READ: Final = """\
 `url` (http or https), `headers`, `query` (values are scalars or lists of them), `timeout` (in all,
 30s), `follow_redirects` (true), `max_bytes` (of the answer's body, 10 MiB)."""
 _WRITE: Final = f"""{_READ[:-1]}, and at most one of `body`
-(objects and lists go out as JSON, text as it is), `json` (any value) and `text`. The header
-`Idempotency-Key` is set unless given."""
+(objects and lists go out as JSON, text as it is), `json` (any value) and `text`."""
+_KEY: Final = """The header
+`Idempotency-Key` is set unless given, where the method is not idempotent by itself."""
 
 
 def http_handlers(
@@ -56,11 +57,11 @@ def http_handlers(
 
     return [
         one("get", ReadParams, f"GET a URL. {_READ}", idempotent=True),
-        one("post", WriteParams, f"POST to a URL. {_WRITE}", idempotent=False),
+        one("post", WriteParams, f"POST to a URL. {_WRITE} {_KEY}", idempotent=False),
         one("put", WriteParams, f"PUT to a URL. {_WRITE}", idempotent=True),
-        one("patch", WriteParams, f"PATCH a URL. {_WRITE}", idempotent=False),
+        one("patch", WriteParams, f"PATCH a URL. {_WRITE} {_KEY}", idempotent=False),
         one("delete", ReadParams, f"DELETE a URL. {_READ}", idempotent=True),
-        one("request", RequestParams, f"Any `method` (GET). {_WRITE}", idempotent=False),
+        one("request", RequestParams, f"Any `method` (GET). {_WRITE} {_KEY}", idempotent=False),
     ]
 
 
