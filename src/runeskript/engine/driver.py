@@ -37,11 +37,10 @@ from .clock import Clock, SystemClock
 from .effects import Outlet, Turn
 from .executors.base import Call, CallJob, Lane
 from .executors.tasks import TaskPool
-from .handlers.context import HandlerContext
-from .handlers.failures import clean, failure
+from .handlers.failures import failure
 from .ids import Ids
 from .live import Live
-from .reports import Reports
+from .reports import HandlerSink, internal
 from .secrets import Vault
 from .timers import Timers
 
@@ -61,7 +60,7 @@ _log = logging.getLogger("runeskript.engine")
 _new = tuple.__new__
 
 
-class Driver:
+class Driver(HandlerSink):
     """Runs live jobs on one event loop. Used by ``Runtime``, from the loop's thread."""
 
     def __init__(
@@ -76,10 +75,9 @@ class Driver:
         self.store = store
         self.clock = clock
         self.ids = ids
-        self.vault = vault
         self.env = env
-        self._resources = resources
         self.lives: dict[str, Live] = {}
+        super().__init__(vault, resources, self.lives)
         #: Runs with something to do, each once.
         self.pending: deque[Live] = deque()
         self.ticking = False
@@ -88,7 +86,6 @@ class Driver:
         self.outlet: Outlet
         self.tasks: TaskPool
         self.on_end: Callable[[Live], None] = lambda live: None
-        self._reports = Reports(self.report)
         self._seen = 0
         self._caching = isinstance(clock, SystemClock)
         self._at = 0
@@ -166,40 +163,6 @@ class Driver:
         self.failed(call.job, call.effect, failure("timeout", text, retryable=True))
         call.lane.pool.cancel(call)
         self.poke()
-
-    # --- reports of handlers --------------------------------------------------------------------
-    @property
-    def resources(self) -> dict[str, Any]:
-        """What ``setup`` functions put there."""
-        return self._resources
-
-    def masked(self, text: str) -> str:
-        """The text without resolved secrets."""
-        return self.vault.scrub_text(text) if self.vault.used else text
-
-    def progress(
-        self, context: HandlerContext, done: float, total: float | None, message: str
-    ) -> None:
-        """A handler reports; callable from any thread."""
-        self._reports.progress(context, done, total, message)
-
-    def report(
-        self, context: HandlerContext, done: float, total: float | None, message: str
-    ) -> None:
-        """Tell the watchers of the job."""
-        live = self.lives.get(context.job_id)
-        if live is None or not live.watches or context.cancelled:
-            return
-        call = context._call
-        data = {
-            "done": done,
-            "total": total,
-            "message": clean(self.masked(str(message))),
-            "n": call.n,
-            "handler": call.handler,
-            "attempt": call.attempt,
-        }
-        live.tell("progress", self.at(), call.step, call.path, data)
 
     # --- jobs -----------------------------------------------------------------------------------
     def adopt(self, row: JobRow, program: Program) -> Live:
@@ -427,17 +390,3 @@ class Driver:
             self._release(live)
             live.fail(exc)
         await self.tasks.close()
-
-
-def internal(exc: Exception) -> dict[str, Value]:
-    """The error object of a defect of ours."""
-    code = exc.code if isinstance(exc, RuneskriptError) else "RUNE-9000"
-    return {
-        "code": code,
-        "type": "internal",
-        "message": clean(f"{type(exc).__name__}: {exc}"),
-        "step": None,
-        "attempts": 0,
-        "data": None,
-        "cause": None,
-    }

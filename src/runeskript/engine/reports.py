@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Lock, get_ident
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from ..errors import RuneskriptError
 from ..model.blueprint import Blueprint
 from ..model.values import Value
 from .handlers.context import HandlerContext
+from .handlers.failures import clean
+from .live import Live
+from .secrets import Vault
 
 #: (context, done, total, message), in the loop's thread.
 Report: TypeAlias = Callable[[HandlerContext, float, float | None, str], None]
@@ -51,6 +56,52 @@ class Reports:
             self._report(context, *latest)
 
 
+class HandlerSink(ABC):
+    """Where the contexts of handlers report to: the watchers of their jobs."""
+
+    def __init__(self, vault: Vault, resources: dict[str, Any], lives: Mapping[str, Live]) -> None:
+        self.vault = vault
+        self._resources = resources
+        self._lives = lives
+        self._reports = Reports(self._tell)
+
+    @abstractmethod
+    def at(self) -> int:
+        """The time of an event seen now, ms since 1970."""
+
+    @property
+    def resources(self) -> dict[str, Any]:
+        """What ``setup`` functions put there."""
+        return self._resources
+
+    def masked(self, text: str) -> str:
+        """The text without resolved secrets."""
+        return self.vault.scrub_text(text) if self.vault.used else text
+
+    def progress(
+        self, context: HandlerContext, done: float, total: float | None, message: str
+    ) -> None:
+        """A handler reports; callable from any thread."""
+        self._reports.progress(context, done, total, message)
+
+    def _tell(
+        self, context: HandlerContext, done: float, total: float | None, message: str
+    ) -> None:
+        live = self._lives.get(context.job_id)
+        if live is None or not live.watches or context.cancelled:
+            return
+        call = context._call
+        data = {
+            "done": done,
+            "total": total,
+            "message": clean(self.masked(str(message))),
+            "n": call.n,
+            "handler": call.handler,
+            "attempt": call.attempt,
+        }
+        live.tell("progress", self.at(), call.step, call.path, data)
+
+
 def locate(blueprint: Blueprint, error: dict[str, Value]) -> dict[str, Value]:
     """The error with ``file`` and ``line`` (None where they are unknown)."""
     file: Value = None
@@ -71,4 +122,18 @@ def locate(blueprint: Blueprint, error: dict[str, Value]) -> dict[str, Value]:
         "attempts": error.get("attempts"),
         "data": error.get("data"),
         "cause": error.get("cause"),
+    }
+
+
+def internal(exc: Exception) -> dict[str, Value]:
+    """The error object of a defect of ours."""
+    code = exc.code if isinstance(exc, RuneskriptError) else "RUNE-9000"
+    return {
+        "code": code,
+        "type": "internal",
+        "message": clean(f"{type(exc).__name__}: {exc}"),
+        "step": None,
+        "attempts": 0,
+        "data": None,
+        "cause": None,
     }

@@ -2,8 +2,9 @@
 
 IR becomes a Python syntax tree, never source text; the tree is compiled by the host, and functions
 are made from the resulting code objects over a fixed table of globals without builtins (nothing is
-ever passed to ``exec`` or ``eval``). Every name the code refers to is checked against that table. What the generator can prove (``kinds.py``) it
-writes as the host's own operator; everything else is guarded inline or goes through ``ops.py``.
+ever passed to ``exec`` or ``eval``). Every name the code refers to is checked against that table.
+What the generator can prove (``kinds.py``) it writes as the host's own operator; everything else is
+guarded inline or goes through ``ops.py``.
 
 Nothing here trusts the IR beyond its shape: a slot, local or index that is not an int, or a tag
 that is not in the table, raises :class:`~runeskript.errors.BlueprintError`.

@@ -114,6 +114,7 @@ CODES: dict[str, Code] = {
     "RUNE-3030": Code("skript-file", "error", "The skript's file cannot be read"),
     "RUNE-3031": Code("skript-cycle", "error", "A skript pins itself"),
     "RUNE-3032": Code("skript-errors", "error", "The skript has errors of its own"),
+    "RUNE-3033": Code("one-queue", "warning", "Calls are not placed on queues in this version"),
     # --- 4xxx Blueprints, codec, replay -------------------------------------- (section: blueprint)
     "RUNE-4001": Code("codec", "error", "These bytes are not a well-formed encoded value"),
     "RUNE-4002": Code("blueprint", "error", "The Blueprint was refused by the verifier"),
