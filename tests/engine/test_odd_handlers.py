@@ -90,3 +90,50 @@ async def test_a_defect_in_one_turn_ends_that_job_only(monkeypatch: pytest.Monke
         assert await runtime.result(good.id) == 7
         with pytest.raises(JobFailedError, match="internal: RuntimeError: boom"):
             await runtime.result(bad.id)
+
+
+class Lazy(dict[str, int]):
+    """A container that fails when it is read, as a row of a closed database session does."""
+
+    def items(self) -> Any:
+        raise RuntimeError("the session is closed")
+
+
+def shared(depth: int) -> list[Any]:
+    """2**depth parts in the room of depth."""
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value, value]
+    return value
+
+
+@pytest.mark.parametrize("mode", ["async", "thread"])
+@pytest.mark.parametrize("make", [lambda: Lazy(a=1), lambda: shared(60)], ids=["lazy", "shared"])
+async def test_results_that_cannot_be_read_are_typed_errors(mode: Any, make: Any) -> None:
+    if mode == "async":
+
+        @handler("odd")
+        async def gives(params: dict[str, Any], ctx: Any) -> Any:
+            return make()
+
+        found: Any = gives
+    else:
+
+        @handler("odd")
+        def gives_too(params: dict[str, Any], ctx: Any) -> Any:
+            return make()
+
+        found = gives_too
+    async with Runtime(handlers=[found]) as runtime:
+        result = await runtime.run_job(ONE)
+        assert result.error is not None and result.error["type"] == "result"
+
+
+async def test_generator_exit_from_a_handler_fails_the_step() -> None:
+    @handler("odd")
+    async def leaves(params: dict[str, Any], ctx: Any) -> None:
+        raise GeneratorExit
+
+    async with Runtime(handlers=[leaves]) as runtime:
+        result = await runtime.run_job(ONE)
+        assert result.error is not None and result.error["type"] == "handler.GeneratorExit"

@@ -221,6 +221,22 @@ def test_push_appends_in_place_to_a_list_of_its_own() -> None:
     assert site_of([("set", 4, 0, ("push", X, ("const", 1)))], ["a"]) == ("type", 4)
 
 
+def test_push_never_appends_to_a_constant() -> None:
+    for constant, holder in (([1], X), ({"a": [[2], 1]}, ("item", X, ("const", "a")))):
+        made = compile_region(
+            [
+                ("set", 0, 0, ("const", constant)),
+                ("set", 1, 1, ("push", holder, ("const", 5))),
+                ("set", 2, 1, ("push", Y, ("const", 6))),
+            ]
+        )
+        for _ in range(2):
+            frame: list[Any] = [None, None]
+            made(frame, context())
+            assert frame[1][-2:] == [5, 6] and len(frame[1]) < 5
+            assert frame[0] == constant and 5 not in frame[0]
+
+
 def test_constant_containers_are_never_changed() -> None:
     statements = [
         ("set", 0, 0, ("const", {"a": [1]})),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import JobCancelledError, JobFailedError
 from ..model.events import Status
 from ..model.machine import FINAL
+from ..model.records import record
 from ..model.values import Value, copy_value
 from ..stores.base import JobRow
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Job:
     """A job as it was when asked for. Times are milliseconds since 1970 UTC.
 
@@ -39,7 +39,7 @@ class Job:
         return self.status in FINAL
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobResult(Job):
     """A job that has ended."""
 

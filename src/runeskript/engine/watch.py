@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from ..model.events import (
@@ -25,6 +25,7 @@ from ..model.events import (
     Started,
     TimerFired,
 )
+from ..model.records import record
 from ..model.values import copy_value
 from ..stores.base import Store
 
@@ -47,7 +48,7 @@ KINDS: Final[dict[type[Any], str]] = {
 _HEAD: Final = ("at", "path", "step")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobEvent:
     """One record of a job's history.
 

@@ -114,11 +114,15 @@ class FunctionTable:
     Functions are generated on first call. ``rows`` must have been verified (``ir.check_ir``).
     """
 
-    __slots__ = ("_serial", "frames", "globals", "rows")
+    __slots__ = ("_constant_lists", "_serial", "frames", "globals", "rows")
 
     def __init__(self, rows: Sequence[FunctionRow] = ()) -> None:
         self.rows = tuple(rows)
         self.globals: dict[str, Any] = dict(HELPERS)
+        #: Ids of the lists inside constants, which live as long as this table and are shared by all
+        #: runs: ``push`` must not append to them, whatever a Blueprint of unknown origin says.
+        self._constant_lists: set[int] = set()
+        self.globals["push"] = self._push
         self._serial = 0
         #: Host frames that one level of user calls takes at most.
         self.frames = 2 + max((_comprehension_depth(row.ir) for row in self.rows), default=0)
@@ -129,6 +133,22 @@ class FunctionTable:
         """A number that no other generated name of this table has."""
         self._serial += 1
         return self._serial
+
+    def _push(self, holder: Any, value: Any, c: Context) -> Any:
+        if id(holder) in self._constant_lists:
+            holder = list(holder)
+        return runtime.push(holder, value, c)
+
+    def _add_constants(self, constants: dict[str, Any]) -> None:
+        self.globals.update(constants)
+        stack = list(constants.values())
+        while stack:
+            value = stack.pop()
+            if type(value) is list:
+                self._constant_lists.add(id(value))
+                stack.extend(value)
+            elif type(value) is dict:
+                stack.extend(value.values())
 
     def later(self, make: Callable[[], Callable[..., Any]]) -> str:
         """The name of a function that is generated when it is first called."""
@@ -170,7 +190,7 @@ class FunctionTable:
             code = compile(module, filename, "exec", dont_inherit=True, optimize=2)
         except (SyntaxError, ValueError, TypeError, RecursionError) as error:
             raise BlueprintError(f"no code can be made from this expression: {error}") from None
-        self.globals.update(emitter.constants)
+        self._add_constants(emitter.constants)
         made: dict[str, FunctionType] = {}
         for constant in code.co_consts:
             if isinstance(constant, CodeType):

@@ -13,6 +13,9 @@ INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
 #: Nesting of lists and objects in one value; far below what native recursion survives.
 VALUE_DEPTH: Final = 200
+#: Parts (elements and keys, counted as often as they occur) of a value that crosses into the
+#: runtime: a result, an input, a message. Copying it must not hold the loop for long.
+VALUE_PARTS: Final = 2_000_000
 #: Elements of one list or object that an expression may build.
 COLLECTION: Final = 1_000_000
 #: Characters of one text that an expression may build.

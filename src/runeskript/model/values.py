@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias, cast
 
 from ..errors import NotAValueError
-from .limits import INT_MAX, INT_MIN, VALUE_DEPTH
+from .limits import INT_MAX, INT_MIN, VALUE_DEPTH, VALUE_PARTS
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
@@ -73,17 +73,20 @@ def normalise(value: object) -> Value:
     sets, NaN, infinity, integers over 64 bits, lone surrogates, other keys, cycles or nesting
     deeper than ``limits.VALUE_DEPTH``.
     """
+    room = [VALUE_PARTS]
     try:
-        return _plain(value, 0)
+        return _plain(value, 0, room)
     except _NotPlainError:
-        return _normalise(value, "$", 0)
+        if room[0] < 0:
+            raise NotAValueError(f"$: the value has more than {VALUE_PARTS} parts") from None
+    return _normalise(value, "$", 0, [VALUE_PARTS])
 
 
 class _NotPlainError(Exception):
     """The fast path met something that needs conversion or a message with its place."""
 
 
-def _plain(value: object, depth: int) -> Value:
+def _plain(value: object, depth: int, room: list[int]) -> Value:
     """Copy what is a value already; no paths are built, because nearly everything is."""
     kind = type(value)
     if kind is str:
@@ -99,18 +102,27 @@ def _plain(value: object, depth: int) -> Value:
             return cast(float, value)
     elif depth < VALUE_DEPTH:
         if kind is list:
-            return [_plain(item, depth + 1) for item in cast("list[object]", value)]
+            _take(room, len(cast("list[object]", value)))
+            return [_plain(item, depth + 1, room) for item in cast("list[object]", value)]
         if kind is dict:
+            _take(room, len(cast("dict[object, object]", value)))
             out: dict[str, Value] = {}
             for key, item in cast("dict[object, object]", value).items():
                 if type(key) is not str or not (key.isascii() or is_text(key)):
                     raise _NotPlainError
-                out[key] = _plain(item, depth + 1)
+                out[key] = _plain(item, depth + 1, room)
             return out
     raise _NotPlainError
 
 
-def _normalise(value: object, path: str, depth: int) -> Value:
+def _take(room: list[int], parts: int) -> None:
+    """Count the parts of a container: one that is shared counts as often as it is met."""
+    room[0] -= parts + 1
+    if room[0] < 0:
+        raise _NotPlainError
+
+
+def _normalise(value: object, path: str, depth: int, room: list[int]) -> Value:
     kind = type(value)
     if kind is str and not is_text(cast(str, value)):
         raise NotAValueError(f"{path}: text with a lone surrogate is no value")
@@ -124,35 +136,45 @@ def _normalise(value: object, path: str, depth: int) -> Value:
         raise NotAValueError(f"{path[:200]}: nested deeper than {VALUE_DEPTH} levels (or cyclic)")
     if kind is list or kind is tuple:
         items = cast("list[object]", value)
-        return [_normalise(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(items)]
+        _count(room, len(items), path)
+        return [_normalise(item, f"{path}[{i}]", depth + 1, room) for i, item in enumerate(items)]
     if kind is dict:
-        return _normalise_mapping(cast("dict[object, object]", value), path, depth)
-    return _normalise_other(value, path, depth)
+        return _normalise_mapping(cast("dict[object, object]", value), path, depth, room)
+    return _normalise_other(value, path, depth, room)
 
 
-def _normalise_mapping(value: Mapping[Any, object], path: str, depth: int) -> dict[str, Value]:
+def _count(room: list[int], parts: int, path: str) -> None:
+    room[0] -= parts + 1
+    if room[0] < 0:
+        raise NotAValueError(f"{path[:200]}: the value has more than {VALUE_PARTS} parts")
+
+
+def _normalise_mapping(
+    value: Mapping[Any, object], path: str, depth: int, room: list[int]
+) -> dict[str, Value]:
     out: dict[str, Value] = {}
+    _count(room, len(value), path)
     for key, item in value.items():
         if not isinstance(key, str):
             raise NotAValueError(f"{path}: the key {key!r} is {type_name(key)}; keys must be text")
         if not is_text(key):
             raise NotAValueError(f"{path}: a key has a lone surrogate")
-        out[str(key)] = _normalise(item, f"{path}.{key}", depth + 1)
+        out[str(key)] = _normalise(item, f"{path}.{key}", depth + 1, room)
     return out
 
 
-def _normalise_other(value: object, path: str, depth: int) -> Value:
+def _normalise_other(value: object, path: str, depth: int, room: list[int]) -> Value:
     """The rarer shapes, kept out of the hot path above."""
     if isinstance(value, enum.Enum):
-        return _normalise(value.value, path, depth + 1)
+        return _normalise(value.value, path, depth + 1, room)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-        return _normalise_mapping(fields, path, depth)
+        return _normalise_mapping(fields, path, depth, room)
     # msgspec structs, recognised by their public marker: this floor imports no library.
     struct_fields = getattr(type(value), "__struct_fields__", None)
     if isinstance(struct_fields, tuple):
         named = {str(name): getattr(value, str(name)) for name in struct_fields}
-        return _normalise_mapping(named, path, depth)
+        return _normalise_mapping(named, path, depth, room)
     if isinstance(value, dt.datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, dt.date | dt.time):
@@ -166,11 +188,11 @@ def _normalise_other(value: object, path: str, depth: int) -> Value:
     # Subclasses of the plain types (IntEnum is above; numpy scalars, str subclasses ...).
     for plain in (bool, int, float, str):
         if isinstance(value, plain):
-            return _normalise(plain(value), path, depth)
+            return _normalise(plain(value), path, depth, room)
     if isinstance(value, list | tuple):
-        return _normalise(list(value), path, depth)
+        return _normalise(list(value), path, depth, room)
     if isinstance(value, Mapping):
-        return _normalise_mapping(value, path, depth)
+        return _normalise_mapping(value, path, depth, room)
     raise NotAValueError(f"{path}: {type(value).__name__} is no value")
 
 

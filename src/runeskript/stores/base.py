@@ -12,11 +12,12 @@ harmless. Values held by a store are never changed by anyone; whoever hands one 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from ..model.codec import encode
 from ..model.events import Event, Path, Status
+from ..model.records import record
 from ..model.values import Value
 
 SubmitOutcome = Literal["created", "exists", "replaced"]
@@ -144,7 +145,7 @@ class Submitted(NamedTuple):
     row: JobRow
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobFilter:
     """Which jobs ``query`` lists; every field that is set must hold."""
 

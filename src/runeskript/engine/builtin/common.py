@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -12,6 +13,10 @@ from ..handlers.params import TypedParams
 Resolver: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
 
 
+#: Deriving a validator costs a millisecond; several handlers share one.
+_typed = functools.cache(TypedParams)
+
+
 class BuiltIn(Handler):
     """A handler of this package; the runtime replaces it by one that has its own settings."""
 
@@ -19,6 +24,6 @@ class BuiltIn(Handler):
         self, name: str, function: Callable[..., Any], params: type, doc: str, result: Any,
         **options: Any,
     ) -> None:
-        super().__init__(name, function, mode="async", typed=TypedParams(params), **options)
+        super().__init__(name, function, mode="async", typed=_typed(params), **options)
         self.doc = doc
         self.result_schema = result

@@ -18,8 +18,9 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from ...model.records import record
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -40,7 +41,7 @@ class AddressDeniedError(OSError):
     """An address that must not be connected to. An OSError, so that aiohttp carries it to us."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Pattern:
     """One exception; either ``name`` or ``network``."""
 

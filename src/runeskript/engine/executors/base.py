@@ -15,7 +15,7 @@ from ...errors import NotAValueError
 from ...model.events import CallOut, Path
 from ...model.values import Value, normalise
 from ..handlers.context import HandlerContext, Sink
-from ..handlers.failures import failure_of, result_failure
+from ..handlers.failures import failure, failure_of, result_failure
 from ..handlers.registry import Registered
 from ..secrets import Vault, open_params
 
@@ -185,6 +185,8 @@ def outcome_of(value: object) -> Outcome:
         return True, normalise(value)
     except NotAValueError as exc:
         return False, result_failure(exc)
+    except Exception as exc:  # a container of the handler's own that fails when it is read
+        return False, failure("result", f"the result cannot be read: {type(exc).__name__}")
 
 
 def run_plain(call: Call, vault: Vault) -> Outcome:

@@ -290,8 +290,9 @@ class TaskPool:
                 raise exc
             # Where it was us, the call is settled and nobody looks at this.
             return False, failure("handler.CancelledError", "the handler cancelled itself")
-        if isinstance(exc, KeyboardInterrupt | GeneratorExit):
-            raise exc  # the process, or this task, is being ended
+        ending = isinstance(exc, GeneratorExit) and not self._loop.is_running()
+        if ending or isinstance(exc, KeyboardInterrupt):
+            raise exc  # this task, or the process, is being ended
         return False, failure_of(exc)
 
     # --- suspension ----------------------------------------------------------------------------
