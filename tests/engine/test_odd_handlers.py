@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 import pytest
+
 from runeskript import JobFailedError, Runtime, handler
 from runeskript.engine.effects import Outlet
 from runeskript.engine.executors.tasks import Worker

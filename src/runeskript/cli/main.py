@@ -55,6 +55,7 @@ def load_verb(name: str) -> Verb:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name); the exit code. Never raises."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_streams()
     try:
         return _dispatch(words)
     except KeyboardInterrupt:
@@ -69,6 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _defect(error)
     finally:
         terminal.flush()
+
+
+def _open_streams() -> None:
+    """Daemons and cron close the standard streams; what is said then goes nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
 
 
 def _dispatch(words: list[str]) -> int:

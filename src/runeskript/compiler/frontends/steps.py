@@ -7,6 +7,7 @@ match, so that the variables it declares are still declared.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from ...model.ast import Block, Branch, Break, CatchClause, Continue, Site, Step
@@ -172,7 +173,7 @@ class Steps:
     def _no_verb(self, node: Map, pointer: str) -> str | None:
         entries = node.entries
         for key, (key_node, _) in entries.items():
-            match = nearest(key, BY_VERB)
+            match = nearest_verb(key)
             if match is not None and key not in _MODIFIER_ROWS and key not in _OWNERS:
                 self.fields.add(
                     "RUNE-1103",
@@ -372,6 +373,12 @@ def _is_if(entries: Mapping[str, object]) -> bool:
     return "elif" in entries or "else" in entries
 
 
+@lru_cache(1024)
+def nearest_verb(key: str) -> str | None:
+    """The verb that was probably meant. Kept: one mistake is often made in thousands of steps."""
+    return nearest(key, BY_VERB)
+
+
 def _renamed(
     entries: Mapping[str, tuple[Scalar, Node]], verb: str
 ) -> dict[str, tuple[Scalar, Node]]:
@@ -379,7 +386,7 @@ def _renamed(
     out: dict[str, tuple[Scalar, Node]] = {}
     for key, entry in entries.items():
         meant = key not in _OWNERS and key not in _MODIFIER_ROWS and verb not in out
-        out[verb if meant and nearest(key, BY_VERB) == verb else key] = entry
+        out[verb if meant and nearest_verb(key) == verb else key] = entry
     return out
 
 

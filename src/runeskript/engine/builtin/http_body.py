@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -56,7 +57,7 @@ def as_value(data: bytes, kind: str, charset: str | None, *, strict: bool) -> di
     elif not (kind.startswith("text/") or charset or kind in _TEXTS or kind.endswith("+xml")):
         return {"body": base64.b64encode(data).decode(), "encoding": "base64"}
     try:
-        return {"body": data.decode(charset or "utf-8")}
+        return {"body": data.decode(_codec(charset))}
     except (UnicodeDecodeError, LookupError):
         if strict:
             name = charset or "utf-8"
@@ -68,6 +69,21 @@ _TEXTS: Final = frozenset((
     "application/xml", "application/javascript", "application/x-www-form-urlencoded",
     "application/x-ndjson", "application/yaml",
 ))
+
+
+#: What a server may call for. Python has codecs that are quadratic or no character sets at all.
+_CHARSETS: Final = frozenset((
+    "ascii", "big5", "cp1250", "cp1251", "cp1252", "euc_jp", "euc_kr", "gb18030", "gb2312", "gbk",
+    "iso8859-1", "iso8859-2", "iso8859-5", "iso8859-15", "koi8-r", "koi8-u", "shift_jis", "utf-16",
+    "utf-16-be", "utf-16-le", "utf-8",
+))
+
+
+def _codec(charset: str | None) -> str:
+    name = codecs.lookup(charset).name if charset else "utf-8"
+    if name not in _CHARSETS:
+        raise LookupError(name)
+    return name
 
 
 def _parse(data: bytes) -> Value:

@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from ...errors import StepError
-from ...model.values import Value
+from ...model.values import Value, is_text
 from ..handlers.context import HandlerContext
 from .common import Resolver
 from .guard import AddressDeniedError, HostPolicy, literal
@@ -232,6 +232,9 @@ async def _answer(
         raise _failure(exc, f"{method} {_shown(url)}") from None
     headers: dict[str, Value] = {}
     for name, value in response.headers.items():
+        if not is_text(value):
+            # Bytes that are no UTF-8 are Latin-1, as RFC 9110 (5.5) has it of old.
+            value = value.encode("utf-8", "surrogateescape").decode("latin-1")
         known = headers.get(name.lower())
         headers[name.lower()] = value if known is None else f"{known}, {value}"
     result: dict[str, Value] = {"status": status, "headers": headers, **body}
