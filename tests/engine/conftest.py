@@ -76,7 +76,10 @@ async def runtime(clock: ManualClock) -> AsyncIterator[Callable[..., Awaitable[R
 
         async def start(*handlers: Any, **options: Any) -> Runtime:
             options = {
-                "clock": clock, "ids": SeededIds(1), "discover_handlers": False, "env": {},
+                "clock": clock,
+                "ids": SeededIds(1),
+                "discover_handlers": False,
+                "env": {},
                 **options,
             }
             return await stack.enter_async_context(Runtime(handlers=handlers, **options))

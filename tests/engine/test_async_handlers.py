@@ -277,16 +277,14 @@ async def test_a_handler_that_cancels_its_own_task(runtime: Start) -> None:
         return params["i"]
 
     doc = FAN.replace("- yield: r", "- yield: r\n").replace(
-        "      - call: probe\n        with: {i: \"${i}\"}\n        into: r\n",
-        "      - try:\n          - call: probe\n            with: {i: \"${i}\"}\n"
+        '      - call: probe\n        with: {i: "${i}"}\n        into: r\n',
+        '      - try:\n          - call: probe\n            with: {i: "${i}"}\n'
         "            into: r\n        catch:\n          - do:\n"
-        "              - set: {r: \"${error.type}\"}\n",
+        '              - set: {r: "${error.type}"}\n',
     )
     rt = await runtime(probe)
     found = (await rt.run_job(doc, {"n": 12})).unwrap()
-    wanted = [
-        "handler.CancelledError" if i % 2 and i % 3 else i for i in range(12)
-    ]
+    wanted = ["handler.CancelledError" if i % 2 and i % 3 else i for i in range(12)]
     assert found == wanted
 
 
@@ -394,7 +392,10 @@ do:
     rt = await runtime(probe, late)
     for _ in range(2):
         assert (await rt.run_job(doc)).unwrap() == {
-            "list": [1], "deep": {"a": {"b": 2}}, "r": {"inner": [1]}, "s": {"r": {"inner": [1]}},
+            "list": [1],
+            "deep": {"a": {"b": 2}},
+            "r": {"inner": [1]},
+            "s": {"r": {"inner": [1]}},
         }
         kept.clear()
 

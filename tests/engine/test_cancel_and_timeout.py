@@ -178,9 +178,7 @@ async def test_many_losers_are_all_cancelled(runtime: Start, settle: Settle) -> 
     assert running == 0
 
 
-async def test_queued_calls_of_a_cancelled_job_never_start(
-    runtime: Start, settle: Settle
-) -> None:
+async def test_queued_calls_of_a_cancelled_job_never_start(runtime: Start, settle: Settle) -> None:
     started: list[int] = []
     gate = asyncio.Event()
 
@@ -396,14 +394,16 @@ async def test_a_thread_survives_whatever_its_handler_raises(runtime: Start) -> 
         raise (SystemExit, KeyboardInterrupt, GeneratorExit, ValueError)[params["i"] % 4]
 
     doc = FAN.replace(
-        "      - call: probe\n        with: {i: \"${i}\"}\n        into: r\n",
-        "      - try:\n          - call: probe\n            with: {i: \"${i}\"}\n"
+        '      - call: probe\n        with: {i: "${i}"}\n        into: r\n',
+        '      - try:\n          - call: probe\n            with: {i: "${i}"}\n'
         "        catch:\n          - do:\n"
-        "              - set: {r: \"${error.type}\"}\n",
+        '              - set: {r: "${error.type}"}\n',
     )
     rt = await runtime(probe, max_threads=2)
     assert (await rt.run_job(doc, {"n": 8})).unwrap() == [
-        "handler.SystemExit", "handler.KeyboardInterrupt", "handler.GeneratorExit",
+        "handler.SystemExit",
+        "handler.KeyboardInterrupt",
+        "handler.GeneratorExit",
         "handler.ValueError",
     ] * 2
 
@@ -432,9 +432,7 @@ do:
     assert (await rt.run_job(doc)).unwrap() == {"l": [1], "r": [1, 2], "type": "result"}
 
 
-async def test_closing_cancels_handlers_and_tells_who_waits(
-    runtime: Start, settle: Settle
-) -> None:
+async def test_closing_cancels_handlers_and_tells_who_waits(runtime: Start, settle: Settle) -> None:
     seen: list[str] = []
 
     @handler("probe")

@@ -71,7 +71,11 @@ async def test_effects_leave_after_the_commit(runtime: Start, clock: Any) -> Non
     doc = CALL.replace("into: r", "into: r\n  - call: probe")
     assert (await rt.run_job(doc)).ok
     assert notes == [
-        ["Started"], "handler", ["CallDone"], "handler", ["CallDone", "Finished"],
+        ["Started"],
+        "handler",
+        ["CallDone"],
+        "handler",
+        ["CallDone", "Finished"],
     ]
 
 
@@ -118,9 +122,7 @@ async def test_one_commit_for_many_runs(runtime: Start, clock: Any) -> None:
     assert sum(sizes) == 200
 
 
-async def test_a_refused_commit_drops_the_run(
-    runtime: Start, clock: Any, settle: Settle
-) -> None:
+async def test_a_refused_commit_drops_the_run(runtime: Start, clock: Any, settle: Settle) -> None:
     notes: list[Any] = []
 
     @handler("probe")
@@ -147,9 +149,7 @@ async def test_a_failing_store_fails_who_waits_and_not_the_process(
     store = Recording(clock, [])
     rt = await runtime(probe, store=store)
     store.fail = StoreError("the disk is full")
-    results = await asyncio.gather(
-        *(rt.run_job(CALL) for _ in range(3)), return_exceptions=True
-    )
+    results = await asyncio.gather(*(rt.run_job(CALL) for _ in range(3)), return_exceptions=True)
     assert results == [store.fail] * 3
     (job, *_) = await rt.list_jobs()
     with pytest.raises(StoreError, match="not run by this runtime"):

@@ -45,7 +45,9 @@ async def test_denied_unless_allowed(runtime: Start, tmp_path: Path) -> None:
 async def test_result(runtime: Start) -> None:
     rt = await runtime(allow=["exec"])
     assert await ask(rt, command=["sh", "-c", "cat; echo err >&2"], stdin="in ü") == {
-        "status": 0, "stdout": "in ü", "stderr": "err\n",
+        "status": 0,
+        "stdout": "in ü",
+        "stderr": "err\n",
     }
 
 

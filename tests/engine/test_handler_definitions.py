@@ -54,7 +54,10 @@ async def test_a_decorated_function_is_still_one() -> None:
     assert pay.validate({"id": "a", "amount": 7}) == []
     assert len(pay.validate({"id": "a"})) == 1
     assert (pay.name, pay.mode, pay.doc, pay.__name__) == (
-        "shop.pay", "async", "Pay an order.", "pay"
+        "shop.pay",
+        "async",
+        "Pay an order.",
+        "pay",
     )
     assert "shop.pay" in repr(pay)
 
@@ -129,9 +132,12 @@ def test_schema_and_conversion() -> None:
 
     found = declared(f)
     assert found.params_schema == {
-        "title": "Order", "type": "object", "required": ["id", "amount"],
+        "title": "Order",
+        "type": "object",
+        "required": ["id", "amount"],
         "properties": {
-            "id": {"type": "string"}, "amount": {"type": "integer"},
+            "id": {"type": "string"},
+            "amount": {"type": "integer"},
             "tags": {"type": "array", "items": {"type": "string"}},
         },
     }
@@ -270,7 +276,11 @@ def test_objects_of_the_protocol() -> None:
     found = registry.get("own")
     assert found is not None
     assert (found.mode, found.idempotent, found.pure, found.timeout_ms, found.doc) == (
-        "async", True, False, 2_000, "A handler of a class of its own."
+        "async",
+        True,
+        False,
+        2_000,
+        "A handler of a class of its own.",
     )
     assert found.check({"a": 1}, frozenset()) == []
     for answer, problems in (
@@ -279,7 +289,9 @@ def test_objects_of_the_protocol() -> None:
         ([ParamProblem("k", "m", "h")], [ParamProblem("k", "m", "h")]),
         (ValueError("raised"), [ParamProblem(None, "raised")]),
         (KeyError(), [ParamProblem(None, "KeyError")]),
-        (None, []), ([], []), (True, []),
+        (None, []),
+        ([], []),
+        (True, []),
     ):
         own.answer = answer
         assert found.check({"a": 1}, frozenset()) == problems
@@ -354,7 +366,9 @@ def test_from_a_module(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("made")
     module.own = Own()  # type: ignore[attr-defined]
     assert list(collect([module, [folder / "mine.py"]]).names()) == [
-        "own", "found.one", "found.two"
+        "own",
+        "found.one",
+        "found.two",
     ]
 
 
@@ -404,7 +418,9 @@ def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
 
     mine, theirs = handler("a")(f), handler("a")(f)
     points = [
-        Point("c", ImportError("gone")), Point("a", [theirs, handler("b")(f)]), Point("d", Own()),
+        Point("c", ImportError("gone")),
+        Point("a", [theirs, handler("b")(f)]),
+        Point("d", Own()),
     ]
     monkeypatch.setattr(loading, "entry_points", lambda group: points)
     registry = HandlerRegistry([mine])
@@ -419,8 +435,17 @@ def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- small things -------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("given", "ms"),
-    [("500ms", 500), ("30s", 30_000), ("1.5s", 1_500), ("5m", 300_000), ("2h", 7_200_000),
-     ("7d", 604_800_000), (250, 250), (timedelta(seconds=2), 2_000), (" 1s ", 1_000)],
+    [
+        ("500ms", 500),
+        ("30s", 30_000),
+        ("1.5s", 1_500),
+        ("5m", 300_000),
+        ("2h", 7_200_000),
+        ("7d", 604_800_000),
+        (250, 250),
+        (timedelta(seconds=2), 2_000),
+        (" 1s ", 1_000),
+    ],
 )
 def test_durations(given: Any, ms: int) -> None:
     assert milliseconds(given) == ms

@@ -20,36 +20,42 @@ NEVER = web.AppKey("never", asyncio.Event)
 
 
 async def echo(request: web.Request) -> web.Response:
-    return web.json_response({
-        "method": request.method,
-        "query": [[k, v] for k, v in request.query.items()],
-        "headers": {k.lower(): v for k, v in request.headers.items()},
-        "body": (await request.read()).decode(),
-    })
+    return web.json_response(
+        {
+            "method": request.method,
+            "query": [[k, v] for k, v in request.query.items()],
+            "headers": {k.lower(): v for k, v in request.headers.items()},
+            "body": (await request.read()).decode(),
+        }
+    )
 
 
 async def answer(request: web.Request) -> web.Response:
     kind = request.match_info["kind"]
     table: dict[str, Callable[[], web.Response]] = {
         "text": lambda: web.Response(text="grüße", charset="utf-8"),
-        "latin": lambda: web.Response(body="grüße".encode("latin-1"),
-                                      headers={"Content-Type": "text/plain; charset=latin-1"}),
+        "latin": lambda: web.Response(
+            body="grüße".encode("latin-1"), headers={"Content-Type": "text/plain; charset=latin-1"}
+        ),
         "binary": lambda: web.Response(body=b"\x00\xff"),
         "empty": lambda: web.Response(status=204),
         "nan": lambda: web.Response(text="[NaN]", content_type="application/json"),
         "huge": lambda: web.Response(text=str(2**70), content_type="application/json"),
         "deep": lambda: web.Response(text="[" * 300 + "]" * 300, content_type="application/json"),
         "deeper": lambda: web.Response(text="[" * 100_000, content_type="application/json"),
-        "problem": lambda: web.Response(status=422, text='{"title": "no"}',
-                                        content_type="application/problem+json"),
+        "problem": lambda: web.Response(
+            status=422, text='{"title": "no"}', content_type="application/problem+json"
+        ),
         "error": lambda: web.Response(status=503, text="busy", reason="Busy"),
         "slow-down": lambda: web.Response(status=429, headers={"Retry-After": "3"}),
         "missing": lambda: web.Response(status=404, text="<p>no</p>", content_type="text/html"),
-        "bad-charset": lambda: web.Response(body=b"x",
-                                            headers={"Content-Type": "text/plain; charset=no"}),
+        "bad-charset": lambda: web.Response(
+            body=b"x", headers={"Content-Type": "text/plain; charset=no"}
+        ),
         "big": lambda: web.Response(body=b"x" * 5000),
-        "bomb": lambda: web.Response(body=gzip.compress(b"x" * 5_000_000),
-                                     headers={"Content-Encoding": "gzip"}),
+        "bomb": lambda: web.Response(
+            body=gzip.compress(b"x" * 5_000_000), headers={"Content-Encoding": "gzip"}
+        ),
         "twice": lambda: web.Response(headers=[("X-A", "1"), ("X-A", "2")]),  # type: ignore[arg-type]
     }
     return table[kind]()
@@ -95,13 +101,15 @@ async def server() -> AsyncIterator[str]:
 
 
 def doc(handler: str, params: dict[str, Any]) -> str:
-    return json.dumps({
-        "skript": "web",
-        "do": [
-            {"call": handler, "with": params, "into": "r"},
-            {"return": "${r}"},
-        ],
-    })
+    return json.dumps(
+        {
+            "skript": "web",
+            "do": [
+                {"call": handler, "with": params, "into": "r"},
+                {"return": "${r}"},
+            ],
+        }
+    )
 
 
 LOOPBACK = {"allow_hosts": ["127.0.0.1"]}
@@ -120,7 +128,10 @@ async def error(rt: Runtime, handler: str, **params: Any) -> Any:
 async def test_get(runtime: Start, server: str) -> None:
     rt = await runtime(**LOOPBACK)
     result = await ask(
-        rt, "http.get", url=f"{server}/echo?a=1", query={"b": [2, "x y"], "c": True, "d": None},
+        rt,
+        "http.get",
+        url=f"{server}/echo?a=1",
+        query={"b": [2, "x y"], "c": True, "d": None},
         headers={"X-Number": 5},
     )
     assert list(result) == ["status", "headers", "body"]
@@ -204,17 +215,20 @@ async def test_repeated_headers_are_joined(runtime: Start, server: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "type_", "says"),
     [
-        ("nan", "http.body", "NaN"), ("huge", "http.body", "64 bits"),
-        ("deep", "http.body", "no JSON value"), ("deeper", "http.body", "no JSON value"),
+        ("nan", "http.body", "NaN"),
+        ("huge", "http.body", "64 bits"),
+        ("deep", "http.body", "no JSON value"),
+        ("deeper", "http.body", "no JSON value"),
         ("bad-charset", "http.body", "no text"),
-        ("big", "http.too_large", "1000 bytes"), ("bomb", "http.too_large", "1000 bytes"),
-        ("error", "http.503", "503 Busy"), ("slow-down", "http.429", "429"),
-        ("missing", "http.404", "404"), ("problem", "http.422", "422"),
+        ("big", "http.too_large", "1000 bytes"),
+        ("bomb", "http.too_large", "1000 bytes"),
+        ("error", "http.503", "503 Busy"),
+        ("slow-down", "http.429", "429"),
+        ("missing", "http.404", "404"),
+        ("problem", "http.422", "422"),
     ],
 )
-async def test_bad_answers(
-    runtime: Start, server: str, kind: str, type_: str, says: str
-) -> None:
+async def test_bad_answers(runtime: Start, server: str, kind: str, type_: str, says: str) -> None:
     rt = await runtime(**LOOPBACK)
     most = 200_000 if kind == "deeper" else 1000
     found = await error(rt, "http.get", url=f"{server}/answer/{kind}", max_bytes=most)
@@ -247,8 +261,11 @@ async def test_connection_that_breaks_or_never_was(runtime: Start, server: str) 
 async def test_bad_parameters(runtime: Start, server: str) -> None:
     rt = await runtime(**LOOPBACK)
     for params in (
-        {"url": "ftp://127.0.0.1/"}, {"url": "not a url"}, {"url": "http://"},
-        {"url": f"{server}/echo", "timeout": "soon"}, {"url": f"{server}/echo", "timeout": 0},
+        {"url": "ftp://127.0.0.1/"},
+        {"url": "not a url"},
+        {"url": "http://"},
+        {"url": f"{server}/echo", "timeout": "soon"},
+        {"url": f"{server}/echo", "timeout": 0},
         {"url": f"{server}/echo", "max_bytes": 0},
         {"url": f"{server}/echo", "headers": {"a\nb": "c"}},
         {"url": "http://127.0.0.1:99999/"},
@@ -261,12 +278,20 @@ async def test_bad_parameters(runtime: Start, server: str) -> None:
 async def test_redirects(runtime: Start, server: str) -> None:
     rt = await runtime(**LOOPBACK)
     for status, method, after in (
-        (301, "POST", "GET"), (302, "POST", "GET"), (303, "PUT", "GET"),
-        (307, "POST", "POST"), (308, "PUT", "PUT"),
+        (301, "POST", "GET"),
+        (302, "POST", "GET"),
+        (303, "PUT", "GET"),
+        (307, "POST", "POST"),
+        (308, "PUT", "PUT"),
     ):
         result = await ask(
-            rt, "http.request", method=method, url=f"{server}/redirect/{status}",
-            query={"to": "/echo"}, body={"x": 1}, headers={"Authorization": "Bearer t"},
+            rt,
+            "http.request",
+            method=method,
+            url=f"{server}/redirect/{status}",
+            query={"to": "/echo"},
+            body={"x": 1},
+            headers={"Authorization": "Bearer t"},
         )
         assert result["body"]["method"] == after
         assert result["body"]["body"] == ("" if after == "GET" else '{"x":1}')
@@ -294,7 +319,9 @@ async def test_credentials_stay_with_their_origin(runtime: Start, server: str) -
     rt = await runtime(allow_hosts=["127.0.0.1"], resolver=resolve)
     port = server.rpartition(":")[2]
     result = await ask(
-        rt, "http.post", url=f"{server}/redirect/307",
+        rt,
+        "http.post",
+        url=f"{server}/redirect/307",
         query={"to": f"http://other.example:{port}/echo"},
         headers={"Authorization": "Bearer t", "Cookie": "a=b", "X-Other": "stays"},
     )
@@ -309,8 +336,18 @@ async def test_credentials_stay_with_their_origin(runtime: Start, server: str) -
 @pytest.mark.parametrize(
     "host",
     [
-        "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f000001", "017700000001",
-        "127.1", "0.0.0.0", "169.254.169.254", "10.0.0.1", "[fd00:ec2::254]", "[::]",
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "2130706433",
+        "0x7f000001",
+        "017700000001",
+        "127.1",
+        "0.0.0.0",
+        "169.254.169.254",
+        "10.0.0.1",
+        "[fd00:ec2::254]",
+        "[::]",
         "[64:ff9b::7f00:1]",
     ],
 )
@@ -374,8 +411,13 @@ async def test_a_redirect_to_a_private_address(runtime: Start, server: str) -> N
     rt = await runtime(resolver=resolve, allow_hosts=[f"front.example:{port}"])
     url = f"http://front.example:{port}/redirect/302"
     assert (await ask(rt, "http.get", url=url, query={"to": "/echo"}))["status"] == 200
-    for to in (f"http://127.0.0.1:{port}/echo", f"http://back.example:{port}/echo",
-               "http://169.254.169.254/latest/meta-data/", "http://[::1]/", "http://2130706433/"):
+    for to in (
+        f"http://127.0.0.1:{port}/echo",
+        f"http://back.example:{port}/echo",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[::1]/",
+        "http://2130706433/",
+    ):
         assert (await error(rt, "http.get", url=url, query={"to": to}))["type"] == "http.denied"
 
 
@@ -391,7 +433,10 @@ async def test_a_name_without_an_address(runtime: Start) -> None:
 async def test_secrets_never_show(runtime: Start, server: str) -> None:
     rt = await runtime(secrets={"token": "s3cr3t/t0ken+"}, **LOOPBACK)
     result = await ask(
-        rt, "http.get", url=f"{server}/echo", query={"t": "${secrets.token}"},
+        rt,
+        "http.get",
+        url=f"{server}/echo",
+        query={"t": "${secrets.token}"},
         headers={"Authorization": "Bearer ${secrets.token}"},
     )
     assert "s3cr3t" not in json.dumps(result)

@@ -20,7 +20,7 @@ from runeskript.errors import HandlerDefinitionError
 Start = Callable[..., Awaitable[Runtime]]
 Settle = Callable[..., Awaitable[None]]
 
-HANDLERS = '''
+HANDLERS = """
 import os, sys, time
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,7 @@ def shut(resources):
 def resources(params, ctx):
     ctx.resources["file"] = params["file"]
     return ctx.resources["opened"]
-'''
+"""
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ do:
 async def test_results_and_validation(runtime: Start, handlers: Any) -> None:
     rt = await runtime(handlers, max_processes=1)
     assert (await rt.run_job(one("add", "{a: 2, b: 3}"))).unwrap() == 5
-    doc = one("add", '{a: "${get({}, \'x\')}"}')
+    doc = one("add", "{a: \"${get({}, 'x')}\"}")
     error = (await rt.run_job(doc)).error
     assert error is not None
     assert error["type"] == "params"
@@ -178,8 +178,11 @@ async def test_context_prints_logs_and_progress(
 @pytest.mark.parametrize(
     ("how", "type_"),
     [
-        ("typed", "shop.gone"), ("exit", "handler.SystemExit"), ("key", "handler.KeyError"),
-        ("result", "result"), ("die", "handler.ProcessDied"),
+        ("typed", "shop.gone"),
+        ("exit", "handler.SystemExit"),
+        ("key", "handler.KeyError"),
+        ("result", "result"),
+        ("die", "handler.ProcessDied"),
     ],
 )
 async def test_failures(runtime: Start, handlers: Any, how: str, type_: str) -> None:
@@ -227,9 +230,7 @@ async def _end(rt: Runtime, job: str) -> None:
         pass
 
 
-async def test_a_cancel_kills_the_worker(
-    runtime: Start, handlers: Any, tmp_path: Path
-) -> None:
+async def test_a_cancel_kills_the_worker(runtime: Start, handlers: Any, tmp_path: Path) -> None:
     rt = await runtime(handlers, max_processes=1)
     file = tmp_path / "pid"
     job = await rt.submit_job(one("hang", f'{{file: "{file}"}}'))

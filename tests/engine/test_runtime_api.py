@@ -53,9 +53,18 @@ async def test_run_job(runtime: Start, clock: Any) -> None:
     result = await rt.run_job(HELLO, {"name": "Ada"}, key="k", labels={"who": "me"})
     assert isinstance(result, JobResult)
     assert result == JobResult(
-        id="job-1", key="k", labels={"team": "shop", "who": "me"}, skript="hello", version=3,
-        status="Completed", state="Completed", input={"name": "Ada"}, output="Hello Ada",
-        error=None, created_at=clock.ms, updated_at=clock.ms,
+        id="job-1",
+        key="k",
+        labels={"team": "shop", "who": "me"},
+        skript="hello",
+        version=3,
+        status="Completed",
+        state="Completed",
+        input={"name": "Ada"},
+        output="Hello Ada",
+        error=None,
+        created_at=clock.ms,
+        updated_at=clock.ms,
     )
     assert result.ok
     assert result.ended
@@ -74,7 +83,13 @@ async def test_everything_that_names_a_skript(runtime: Start, tmp_path: Path) ->
     rt = await runtime()
     one_line = json.dumps({"skript": "hello", "do": [{"return": "Hello you"}]})
     for skript in (
-        HELLO, HELLO.encode(), file, str(file), compiled, compiled.blueprint, compiled.document,
+        HELLO,
+        HELLO.encode(),
+        file,
+        str(file),
+        compiled,
+        compiled.blueprint,
+        compiled.document,
         one_line,
     ):
         assert (await rt.run_job(skript)).unwrap() == "Hello you"
@@ -83,7 +98,9 @@ async def test_everything_that_names_a_skript(runtime: Start, tmp_path: Path) ->
 async def test_what_names_none(runtime: Start, tmp_path: Path) -> None:
     rt = await runtime()
     for skript, says in (
-        (str(tmp_path / "missing.yaml"), "No such file"), (tmp_path, "directory"), (5, "int is no"),
+        (str(tmp_path / "missing.yaml"), "No such file"),
+        (tmp_path, "directory"),
+        (5, "int is no"),
         ("a\0b", "cannot read"),
     ):
         with pytest.raises(errors.RuntimeOptionError, match=says):
@@ -129,8 +146,13 @@ async def test_keys(runtime: Start) -> None:
 async def test_bad_arguments(runtime: Start) -> None:
     rt = await runtime()
     for arguments in (
-        {"key": ""}, {"key": 5}, {"key": "x" * 513}, {"labels": {"a": 1}}, {"labels": {"": "b"}},
-        {"on_conflict": "never"}, {"key": "\ud800"},
+        {"key": ""},
+        {"key": 5},
+        {"key": "x" * 513},
+        {"labels": {"a": 1}},
+        {"labels": {"": "b"}},
+        {"on_conflict": "never"},
+        {"key": "\ud800"},
     ):
         with pytest.raises(errors.RuntimeOptionError):
             await rt.submit_job(HELLO, **arguments)  # type: ignore[arg-type]
@@ -141,8 +163,12 @@ async def test_bad_arguments(runtime: Start) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"max_jobs": 0}, {"max_threads": True}, {"allow": "exec"}, {"allow": ["everything"]},
-        {"allow_hosts": ["http://x"]}, {"allow_hosts": "localhost"},
+        {"max_jobs": 0},
+        {"max_threads": True},
+        {"allow": "exec"},
+        {"allow": ["everything"]},
+        {"allow_hosts": ["http://x"]},
+        {"allow_hosts": "localhost"},
     ],
 )
 async def test_bad_options(runtime: Start, options: dict[str, Any]) -> None:
@@ -196,15 +222,18 @@ do:
 
 
 async def test_what_a_document_knows_of_its_job(runtime: Start, clock: Any) -> None:
-    doc = 'skript: s\nlabels: {a: b}\ndo:\n  - return: ${job}\n'
+    doc = "skript: s\nlabels: {a: b}\ndo:\n  - return: ${job}\n"
     rt = await runtime()
     assert (await rt.run_job(doc, key="k", labels={"c": "d"})).unwrap() == {
-        "id": "job-1", "key": "k", "created_at": clock.ms, "labels": {"a": "b", "c": "d"},
+        "id": "job-1",
+        "key": "k",
+        "created_at": clock.ms,
+        "labels": {"a": "b", "c": "d"},
     }
 
 
 async def test_ids_and_seeds_are_the_same_for_the_same_ids(runtime: Start) -> None:
-    doc = "skript: s\ndo:\n  - return: \"${uuid()}\"\n"
+    doc = 'skript: s\ndo:\n  - return: "${uuid()}"\n'
     first = await (await runtime()).run_job(doc)
     second = await (await runtime()).run_job(doc)
     assert first == second
@@ -241,8 +270,15 @@ async def test_errors_say_where(runtime: Start, tmp_path: Path) -> None:
     assert result.status == "Failed"
     assert not result.ok
     assert result.error == {
-        "code": "RUNE-5000", "type": "order.stuck", "message": "no parcel", "step": "stuck",
-        "file": str(file), "line": 4, "attempts": 0, "data": {"days": 3}, "cause": None,
+        "code": "RUNE-5000",
+        "type": "order.stuck",
+        "message": "no parcel",
+        "step": "stuck",
+        "file": str(file),
+        "line": 4,
+        "attempts": 0,
+        "data": {"days": 3},
+        "cause": None,
     }
     with pytest.raises(errors.JobFailedError, match=r"order\.stuck: no parcel") as caught:
         await rt.result(result.id)
@@ -350,9 +386,7 @@ async def test_one_job_signals_another(runtime: Start, settle: Settle) -> None:
 
 async def test_emit_before_listen_with_keep(runtime: Start, clock: Any) -> None:
     rt = await runtime()
-    sender = (
-        "skript: s\ndo:\n  - emit: parcel\n    key: \"'k'\"\n    with: {n: 1}\n    keep: 1h\n"
-    )
+    sender = "skript: s\ndo:\n  - emit: parcel\n    key: \"'k'\"\n    with: {n: 1}\n    keep: 1h\n"
     assert (await rt.run_job(sender)).ok
     assert (await rt.run_job(LISTEN, key="k")).output == {"n": 1}
 
@@ -441,7 +475,10 @@ do:
     assert (progress.data["done"], progress.data["total"]) == (1, 4)
     again = [r async for r in rt.events(job.id)]
     assert [r.kind for r in again] == [
-        "job.started", "call.done", "message.received", "job.finished"
+        "job.started",
+        "call.done",
+        "message.received",
+        "job.finished",
     ]
     assert [r.seq async for r in rt.events(job.id, start=2)] == [2, 3]
     logs = [(r.name, r.getMessage(), r.step) for r in caplog.records if hasattr(r, "step")]
@@ -451,9 +488,7 @@ do:
     ]
 
 
-async def test_events_of_failures_and_retries(
-    runtime: Start, settle: Settle, clock: Any
-) -> None:
+async def test_events_of_failures_and_retries(runtime: Start, settle: Settle, clock: Any) -> None:
     @handler("flaky")
     async def flaky(params: Any, ctx: Any) -> int:
         if ctx.attempt < 3:
@@ -508,16 +543,27 @@ do:
         clock.pass_ms(1_000)
     await watching
     assert told[:4] == [
-        ("step.started", "retried"), ("step.retrying", "retried"), ("step.retrying", "retried"),
+        ("step.started", "retried"),
+        ("step.retrying", "retried"),
+        ("step.retrying", "retried"),
         ("step.done", "retried"),
     ]
-    assert sorted(told[4:10], key=str) == sorted([
-        ("step.started", "lost"), ("step.started", "waiting"), ("step.started", "won"),
-        ("step.done", "won"), ("step.cancelled", "lost"), ("step.cancelled", "waiting"),
-    ], key=str)
+    assert sorted(told[4:10], key=str) == sorted(
+        [
+            ("step.started", "lost"),
+            ("step.started", "waiting"),
+            ("step.started", "won"),
+            ("step.done", "won"),
+            ("step.cancelled", "lost"),
+            ("step.cancelled", "waiting"),
+        ],
+        key=str,
+    )
     assert told[10:] == [
-        ("step.started", "broken"), ("step.failed", "broken"),
-        ("step.started", "deaf"), ("step.failed", "deaf"),
+        ("step.started", "broken"),
+        ("step.failed", "broken"),
+        ("step.started", "deaf"),
+        ("step.failed", "deaf"),
     ]
 
 
@@ -564,7 +610,7 @@ async def test_run_by_path(runtime: Start, tmp_path: Path) -> None:
     parent = tmp_path / "parent.yaml"
     parent.write_text(
         "skript: parent\ninput: {type: object}\ndo:\n"
-        "  - id: inner\n    run: ./child.yaml\n    with: {n: \"${input.n}\"}\n    into: r\n"
+        '  - id: inner\n    run: ./child.yaml\n    with: {n: "${input.n}"}\n    into: r\n'
         "  - return: ${r}\n"
     )
     rt = await runtime()

@@ -59,8 +59,13 @@ def test_scrubbing_every_form() -> None:
     assert vault.scrub_text(SECRET) == SECRET  # nobody has asked for it yet
     vault.get("a")
     for shown in (
-        SECRET, f"x{SECRET}y", json.dumps({"k": SECRET}), json.dumps(SECRET, ensure_ascii=False),
-        quote(SECRET), quote(SECRET, safe=""), base64.b64encode(SECRET.encode()).decode(),
+        SECRET,
+        f"x{SECRET}y",
+        json.dumps({"k": SECRET}),
+        json.dumps(SECRET, ensure_ascii=False),
+        quote(SECRET),
+        quote(SECRET, safe=""),
+        base64.b64encode(SECRET.encode()).decode(),
     ):
         assert MASK in vault.scrub_text(shown)
         assert SECRET not in vault.scrub_text(shown)
@@ -79,9 +84,7 @@ def test_longer_secrets_first_and_short_ones_whole() -> None:
 
 
 @pytest.mark.parametrize("mode", ["async", "thread"])
-async def test_through_a_job(
-    runtime: Start, mode: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_through_a_job(runtime: Start, mode: Any, caplog: pytest.LogCaptureFixture) -> None:
     seen: list[Any] = []
 
     @handler("use", mode="async" if mode == "async" else "thread")
@@ -129,9 +132,9 @@ async def test_a_handler_that_remembers(runtime: Start) -> None:
         return kept[0]
 
     rt = await runtime(keep, tell, secrets={"token": "hunter22"})
-    assert (await rt.run_job(
-        'skript: s\ndo:\n  - call: keep\n    with: {token: "${secrets.token}"}\n'
-    )).ok
+    assert (
+        await rt.run_job('skript: s\ndo:\n  - call: keep\n    with: {token: "${secrets.token}"}\n')
+    ).ok
     told = await rt.run_job("skript: s\ndo:\n  - call: tell\n    into: r\n  - return: ${r}\n")
     assert told.output == MASK
 

@@ -81,9 +81,7 @@ class TestTimers:
 
     @settings(max_examples=50, deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 50), st.booleans()), max_size=60), st.randoms())
-    def test_against_a_sorted_list(
-        self, rows: list[tuple[int, bool]], rng: random.Random
-    ) -> None:
+    def test_against_a_sorted_list(self, rows: list[tuple[int, bool]], rng: random.Random) -> None:
         from tests.engine.conftest import ManualClock
 
         clock = ManualClock()
@@ -126,7 +124,9 @@ def test_ids() -> None:
     assert ids.message_id() != ids.message_id()
     one, two = SeededIds(7), SeededIds(7)
     assert [one.job_id(), one.seed(), one.message_id()] == [
-        two.job_id(), two.seed(), two.message_id()
+        two.job_id(),
+        two.seed(),
+        two.message_id(),
     ]
     assert SeededIds(7).seed() != SeededIds(8).seed()
 

@@ -42,8 +42,15 @@ def store(now: Now) -> MemoryStore:
 
 def row(id_: str, **fields: Any) -> JobRow:
     base: dict[str, Any] = {
-        "key": None, "labels": {}, "skript": "s", "version": None, "blueprint": "b",
-        "ast_hash": "a", "input": None, "created_at": 1, "updated_at": 1,
+        "key": None,
+        "labels": {},
+        "skript": "s",
+        "version": None,
+        "blueprint": "b",
+        "ast_hash": "a",
+        "input": None,
+        "created_at": 1,
+        "updated_at": 1,
     }
     return JobRow(id=id_, **{**base, **fields})
 
@@ -173,11 +180,13 @@ async def arrived(store: MemoryStore) -> list[tuple[str, int, Any]]:
 class TestMessages:
     async def test_every_matching_listener_gets_a_copy(self, store: MemoryStore) -> None:
         await store.submit([row("a"), row("b"), row("c")])
-        await store.commit([
-            run("a", listens=listens("a", 1, "t", 1)),
-            run("b", listens=listens("b", 2, "t", 1.0)),
-            run("c", listens=listens("c", 3, "t", True)),
-        ])
+        await store.commit(
+            [
+                run("a", listens=listens("a", 1, "t", 1)),
+                run("b", listens=listens("b", 2, "t", 1.0)),
+                run("c", listens=listens("c", 3, "t", True)),
+            ]
+        )
         assert await store.post([Message("m", "t", 1, None, "hi")]) == ["accepted"]
         assert await arrived(store) == [("a", 1, "hi"), ("b", 2, "hi")]
 
@@ -235,9 +244,7 @@ class TestMessages:
     async def test_an_ended_job_listens_no_more(self, store: MemoryStore) -> None:
         await store.submit([row("a")])
         await store.commit([run("a", row=RUNNING, listens=listens("a", 1, "t"))])
-        await store.post([
-            Message("m", "t", None, None, 1), Message("n", "x", None, "a", 1, 500)
-        ])
+        await store.post([Message("m", "t", None, None, 1), Message("n", "x", None, "a", 1, 500)])
         ended = Unit("a", 1, 1, [Finished(9, "Completed", None, None)], row=DONE)
         await store.commit([ended])
         assert await store.post([Message("o", "t", None, None, 2)]) == ["accepted"]

@@ -12,8 +12,11 @@ from .handlers.registry import HandlerRegistry
 
 
 def full_registry(
-    handlers: Source, allow_hosts: Sequence[str], allow: Collection[str],
-    resolver: Resolver | None, discovering: bool,
+    handlers: Source,
+    allow_hosts: Sequence[str],
+    allow: Collection[str],
+    resolver: Resolver | None,
+    discovering: bool,
 ) -> HandlerRegistry:
     """Every name goes to the first that has it; the built-in handlers get this runtime's settings.
 

@@ -63,10 +63,17 @@ class Children:
         blueprint, now = program.blueprint, self._clock.now_ms()
         parent = ParentRef(live.id, effect.path, effect.n, effect.step)
         return JobRow(
-            id=effect.id, key=None, labels=dict(blueprint.labels), skript=blueprint.name,
+            id=effect.id,
+            key=None,
+            labels=dict(blueprint.labels),
+            skript=blueprint.name,
             version=effect.version if blueprint.version is None else blueprint.version,
-            blueprint=program.digest, ast_hash=blueprint.ast_hash, input=given,
-            created_at=now, updated_at=now, depth=live.row.depth + 1,
+            blueprint=program.digest,
+            ast_hash=blueprint.ast_hash,
+            input=given,
+            created_at=now,
+            updated_at=now,
+            depth=live.row.depth + 1,
             parent=None if effect.detach else parent,
         )
 
@@ -87,7 +94,16 @@ def _name(effect: ChildOut) -> str:
 
 
 def _refused(type_: str, message: str) -> Decision:
-    return Decision(None, None, {
-        "code": code_for_type(type_), "type": type_, "message": clean(message), "step": None,
-        "attempts": 0, "data": None, "cause": None,
-    })
+    return Decision(
+        None,
+        None,
+        {
+            "code": code_for_type(type_),
+            "type": type_,
+            "message": clean(message),
+            "step": None,
+            "attempts": 0,
+            "data": None,
+            "cause": None,
+        },
+    )

@@ -152,8 +152,12 @@ class Outlet:
             # Only now every event that came from an inbox row has been taken or refused.
             consumed, live.consumed = live.consumed, []
         return unit._replace(
-            listens=listens, unlistens=unlistens, inbox=consumed, taken=taken,
-            messages=messages, children=rows,
+            listens=listens,
+            unlistens=unlistens,
+            inbox=consumed,
+            taken=taken,
+            messages=messages,
+            children=rows,
         )
 
     # --- after the commit -----------------------------------------------------------------------
@@ -215,13 +219,19 @@ class Outlet:
                 _jobs_log.error(text, live.id, effect.step, decision.error.get("message"))
             return
         if decision.error is not None:
-            core.arrive(live, ChildDone(
-                core.at(), effect.path, effect.n, effect.step, "Failed", None, decision.error
-            ))
+            core.arrive(
+                live,
+                ChildDone(
+                    core.at(), effect.path, effect.n, effect.step, "Failed", None, decision.error
+                ),
+            )
         elif row is not None and row.id not in core.lives:
-            core.arrive(live, ChildDone(
-                core.at(), effect.path, effect.n, effect.step, row.status, row.output, row.error
-            ))
+            core.arrive(
+                live,
+                ChildDone(
+                    core.at(), effect.path, effect.n, effect.step, row.status, row.output, row.error
+                ),
+            )
 
     def _drop_child(self, turn: Turn, effect: ChildDrop) -> None:
         child = self._core.lives.get(effect.id)

@@ -69,7 +69,16 @@ def result_of(row: JobRow) -> JobResult:
 
 def _fields(row: JobRow) -> tuple[Any, ...]:
     return (
-        row.id, row.key, dict(row.labels), row.skript, row.version, row.status, row.state,
-        copy_value(row.input), copy_value(row.output), copy_value(row.error), row.created_at,
+        row.id,
+        row.key,
+        dict(row.labels),
+        row.skript,
+        row.version,
+        row.status,
+        row.state,
+        copy_value(row.input),
+        copy_value(row.output),
+        copy_value(row.error),
+        row.created_at,
         row.updated_at,
     )

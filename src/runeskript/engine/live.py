@@ -19,9 +19,27 @@ class Live:
     """One live job. The driver alone changes it."""
 
     __slots__ = (
-        "busy", "calls", "consumed", "dropped", "ended", "id", "inbox", "narrator", "place",
-        "program", "queued", "row", "run", "scheduled", "seq", "started", "timers", "turns",
-        "urgent", "waiters", "watches",
+        "busy",
+        "calls",
+        "consumed",
+        "dropped",
+        "ended",
+        "id",
+        "inbox",
+        "narrator",
+        "place",
+        "program",
+        "queued",
+        "row",
+        "run",
+        "scheduled",
+        "seq",
+        "started",
+        "timers",
+        "turns",
+        "urgent",
+        "waiters",
+        "watches",
     )
 
     def __init__(self, row: JobRow, program: Program, run: Run) -> None:
@@ -60,7 +78,12 @@ class Live:
         return self.row.parent
 
     def tell(
-        self, kind: str, at: int, step: str | None, path: Path, data: dict[str, Any],
+        self,
+        kind: str,
+        at: int,
+        step: str | None,
+        path: Path,
+        data: dict[str, Any],
         after: int | None = None,
     ) -> None:
         """Tell the watchers something that is not journaled.

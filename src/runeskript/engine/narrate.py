@@ -118,9 +118,7 @@ class Narrator:
             self._open[key] = (step, at)
             self._tell("step.started", at, step, key[1], data, self._after)
 
-    def _close(
-        self, kind: str, key: _Key, at: int, data: dict[str, Any] | None = None
-    ) -> None:
+    def _close(self, kind: str, key: _Key, at: int, data: dict[str, Any] | None = None) -> None:
         found = self._open.pop(key, None)
         if found is not None:
             step, began = found

@@ -90,7 +90,9 @@ class Runtime:
         Raises RuntimeOptionError, HandlerDefinitionError, StoreError.
         """
         for name, number in (
-            ("max_jobs", max_jobs), ("max_tasks", max_tasks), ("max_threads", max_threads),
+            ("max_jobs", max_jobs),
+            ("max_tasks", max_tasks),
+            ("max_threads", max_threads),
             ("max_processes", max_processes),
         ):
             if type(number) is not int or number < 1:
@@ -117,7 +119,11 @@ class Runtime:
             raise RuntimeOptionError("the runtime is running already")
         await self._resources.set_up(self._registry)
         driver = Driver(
-            self._store, self._clock, self._ids, self._vault, self._declared,
+            self._store,
+            self._clock,
+            self._ids,
+            self._vault,
+            self._declared,
             self._resources.shared,
         )
         tasks, threads, processes = self._sizes
@@ -125,7 +131,9 @@ class Runtime:
         self._threads = ThreadPool(driver, threads)
         self._processes = ProcessPool(driver, processes)
         pools: dict[str, Pool] = {
-            "async": driver.tasks, "thread": self._threads, "process": self._processes
+            "async": driver.tasks,
+            "thread": self._threads,
+            "process": self._processes,
         }
         lanes = {h.name: Lane(h, pools[h.mode]) for h in self._registry}
         for lane in lanes.values():
@@ -211,8 +219,12 @@ class Runtime:
         return result_of(await self._end_of(row.id))
 
     async def _submit(
-        self, skript: Skript, given: object, key: str | None,
-        labels: Mapping[str, str] | None, on_conflict: OnConflict,
+        self,
+        skript: Skript,
+        given: object,
+        key: str | None,
+        labels: Mapping[str, str] | None,
+        on_conflict: OnConflict,
     ) -> JobRow:
         driver = self._running()
         if on_conflict not in ("exists", "replace"):
@@ -248,9 +260,16 @@ class Runtime:
     ) -> JobRow:
         blueprint, now = program.blueprint, self._clock.now_ms()
         return JobRow(
-            id=self._ids.job_id(), key=key, labels={**blueprint.labels, **labels},
-            skript=blueprint.name, version=blueprint.version, blueprint=program.digest,
-            ast_hash=blueprint.ast_hash, input=value, created_at=now, updated_at=now,
+            id=self._ids.job_id(),
+            key=key,
+            labels={**blueprint.labels, **labels},
+            skript=blueprint.name,
+            version=blueprint.version,
+            blueprint=program.digest,
+            ast_hash=blueprint.ast_hash,
+            input=value,
+            created_at=now,
+            updated_at=now,
         )
 
     def _leave(self, live: Live) -> None:
@@ -390,4 +409,3 @@ def _name(text: object, what: str) -> str:
     if not isinstance(text, str) or not text or len(text) > NAME or not is_text(text):
         raise RuntimeOptionError(f"{what} is a text of 1 to {NAME} characters")
     return text
-

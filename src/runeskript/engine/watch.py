@@ -138,6 +138,4 @@ class Watch:
         if not self.lost:
             return record
         lost, self.lost = self.lost, 0
-        return JobEvent(
-            None, record.at, record.kind, record.step, record.path, record.data, lost
-        )
+        return JobEvent(None, record.at, record.kind, record.step, record.path, record.data, lost)

@@ -229,8 +229,12 @@ class MemoryStore:
 
     def _change(self, row: JobRow, change: RowChange, seq: int) -> None:
         self._rows[row.id] = row._replace(
-            status=change.status, state=change.status, output=change.output, error=change.error,
-            updated_at=change.at, seq=seq,
+            status=change.status,
+            state=change.status,
+            output=change.output,
+            error=change.error,
+            updated_at=change.at,
+            seq=seq,
         )
         if change.status not in FINAL:
             return

@@ -34,8 +34,10 @@ def _check_call(step: ast.Call, catalog: HandlerCatalog, hints: Hints, found: Di
         return
     if step.queue is not None:
         found.add(
-            "RUNE-3033", f"the queue `{step.queue}` is noted, but the call runs in this process",
-            step.site.span, f"{step.site.pointer}/queue",
+            "RUNE-3033",
+            f"the queue `{step.queue}` is noted, but the call runs in this process",
+            step.site.span,
+            f"{step.site.pointer}/queue",
             "this version has one worker, which serves every queue",
         )
     args = step.args

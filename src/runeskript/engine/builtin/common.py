@@ -21,7 +21,12 @@ class BuiltIn(Handler):
     """A handler of this package; the runtime replaces it by one that has its own settings."""
 
     def __init__(
-        self, name: str, function: Callable[..., Any], params: type, doc: str, result: Any,
+        self,
+        name: str,
+        function: Callable[..., Any],
+        params: type,
+        doc: str,
+        result: Any,
         **options: Any,
     ) -> None:
         super().__init__(name, function, mode="async", typed=_typed(params), **options)

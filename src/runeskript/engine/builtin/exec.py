@@ -29,7 +29,16 @@ MOST_OUTPUT: Final = 64 * 1024 * 1024
 TIMEOUT: Final = "60s"
 #: Variables of our own environment that a program sees.
 INHERITED: Final = (
-    "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT",
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "SYSTEMROOT",
 )
 #: Seconds a killed program has to be gone.
 GRACE: Final = 5.0
@@ -86,8 +95,13 @@ async def run(params: ExecParams) -> Value:
     options: dict[str, Any] = {} if sys.platform == "win32" else {"start_new_session": True}
     try:
         process = await asyncio.create_subprocess_exec(
-            *params.command, stdin=stdin, stdout=PIPE, stderr=PIPE, cwd=params.cwd,
-            env=_environment(params), **options,
+            *params.command,
+            stdin=stdin,
+            stdout=PIPE,
+            stderr=PIPE,
+            cwd=params.cwd,
+            env=_environment(params),
+            **options,
         )
     except FileNotFoundError as exc:
         what = params.cwd if exc.filename == params.cwd else params.command[0]

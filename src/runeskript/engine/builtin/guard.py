@@ -78,9 +78,7 @@ class HostPolicy:
             if pattern.covers(host, port, plain) or pattern.covers(host, port, address):
                 return
         where = "" if host == str(address) else f" (the address of {host})"
-        raise AddressDeniedError(
-            f"{address}{where} is no public address; allow_hosts can allow it"
-        )
+        raise AddressDeniedError(f"{address}{where} is no public address; allow_hosts can allow it")
 
 
 def unwrap(address: Address) -> Address:
@@ -134,7 +132,6 @@ def _parse(text: str) -> _Pattern:
         pass
     if not _NAME.fullmatch(wanted):
         raise ValueError(
-            f"{text!r} is no host: write a name, *.DOMAIN, an address or a network, "
-            "or NAME:PORT"
+            f"{text!r} is no host: write a name, *.DOMAIN, an address or a network, or NAME:PORT"
         )
     return _Pattern(wanted, None, port)

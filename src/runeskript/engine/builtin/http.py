@@ -51,7 +51,12 @@ def http_handlers(
             return await client.request(method, given, ctx)
 
         return BuiltIn(
-            f"http.{name}", send, params, doc, _RESULT, idempotent=idempotent,
+            f"http.{name}",
+            send,
+            params,
+            doc,
+            _RESULT,
+            idempotent=idempotent,
             teardown=client.close,
         )
 

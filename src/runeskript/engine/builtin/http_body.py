@@ -65,18 +65,43 @@ def as_value(data: bytes, kind: str, charset: str | None, *, strict: bool) -> di
         return {"body": data.decode("utf-8", "replace")}
 
 
-_TEXTS: Final = frozenset((
-    "application/xml", "application/javascript", "application/x-www-form-urlencoded",
-    "application/x-ndjson", "application/yaml",
-))
+_TEXTS: Final = frozenset(
+    (
+        "application/xml",
+        "application/javascript",
+        "application/x-www-form-urlencoded",
+        "application/x-ndjson",
+        "application/yaml",
+    )
+)
 
 
 #: What a server may call for. Python has codecs that are quadratic or no character sets at all.
-_CHARSETS: Final = frozenset((
-    "ascii", "big5", "cp1250", "cp1251", "cp1252", "euc_jp", "euc_kr", "gb18030", "gb2312", "gbk",
-    "iso8859-1", "iso8859-2", "iso8859-5", "iso8859-15", "koi8-r", "koi8-u", "shift_jis", "utf-16",
-    "utf-16-be", "utf-16-le", "utf-8",
-))
+_CHARSETS: Final = frozenset(
+    (
+        "ascii",
+        "big5",
+        "cp1250",
+        "cp1251",
+        "cp1252",
+        "euc_jp",
+        "euc_kr",
+        "gb18030",
+        "gb2312",
+        "gbk",
+        "iso8859-1",
+        "iso8859-2",
+        "iso8859-5",
+        "iso8859-15",
+        "koi8-r",
+        "koi8-u",
+        "shift_jis",
+        "utf-16",
+        "utf-16-be",
+        "utf-16-le",
+        "utf-8",
+    )
+)
 
 
 def _codec(charset: str | None) -> str:
@@ -92,4 +117,3 @@ def _parse(data: bytes) -> Value:
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
-

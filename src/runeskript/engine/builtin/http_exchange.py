@@ -62,10 +62,16 @@ class GuardedResolver(AbstractResolver):
                 continue
             kind = socket.AF_INET if address.version == 4 else socket.AF_INET6
             if family in (socket.AF_UNSPEC, kind):
-                found.append(ResolveResult(
-                    hostname=host, host=str(address), port=port, family=kind, proto=0,
-                    flags=socket.AI_NUMERICHOST,
-                ))
+                found.append(
+                    ResolveResult(
+                        hostname=host,
+                        host=str(address),
+                        port=port,
+                        family=kind,
+                        proto=0,
+                        flags=socket.AI_NUMERICHOST,
+                    )
+                )
         if found:
             return found
         raise denied or OSError(f"{host} has no address")
@@ -87,7 +93,8 @@ class Exchange:
         self._policy = policy
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                resolver=GuardedResolver(policy, resolver), limit=CONNECTIONS,
+                resolver=GuardedResolver(policy, resolver),
+                limit=CONNECTIONS,
                 use_dns_cache=False,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -147,7 +154,11 @@ class Exchange:
     ) -> aiohttp.ClientResponse:
         try:
             return await self._session.request(
-                method, url, headers=headers, data=body, allow_redirects=False,
+                method,
+                url,
+                headers=headers,
+                data=body,
+                allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None),
             )
         except (aiohttp.ClientError, OSError, ValueError, TypeError) as exc:
@@ -221,9 +232,7 @@ def _redirected(
     return found, {n: v for n, v in headers.items() if n.lower() not in dropped}
 
 
-async def _answer(
-    response: aiohttp.ClientResponse, method: str, url: URL, max_bytes: int
-) -> Value:
+async def _answer(response: aiohttp.ClientResponse, method: str, url: URL, max_bytes: int) -> Value:
     status = response.status
     failed = status >= 400
     try:

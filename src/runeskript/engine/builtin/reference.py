@@ -40,8 +40,15 @@ ERRORS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("params", "the parameters are wrong"),
     ),
 }
-_WORDS: Final = {"string": "text", "integer": "int", "number": "float", "boolean": "bool",
-                 "array": "list", "object": "object", "null": "null"}
+_WORDS: Final = {
+    "string": "text",
+    "integer": "int",
+    "number": "float",
+    "boolean": "bool",
+    "array": "list",
+    "object": "object",
+    "null": "null",
+}
 
 _SCALAR: Final = {"text", "int", "float", "bool", "null"}
 

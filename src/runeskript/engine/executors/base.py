@@ -97,8 +97,17 @@ class Lane:
     """A handler with its queue: at most ``limit`` of its calls have left it and not ended."""
 
     __slots__ = (
-        "active", "direct", "function", "is_async", "limit", "name", "pool", "prepare",
-        "registered", "timeout_ms", "waiting",
+        "active",
+        "direct",
+        "function",
+        "is_async",
+        "limit",
+        "name",
+        "pool",
+        "prepare",
+        "registered",
+        "timeout_ms",
+        "waiting",
     )
 
     def __init__(self, registered: Registered, pool: Pool) -> None:

@@ -82,8 +82,18 @@ class Worker:
             teardown(self._resources)
 
     def _serve(
-        self, id_: int, module: str, file: str | None, attribute: str, name: str,
-        params: Any, job: str, step: str, attempt: int, path: list[int], n: int,
+        self,
+        id_: int,
+        module: str,
+        file: str | None,
+        attribute: str,
+        name: str,
+        params: Any,
+        job: str,
+        step: str,
+        attempt: int,
+        path: list[int],
+        n: int,
     ) -> None:
         self._call = id_
         began = perf_counter_ns()

@@ -209,8 +209,15 @@ class _Worker:
             return None
         self._sent.append((self._ids, ticket))
         return [
-            self._ids, *(origin or ()), lane.name, params, ticket[0].id, effect.step,
-            effect.attempt, effect.path, effect.n,
+            self._ids,
+            *(origin or ()),
+            lane.name,
+            params,
+            ticket[0].id,
+            effect.step,
+            effect.attempt,
+            effect.path,
+            effect.n,
         ]
 
     # --- what comes back ------------------------------------------------------------------------

@@ -132,8 +132,16 @@ def handler(
         chosen = _mode(name, mode, function)
         typed, result = _types(name, function, scope)
         return Handler(
-            name, function, mode=chosen, pure=pure, idempotent=idempotent, limit=limit,
-            timeout_ms=timeout_ms, typed=typed, result_schema=result, setup=setup,
+            name,
+            function,
+            mode=chosen,
+            pure=pure,
+            idempotent=idempotent,
+            limit=limit,
+            timeout_ms=timeout_ms,
+            typed=typed,
+            result_schema=result,
+            setup=setup,
             teardown=teardown,
         )
 
@@ -183,11 +191,15 @@ def _types(
     except (TypeError, ValueError) as exc:
         raise HandlerDefinitionError(f"handler {name}: no signature to read: {exc}") from exc
     positional = [
-        p for p in parameters
+        p
+        for p in parameters
         if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)
     ]
-    needed = [p for p in parameters if p.default is p.empty and p.kind != p.VAR_POSITIONAL
-              and p.kind != p.VAR_KEYWORD]
+    needed = [
+        p
+        for p in parameters
+        if p.default is p.empty and p.kind != p.VAR_POSITIONAL and p.kind != p.VAR_KEYWORD
+    ]
     starred = any(p.kind == p.VAR_POSITIONAL for p in parameters)
     if len(needed) > 2 or (len(positional) < 2 and not starred):
         raise HandlerDefinitionError(f"handler {name}: a handler is called as f(params, ctx)")
@@ -219,5 +231,3 @@ def _resolve(
         raise HandlerDefinitionError(
             f"handler {name}: the annotation {annotation!r} cannot be resolved: {exc}"
         ) from exc
-
-

@@ -53,9 +53,7 @@ def params_failure(problems: Iterable[ParamProblem]) -> dict[str, Value]:
         p.message if p.key is None or f"`{p.key}`" in p.message else f"`{p.key}`: {p.message}"
         for p in found
     ]
-    rows: list[Value] = [
-        {"key": p.key, "message": clean(p.message), "hint": p.hint} for p in found
-    ]
+    rows: list[Value] = [{"key": p.key, "message": clean(p.message), "hint": p.hint} for p in found]
     return failure("params", "; ".join(texts) or "wrong parameters", {"problems": rows})
 
 

@@ -35,9 +35,7 @@ def origin_of(source: Any, name: str) -> Origin:
     file = getattr(loaded, "__file__", None)
     by_file = module == "__main__" or module.startswith("_rune_") or spec is None
     if by_file and (file is None or not Path(file).is_file()):
-        raise HandlerDefinitionError(
-            f"handler {name}: mode process needs a module that has a file"
-        )
+        raise HandlerDefinitionError(f"handler {name}: mode process needs a module that has a file")
     return Origin(module, str(Path(file).resolve()) if by_file and file else None, attribute)
 
 

@@ -75,8 +75,7 @@ class TypedParams:
                 f"the annotation {annotation.__name__} cannot be validated: {exc}"
             ) from exc
         self.fields: dict[str, Field] = {
-            field.encode_name: Field(hints[field.name], field.required)
-            for field in info.fields
+            field.encode_name: Field(hints[field.name], field.required) for field in info.fields
         }
         self._names = frozenset(self.fields)
 
@@ -92,9 +91,7 @@ class TypedParams:
         except Exception as exc:  # a __post_init__ of the handler's own
             raise ParamsError([ParamProblem(None, f"{type(exc).__name__}: {exc}")]) from exc
 
-    def check(
-        self, literals: Mapping[str, Value], dynamic: frozenset[str]
-    ) -> list[ParamProblem]:
+    def check(self, literals: Mapping[str, Value], dynamic: frozenset[str]) -> list[ParamProblem]:
         """What is wrong as far as the keys and the values that are known tell."""
         problems: list[ParamProblem] = []
         meant: set[str] = set()

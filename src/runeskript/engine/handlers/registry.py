@@ -23,8 +23,21 @@ class Registered:
     """One registered handler: what the compiler may know (HandlerInfo), and how to run it."""
 
     __slots__ = (
-        "doc", "function", "idempotent", "is_async", "limit", "mode", "name", "origin",
-        "params_schema", "prepare", "pure", "result_schema", "setup", "source", "teardown",
+        "doc",
+        "function",
+        "idempotent",
+        "is_async",
+        "limit",
+        "mode",
+        "name",
+        "origin",
+        "params_schema",
+        "prepare",
+        "pure",
+        "result_schema",
+        "setup",
+        "source",
+        "teardown",
         "timeout_ms",
     )
 
@@ -78,9 +91,7 @@ class Registered:
             raise ParamsError(problems)
         return params
 
-    def check(
-        self, literals: Mapping[str, Value], dynamic: frozenset[str]
-    ) -> list[ParamProblem]:
+    def check(self, literals: Mapping[str, Value], dynamic: frozenset[str]) -> list[ParamProblem]:
         """What is wrong with a call, as far as the document tells.
 
         A derived validator judges each literal by itself; a handler's own ``validate`` is asked
