@@ -43,7 +43,6 @@ LIBRARIES = {
     "yarl": ("aiohttp", ("engine",)),
     "msgspec": ("msgspec", ("engine", "cli")),
     "rich": ("rich", ("cli",)),
-    "typer": ("typer", ("cli",)),
     "uvloop": ("uvloop", ("engine", "cli")),
     "yaml": ("PyYAML", ("compiler", "cli")),
 }
