@@ -9,7 +9,9 @@ from typing import Any, Final, Protocol
 
 from ..kernel import Program, Ready
 from ..model.events import (
+    CallDone,
     CallDrop,
+    CallFailed,
     CallOut,
     CancelRequested,
     ChildDone,
@@ -29,6 +31,7 @@ from ..model.events import (
 from ..stores.base import JobRow, Listener, Message, RowChange, Unit
 from .children import Children, Decision
 from .executors.base import Lane, Ticket
+from .handlers.failures import failure
 from .live import Live
 from .reports import locate
 from .timers import Timers
@@ -57,7 +60,17 @@ class Core(Protocol):
 class Turn:
     """One slice of one run on its way through commit and outlet."""
 
-    __slots__ = ("change", "children", "live", "mail", "others", "ready", "tickets", "units")
+    __slots__ = (
+        "arrived",
+        "change",
+        "children",
+        "live",
+        "mail",
+        "others",
+        "ready",
+        "tickets",
+        "units",
+    )
 
     def __init__(self, live: Live, ready: Ready) -> None:
         self.live = live
@@ -69,6 +82,8 @@ class Turn:
         #: What became of each ChildOut, in order.
         self.children: list[tuple[ChildOut, Decision]] = []
         self.change: RowChange | None = None
+        #: Calls whose end is in the inbox already; made when a dropped call has to settle.
+        self.arrived: set[tuple[Path, int]] | None = None
         #: Whether the commit may put something into inboxes.
         self.mail = False
 
@@ -187,8 +202,26 @@ class Outlet:
         live, key = turn.live, (effect.path, effect.n)
         call = live.calls.get(key)
         if call is not None:
-            call.settle()
+            if not effect.settle:
+                call.settle()
             call.lane.pool.cancel(call)
+        elif effect.settle:
+            if turn.arrived is None:
+                turn.arrived = {
+                    (e.path, e.n)
+                    for e in (*live.run.inbox, *live.inbox)
+                    if isinstance(e, CallDone | CallFailed)
+                }
+            if key not in turn.arrived:
+                # It waits in a queue: it never began, and never will.
+                live.dropped.add(key)
+                error = failure("handler.CancelledError", "cancelled before it began")
+                self._core.arrive(
+                    live,
+                    CallFailed(
+                        self._core.at(), effect.path, effect.n, effect.step, effect.attempt, error
+                    ),
+                )
         elif live.queued:
             live.dropped.add(key)
 

@@ -94,6 +94,8 @@ class Narrator:
                 what = {"what": "run", "skript": effect.name, "job": effect.id}
                 self._start(("n", effect.path, effect.n), effect.step, at, what)
         elif isinstance(effect, CallDrop):
+            if effect.settle:
+                return  # its end is still to come
             self._close("step.cancelled", ("n", effect.path, effect.n), at)
         elif isinstance(effect, ListenSet):
             data = {"what": "listen", "topic": effect.topic, "key": effect.key}

@@ -90,6 +90,9 @@ def _call_done(vm: Vm, event: CallDone) -> bool:
         token.frame[into] = result
     if undo is not None:
         register_undo(vm, token, undo)
+    if token.cancelling is not None:
+        _go_on_cancelling(vm, token)
+        return True
     token.pc = pc = pc + 1
     fork = token.fork
     if code[pc][0] == _ARRIVE and type(fork) is Fork and not token.scopes:
@@ -99,6 +102,14 @@ def _call_done(vm: Vm, event: CallDone) -> bool:
     else:
         vm.wake(token)
     return True
+
+
+def _go_on_cancelling(vm: Vm, token: Token) -> None:
+    """What a cancelled token still had to wait for has ended."""
+    stopped, token.cancelling = token.cancelling, None
+    vm.wake(token)
+    if stopped is not None:
+        cancel(vm, token, stopped)
 
 
 def _call_failed(vm: Vm, event: CallFailed) -> bool:
@@ -112,6 +123,9 @@ def _call_failed(vm: Vm, event: CallFailed) -> bool:
     ):
         return False
     del calls[event.path]
+    if token.cancelling is not None:
+        _go_on_cancelling(vm, token)
+        return True
     error = event.error
     type_ = str(error.get("type") or "handler")
     fault = Fault(

@@ -80,8 +80,16 @@ def cancel(vm: Vm, token: Token, fault: Fault) -> None:
     if state == TokenState.READY:
         unwind_cancel(vm, token, fault)
     elif state == TokenState.CALLING:
+        if vm.program.code[token.pc][5] is not None:
+            # It may have succeeded already, unseen: then its undo must be registered.
+            if token.cancelling is None:
+                step = vm.program.step_at(token.pc)
+                vm.effect(CallDrop(token.path, token.n, step, token.attempt, True))
+            token.cancelling = _wider(token.cancelling, fault)
+            return
         del run.calls[token.path]
-        vm.effect(CallDrop(token.path, token.n))
+        step = vm.program.step_at(token.pc)
+        vm.effect(CallDrop(token.path, token.n, step, token.attempt))
         unwind_cancel(vm, token, fault)
     elif state in (TokenState.WAITING, TokenState.RETRYING):
         drop_wait(vm, token)

@@ -148,10 +148,17 @@ class CallOut(NamedTuple):
 
 
 class CallDrop(NamedTuple):
-    """The result of this call is no longer wanted: cancel the handler."""
+    """The result of this call is no longer wanted: cancel the handler.
+
+    ``settle``: the call has an undo, so whether it succeeded still matters: its end is awaited
+    (as CallDone or CallFailed), however the handler takes the cancellation.
+    """
 
     path: Path
     n: int
+    step: str
+    attempt: int
+    settle: bool = False
 
 
 class TimerSet(NamedTuple):

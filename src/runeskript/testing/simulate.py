@@ -239,6 +239,8 @@ class Simulation:
         if isinstance(effect, CallOut):
             self.calls.append(effect)
             self._call(effect)
+        elif isinstance(effect, CallDrop) and effect.settle:
+            self._settle(effect)
         elif isinstance(effect, CallDrop):
             self.live.pop(("call", effect.path, effect.n), None)
             self.queue = [
@@ -260,6 +262,15 @@ class Simulation:
                 self._cancel_child(*self.running[effect.id])
         elif isinstance(effect, LogOut):
             self.logs.append(effect.text)
+
+    def _settle(self, drop: CallDrop) -> None:
+        """A call that has not ended by now is taken to honour its cancellation."""
+        key = (drop.path, drop.n)
+        if any(isinstance(e, CallDone | CallFailed) and e[1:3] == key for e in self.queue):
+            return
+        self.live.pop(("call", *key), None)
+        error: dict[str, Value] = {"type": "handler.CancelledError", "message": "cancelled"}
+        self.queue.append(CallFailed(0, *key, drop.step, drop.attempt, error))
 
     def _later(self, at: int, event: Event) -> None:
         self.order += 1
