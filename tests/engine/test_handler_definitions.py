@@ -467,3 +467,22 @@ def test_failures_are_values_of_bounded_size() -> None:
     assert "no value" in str(data["message"])
     assert failure_of(StepError("a", retryable=True))["retryable"] is True
     assert problems_of([("k", 1)]) == [ParamProblem("k", "1")]
+
+
+def test_an_installed_package_with_handlers_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a real dist-info folder: the quick look at the path must not miss it."""
+    info = tmp_path / "shouty-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shouty\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[runeskript.handlers]\nshout = shouty_pkg:shout\n")
+    (tmp_path / "shouty_pkg.py").write_text(
+        "from runeskript import handler\n\n\n@handler('shout')\n"
+        "async def shout(params: dict, ctx: object) -> str:\n    return 'HEY'\n"
+    )
+    assert list(loading.entry_points("runeskript.handlers")) == []
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = HandlerRegistry()
+    loading.discover(registry)
+    assert "shout" in registry.names()
