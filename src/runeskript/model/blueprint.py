@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from .ast import IR
+from .records import record
 from .spans import Span
 from .values import Value
 
 Instruction: TypeAlias = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HandlerRef:
     """A handler by name, with the flags the compiler relied on (checked again on load)."""
 
@@ -26,7 +27,7 @@ class HandlerRef:
     idempotent: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SkriptRef:
     """A child skript: pinned by Blueprint ``digest`` (a path), or by name at run time."""
 
@@ -35,7 +36,7 @@ class SkriptRef:
     digest: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Policy:
     """How a CALL or RUN is attempted. ``timeout`` indexes ``exprs`` (ms per attempt)."""
 
@@ -48,7 +49,7 @@ class Policy:
     queue: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ListenRef:
     """What a WAIT listens for: indexes into ``exprs``; in ``where`` local 0 is `event`."""
 
@@ -58,7 +59,7 @@ class ListenRef:
     schema: Value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Body:
     """A frame layout with an entry: the document (index 0), a branch, an iteration or an undo.
 
@@ -80,7 +81,7 @@ class Body:
     result: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExceptionRow:
     """One row of the exception table; see ``model/isa.py``. ``depth`` counts scopes kept."""
 
@@ -92,7 +93,7 @@ class ExceptionRow:
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FunctionRow:
     """A user function: ``ir`` refers to parameters as ("local", i), to functions by index."""
 
@@ -101,7 +102,7 @@ class FunctionRow:
     ir: IR
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Debug:
     """Outside the identity: where each instruction and step came from, and slot names per body."""
 
