@@ -30,6 +30,7 @@ __all__ = [
     "StepError",
     "StoreError",
     "UnknownHandlerError",
+    "UnknownPassError",
     "UnknownSkriptError",
     "VersionConflictError",
 ]
@@ -166,6 +167,16 @@ class VersionConflictError(RuneskriptError):
     """A skript with this name and version but another content is deployed already."""
 
     code = "RUNE-6007"
+
+
+class UnknownPassError(RuneskriptError):
+    """The optimizer has no pass of this name."""
+
+    code = "RUNE-8010"
+
+    def __init__(self, name: str, hint: str | None = None) -> None:
+        super().__init__(f"no pass is called `{name}`" + (f"; {hint}" if hint else ""))
+        self.name = name
 
 
 class LoopRunningError(RuneskriptError):

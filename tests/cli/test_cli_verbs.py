@@ -130,6 +130,18 @@ def test_explain_shows_every_stage(rune: Rune) -> None:
     assert rune("explain", "bad.yaml").code == 2
 
 
+def test_passes_are_picked_or_left_out(rune: Rune) -> None:
+    for verb in (["explain"], ["compile", "-o", "x.blueprint"], ["run"]):
+        assert rune(*verb, "good.yaml", "--no-opt").code == 0
+        assert rune(*verb, "good.yaml", "--passes", "join_pure,").code == 0
+        done = rune(*verb, "good.yaml", "--passes", "jion_pure")
+        assert (done.code, done.json["error"]["code"]) == (2, "RUNE-8010")
+        assert "did you mean `join_pure`?" in done.err
+        assert rune(*verb, "good.yaml", "--passes", "join_pure", "--no-opt").code == 2
+    assert rune("run", "x.blueprint").json["output"] == 1
+    assert rune("run", "x.blueprint", "--no-opt").code == 2
+
+
 def test_graph_prints_what_was_named(rune: Rune) -> None:
     assert rune("graph", "good.yaml", "--format", "dot").out.startswith("digraph")
     assert rune("graph", "good.yaml", "--format", "mermaid").out.startswith("flowchart")

@@ -94,12 +94,13 @@ def test_stages_are_kept_only_when_asked_for() -> None:
         "document",
         "core",
         "optimized",
+        "passes",
     }
 
 
 def test_without_the_optimizer_every_step_is_its_own_region() -> None:
     text = "skript: x\ndo:\n  - set: {a: 1, b: 2, c: 3}\n  - return: ${a + b + c}\n"
-    plain = compile_text(text, options=Options(optimize=False)).blueprint
+    plain = compile_text(text, options=Options(passes=())).blueprint
     joined = compile_text(text).blueprint
     assert len(plain.regions) == 3
     assert len(joined.regions) == 1

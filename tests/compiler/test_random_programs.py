@@ -22,8 +22,8 @@ from support import any_handlers
 CATALOG = any_handlers("f", "g")
 
 
-def build(document: dict[str, Any], optimize: bool = True) -> Blueprint:
-    options = Options(optimize=optimize)
+def build(document: dict[str, Any], passes: tuple[str, ...] | None = None) -> Blueprint:
+    options = Options(passes=passes)
     return compile_text(json.dumps(document, indent=1), "random.json", CATALOG, options).blueprint
 
 
@@ -49,7 +49,7 @@ def test_random_programs_compile_and_verify(seed: int) -> None:
 @given(st.integers(0, 2**32), st.none() | st.integers(0, 30))
 def test_the_optimizer_changes_no_event(seed: int, cancel_after: int | None) -> None:
     document = program(random.Random(seed))
-    plain, joined = build(document, optimize=False), build(document)
+    plain, joined = build(document, passes=()), build(document)
     assert len(joined.code) <= len(plain.code)
     one, two = run(plain, cancel_after), run(joined, cancel_after)
     assert two.journal[1:] == one.journal[1:], "all but the Blueprint in Started"

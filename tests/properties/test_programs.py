@@ -86,7 +86,7 @@ def test_program_means_one_thing(program: dict[str, Any]) -> None:
     check_replay(code, outcome)
     sliced = run(code, turns=1)
     assert sliced.journal == outcome.journal
-    plain = compiled(program, optimize=False)
+    plain = compiled(program, passes=())
     unoptimised = run(plain)
     assert events(unoptimised) == events(outcome)
     assert unoptimised.trace == outcome.trace
@@ -119,7 +119,7 @@ def test_cancel_leaves_nothing_behind(
     check_finallys(outcome)
     accepted = any(isinstance(event, CancelRequested) for event in outcome.journal)
     assert (outcome.status == "Cancelled") == accepted
-    plain = run(compiled(program, optimize=False), cancel=steps, turns=turns, shuffle=seed)
+    plain = run(compiled(program, passes=()), cancel=steps, turns=turns, shuffle=seed)
     assert events(plain) == events(outcome)
 
 

@@ -16,7 +16,7 @@ def compile_file(
     handlers: Sequence[str] = (),
     *,
     catalog: HandlerCatalog | None = None,
-    optimize: bool = True,
+    passes: tuple[str, ...] | None = None,
     keep: bool = False,
 ) -> Compiled:
     """The compiled document; its warnings are written to standard error.
@@ -25,7 +25,7 @@ def compile_file(
     """
     known = load_registry(handlers) if catalog is None else catalog
     source = documents.load(name)
-    options = Options(resolve=documents.resolve, optimize=optimize, keep=keep)
+    options = Options(resolve=documents.resolve, passes=passes, keep=keep)
     compiled = compile_text(source, name, known, options)
     if compiled.diagnostics:
         terminal.note(render_all(compiled.diagnostics))

@@ -63,6 +63,25 @@ def add_handlers(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_passes(parser: argparse.ArgumentParser) -> None:
+    """``--no-opt`` and ``--passes``, for every verb that compiles what it then uses."""
+    parser.add_argument("--no-opt", action="store_true", help="leave the optimizer's passes out")
+    parser.add_argument(
+        "--passes",
+        metavar="A,B",
+        help="only these passes of the optimizer; `rune explain` shows what each did",
+    )
+
+
+def chosen_passes(args: argparse.Namespace) -> tuple[str, ...] | None:
+    """What ``--no-opt`` and ``--passes`` ask for, as ``Options.passes``."""
+    if args.passes is None:
+        return () if args.no_opt else None
+    if args.no_opt:
+        raise UsageError("--no-opt and --passes do not go together")
+    return tuple(name for word in args.passes.split(",") if (name := word.strip()))
+
+
 def add_file(parser: argparse.ArgumentParser) -> None:
     """The one document a verb works on."""
     parser.add_argument("file", metavar="FILE", help="the skript (YAML or JSON); - reads stdin")

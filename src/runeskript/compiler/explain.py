@@ -7,6 +7,7 @@ place, so what they found is put down as text before they run.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -130,8 +131,41 @@ def _core(compiled: Compiled) -> str:
 
 
 def _optimized(compiled: Compiled) -> str:
-    text = str(compiled.stages.get("optimized", ""))
-    return "(the optimizer found nothing to do)\n" if text == compiled.stages["core"] else text
+    changes = compiled.stages["passes"]
+    if not changes:
+        return "(the optimizer found nothing to do)\n"
+    parts = [
+        f"--- {one.name}: {one.why}\n\n{difference(before, after)}"
+        for one, before, after in changes
+    ]
+    return "\n".join([*parts, "--- after all passes\n", str(compiled.stages["optimized"])])
+
+
+def difference(before: str, after: str) -> str:
+    """What a pass made of the core form: of each body that changed, the lines around changes."""
+    old, new = _stanzas(before), _stanzas(after)
+    lines: list[str] = []
+    for name in dict.fromkeys([*old, *new]):
+        was, now = old.get(name, []), new.get(name, [])
+        if was == now:
+            continue
+        lines.append(f"  {name}")
+        rows = list(difflib.unified_diff(was, now, n=2, lineterm=""))[2:]
+        lines += ["  ..." if row.startswith("@@") else f"{row[0]} {row[1:]}" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _stanzas(listing: str) -> dict[str, list[str]]:
+    """The bodies of a listing by their first lines, which are told apart where they are alike."""
+    out: dict[str, list[str]] = {}
+    for stanza in listing.rstrip("\n").split("\n\n"):
+        first, *rest = stanza.split("\n")
+        name, number = first, 1
+        while name in out:
+            number += 1
+            name = f"{first} ({number})"
+        out[name] = rest
+    return out
 
 
 def _findings(compiled: Compiled) -> str:
@@ -177,7 +211,7 @@ _STAGES: Final[dict[str, tuple[str, Callable[[Compiled], str]]]] = {
     "parse": ("the AST: steps and expressions", _ast),
     "expand": ("the core form: jumps, forks and scopes on named variables", _core),
     "validate": ("what the checks found", _findings),
-    "optimize": ("the core form after the passes", _optimized),
+    "optimize": ("what each pass changed, and the core form after all", _optimized),
     "codegen": ("frames and regions: names have become slots", _codegen),
     "assemble": ("the Blueprint", _blueprint),
 }

@@ -29,7 +29,7 @@ from .collector import paused_collector
 from .expand import expand
 from .listing import show_core
 from .load_text import parse_tree, read_text
-from .passes import optimize
+from .passes import Pass, choose, optimize
 from .validate import validate
 
 #: Reads the file that ``run: PATH`` in a file means: (path, file) -> text. Raises OSError.
@@ -38,10 +38,14 @@ Resolve: TypeAlias = Callable[[str, str], "bytes | str"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to compile. ``optimize`` False leaves the passes out; ``keep`` keeps every stage."""
+    """How to compile.
+
+    ``passes``: names of the optimizer's passes to run (None: all, empty: none), in their own order
+    whatever the order given; another name raises UnknownPassError. ``keep`` keeps every stage.
+    """
 
     resolve: Resolve | None = None
-    optimize: bool = True
+    passes: tuple[str, ...] | None = None
     keep: bool = False
 
 
@@ -110,10 +114,23 @@ def _validate(unit: Unit) -> None:
 
 
 def _optimize(unit: Unit) -> None:
-    if unit.options.optimize:
-        optimize(_have(unit.program))
-    if unit.options.keep:
-        unit.stages["optimized"] = show_core(_have(unit.program))
+    program, passes = _have(unit.program), choose(unit.options.passes)
+    if not unit.options.keep:
+        optimize(program, unit.catalog, passes)
+        return
+    #: (pass, the core form before it, after it) of each pass that found something to do.
+    changes: list[tuple[Pass, str, str]] = []
+    text = unit.stages["core"]
+
+    def after(one: Pass) -> None:
+        nonlocal text
+        before, text = text, show_core(program)
+        if text != before:
+            changes.append((one, before, text))
+
+    optimize(program, unit.catalog, passes, after)
+    unit.stages["passes"] = tuple(changes)
+    unit.stages["optimized"] = text
 
 
 def _codegen(unit: Unit) -> None:

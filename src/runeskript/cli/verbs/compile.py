@@ -8,7 +8,7 @@ from pathlib import Path
 from ...model.blueprint_codec import digest, encode
 from .. import documents, terminal
 from ..compiling import compile_file
-from ..options import add_file, add_handlers, add_output
+from ..options import add_file, add_handlers, add_output, add_passes, chosen_passes
 from ..usage import UsageError
 
 
@@ -21,7 +21,7 @@ def configure(parser: ArgumentParser) -> None:
         metavar="OUT",
         help="the file to write; FILE with the ending .blueprint if left out; - is stdout",
     )
-    parser.add_argument("--no-opt", action="store_true", help="leave the optimizer's passes out")
+    add_passes(parser)
     add_handlers(parser)
     add_output(parser)
     parser.epilog = (
@@ -34,7 +34,7 @@ def execute(args: Namespace) -> int:
     """Compile and write."""
     if args.out is None and args.file == "-":
         raise UsageError("a skript from stdin needs -o OUT")
-    compiled = compile_file(args.file, args.handlers, optimize=not args.no_opt)
+    compiled = compile_file(args.file, args.handlers, passes=chosen_passes(args))
     data = encode(compiled.blueprint)
     if args.out == "-":
         if compiled.children:

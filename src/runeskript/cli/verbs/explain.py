@@ -8,7 +8,7 @@ from ...compiler.explain import STAGES, explain
 from ...model.nearest import did_you_mean
 from .. import terminal
 from ..compiling import compile_file
-from ..options import add_file, add_handlers, add_output
+from ..options import add_file, add_handlers, add_output, add_passes, chosen_passes
 from ..usage import UsageError
 
 
@@ -16,7 +16,7 @@ def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
     add_file(parser)
     parser.add_argument("--stage", metavar="NAME", help=f"only this stage: {', '.join(STAGES)}")
-    parser.add_argument("--no-opt", action="store_true", help="leave the optimizer's passes out")
+    add_passes(parser)
     add_handlers(parser)
     add_output(parser)
 
@@ -28,7 +28,7 @@ def execute(args: Namespace) -> int:
             f"unknown stage `{args.stage}`",
             hint=did_you_mean(args.stage, STAGES) or f"stages: {', '.join(STAGES)}",
         )
-    compiled = compile_file(args.file, args.handlers, optimize=not args.no_opt, keep=True)
+    compiled = compile_file(args.file, args.handlers, passes=chosen_passes(args), keep=True)
     if terminal.mode(args.output) == "json":
         names = STAGES if args.stage is None else (args.stage,)
         stages = [{"stage": name, "text": explain(compiled, name)} for name in names]

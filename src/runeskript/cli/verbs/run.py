@@ -16,7 +16,7 @@ from ...model.blueprint import Blueprint
 from ...model.values import Value
 from .. import documents, inputs, logs, terminal
 from ..diagnostics import render_all
-from ..options import add_file, add_handlers, add_output
+from ..options import add_file, add_handlers, add_output, add_passes, chosen_passes
 from ..registry import load_registry
 from ..running import (
     EXIT_CODES,
@@ -93,6 +93,7 @@ def configure(parser: ArgumentParser) -> None:
         metavar="LEVEL",
         help=f"least level that is logged: {', '.join(logs.LEVELS)}",
     )
+    add_passes(parser)
     add_output(parser)
     parser.epilog = (
         "The last line of JSON is {job, state, output, error}. Ctrl-C cancels the job, which then\n"
@@ -112,7 +113,7 @@ def execute(args: Namespace) -> int:
         discover_handlers=False,
     )
     value = inputs.parse(args.input)
-    skript = _load(args.file, runtime)
+    skript = _load(args.file, runtime, chosen_passes(args))
     plan = Plan(runtime, skript, value, args, watched=mode == "text")
     try:
         with logs.logging_to_stderr(args.log) as log:
@@ -149,12 +150,15 @@ def result(job: Job) -> dict[str, Any]:
     return {"job": job.id, "state": job.state, "output": job.output, "error": error or None}
 
 
-def _load(name: str, runtime: Runtime) -> Compiled | Blueprint:
+def _load(name: str, runtime: Runtime, passes: tuple[str, ...] | None) -> Compiled | Blueprint:
     """The document compiled, or the Blueprint a file holds."""
     data = documents.load(name)
     if data.startswith(blueprint_codec.MAGIC):
+        if passes is not None:
+            raise UsageError(f"{name} is compiled: give --no-opt and --passes to `rune compile`")
         return blueprint_codec.decode(data)
-    compiled = compile_text(data, name, runtime.handlers, Options(resolve=documents.resolve))
+    options = Options(resolve=documents.resolve, passes=passes)
+    compiled = compile_text(data, name, runtime.handlers, options)
     if compiled.diagnostics:
         terminal.note(render_all(compiled.diagnostics))
     return compiled

@@ -1,21 +1,64 @@
-"""The optimizer: one pass per file, their order in ``PASSES``. Each rewrites the core form.
+"""The optimizer: one pass per file, in the order of ``PASSES``. Each rewrites the core form.
 
-A pass may change what a run costs, never what it does: events are equal with and without it.
+A pass may change what a run costs, never what it does: decoded events, results and errors are equal
+with it and without. Passes know nothing of each other and of structure: the core form is labels and
+jumps, and any pass may be left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from ...errors import UnknownPassError
+from ...model.catalog import HandlerCatalog
+from ...model.nearest import did_you_mean
+from ...model.records import record
 from .. import core
 from .join_pure import join_pure
 
-#: (name, function), in the order in which they run.
-PASSES: Final[tuple[tuple[str, Callable[[core.Program], None]], ...]] = (("join_pure", join_pure),)
+
+@record
+class Pass:
+    """One pass: its name, the function, and in one line why it pays.
+
+    ``run`` changes the operations of a program in place; the catalog says what is known of the
+    handlers.
+    """
+
+    name: str
+    run: Callable[[core.Program, HandlerCatalog], None]
+    why: str
 
 
-def optimize(program: core.Program) -> None:
-    """Run every pass."""
-    for _, run in PASSES:
-        run(program)
+#: All passes, in the order in which they run.
+PASSES: Final[tuple[Pass, ...]] = (
+    Pass("join_pure", join_pure, "steps in a row that only compute run as one function"),
+)
+
+
+def choose(names: Iterable[str] | None) -> tuple[Pass, ...]:
+    """The passes of these names in the order in which they run; all of them for None.
+
+    Raises UnknownPassError.
+    """
+    if names is None:
+        return PASSES
+    wanted = set(names)
+    known = [one.name for one in PASSES]
+    for name in sorted(wanted.difference(known)):
+        raise UnknownPassError(name, did_you_mean(name, known) or f"passes: {', '.join(known)}")
+    return tuple(one for one in PASSES if one.name in wanted)
+
+
+def optimize(
+    program: core.Program,
+    catalog: HandlerCatalog,
+    passes: Iterable[Pass] = PASSES,
+    after: Callable[[Pass], None] | None = None,
+) -> None:
+    """Run passes in order; ``after`` is told of each that has run."""
+    for one in passes:
+        one.run(program, catalog)
+        if after is not None:
+            after(one)

@@ -8,10 +8,11 @@ an error must still be covered by the rows of its own step.
 from __future__ import annotations
 
 from ...model.ast import IR
+from ...model.catalog import HandlerCatalog
 from .. import core
 
 
-def join_pure(program: core.Program) -> None:
+def join_pure(program: core.Program, _: HandlerCatalog) -> None:
     """Rewrite the operations of every body in place."""
     for body in program.bodies():
         body.ops = _join(body)
