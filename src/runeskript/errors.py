@@ -96,11 +96,11 @@ class CodecError(RuneskriptError):
 
 
 class BlueprintError(RuneskriptError):
-    """A Blueprint that the verifier refused; ``problems`` names each place."""
+    """A Blueprint that was refused; ``problems`` are the verifier's (``model.verify.Problem``)."""
 
     code = "RUNE-4002"
 
-    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, problems: tuple[Any, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
 

@@ -193,6 +193,6 @@ def load(blueprint: Blueprint) -> Program:
     """Verify a Blueprint and bind it. Raises BlueprintError naming every problem found."""
     problems = verify(blueprint, check_ir, check_schema)
     if problems:
-        shown = "; ".join(problems[:3]) + (" ..." if len(problems) > 3 else "")
+        shown = "; ".join(map(str, problems[:3])) + (" ..." if len(problems) > 3 else "")
         raise BlueprintError(f"the Blueprint is not well-formed: {shown}", tuple(problems))
     return Program(blueprint)

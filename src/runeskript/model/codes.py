@@ -121,6 +121,13 @@ CODES: dict[str, Code] = {
     "RUNE-4003": Code("blueprint-version", "error", "The Blueprint is of another version"),
     "RUNE-4004": Code("blueprint-damaged", "error", "The Blueprint is damaged"),
     "RUNE-4010": Code("replay-mismatch", "error", "Replay asked for something the journal lacks"),
+    "RUNE-4020": Code("blueprint-layout", "error", "Sections or bodies do not fit together"),
+    "RUNE-4021": Code("blueprint-instruction", "error", "An instruction is not well-formed"),
+    "RUNE-4022": Code("blueprint-entry", "error", "What instructions refer to is not well-formed"),
+    "RUNE-4023": Code("blueprint-flow", "error", "Control could go where it must not"),
+    "RUNE-4024": Code("blueprint-loop", "error", "Control could go in circles without a LOOP"),
+    "RUNE-4025": Code("blueprint-expression", "error", "An expression is not well-formed"),
+    "RUNE-4026": Code("blueprint-schema", "error", "A schema in the Blueprint is not sound"),
     # --- 5xxx typed errors of a running step ----------------------------------- (section: step)
     "RUNE-5000": Code("raised", "error", "A step failed with a typed error"),
     "RUNE-5001": Code("type", "error", "An operator or function met a value of the wrong type"),

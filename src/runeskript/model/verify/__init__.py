@@ -17,29 +17,24 @@ Work is linear in the size of the Blueprint (``n log n`` in bodies and exception
 
 from __future__ import annotations
 
-from typing import Final
-
 from ..blueprint import Blueprint
 from .bodies import check_bodies, check_sizes
 from .code import check_code
-from .facts import CheckIr, CheckSchema, Facts
+from .facts import MAX_PROBLEMS, CheckIr, CheckSchema, Facts, Problem
 from .flow import check_flow
 from .pools import check_exprs, check_pools, check_regions, check_schemas
 
-__all__ = ["CheckIr", "CheckSchema", "verify"]
-
-#: Problems reported for one Blueprint; it is refused at the first, the rest are for the reader.
-MAX_PROBLEMS: Final = 50
+__all__ = ["MAX_PROBLEMS", "CheckIr", "CheckSchema", "Problem", "verify"]
 
 
 def verify(
     bp: Blueprint, check_ir: CheckIr | None = None, check_schema: CheckSchema | None = None
-) -> list[str]:
+) -> list[Problem]:
     """The problems of ``bp``, each with its place; an empty list means that it may run.
 
     Never raises for a Blueprint whose fields have their declared types (which is what
     ``blueprint_codec.decode`` returns). What no function is given for, expressions or schemas, is
-    taken on trust; whoever runs the Blueprint passes both.
+    taken on trust; whoever runs the Blueprint passes both. At most ``MAX_PROBLEMS`` are listed.
     """
     facts = Facts(bp)
     # Each group reads what the groups before it have checked.
@@ -47,17 +42,10 @@ def verify(
         for check in group:
             check(facts)
         if facts.problems:
-            return _bounded(facts.problems)
+            return facts.problems
     check_flow(facts)
     if check_ir is not None:
         check_exprs(facts, check_ir)
     if check_schema is not None:
         check_schemas(facts, check_schema)
-    return _bounded(facts.problems)
-
-
-def _bounded(problems: list[str]) -> list[str]:
-    extra = len(problems) - MAX_PROBLEMS
-    if extra > 0:
-        return [*problems[:MAX_PROBLEMS], f"... and {extra} more"]
-    return problems
+    return facts.problems

@@ -6,12 +6,12 @@ no parent; every other body is started from the body that is its parent, by a fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ..blueprint import Blueprint, Body
 from ..limits import FORK_DEPTH, INSTRUCTIONS, SLOTS
-from .facts import Facts, is_index
+from .facts import Facts, is_index, shown
 
 _REDUCERS: Final = ("", "sum", "min", "max", "append", "merge")
 
@@ -20,68 +20,71 @@ def check_sizes(facts: Facts) -> None:
     """Sections that run in parallel have the same length; nothing is empty or too long."""
     bp = facts.bp
     if not bp.code:
-        facts.say("the code is empty")
+        facts.say("layout", "the code is empty", "code")
     if len(bp.code) > INSTRUCTIONS:
-        facts.say(f"{len(bp.code)} instructions; the bound is {INSTRUCTIONS}")
+        facts.say("layout", f"{len(bp.code)} instructions; the bound is {INSTRUCTIONS}", "code")
     if not bp.bodies:
-        facts.say("there is no body 0")
+        facts.say("layout", "there is no body 0", "bodies")
     if len(bp.sites) != len(bp.code):
-        facts.say(f"{len(bp.sites)} sites for {len(bp.code)} instructions")
-    if not all(is_index(site, len(bp.steps)) for site in bp.sites):
-        facts.say("a site is no step")
+        what = f"{len(bp.sites)} sites for {len(bp.code)} instructions"
+        facts.say("layout", what, "sites")
+    for i, site in enumerate(bp.sites):
+        if not is_index(site, len(bp.steps)):
+            facts.say("layout", f"{shown(site)} is no step", "sites", i)
     for name, have, want in (
         ("spans", bp.debug.spans, bp.code),
         ("step_spans", bp.debug.step_spans, bp.steps),
         ("slot_names", bp.debug.slot_names, bp.bodies),
     ):
         if have and len(have) != len(want):
-            facts.say(f"debug: {len(have)} {name} where {len(want)} belong")
+            facts.say("layout", f"{len(have)} {name} where {len(want)} belong", "debug")
 
 
 def check_bodies(facts: Facts) -> None:
     """Ranges, frames and parents of all bodies; fills ``facts.owner``."""
     bp = facts.bp
     for i, body in enumerate(bp.bodies):
-        if not 0 <= body.entry < body.end <= len(bp.code):
-            facts.say(f"body {i}: the range [{body.entry}, {body.end}) is not in the code")
-        if not 0 <= body.slots <= SLOTS:
-            facts.say(f"body {i}: {body.slots} slots; the bound is {SLOTS}")
-        if (body.parent is None) != (i == 0):
-            facts.say(f"body {i}: body 0 and no other has no parent")
-        elif body.parent is not None and not is_index(body.parent, len(bp.bodies)):
-            facts.say(f"body {i}: its parent {body.parent} is no body")
-        else:
-            facts.problems.extend(_slot_problems(i, body, bp))
+        for problem in _body_problems(i, body, bp):
+            facts.say("layout", problem, "bodies", i)
     for i, names in enumerate(bp.debug.slot_names):
         if len(names) > bp.bodies[i].slots:
-            facts.say(f"debug: body {i} has more names than slots")
+            facts.say("layout", f"body {i} has more names than slots", "debug")
     if not facts.problems:
         _check_layout(facts)
         _check_chain(bp.bodies, facts)
 
 
-def _slot_problems(i: int, body: Body, bp: Blueprint) -> list[str]:
+def _body_problems(i: int, body: Body, bp: Blueprint) -> Iterator[str]:
+    if not 0 <= body.entry < body.end <= len(bp.code):
+        yield f"the range [{body.entry}, {body.end}) is not in the code"
+    if not 0 <= body.slots <= SLOTS:
+        yield f"{body.slots} slots; the bound is {SLOTS}"
+    if (body.parent is None) != (i == 0):
+        yield "body 0 and no other has no parent"
+    elif body.parent is not None and not is_index(body.parent, len(bp.bodies)):
+        yield f"its parent {body.parent} is no body"
+    else:
+        yield from _slot_problems(body, bp)
+
+
+def _slot_problems(body: Body, bp: Blueprint) -> Iterator[str]:
     """Captures, outs and the slots that the fork fills."""
-    found: list[str] = []
     fills = [slot for slot in (body.item, body.index, body.result) if slot is not None]
     if body.parent is None:
         if body.captures or body.outs or fills:
-            found.append("body 0: it has neither captures nor outs nor slots of a branch")
-        return found
+            yield "it has neither captures nor outs nor slots of a branch"
+        return
     outer = bp.bodies[body.parent].slots
-    found.extend(
-        f"body {i}: the capture {source} -> {target} is out of a frame"
-        for source, target in body.captures
-        if not (is_index(source, outer) and is_index(target, body.slots))
-    )
+    for source, target in body.captures:
+        if not (is_index(source, outer) and is_index(target, body.slots)):
+            yield f"the capture {source} -> {target} is out of a frame"
     for source, target, reducer in body.outs:
         if not (is_index(source, body.slots) and is_index(target, outer)):
-            found.append(f"body {i}: the out {source} -> {target} is out of a frame")
+            yield f"the out {source} -> {target} is out of a frame"
         if reducer not in _REDUCERS:
-            found.append(f"body {i}: {reducer!r} is no reducer")
+            yield f"{shown(reducer)} is no reducer"
     if not all(is_index(slot, body.slots) for slot in fills):
-        found.append(f"body {i}: its item, index or result is out of the frame")
-    return found
+        yield "its item, index or result is out of the frame"
 
 
 def _check_layout(facts: Facts) -> None:
@@ -91,14 +94,14 @@ def _check_layout(facts: Facts) -> None:
     for i in by_entry:
         body = facts.bp.bodies[i]
         if body.entry < at:
-            facts.say(f"address {body.entry} belongs to two bodies")
+            facts.say("layout", "it belongs to two bodies", "code", body.entry)
             return
         if body.entry > at:
             break
         facts.owner.extend([i] * (body.end - body.entry))
         at = body.end
     if at != len(facts.bp.code):
-        facts.say(f"address {at} belongs to no body")
+        facts.say("layout", "it belongs to no body", "code", at)
 
 
 def _check_chain(bodies: Sequence[Body], facts: Facts) -> None:
@@ -113,10 +116,11 @@ def _check_chain(bodies: Sequence[Body], facts: Facts) -> None:
             path.append(at)
             at = bodies[at].parent or 0
         if depth[at] == on_path:
-            facts.say(f"body {at} is its own ancestor")
+            facts.say("layout", "it is its own ancestor", "bodies", at)
             return
         for level, i in enumerate(reversed(path), depth[at] + 1):
             depth[i] = level
     # Undos are bodies, too, and may stand between the forks.
     if max(depth) > 2 * FORK_DEPTH:
-        facts.say(f"bodies nest {max(depth)} deep; the bound is {2 * FORK_DEPTH}")
+        what = f"bodies nest {max(depth)} deep; the bound is {2 * FORK_DEPTH}"
+        facts.say("layout", what, "bodies", depth.index(max(depth)))

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..blueprint import Blueprint
 from ..isa import BY_OP, Op, Operand, Row
 from ..limits import BRANCHES, FORK_DEPTH
-from .facts import Facts, Use, is_index
+from .facts import Facts, Use, is_index, shown
 
 #: Operand kinds that index a section of the Blueprint.
 _POOLS: Final = {
@@ -32,7 +32,7 @@ def check_code(facts: Facts) -> None:
         opcode = instruction[0] if instruction else None
         row = BY_OP.get(opcode) if isinstance(opcode, int) else None
         if row is None:
-            facts.say(f"address {address}: {opcode!r} is no opcode")
+            facts.say("instruction", f"{shown(opcode)} is no opcode", "code", address)
             continue
         body = facts.owner[address]
         problems = list(_operand_problems(bp, body, row, instruction))
@@ -43,7 +43,8 @@ def check_code(facts: Facts) -> None:
                 forked.update(instruction[1])
             elif row.op is Op.FORKN:
                 forked.add(instruction[1])
-        facts.problems.extend(f"address {address} ({row.op.name}): {p}" for p in problems)
+        for problem in problems:
+            facts.say("instruction", problem, "code", address, row.op.name)
     _check_fork_depth(facts, forked)
 
 
@@ -85,24 +86,26 @@ def _single_problem(
 ) -> str | None:
     if kind in _POOLS:
         size = len(getattr(bp, _POOLS[kind]))
-        return None if is_index(value, size) else f"{value!r} is not among the {size} there are"
+        return (
+            None if is_index(value, size) else f"{shown(value)} is not among the {size} there are"
+        )
     if kind == "slot":
         fits = is_index(value, bp.bodies[body].slots)
-        return None if fits else f"{value!r} is no slot of the frame"
+        return None if fits else f"{shown(value)} is no slot of the frame"
     if kind == "addr":
         home = bp.bodies[body]
         fits = type(value) is int and home.entry <= value < home.end
-        return None if fits else f"{value!r} is no address of its body"
+        return None if fits else f"{shown(value)} is no address of its body"
     if kind == "body":
         fits = is_index(value, len(bp.bodies)) and bp.bodies[value].parent == body
-        return None if fits else f"{value!r} is no child of body {body}"
+        return None if fits else f"{shown(value)} is no child of body {body}"
     if kind == "count":
-        return None if is_index(value, BRANCHES + 1) else f"{value!r} is no count"
+        return None if is_index(value, BRANCHES + 1) else f"{shown(value)} is no count"
     if kind == "flag":
-        return None if type(value) is bool else f"{value!r} is no bool"
+        return None if type(value) is bool else f"{shown(value)} is no bool"
     # What is left is a word; an unknown kind would be a defect of the table and finds no words.
     fits = type(value) is str and value in operand.words
-    return None if fits else f"{value!r} is none of {', '.join(operand.words)}"
+    return None if fits else f"{shown(value)} is none of {', '.join(operand.words)}"
 
 
 # --- rules ------------------------------------------------------------------------------------
@@ -154,7 +157,7 @@ def _check_fork_depth(facts: Facts, forked: set[int]) -> None:
             depth += at in forked
             at = bodies[at].parent
         if depth > FORK_DEPTH:
-            facts.say(f"body {i}: forks nest {depth} deep; the bound is {FORK_DEPTH}")
+            facts.say("layout", f"forks nest {depth} deep; the bound is {FORK_DEPTH}", "bodies", i)
             return
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from dataclasses import field
+from typing import Final, Literal, Protocol, TypeAlias
 
 from ..ast import IR
 from ..blueprint import Blueprint
 from ..limits import BRANCHES, SLOTS
+from ..records import mutable, record
 from ..values import Value
 
 
@@ -30,14 +31,65 @@ class CheckIr(Protocol):
 CheckSchema: TypeAlias = Callable[[Value], Sequence[tuple[str, str, str | None]]]
 
 
-@dataclass(slots=True)
+#: The sections of a Blueprint that a problem can be in -> what one entry is called.
+PLACES: Final = {
+    "header": "header",
+    "code": "address",
+    "sites": "site",
+    "bodies": "body",
+    "exceptions": "exception row",
+    "roots": "roots",
+    "policies": "policy",
+    "listens": "listen",
+    "skripts": "skript",
+    "handlers": "handler",
+    "exprs": "expr",
+    "regions": "region",
+    "functions": "function",
+    "input": "input",
+    "debug": "debug",
+}
+#: What kind of problem it is -> its code, with a page in docs/errors.
+Kind: TypeAlias = Literal["layout", "instruction", "entry", "flow", "loop", "expression", "schema"]
+CODES: Final[dict[Kind, str]] = {
+    "layout": "RUNE-4020",
+    "instruction": "RUNE-4021",
+    "entry": "RUNE-4022",
+    "flow": "RUNE-4023",
+    "loop": "RUNE-4024",
+    "expression": "RUNE-4025",
+    "schema": "RUNE-4026",
+}
+#: Problems kept for one Blueprint; it is refused at the first, the rest are for the reader.
+MAX_PROBLEMS: Final = 50
+
+
+@record
+class Problem:
+    """One thing that is wrong. ``index`` is the entry of the section: an address, for ``code``."""
+
+    code: str
+    message: str
+    section: str
+    index: int | None = None
+    #: The name of the opcode at an address, where there is one.
+    op: str | None = None
+
+    def __str__(self) -> str:
+        place = PLACES[self.section]
+        if self.index is not None:
+            place += f" {self.index}" + (f" ({self.op})" if self.op else "")
+        return f"{place}: {self.message}"
+
+
+@mutable
 class Use:
     """What the users of one pool entry offer it: the least of all of them."""
 
     slots: int = SLOTS
     #: Locals bound from outside (expressions), or exit addresses (regions).
     least: int = BRANCHES
-    #: Whether every user is a ``with``, the one place for secrets.
+    #: Whether every user is the ``with`` of a call, the one place for secrets.
     secret: bool = True
 
     def narrow(self, slots: int, least: int, *, secret: bool) -> None:
@@ -47,12 +99,13 @@ class Use:
         self.secret = self.secret and secret
 
 
-@dataclass(slots=True)
+@mutable
 class Facts:
     """The Blueprint, its problems so far, and what later stages need to know."""
 
     bp: Blueprint
-    problems: list[str] = field(default_factory=list)
+    #: The first ``MAX_PROBLEMS``.
+    problems: list[Problem] = field(default_factory=list)
     #: The body that each address belongs to.
     owner: list[int] = field(default_factory=list)
     #: Users of ``exprs`` and ``regions``, by index.
@@ -61,9 +114,17 @@ class Facts:
     #: The expressions inside each region, with the region's index.
     region_exprs: list[tuple[int, IR]] = field(default_factory=list)
 
-    def say(self, problem: str) -> None:
+    def say(
+        self,
+        kind: Kind,
+        message: str,
+        section: str,
+        index: int | None = None,
+        op: str | None = None,
+    ) -> None:
         """Record a problem."""
-        self.problems.append(problem)
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(Problem(CODES[kind], message, section, index, op))
 
 
 def is_index(value: object, size: int) -> bool:
@@ -74,3 +135,14 @@ def is_index(value: object, size: int) -> bool:
 def is_node(ir: object) -> bool:
     """Whether ``ir`` looks like an expression from outside."""
     return type(ir) is tuple and bool(ir) and type(ir[0]) is str
+
+
+def shown(value: object) -> str:
+    """Something of unknown size and depth, for a message."""
+    if value is None or type(value) in (bool, int):
+        return repr(value)
+    if type(value) is str:
+        return repr(value[:40])
+    if type(value) is tuple and value and type(value[0]) is str:
+        return f"({value[0][:40]!r}, ...)"
+    return f"a {type(value).__name__}"

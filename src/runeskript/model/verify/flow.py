@@ -20,9 +20,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
-from ..blueprint import Blueprint
+from ..blueprint import Blueprint, ExceptionRow
 from ..isa import BY_OP, Op
-from .facts import Facts
+from .facts import Facts, Kind
 
 #: No row covers the address; the address has not been reached.
 _NONE: Final = -1
@@ -43,6 +43,15 @@ def check_flow(facts: Facts) -> None:
     _check_depth(facts, table, edges)
     if not facts.problems:
         _check_loops(facts, table, edges)
+
+
+def _say(facts: Facts, address: int, message: str, kind: Kind = "flow") -> None:
+    facts.say(kind, message, "code", address, BY_OP[_opcode(facts, address)].op.name)
+
+
+def _opcode(facts: Facts, address: int) -> int:
+    instruction: tuple[Any, ...] = facts.bp.code[address]
+    return int(instruction[0])
 
 
 # --- the exception table ----------------------------------------------------------------------
@@ -102,34 +111,40 @@ class _Table:
 def _check_rows(facts: Facts) -> None:
     bp = facts.bp
     for i, row in enumerate(bp.exceptions):
-        where = f"exception row {i}"
-        if not 0 <= row.start < row.end <= len(bp.code):
-            facts.say(f"{where}: the range [{row.start}, {row.end}) is not in the code")
-            continue
-        index = facts.owner[row.start]
-        body = bp.bodies[index]
-        if row.end > body.end:
-            facts.say(f"{where}: the range [{row.start}, {row.end}) leaves body {index}")
-        if not body.entry <= row.handler < body.end:
-            facts.say(f"{where}: the handler {row.handler} is not in body {index}")
-        elif row.start <= row.handler < row.end:
-            facts.say(f"{where}: the handler {row.handler} lies in the range it handles")
-        elif bp.code[row.handler][0] == Op.JOIN:
-            facts.say(f"{where}: the handler {row.handler} is a JOIN")
-        if not 0 <= row.slot < body.slots:
-            facts.say(f"{where}: {row.slot} is no slot of the frame")
+        for problem in _row_problems(facts, row):
+            facts.say("flow", problem, "exceptions", i)
+
+
+def _row_problems(facts: Facts, row: ExceptionRow) -> Iterator[str]:
+    code = facts.bp.code
+    if not 0 <= row.start < row.end <= len(code):
+        yield f"the range [{row.start}, {row.end}) is not in the code"
+        return
+    index = facts.owner[row.start]
+    body = facts.bp.bodies[index]
+    if row.end > body.end:
+        yield f"the range [{row.start}, {row.end}) leaves body {index}"
+    if not body.entry <= row.handler < body.end:
+        yield f"the handler {row.handler} is not in body {index}"
+    elif row.start <= row.handler < row.end:
+        yield f"the handler {row.handler} lies in the range it handles"
+    elif code[row.handler][0] == Op.JOIN:
+        yield f"the handler {row.handler} is a JOIN"
+    if not 0 <= row.slot < body.slots:
+        yield f"{row.slot} is no slot of the frame"
 
 
 def _check_nesting(facts: Facts, table: _Table) -> bool:
     for inner, outer in table.clashes:
-        facts.say(f"exception rows {outer} and {inner} overlap without nesting")
+        facts.say("flow", f"it overlaps row {outer} without nesting", "exceptions", inner)
     for inner, outer in enumerate(table.around):
         if outer == _NONE:
             continue
         if inner > outer:
-            facts.say(f"exception row {inner} lies in row {outer} and comes after it")
+            facts.say("flow", f"it lies in row {outer} and comes after it", "exceptions", inner)
         if table.rows[inner].depth < table.rows[outer].depth:
-            facts.say(f"exception row {inner} keeps fewer scopes than row {outer} around it")
+            what = f"it keeps fewer scopes than row {outer} around it"
+            facts.say("flow", what, "exceptions", inner)
     return not facts.problems
 
 
@@ -154,9 +169,9 @@ def _check_edges(facts: Facts, edges: Edges) -> None:
         body = facts.bp.bodies[facts.owner[address]]
         for target in edges[address]:
             if target >= body.end:
-                facts.say(f"address {address}: control runs out of body {facts.owner[address]}")
+                _say(facts, address, f"control runs out of body {facts.owner[address]}")
             elif code[target][0] == Op.JOIN and instruction[0] not in (Op.FORK, Op.FORKN):
-                facts.say(f"address {address}: control reaches the JOIN at {target} without a fork")
+                _say(facts, address, f"control reaches the JOIN at {target} without a fork")
 
 
 # --- scope depth ------------------------------------------------------------------------------
@@ -174,7 +189,7 @@ def _check_depth(facts: Facts, table: _Table, edges: Edges) -> None:
             depth[address] = scopes
             waiting.append(address)
         elif depth[address] != scopes:
-            facts.say(f"address {address}: reached with {scopes} scopes and with {depth[address]}")
+            _say(facts, address, f"reached with {scopes} scopes and with {depth[address]}")
 
     for body in facts.bp.bodies:
         reach(body.entry, 0)
@@ -183,9 +198,7 @@ def _check_depth(facts: Facts, table: _Table, edges: Edges) -> None:
         scopes = depth[address]
         row = table.innermost[address]
         if row != _NONE and scopes < table.rows[row].depth:
-            facts.say(
-                f"address {address}: {scopes} scopes where row {row} keeps {table.rows[row].depth}"
-            )
+            _say(facts, address, f"{scopes} scopes where row {row} keeps {table.rows[row].depth}")
         for outer in table.route(row):
             if routed[outer]:
                 break
@@ -193,7 +206,7 @@ def _check_depth(facts: Facts, table: _Table, edges: Edges) -> None:
             reach(table.rows[outer].handler, table.rows[outer].depth)
         opcode = code[address][0]
         if opcode in (Op.LEAVE, Op.COMPENSATE) and scopes == 0:
-            facts.say(f"address {address}: there is no scope")
+            _say(facts, address, "there is no scope")
             continue
         change = 1 if opcode == Op.ENTER else -1 if opcode == Op.LEAVE else 0
         for target in edges[address]:
@@ -234,7 +247,7 @@ def _check_loops(facts: Facts, table: _Table, edges: Edges) -> None:
                     break
                 if state[target] == open_:
                     place = table.rows[target - size].handler if target >= size else target
-                    facts.say(f"address {place}: control comes back here without a LOOP")
+                    _say(facts, place, "control comes back here without a LOOP", "loop")
             else:
                 state[node] = done
                 path.pop()

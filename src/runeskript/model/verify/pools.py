@@ -8,7 +8,7 @@ from typing import Final
 from ..ast import IR
 from ..isa import STATEMENTS
 from ..limits import ATTEMPTS, DURATION_MS
-from .facts import CheckIr, CheckSchema, Facts, Use, is_index, is_node
+from .facts import CheckIr, CheckSchema, Facts, Use, is_index, is_node, shown
 
 #: Nesting of ``if`` statements in one region (a chain of ``elif`` nests, too); every walker of
 #: regions, Python's own compiler among them, goes this deep without trouble.
@@ -23,40 +23,41 @@ def check_pools(facts: Facts) -> None:
     bp = facts.bp
     names = [name for name, _ in bp.roots]
     if len(set(names)) != len(names) or not set(names) <= set(_ROOTS):
-        facts.say(f"roots: each of {', '.join(_ROOTS)} at most once, and nothing else")
+        facts.say("entry", f"each of {', '.join(_ROOTS)} at most once, and nothing else", "roots")
     if not all(is_index(slot, bp.bodies[0].slots) for _, slot in bp.roots):
-        facts.say("roots: a slot is out of the frame of body 0")
+        facts.say("entry", "a slot is out of the frame of body 0", "roots")
     _check_policies(facts)
     for i, listen in enumerate(bp.listens):
         named = (listen.topic, listen.key, listen.where)
         if not all(is_index(e, len(bp.exprs)) for e in named if e is not None):
-            facts.say(f"listen {i}: its topic, key or where is no expression")
+            facts.say("entry", "its topic, key or where is no expression", "listens", i)
     for i, skript in enumerate(bp.skripts):
         if not skript.name and skript.digest is None:
-            facts.say(f"skript {i}: it has neither a name nor a digest")
+            facts.say("entry", "it has neither a name nor a digest", "skripts", i)
     for i, handler in enumerate(bp.handlers):
         if not handler.name:
-            facts.say(f"handler {i}: it has no name")
+            facts.say("entry", "it has no name", "handlers", i)
     for i, expr in enumerate(bp.exprs):
         if not is_node(expr):
-            facts.say(f"expr {i}: not an expression")
+            facts.say("expression", "not an expression", "exprs", i)
     for i, function in enumerate(bp.functions):
         if function.params > _PARAMETERS:
-            facts.say(f"function {i}: {function.params} parameters; the bound is {_PARAMETERS}")
+            what = f"{function.params} parameters; the bound is {_PARAMETERS}"
+            facts.say("entry", what, "functions", i)
         if not is_node(function.ir):
-            facts.say(f"function {i}: not an expression")
+            facts.say("expression", "not an expression", "functions", i)
 
 
 def _check_policies(facts: Facts) -> None:
     for i, policy in enumerate(facts.bp.policies):
         if not 1 <= policy.max_attempts <= ATTEMPTS:
-            facts.say(f"policy {i}: {policy.max_attempts} attempts; the bound is {ATTEMPTS}")
+            what = f"{policy.max_attempts} attempts; the bound is {ATTEMPTS}"
+            facts.say("entry", what, "policies", i)
         if not 0 <= policy.backoff_ms <= policy.backoff_max_ms <= DURATION_MS:
-            facts.say(
-                f"policy {i}: {policy.backoff_ms}..{policy.backoff_max_ms} ms is no range of waits"
-            )
+            what = f"{policy.backoff_ms}..{policy.backoff_max_ms} ms is no range of waits"
+            facts.say("entry", what, "policies", i)
         if policy.timeout is not None and not is_index(policy.timeout, len(facts.bp.exprs)):
-            facts.say(f"policy {i}: its timeout is no expression")
+            facts.say("entry", "its timeout is no expression", "policies", i)
 
 
 # --- regions ----------------------------------------------------------------------------------
@@ -67,7 +68,8 @@ def check_regions(facts: Facts) -> None:
     for i, statements in enumerate(facts.bp.regions):
         use = facts.region_uses.get(i, Use())
         problems = _Region(facts, i, use).check(statements)
-        facts.problems.extend(f"region {i}: {problem}" for problem in problems)
+        for problem in problems:
+            facts.say("expression", problem, "regions", i)
 
 
 class _Region:
@@ -96,7 +98,7 @@ class _Region:
                 self.problems.append("a path ends without an exit")
             for statement in block:
                 if not _is_statement(statement, STATEMENTS):
-                    self.problems.append(f"{_brief(statement)} is no statement")
+                    self.problems.append(f"{shown(statement)} is no statement")
                     continue
                 self._operands(statement)
                 if statement[0] == "if":
@@ -108,11 +110,11 @@ class _Region:
         bp = self.facts.bp
         for name, value in zip(STATEMENTS[statement[0]], statement[1:], strict=True):
             if name == "site" and not is_index(value, len(bp.steps)):
-                self.problems.append(f"{_brief(value)} is no step")
+                self.problems.append(f"{shown(value)} is no step")
             elif name == "slot" and not is_index(value, self.use.slots):
-                self.problems.append(f"slot {_brief(value)} is not in the frame of every user")
+                self.problems.append(f"slot {shown(value)} is not in the frame of every user")
             elif name == "k" and not is_index(value, self.use.least):
-                self.problems.append(f"exit {_brief(value)} has no address in some user")
+                self.problems.append(f"exit {shown(value)} has no address in some user")
             elif name in ("expr", "condition"):
                 self._expr(value)
             elif name == "keys":
@@ -124,7 +126,7 @@ class _Region:
 
     def _expr(self, ir: object) -> None:
         if not is_node(ir):
-            self.problems.append(f"{_brief(ir)} is no expression")
+            self.problems.append(f"{shown(ir)} is no expression")
         else:
             assert isinstance(ir, tuple)  # noqa: S101 - is_node
             self.facts.region_exprs.append((self.index, ir))
@@ -140,17 +142,6 @@ def _is_statement(statement: object, tags: Sequence[str] | dict[str, tuple[str, 
     )
 
 
-def _brief(value: object) -> str:
-    """Something of unknown size and depth, for a message."""
-    if value is None or type(value) in (bool, int):
-        return repr(value)
-    if type(value) is str:
-        return repr(value[:40])
-    if type(value) is tuple and value and type(value[0]) is str:
-        return f"({value[0][:40]!r}, ...)"
-    return f"a {type(value).__name__}"
-
-
 # --- expressions ------------------------------------------------------------------------------
 
 
@@ -159,28 +150,27 @@ def check_exprs(facts: Facts, check_ir: CheckIr) -> None:
     bp = facts.bp
     params = [function.params for function in bp.functions]
 
-    def check(where: str, ir: IR, use: Use) -> None:
-        found = check_ir(
+    def check(section: str, i: int, ir: IR, use: Use) -> None:
+        for problem in check_ir(
             ir, slots=use.slots, functions=params, locals_=use.least, secrets=use.secret
-        )
-        facts.problems.extend(f"{where}: {problem}" for problem in found)
+        ):
+            facts.say("expression", problem, section, i)
 
     # What nothing evaluates still has to have the right shape.
     unused = Use(least=0)
     for i, expr in enumerate(bp.exprs):
-        check(f"expr {i}", expr, facts.expr_uses.get(i, unused))
+        check("exprs", i, expr, facts.expr_uses.get(i, unused))
     for i, ir in facts.region_exprs:
         slots = facts.region_uses.get(i, unused).slots
-        check(f"region {i}", ir, Use(slots, 0, secret=False))
+        check("regions", i, ir, Use(slots, 0, secret=False))
     for i, function in enumerate(bp.functions):
-        check(f"function {i}", function.ir, Use(0, function.params, secret=False))
+        check("functions", i, function.ir, Use(0, function.params, secret=False))
 
 
 def check_schemas(facts: Facts, check_schema: CheckSchema) -> None:
     """The schema of the input and of every listen; null is none."""
-    schemas = {"input": facts.bp.input_schema}
-    schemas.update({f"listen {i}": row.schema for i, row in enumerate(facts.bp.listens)})
-    for where, schema in schemas.items():
+    listens = [("listens", i, row.schema) for i, row in enumerate(facts.bp.listens)]
+    for section, i, schema in (("input", None, facts.bp.input_schema), *listens):
         if schema is not None:
             for pointer, message, _ in check_schema(schema):
-                facts.say(f"{where}: schema at {pointer or '/'}: {message}")
+                facts.say("schema", f"schema at {pointer or '/'}: {message}", section, i)
