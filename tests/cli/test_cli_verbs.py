@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import stat
@@ -9,11 +10,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from runeskript.cli import bench_document
 from runeskript.cli import bench_scenarios as bench
 from runeskript.cli.documents import store
 from runeskript.compiler.explain import STAGES
+from runeskript.compiler.pipeline import compile_text
+from runeskript.compiler.validate.facts import collect_facts
 from runeskript.model import blueprint_codec
+from runeskript.model.catalog import PlainHandler, StaticCatalog
 
 from .conftest import Rune
 
@@ -300,6 +306,31 @@ async def test_the_fan_out_scenario_measures_something() -> None:
     (figure,) = await bench._fanout(1, 50)
     assert (figure.scenario, figure.n, figure.rounds) == ("fanout", 50, 1)
     assert figure.rate > 0
+
+
+@pytest.mark.parametrize("steps", [1, 40, 333])
+def test_the_document_that_is_compiled_is_valid_and_as_long_as_asked(steps: int) -> None:
+    text = bench_document.document(steps)
+    assert text == bench_document.document(steps)
+    catalog = StaticCatalog({name: PlainHandler(name) for name in bench_document.HANDLERS})
+    compiled = compile_text(text, "bench.yaml", catalog)
+    assert compiled.diagnostics == ()
+    assert len(collect_facts(compiled.document).steps) == steps
+    assert yaml.safe_load(text)["skript"] == "order-book"
+
+
+def test_the_collector_is_off_while_either_side_runs() -> None:
+    order: list[tuple[str, bool]] = []
+
+    def side(name: str) -> float:
+        order.append((name, gc.isenabled()))
+        return float(len(order))
+
+    timings = bench._in_turns(2, lambda: side("ours"), lambda: side("floor"))
+    assert [name for name, _ in order] == ["floor", "ours", "ours", "floor", "floor", "ours"]
+    assert not any(enabled for _, enabled in order)
+    assert gc.isenabled()
+    assert timings == ([3.0, 6.0], [4.0, 5.0])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs getrusage")

@@ -20,11 +20,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
+import yaml
+
 from ..compiler.pipeline import compile_text
 from ..engine.handlers.decorator import handler
 from ..engine.handlers.registry import HandlerRegistry
 from ..engine.runtime import Runtime
 from ..errors import RuneskriptError
+from ..model.catalog import PlainHandler, StaticCatalog
+from . import bench_document
 
 MIN_ROUNDS: Final = 9
 #: Branches of the fan-out.
@@ -152,6 +156,81 @@ async def _fanout(rounds: int, branches: int = BRANCHES) -> list[Figure]:
     return [pair("fanout", "branches", branches, "asyncio.gather", *timings)]
 
 
+# --- compile ------------------------------------------------------------------------------------
+#: Steps of the documents: the usual large one, and one that shows how the time grows.
+STEPS: Final = 10_000
+MANY_STEPS: Final = 100_000
+#: Pairs for the longer document, each of which takes a minute.
+FEW_ROUNDS: Final = 3
+
+
+def compile_(rounds: int) -> list[Figure]:
+    """From text to verified Blueprint, against PyYAML reading the same text into plain data."""
+    text = bench_document.document(STEPS)
+    ours, floors = _in_turns(rounds, lambda: _compile(text), lambda: _load(text))
+    figure = pair("compile", "steps", STEPS, "yaml.load(Loader=CSafeLoader)", ours, floors)
+    return [replace(figure, extra={"lines": text.count("\n"), "collector": "off for both"})]
+
+
+def compile_100k(rounds: int) -> list[Figure]:
+    """Ten times the document, in steps a second, against the document itself.
+
+    A ratio of 1 is time in proportion to length; 0.91 is 11 times the time for 10 times the steps.
+    """
+    many, few = bench_document.document(MANY_STEPS), bench_document.document(STEPS)
+    ours, base = _in_turns(
+        min(rounds, FEW_ROUNDS), lambda: _compile(many), lambda: _compile(few), warm=False
+    )
+    times = MANY_STEPS // STEPS
+    floors = [seconds * times for seconds in base]
+    figure = pair("compile-100k", "steps", MANY_STEPS, "compile", ours, floors)
+    extra = {
+        "lines": many.count("\n"),
+        "collector": "off for both",
+        "times": round(times / figure.ratio, 2),
+    }
+    return [replace(figure, extra=extra)]
+
+
+def _in_turns(
+    rounds: int, ours: Callable[[], float], floor: Callable[[], float], *, warm: bool = True
+) -> tuple[list[float], list[float]]:
+    """As :func:`alternate`, with the garbage collector off while either runs.
+
+    The compiler turns it off for large texts by itself; left on it would slow the floor only.
+    """
+    timings: tuple[list[float], list[float]] = ([], [])
+    for turn in range(rounds + warm):
+        for which in (0, 1) if turn % 2 else (1, 0):
+            gc.collect()
+            gc.disable()
+            try:
+                seconds = (ours if which == 0 else floor)()
+            finally:
+                gc.enable()
+            if turn or not warm:
+                timings[which].append(seconds)
+    return timings
+
+
+def _compile(text: str) -> float:
+    catalog = StaticCatalog({name: PlainHandler(name) for name in bench_document.HANDLERS})
+    began = perf_counter()
+    compiled = compile_text(text, "bench.yaml", catalog)
+    seconds = perf_counter() - began
+    if compiled.diagnostics:
+        raise RuneskriptError(f"bench.yaml: {compiled.diagnostics[0].message}")
+    return seconds
+
+
+def _load(text: str) -> float:
+    if not hasattr(yaml, "CSafeLoader"):
+        raise RuneskriptError("PyYAML was built without libyaml: there is no floor to measure")
+    began = perf_counter()
+    yaml.load(text, Loader=yaml.CSafeLoader)
+    return perf_counter() - began
+
+
 # --- startup ------------------------------------------------------------------------------------
 _STARTUP: Final = """\
 skript: three-steps
@@ -202,5 +281,7 @@ def _cpu(command: list[str], folder: str) -> float:
 #: All scenarios, in the order they run in; to add one, add a row.
 SCENARIOS: Final[dict[str, Scenario]] = {
     "fanout": Scenario("20,000 parallel branches of one no-op call each, joined", fanout),
+    "compile": Scenario("a document of 10,000 steps, from text to verified Blueprint", compile_),
+    "compile-100k": Scenario("ten times as many steps, against ten times the time", compile_100k),
     "startup": Scenario("CPU time of `rune --help` and of `rune run` of three steps", startup),
 }
