@@ -52,10 +52,20 @@ def table(functions: Mapping[str, str]) -> FunctionTable:
 
 
 def lowered(
-    text: str, variables: Mapping[str, Any], functions: Mapping[str, str] | None = None
+    text: str,
+    variables: Mapping[str, Any],
+    functions: Mapping[str, str] | None = None,
+    *,
+    graph: bool = False,
 ) -> IR:
-    """The verified IR of an expression (or of a text with inserts) over slots."""
-    parsed = parse_template(text) if "${" in text else parse_expression(text)
+    """The verified IR of an expression (or of a text with inserts) over slots.
+
+    ``graph``: an expression as the graph form writes it.
+    """
+    if graph or "${" not in text:
+        parsed = parse_expression(text, graph=graph)
+    else:
+        parsed = parse_template(text)
     names = [signature.partition("(")[0] for signature in functions or {}]
     ir = resolve(parsed.ir, list(variables), names)
     counts = [0 if s.endswith("()") else s.count(",") + 1 for s in functions or {}]
@@ -69,10 +79,11 @@ def evaluate(
     functions: Mapping[str, str] | None = None,
     *,
     fuel: int = PURE_WORK,
+    graph: bool = False,
 ) -> Any:
     """The value of an expression; raises StepError."""
     variables = variables or {}
-    ir = lowered(text, variables, functions)
+    ir = lowered(text, variables, functions, graph=graph)
     made = compile_expr(ir, table(functions or {}), slot_names=list(variables))
     return made(list(variables.values()), context(fuel))
 
@@ -86,9 +97,9 @@ def outcome(text: str, variables: Mapping[str, Any] | None = None, **options: An
     return ("value", shown(value))
 
 
-def region_outcome(text: str, variables: Mapping[str, Any]) -> Any:
+def region_outcome(text: str, variables: Mapping[str, Any], *, graph: bool = False) -> Any:
     """The same through a region that assigns the expression to a fresh slot."""
-    ir = lowered(text, variables)
+    ir = lowered(text, variables, graph=graph)
     frame = [*variables.values(), None]
     run = compile_region([("set", 7, len(variables), ir), ("exit", 3)])
     try:

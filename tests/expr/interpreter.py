@@ -25,7 +25,7 @@ BINARY = {
     "floordiv": ops.floordiv,
     "mod": ops.mod,
     "pow": ops.power,
-    "concat": lambda a, b, c: ops.concat(fit(a), fit(b), c),
+    "concat": ops.concat,
     "item": access.item,
 }
 COMPARE = {

@@ -1,5 +1,7 @@
 """What expressions and texts with inserts are read as, and what is said about the broken ones."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -191,7 +193,7 @@ ALPHABET = st.sampled_from(
 @settings(max_examples=400, deadline=None)
 @given(st.lists(ALPHABET, max_size=14).map("".join) | st.text(max_size=20))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    for read in (parse_expression, parse_template):
+    for read in (parse_expression, parse_template, partial(parse_expression, graph=True)):
         try:
             parsed = read(text)
         except ExpressionError as error:
@@ -200,3 +202,49 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         else:
             for name in parsed.names:
                 assert text[name.offset :].startswith((name.name, "secrets"))
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("${user.level} == 'VIP'", "user.level == 'VIP'"),
+        ("${items}", "items"),
+        ("(${a} + 1) * ${b['x}']}", "(a + 1) * b['x}']"),
+        ("${user}.level", "(user).level"),
+        ("not ${x} and y in ${z}", "not x and y in z"),
+        ("${a + ${b}} + ${ {'a': [1]} }['a']", "(a + b) + {'a': [1]}['a']"),
+        ("  ${\na\n}  ", "a"),
+    ],
+)
+def test_the_graph_form_may_put_inserts_around_operands(text: str, plain: str) -> None:
+    read = parse_expression(text, graph=True)
+    assert read.ir == parse_expression(plain, graph=True).ir
+    for name in read.names:
+        assert text[name.offset :].startswith(name.name)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "at"),
+    [
+        ("a${b}", "an operator is missing before `${`", 1),
+        ("5 ${b}", "an operator is missing before `${`", 2),
+        ("f ${b}", "an operator is missing before `${`", 2),
+        ("a + ${}", "the insert is empty", 4),
+        ("${a", "`${` is never closed", 0),
+        ("${(a}", "`}` does not close the `(` at 3", 4),
+        ("$ {a}", "`$` is no operator of the language", 0),
+        ("'${a}' == 'b'", "`${` inside quotes is text, not a value", 1),
+        ("${a, b}", "a tuple is not allowed", 1),
+    ],
+)
+def test_inserts_that_make_no_sense(text: str, message: str, at: int) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        parse_expression(text, graph=True)
+    assert (caught.value.problems[0][1], caught.value.problems[0][2]) == (message, at)
+
+
+def test_plus_joins_text_in_the_graph_form_only() -> None:
+    assert parse_expression("a + b", graph=True).ir[0] == "concat"
+    assert parse_expression("a + b").ir[0] == "add"
+    assert parse_template("n: ${a + 1}", graph=True).ir[1][1][0] == "concat"
+    assert parse_template("n: ${a + 1}").ir[1][1][0] == "add"

@@ -188,16 +188,16 @@ TEXTS = [
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(TEXTS), values, values)
-def test_inference_is_sound(text: str, a: Any, b: Any) -> None:
+@given(st.sampled_from(TEXTS), values, values, st.booleans())
+def test_inference_is_sound(text: str, a: Any, b: Any, graph: bool) -> None:
     """What evaluates is of the inferred type; what is reported does fail, unless it is not reached."""
     env = {"a": type_of_value(a), "b": type_of_value(b)}
     try:
-        found, problems = infer(parse_expression(text).ir, env)
+        found, problems = infer(parse_expression(text, graph=graph).ir, env)
     except ExpressionError:
         raise AssertionError(text) from None
     try:
-        value = evaluate(text, {"a": a, "b": b})
+        value = evaluate(text, {"a": a, "b": b}, graph=graph)
     except StepError:
         return
     assert holds(found, value), (found.describe(), value)
@@ -215,3 +215,19 @@ def holds(found: Type, value: Any) -> bool:
         known = found.fields
         return all(holds(known[k], v) if k in known else not found.closed for k, v in value.items())
     return True
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "problems"),
+    [
+        ("'n: ' + 1", "text", 0),
+        ("input.n + input.ratio", "number", 0),
+        ("input.maybe + 1", "any", 0),
+        ("'x' + null", "text", 1),
+        ("true + 1", "any", 1),
+        (" + ".join(["1"] * 60), "int", 0),
+    ],
+)
+def test_plus_of_the_graph_form(text: str, expected: str, problems: int) -> None:
+    found, findings = infer(parse_expression(text, graph=True).ir, {"input": INPUT})
+    assert (found.describe(), len(findings)) == (expected, problems)

@@ -30,11 +30,16 @@ def expected(row: dict[str, Any]) -> Any:
     return ("error", row["error"]) if "error" in row else ("value", shown(row["result"]))
 
 
+def graphical(row: dict[str, Any]) -> bool:
+    """Whether the expression is written as in the graph form: `+` joins text, `${...}` brackets."""
+    return bool(row.get("graph"))
+
+
 def update() -> None:
     rows = []
     for row in ROWS:
-        kept = {k: v for k, v in row.items() if k in ("expression", "variables")}
-        kind, value = outcome(row["expression"], row.get("variables"))
+        kept = {k: v for k, v in row.items() if k in ("expression", "variables", "graph")}
+        kind, value = outcome(row["expression"], row.get("variables"), graph=graphical(row))
         rows.append({**kept, **({"error": value} if kind == "error" else {})})
         if kind == "value":
             rows[-1]["result"] = json.loads(value)
@@ -50,14 +55,15 @@ if os.environ.get("RUNE_UPDATE") == "1":
 @pytest.mark.parametrize("row", ROWS + EXAMPLES, ids=lambda row: row["expression"][:60])
 def test_vector(row: dict[str, Any]) -> None:
     variables = row.get("variables", {})
-    assert outcome(row["expression"], variables) == expected(row)
-    assert region_outcome(row["expression"], variables) == expected(row)
+    graph = graphical(row)
+    assert outcome(row["expression"], variables, graph=graph) == expected(row)
+    assert region_outcome(row["expression"], variables, graph=graph) == expected(row)
 
 
 @pytest.mark.parametrize("row", ROWS + EXAMPLES, ids=lambda row: row["expression"][:60])
 def test_vector_holds_for_the_plain_interpreter(row: dict[str, Any]) -> None:
     variables = row.get("variables", {})
-    ir = lowered(row["expression"], variables)
+    ir = lowered(row["expression"], variables, graph=graphical(row))
     try:
         value = Interpreter(list(variables.values()), context()).result(ir)
     except StepError as error:
@@ -71,7 +77,9 @@ def test_vectors_cover_the_language() -> None:
     functions: set[str] = set()
     comparisons: set[str] = set()
     for row in ROWS:
-        for node in walk(lowered(row["expression"], row.get("variables", {}))):
+        for node in walk(
+            lowered(row["expression"], row.get("variables", {}), graph=graphical(row))
+        ):
             tags.add(node[0])
             if node[0] == "call":
                 functions.add(node[1])
@@ -81,5 +89,5 @@ def test_vectors_cover_the_language() -> None:
     assert functions == set(FUNCTIONS)
     assert comparisons == set(COMPARISONS)
     # The rest comes from the compiler's lowering, never from text alone (tested with regions).
-    lowering = {"duration", "instant", "isset", "fault", "aslist", "push", "concat"}
+    lowering = {"duration", "instant", "isset", "fault", "aslist", "push"}
     assert set(TABLE) - tags <= lowering | {"name", "ucall", "secret"}

@@ -8,6 +8,7 @@ from typing import Final
 from ..model.ast import IR
 from .kinds import (
     A_FLOAT,
+    A_TEXT,
     BOOL,
     CONTAINER,
     FITS,
@@ -45,21 +46,34 @@ class OperatorEmitter(Trees):
 
     def arithmetic(self, ir: IR) -> Code:
         """The operators of the host: inline for ints."""
-        tag = ir[0]
         a, b = self.emit(ir[1]), self.emit(ir[2])
-        kind = _result(tag, a.kind, b.kind)
-        if tag in _DIVISIONS and not _nonzero(ir[2]):
-            return Code(self.help(tag, a.node, b.node), kind)
+        kind = _result(ir[0], a.kind, b.kind)
+        if ir[0] in _DIVISIONS and not _nonzero(ir[2]):
+            return Code(self.help(ir[0], a.node, b.node), kind)
+        return self.inline(ir[0], ir[0], a, b, kind)
+
+    def concat(self, ir: IR) -> Code:
+        """``concat``: ``+`` that joins text; numbers as ``add`` does."""
+        a, b = self.emit(ir[1]), self.emit(ir[2])
+        kind = _result("add", a.kind, b.kind)
+        if TEXT in (a.kind.mask, b.kind.mask):
+            kind = A_TEXT
+        elif (a.kind.mask | b.kind.mask) & TEXT:
+            kind = kind._replace(mask=kind.mask | TEXT)
+        return self.inline("add", "concat", a, b, kind)
+
+    def inline(self, tag: str, helper: str, a: Code, b: Code, kind: Kind) -> Code:
+        """The host's operator ``tag`` for ints, else ``helper``."""
         if kind.mask & INT and kind.ints >= WIDEST:
-            return Code(self.help(tag, a.node, b.node), kind)
+            return Code(self.help(helper, a.node, b.node), kind)
         if a.kind.number and b.kind.number:
             return self.direct(tag, a, b, kind)
         if not a.kind.mask & INT or not b.kind.mask & INT:
-            return Code(self.help(tag, a.node, b.node), kind)
+            return Code(self.help(helper, a.node, b.node), kind)
         left, left_again = self.keep(a)
         right, right_again = self.keep(b)
         test = self.int_test(a, left, b, right)
-        checked = self.help(tag, left_again, right_again)
+        checked = self.help(helper, left_again, right_again)
         return Code(self.ifexp(test, self.binop(left_again, tag, right_again), checked), kind)
 
     def int_test(self, a: Code, left: ast.expr, b: Code, right: ast.expr) -> ast.expr:
@@ -97,14 +111,6 @@ class OperatorEmitter(Trees):
                 return Code(self.binop(a.node, "mul", a.again), kind)
         kind = Kind(NUMBER, WIDEST, INFINITE, fits=False)
         return Code(self.help("pow", a.node, b.node), kind)
-
-    def concat(self, ir: IR) -> Code:
-        """``concat``."""
-        a, b = self.emit(ir[1]), self.emit(ir[2])
-        kind = _result("add", a.kind, b.kind)
-        mask = kind.mask | TEXT
-        left, right = self.narrow(a), self.narrow(b)
-        return Code(self.help("concat", left.node, right.node), kind._replace(mask=mask))
 
     def negative(self, ir: IR) -> Code:
         """``neg``."""

@@ -33,6 +33,8 @@ _ESCAPE: Final = re.compile(
     r"""\\(?:[\\'"nrtabfv]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|(.?))""", re.DOTALL
 )
 _PAIRS: Final = {")": "(", "]": "[", "}": "{"}
+#: An insert in an expression of the graph form: a bracket that is written ``${`` and ``}``.
+_INSERT: Final = "${"
 
 #: What people write who come from other languages -> what it is called here.
 _FOREIGN: Final = {
@@ -90,8 +92,11 @@ class Prepared:
         self.ascii = source.isascii()
 
 
-def prepare(text: str) -> Prepared:
-    """Check ``text`` and make it one logical line; every finding is in ``problems``."""
+def prepare(text: str, *, inserts: bool = False) -> Prepared:
+    """Check ``text`` and make it one logical line; every finding is in ``problems``.
+
+    ``inserts``: ``${...}`` may stand around any operand, like brackets.
+    """
     if len(text) > EXPRESSION:
         message = f"an expression may have at most {EXPRESSION} characters, this has {len(text)}"
         return Prepared("", [("RUNE-2002", message, 0, 1, "split it into several `set` steps")], {})
@@ -100,7 +105,7 @@ def prepare(text: str) -> Prepared:
     if not text.strip():
         problem = ("RUNE-2001", "the expression is empty", 0, max(len(text), 1), None)
         return Prepared("", [problem], {})
-    scan = _Scan(text)
+    scan = _Scan(text, inserts)
     scan.run()
     source = text
     if scan.holes:
@@ -114,11 +119,12 @@ def prepare(text: str) -> Prepared:
 class _Scan:
     """The state of one pass over the tokens."""
 
-    __slots__ = ("chain", "end", "holes", "keys", "last", "nested", "opened", "problems", "text",
-                 "word")  # fmt: skip
+    __slots__ = ("chain", "end", "holes", "inserts", "keys", "last", "nested", "opened", "problems",
+                 "text", "word")  # fmt: skip
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, inserts: bool) -> None:
         self.text = text
+        self.inserts = inserts
         self.problems: list[Problem] = []
         self.keys: dict[int, str] = {}
         #: (offset, characters) to put over the text, of the same length.
@@ -197,6 +203,11 @@ class _Scan:
             self.holes.append((at, "1" * len(word)))
 
     def literal(self, word: str, at: int) -> None:
+        if self.inserts and _INSERT in word:
+            where = at + word.index(_INSERT)
+            hint = "leave the quotes away: the value is compared or joined as it is"
+            message = "`${` inside quotes is text, not a value"
+            self.problems.append(("RUNE-1111", message, where, 2, hint))
         if at == self.end and self.last == "name":
             hint = "a text with inserts is written ${...}, outside an expression"
             self.report(f"`{self.word}` before a text is not allowed", at, 1, hint)
@@ -227,6 +238,10 @@ class _Scan:
                 self.nested += 1
 
     def open(self, word: str, at: int) -> None:
+        if self.inserts and self.word == "$" and word == "{":
+            # The host's parser is given brackets instead.
+            self.holes.append((at - 1, " ("))
+            word, at = _INSERT, at - 1
         self.opened.append((word, at, self.chain + 1, self.nested))
         self.chain = self.nested = 0
 
@@ -235,12 +250,21 @@ class _Scan:
             self.report(f"`{word}` closes nothing", at)
             return
         bracket, where, self.chain, self.nested = self.opened.pop()
-        if bracket != _PAIRS[word]:
+        if bracket == _INSERT and word == "}":
+            self.holes.append((at, ")"))
+            if self.word == "{":
+                self.report("the insert is empty", where, at + 1 - where)
+        elif bracket != _PAIRS[word]:
             self.report(f"`{word}` does not close the `{bracket}` at {where + 1}", at)
 
     def other(self, word: str, at: int) -> None:
         if word in "'\"":
             self.report("the text is never closed", at, len(self.text) - at)
+        elif word == "$" and self.inserts and self.text[at + 1 : at + 2] == "{":
+            if self.last in ("number", "literal", "close") or (
+                self.last == "name" and not iskeyword(self.word)
+            ):
+                self.report("an operator is missing before `${`", at, 2)
         elif word in _FOREIGN:
             self.bad(word, at)
         elif word == "\0":

@@ -41,12 +41,14 @@ class Parsed:
     bound: tuple[Name, ...] = ()
 
 
-def parse_expression(text: str, *, locals_: tuple[str, ...] = ()) -> Parsed:
+def parse_expression(text: str, *, locals_: tuple[str, ...] = (), graph: bool = False) -> Parsed:
     """Read one expression. ``locals_``: names that are locals 0, 1, ... (parameters, ``event``).
 
-    Raises :class:`ExpressionError` with every finding; offsets are characters of ``text``.
+    ``graph``: as the graph form writes it: ``${...}`` may stand around any operand, like brackets,
+    and ``+`` with a text joins text. Raises :class:`ExpressionError` with every finding; offsets
+    are characters of ``text``.
     """
-    prepared = prepare(text)
+    prepared = prepare(text, inserts=graph)
     if prepared.problems:
         raise ExpressionError(tuple(prepared.problems))
     skipped = len(text) - len(prepared.source.lstrip())
@@ -57,7 +59,7 @@ def parse_expression(text: str, *, locals_: tuple[str, ...] = ()) -> Parsed:
         raise ExpressionError((_syntax_problem(error, text, source, skipped),)) from None
     except (RecursionError, MemoryError):
         raise ExpressionError((too_deep(0),)) from None
-    ir, names, bound, problems = read_tree(tree, prepared, skipped, locals_)
+    ir, names, bound, problems = read_tree(tree, prepared, skipped, locals_, joins=graph)
     if problems:
         raise ExpressionError(problems)
     return Parsed(ir, names, bound)
@@ -95,11 +97,12 @@ def _syntax_problem(error: SyntaxError, text: str, source: str, skipped: int) ->
 _INSIDE: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[{}'"]""", re.DOTALL)
 
 
-def parse_template(text: str, *, locals_: tuple[str, ...] = ()) -> Parsed:
+def parse_template(text: str, *, locals_: tuple[str, ...] = (), graph: bool = False) -> Parsed:
     """Read a text with ``${...}`` inserts; ``$${`` is a literal ``${``.
 
     A text that is exactly one insert is that expression and keeps its type; a text without inserts
-    is a constant. Raises :class:`ExpressionError`; offsets are characters of the whole ``text``.
+    is a constant. ``graph``: ``+`` inside an insert joins text. Raises :class:`ExpressionError`;
+    offsets are characters of the whole ``text``.
     """
     if "${" not in text:
         return Parsed(("const", text), ())
@@ -125,7 +128,7 @@ def parse_template(text: str, *, locals_: tuple[str, ...] = ()) -> Parsed:
             parts.append(("const", plain))
         literal.clear()
         try:
-            parsed = parse_expression(text[start + 2 : end], locals_=locals_)
+            parsed = parse_expression(text[start + 2 : end], locals_=locals_, graph=graph)
         except ExpressionError as error:
             problems += [(c, m, o + start + 2, n, h) for c, m, o, n, h in error.problems]
         else:
@@ -162,8 +165,8 @@ def _insert_end(text: str, start: int) -> int:
 
 
 _ARITHMETIC: Final = frozenset(
-    ("add", "sub", "mul", "div", "floordiv", "mod", "pow", "compare", "and", "or", "not", "ifelse",
-     "call", "neg")
+    ("add", "sub", "mul", "div", "floordiv", "mod", "pow", "concat", "compare", "and", "or", "not",
+     "ifelse", "call", "neg")
 )  # fmt: skip
 _HINTS: Final = re.compile(r"[-+*/%<>=(]|\b(?:and|or|not|if|in)\b")
 

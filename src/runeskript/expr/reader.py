@@ -95,13 +95,19 @@ class Reading(NamedTuple):
 
 
 def read_tree(
-    tree: ast.Expression, prepared: Prepared, skipped: int, locals_: tuple[str, ...]
+    tree: ast.Expression,
+    prepared: Prepared,
+    skipped: int,
+    locals_: tuple[str, ...],
+    *,
+    joins: bool = False,
 ) -> Reading:
     """Translate what Python's parser made of ``prepared.source[skipped:]``.
 
-    ``locals_`` are the names of locals 0, 1, ...; offsets are characters of the source.
+    ``locals_`` are the names of locals 0, 1, ...; offsets are characters of the source. ``joins``:
+    ``+`` joins text (``concat``).
     """
-    reader = _Reader(prepared, skipped, locals_)
+    reader = _Reader(prepared, skipped, locals_, joins)
     ir = reader.read(tree.body, 1)
     return Reading(
         ir,
@@ -114,10 +120,13 @@ def read_tree(
 class _Reader:
     """Translates one syntax tree; collects findings, names and locals."""
 
-    __slots__ = ("ascii", "base", "bound", "fresh", "keys", "locals", "names", "problems", "raw",
-                 "source")  # fmt: skip
+    __slots__ = ("ascii", "base", "bound", "fresh", "joins", "keys", "locals", "names", "problems",
+                 "raw", "source")  # fmt: skip
 
-    def __init__(self, prepared: Prepared, base: int, locals_: tuple[str, ...]) -> None:
+    def __init__(
+        self, prepared: Prepared, base: int, locals_: tuple[str, ...], joins: bool
+    ) -> None:
+        self.joins = joins
         self.source = prepared.source[base:]
         self.base = base
         self.ascii = prepared.ascii
@@ -240,7 +249,7 @@ class _Reader:
         left, right = self.plain(node.left, level), self.plain(node.right, level)
         if tag is None:
             return self.refuse("this operator is not in the language", node)
-        return (tag, left, right)
+        return ("concat" if self.joins and tag == "add" else tag, left, right)
 
     def boolean(self, node: ast.BoolOp, level: int) -> IR:
         tag = "and" if type(node.op) is ast.And else "or"

@@ -172,8 +172,9 @@ class _Inference:
     # --- operators ----------------------------------------------------------------------------
 
     def arithmetic(self, ir: IR) -> Type:
-        tag = ir[0]
-        a, b = self.of(ir[1]), self.of(ir[2])
+        return self.computed(ir[0], self.of(ir[1]), self.of(ir[2]), ir[2])
+
+    def computed(self, tag: str, a: Type, b: Type, divisor: IR) -> Type:
         if not a.kinds or not b.kinds:
             return ANY
         results: set[str] = set()
@@ -181,7 +182,7 @@ class _Inference:
             results |= {"float"} if tag == "div" else (a.kinds | b.kinds) & {"float"}
             if tag != "div" and "int" in a.kinds and "int" in b.kinds:
                 results |= {"int", "float"} if tag == "pow" else {"int"}
-            if tag in ("div", "floordiv", "mod") and ir[2][0] == "const" and ir[2][1] == 0:
+            if tag in ("div", "floordiv", "mod") and divisor[0] == "const" and divisor[1] == 0:
                 return self.report("division by zero")
         if tag == "add":
             results |= a.kinds & b.kinds & {"text", "list"}
@@ -202,9 +203,13 @@ class _Inference:
 
     def concat(self, ir: IR) -> Type:
         a, b = self.of(ir[1]), self.of(ir[2])
+        if {"text"} in (a.kinds, b.kinds):
+            if {"null"} in (a.kinds, b.kinds):
+                self.report("null cannot go into a text", "use coalesce(x, 'other')")
+            return TEXT
         if "text" in a.kinds or "text" in b.kinds:
-            return ANY if len(a.kinds | b.kinds) > 1 else TEXT
-        return self.arithmetic(("add", ir[1], ir[2]))
+            return ANY
+        return self.computed("add", a, b, ir[2])
 
     def sign(self, ir: IR) -> Type:
         a = self.of(ir[1])
