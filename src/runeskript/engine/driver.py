@@ -50,7 +50,7 @@ SLICE: Final = 0.002
 #: Bounds and start of a slice in loop turns; it adapts to what the turns of a run cost.
 TURNS_MIN: Final = 500
 TURNS_MAX: Final = 1_000_000
-TURNS_START: Final = 5_000
+TURNS_START: Final = 1_000
 #: Inbox rows read at once.
 INBOX: Final = 1_000
 #: Seconds for which one reading of the system clock serves as the time of events.

@@ -1,40 +1,60 @@
-"""Starting the branches of a fork."""
+"""Starting the branches of a fork, in waves.
+
+Twenty thousand tokens made at once would hold the loop for a hundredth of a second. Branches run in
+order, so a wave need not be made before the last branch of the wave before it is about to run. That
+branch carries the fork as its ``child`` and starts the next wave (:func:`start_more`). No branch
+has done anything before it runs: how many are started in advance cannot be observed.
+"""
 
 from __future__ import annotations
 
-from ..model.run import Fork, Token, TokenState
+from ..model.limits import WAVE
+from ..model.run import Fork, Token
 from .ready import Vm
 
 
 def start_branches(vm: Vm, fork: Fork) -> None:
-    """Start as many branches as the limit allows."""
-    start, end = fork.next, fork.total
+    """Start the next wave of branches, as many as the limit allows."""
+    start, end = fork.next, min(fork.total, fork.next + WAVE)
     if fork.limit:
         end = min(end, start + fork.limit - len(fork.live))
     if end <= start:
         return
     fork.next = end
-    started = _same_body(vm, fork, start, end) if fork.items is not None else []
     if fork.items is None:
-        program, owner = vm.program, fork.owner
-        for index in range(start, end):
-            body = fork.bodies[index]
-            frame = program.frame(body, owner.frame)
-            path = (*owner.path, fork.n, index)
-            started.append(Token(path, body, program.bodies[body].entry, frame, fork, index))
+        started = [_branch(vm, fork, index) for index in range(start, end)]
+    else:
+        started = _same_body(vm, fork, start, end)
+    if end < fork.total:
+        started[-1].child = fork
     live = fork.live
     for token in started:
         live[token.index] = token
     started.reverse()
     ready = vm.run.ready
-    # Branches follow their owner's path and precede all that is ready; only a later wave of a
-    # limited fork may meet siblings, and is merged in order.
+    # Branches follow their owner's path and precede all that is ready; only a later wave may meet
+    # siblings, and is merged in order.
     if not ready or started[0].path < ready[-1].path:
         ready.extend(started)
     else:
         for token in started:
-            token.state = TokenState.DONE  # so that wake() inserts it
-            vm.wake(token)
+            vm.queue(token)
+
+
+def start_more(vm: Vm, token: Token) -> None:
+    """The last branch of a wave is about to run: start the next wave."""
+    fork, token.child = token.child, None
+    if type(fork) is Fork and fork is token.fork:
+        start_branches(vm, fork)
+
+
+def _branch(vm: Vm, fork: Fork, index: int) -> Token:
+    """A branch of a FORK: each has a body of its own."""
+    program, owner = vm.program, fork.owner
+    body = fork.bodies[index]
+    frame = program.frame(body, owner.frame)
+    path = (*owner.path, fork.n, index)
+    return Token(path, body, program.bodies[body].entry, frame, fork, index)
 
 
 def _same_body(vm: Vm, fork: Fork, start: int, end: int) -> list[Token]:

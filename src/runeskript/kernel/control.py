@@ -209,7 +209,7 @@ def _decide(vm: Vm, fork: Fork) -> None:
         closing = len(fork.wins) >= fork.need or len(fork.wins) + open_ < fork.need
     if closing:
         close_fork(vm, fork)
-    elif fork.next < fork.total:
+    elif fork.limit and fork.next < fork.total:
         start_branches(vm, fork)
 
 

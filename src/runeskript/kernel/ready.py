@@ -46,6 +46,10 @@ class Vm:
             return
         token.state = TokenState.READY
         token.turns = token.turns + 2 | 1
+        self.queue(token)
+
+    def queue(self, token: Token) -> None:
+        """Put a ready token among the others, in token-path order."""
         ready = self.run.ready
         if not ready or token.path < ready[-1].path:
             ready.append(token)

@@ -15,6 +15,7 @@ from ..model.isa import Op
 from ..model.limits import LOOP_TURNS, PURE_WORK, SLICE_TURNS
 from ..model.run import Run, Token, TokenState
 from .apply import APPLY, check_step
+from .branches import start_more
 from .control import raise_fault
 from .faulting import fault_of
 from .load import Program
@@ -24,6 +25,9 @@ from .ready import Ready, Vm
 _JUMP, _PURE, _LOOP = int(Op.JUMP), int(Op.PURE), int(Op.LOOP)
 #: ``Token.turns`` rises by two a turn and a waking.
 _MOST_TURNS = 2 * LOOP_TURNS
+#: What a token needs to begin with: its waking, and the loop head behind it. At that head it cannot
+#: be stopped, since the place has its name from the waking.
+_LEAST = 2
 
 
 def new_run(program: Program) -> Run:
@@ -50,7 +54,7 @@ def advance(
     inbox.extend(events)
     if run.ready and inbox and not run.replaying:
         _interrupt(vm)
-    left = max(turns, 2)  # a token that stands at a loop head must get past it
+    left = max(turns, _LEAST)
     while run.finished is None:
         if run.ready:
             run.stop = getattr(inbox[0], "stop", None) if inbox else None
@@ -125,10 +129,12 @@ def execute(vm: Vm, left: int) -> int:
         token = ready.pop()
         if token.state:
             continue  # cancelled while it was ready
-        if left <= 0 or (stop is not None and stop == (token.path, token.turns)):
+        if left < _LEAST or (stop is not None and stop == (token.path, token.turns)):
             ready.append(token)
             break
         left -= 1
+        if token.child is not None:
+            start_more(vm, token)
         context.fuel = PURE_WORK
         if entropy:
             context.path, context.draws = token.path, token.draws
@@ -143,8 +149,7 @@ def execute(vm: Vm, left: int) -> int:
                     elif op == _JUMP:
                         pc = ins[1]
                     elif op == _LOOP:
-                        # Work done since the last head counts too, sixteen units to a turn.
-                        left -= 1 + (PURE_WORK - context.fuel >> 4)
+                        left -= 1
                         if (left < 0 or stop is not None) and _yields(run, token, left):
                             token.pc = pc
                             ready.append(token)
@@ -152,6 +157,8 @@ def execute(vm: Vm, left: int) -> int:
                         token.turns += 2 - (token.turns & 1)
                         if token.turns > _MOST_TURNS:
                             raise StepError("limit.work", "the loop has used up its turns")
+                        # Work done since the last head counts too, sixteen units to a turn.
+                        left -= PURE_WORK - context.fuel >> 4
                         context.fuel = PURE_WORK
                         pc = ins[2][regions[ins[1]](frame, context)]
                     else:
@@ -167,6 +174,7 @@ def execute(vm: Vm, left: int) -> int:
                 if _rests(token):
                     break
                 pc = token.pc
+        left -= PURE_WORK - context.fuel >> 4
         if entropy:
             token.draws = context.draws
     return left

@@ -61,6 +61,8 @@ RUN_DEPTH: Final = 64
 DURATION_MS: Final = 100 * 365 * 24 * 3600 * 1000
 #: Attempts of one call.
 ATTEMPTS: Final = 10_000
+#: Branches started at once: a millisecond's work. The last of them starts the next ones.
+WAVE: Final = 500
 #: Source-level loop turns in one slice before the kernel hands the run back to the driver.
 SLICE_TURNS: Final = 20_000
 

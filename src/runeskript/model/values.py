@@ -33,6 +33,9 @@ class _Unset(enum.Enum):
 UNSET: Final = _Unset.UNSET
 
 _SCALARS: Final = frozenset((type(None), bool))
+_CONTAINERS: Final = frozenset((list, dict))
+#: Elements from which a list is first looked at as a whole.
+_LONG: Final = 8
 
 
 def type_name(value: object) -> str:
@@ -103,6 +106,8 @@ def _plain(value: object, depth: int, room: list[int]) -> Value:
     elif depth < VALUE_DEPTH:
         if kind is list:
             _take(room, len(cast("list[object]", value)))
+            if _alike(cast("list[Any]", value)):
+                return cast("list[Any]", value).copy()
             return [_plain(item, depth + 1, room) for item in cast("list[object]", value)]
         if kind is dict:
             _take(room, len(cast("dict[object, object]", value)))
@@ -113,6 +118,21 @@ def _plain(value: object, depth: int, room: list[int]) -> Value:
                 out[key] = _plain(item, depth + 1, room)
             return out
     raise _NotPlainError
+
+
+def _alike(values: list[Any]) -> bool:
+    """Whether a long list holds values of one scalar type only, found out without a loop here."""
+    if len(values) < _LONG:
+        return False
+    kinds = set(map(type, values))
+    if len(kinds) > 1:
+        return False
+    (kind,) = kinds
+    if kind is int:
+        return bool(min(values) >= INT_MIN and max(values) <= INT_MAX)
+    if kind is float:
+        return all(map(math.isfinite, values))
+    return kind in _SCALARS or (kind is str and all(map(str.isascii, values)))
 
 
 def _take(room: list[int], parts: int) -> None:
@@ -202,5 +222,7 @@ def copy_value(value: Any) -> Any:
     if kind is dict:
         return {k: copy_value(v) for k, v in value.items()}
     if kind is list:
+        if len(value) >= _LONG and _CONTAINERS.isdisjoint(map(type, value)):
+            return value.copy()
         return [copy_value(v) for v in value]
     return value
