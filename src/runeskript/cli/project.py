@@ -9,18 +9,18 @@ beside a document: naming a stranger's skript must not import a stranger's code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..model.nearest import did_you_mean
+from ..model.records import record
 from .usage import UsageError
 
 _TABLE = "tool.runeskript"
 _KEYS = ("handlers",)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Project:
     """What a project asks for; ``root`` is the folder its paths are relative to."""
 

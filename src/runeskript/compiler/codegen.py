@@ -8,7 +8,7 @@ body writes. ``assemble`` then lays the bodies out and turns labels into address
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ..model.ast import IR
@@ -22,6 +22,7 @@ from ..model.blueprint import (
 )
 from ..model.catalog import HandlerCatalog
 from ..model.isa import Op
+from ..model.records import mutable
 from . import core
 from .irtools import replace
 
@@ -29,14 +30,14 @@ from .irtools import replace
 ROOTS = ("input", "env", "job")
 
 
-@dataclass(slots=True)
+@mutable
 class To:
     """A label where ``assemble`` puts an address; None is the next instruction."""
 
     label: core.Label | None
 
 
-@dataclass(slots=True)
+@mutable
 class BodyCode:
     """The instructions of one body; ``labels`` are offsets into ``code``."""
 
@@ -59,7 +60,7 @@ class BodyCode:
         return self.slot(name)
 
 
-@dataclass(slots=True)
+@mutable
 class Code:
     """The pools, and the code of all bodies."""
 

@@ -7,18 +7,19 @@ drawing shows the document as it was written, so loops and joins are there, jump
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
 
 from ..model import ast
 from ..model.ast import Block, Document, Expr, Step
+from ..model.records import mutable
 
 Shape = Literal["step", "pure", "choice", "loop", "fork", "end", "wait"]
 #: A node to go on from, and the label of the edge.
 Out = tuple[str, str]
 
 
-@dataclass(slots=True)
+@mutable
 class _Frame:
     """Nodes (name, label, shape) with a border and a title around them; frames nest."""
 

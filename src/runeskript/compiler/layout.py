@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
 
 from yaml.events import (
@@ -20,6 +20,7 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
+from ..model.records import mutable
 from .read_yaml import parser_for
 
 #: A comment where YAML sees one: at the start of a line or after white space.
@@ -27,7 +28,7 @@ _COMMENT: Final = re.compile(r"(?:^|(?<=[ \t]))#[^\r\n]*", re.MULTILINE)
 _HEADER_COMMENT: Final = re.compile(r"[|>][-+0-9]*[ \t]+(#[^\r\n]*)")
 
 
-@dataclass(slots=True)
+@mutable
 class Comment:
     """One comment: where it begins, and whether it has a line of its own."""
 
@@ -38,7 +39,7 @@ class Comment:
     own_line: bool
 
 
-@dataclass(slots=True)
+@mutable
 class Item:
     """A node. ``start`` and ``end`` are offsets into the text; lines and columns count from 0."""
 
@@ -60,7 +61,7 @@ class Item:
     commented: bool = False
 
 
-@dataclass(slots=True)
+@mutable
 class Entry:
     """One entry of a map, or one item of a list (no key)."""
 
@@ -81,7 +82,7 @@ class Entry:
         return self.key if self.key is not None else self.value
 
 
-@dataclass(slots=True)
+@mutable
 class Layout:
     """A whole document."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias
 
 from ..errors import BlueprintError, CompileError, RuneskriptError
@@ -21,6 +21,7 @@ from ..model.blueprint import Blueprint, SkriptRef
 from ..model.blueprint_codec import digest
 from ..model.catalog import EMPTY, HandlerCatalog
 from ..model.diagnostics import Diagnostic, Diagnostics
+from ..model.records import mutable, record
 from ..model.verify import verify
 from . import core
 from .assemble import assemble
@@ -36,7 +37,7 @@ from .validate import validate
 Resolve: TypeAlias = Callable[[str, str], "bytes | str"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """How to compile.
 
@@ -49,7 +50,11 @@ class Options:
     keep: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+#: All passes, no files, no stages kept.
+DEFAULTS: Final = Options()
+
+
+@record
 class Compiled:
     """A compiled document. ``children``: every Blueprint it pins, by digest, in any depth."""
 
@@ -61,7 +66,7 @@ class Compiled:
     stages: Mapping[str, Any]
 
 
-@dataclass(slots=True)
+@mutable
 class Unit:
     """One document on its way through the stages."""
 
@@ -82,7 +87,7 @@ class Unit:
     children: dict[str, Blueprint] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@mutable
 class Family:
     """A document and the files it runs: what is compiled, what is being compiled."""
 
@@ -186,7 +191,7 @@ def compile_text(
     source: bytes | str,
     file: str = "<string>",
     catalog: HandlerCatalog = EMPTY,
-    options: Options = Options(),
+    options: Options = DEFAULTS,
 ) -> Compiled:
     """Compile a YAML or JSON text. Raises CompileError with all diagnostics if there are errors."""
     unit = _unit(file, catalog, options)
@@ -198,7 +203,7 @@ def compile_text(
 def compile_document(
     document: Document,
     catalog: HandlerCatalog = EMPTY,
-    options: Options = Options(),
+    options: Options = DEFAULTS,
     file: str = "<document>",
 ) -> Compiled:
     """Compile an AST that did not come from a text (the builder's). Raises CompileError."""
@@ -212,7 +217,7 @@ def check_text(
     source: bytes | str,
     file: str = "<string>",
     catalog: HandlerCatalog = EMPTY,
-    options: Options = Options(),
+    options: Options = DEFAULTS,
 ) -> tuple[Diagnostic, ...]:
     """All findings of a text, in its order; never raises for what the text says."""
     unit = _unit(file, catalog, options)

@@ -7,9 +7,9 @@ derived from these rows; a key that is not here does not exist. The kinds are ex
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from ..model.records import record
 from ..model.values import Value
 
 Kind: TypeAlias = Literal[
@@ -59,7 +59,7 @@ KINDS: Final[dict[Kind, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Key:
     """One key of a step, a clause or the document."""
 
@@ -78,7 +78,7 @@ class Key:
     maximum: int = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verb:
     """One kind of step. ``value`` is the row of the verb's own key; ``keys`` go beside it."""
 

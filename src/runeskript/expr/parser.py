@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
 
 from ..model.ast import IR, Name
+from ..model.records import record
 from .faults import ExpressionError, Problem
 from .ir import walk
 from .lexer import prepare, too_deep
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parsed:
     """An expression that was read.
 

@@ -7,10 +7,10 @@ made slow by the text it meets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from ..model.records import record
 from .faults import bad_value
 from .runtime import Context, burn
 
@@ -40,7 +40,7 @@ class PatternError(ValueError):
     """A pattern outside the subset; the text says what is not allowed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Set:
     """A set of characters; ``parts`` are (negated, ranges), united."""
 

@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
 from types import FrameType
@@ -20,6 +19,7 @@ from typing import Any
 
 from ..model.faults import INTERNAL
 from ..model.limits import CALL_DEPTH, COLLECTION, INT_MAX, INT_MIN, PURE_WORK, VALUE_DEPTH
+from ..model.records import record
 from ..model.values import Value, type_name
 from .faults import bad_value, fault, int_limit, raise_work, too_big, wrong_type
 
@@ -64,14 +64,14 @@ class Context:
         return blake2b(message, digest_size=size, key=self.seed, person=b"rune.draw").digest()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SecretRef:
     """A secret by name; the engine puts its text in after the commit."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SecretText:
     """A text with references to secrets. No value: it lives only inside parameters of a call."""
 

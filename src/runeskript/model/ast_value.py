@@ -7,7 +7,6 @@ ever grows: a field that is None is left out, and a field added later must defau
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import operator
@@ -17,6 +16,7 @@ from typing import Any, Final, cast
 from ..errors import CodecError
 from . import ast
 from .ast import IR, Document, Expr, Name
+from .records import fields_of, is_record
 from .spans import NOWHERE
 from .values import Value
 
@@ -28,12 +28,12 @@ _PLAIN: Final = frozenset({"schema", "input_schema", "labels"})
 _CLASSES: Final[dict[str, type[Any]]] = {
     name: item
     for name, item in vars(ast).items()
-    if isinstance(item, type) and dataclasses.is_dataclass(item) and item.__module__ == ast.__name__
+    if isinstance(item, type) and is_record(item) and item.__module__ == ast.__name__
 }
 
 
 def _fields(cls: type[Any]) -> tuple[str, ...]:
-    names = (field.name for field in dataclasses.fields(cls))
+    names = fields_of(cls)
     # A step's pointer is its name in events, hence part of what the document means.
     return tuple(n for n in names if n not in _OUTSIDE or (cls is ast.Site and n == "pointer"))
 
@@ -134,7 +134,7 @@ def _build(item: Any) -> Any:
 
 
 def _all_fields(name: str) -> frozenset[str]:
-    return frozenset(field.name for field in dataclasses.fields(_CLASSES[name]))
+    return frozenset(fields_of(_CLASSES[name]))
 
 
 def _to_ir(item: Any) -> Any:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from .codes import CODES
 from .limits import DIAGNOSTICS
+from .records import record
 from .spans import Span
 
 Severity = Literal["error", "warning", "info"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One finding. ``pointer`` is the RFC 6901 JSON pointer of the place in the document."""
 

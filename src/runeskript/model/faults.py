@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from .codes import code_for_type
+from .records import mutable
 from .values import Value
 
 #: Attempted again where ``retry`` names no types (errors marked retryable come on top).
@@ -40,7 +41,7 @@ def catchable(type_: str) -> bool:
     return not any(matches(type_, p) for p in UNCATCHABLE)
 
 
-@dataclass(slots=True)
+@mutable
 class Fault:
     """A typed error on its way. ``scope`` (cancel only) is the scope index it unwinds to."""
 

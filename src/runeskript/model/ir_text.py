@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from .ast import IR
+from .records import record
 
 __all__ = ["Names", "expression_text", "region_text"]
 
@@ -42,7 +42,7 @@ _raw.maxstring = _raw.maxother = 120
 _MISSHAPEN: Final = (TypeError, ValueError, IndexError, KeyError, AttributeError)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Names:
     """What to call slots, locals bound from outside, and user functions; by index."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
+from ...model.records import mutable
 from .outline import Item
 
 State = Literal["pending", "running", "retrying", "done", "failed"]
 
 
-@dataclass(slots=True)
+@mutable
 class Row:
     """One step of the document; in a fork or a loop it happens many times.
 

@@ -8,10 +8,11 @@ The lowerings of the single steps are functions ``(builder, step, site)`` in the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from ...model.ast import IR, Args, Block, Call, Expr, Listen, Name, Run, Site, Step, Target
+from ...model.records import mutable
 from ...model.spans import Span
 from .. import core
 from ..irtools import const, name, rename
@@ -26,7 +27,7 @@ RETURN: Way = ("return", 0)
 OWN_TIMEOUT = (Call, Run, Listen)
 
 
-@dataclass(slots=True)
+@mutable
 class Shared:
     """What the bodies of one document have in common."""
 
@@ -40,7 +41,7 @@ class Shared:
     hidden: int = 0
 
 
-@dataclass(slots=True)
+@mutable
 class LoopWays:
     """A loop as seen by ``break`` and ``continue``."""
 
@@ -50,7 +51,7 @@ class LoopWays:
     depth: int
 
 
-@dataclass(slots=True)
+@mutable
 class FinallyWays:
     """A ``finally`` that every way out of its try leads through.
 
@@ -67,7 +68,7 @@ class FinallyWays:
         return self.codes.setdefault(way, len(self.codes) + 2)
 
 
-@dataclass(slots=True)
+@mutable
 class TryWays:
     """A ``try`` without ``finally``: ways out of its body leave the range by a stub behind it."""
 

@@ -7,12 +7,13 @@ arithmetic are noted; :func:`check_seen` draws the conclusions at the end.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from ...expr.parser import looks_like_expression
 from ...model.ast import Name
 from ...model.diagnostics import Diagnostics
+from ...model.records import mutable
 from ..nodes import Scalar, clip, span_of
 from ..read import Source
 from ..tables import ROOTS
@@ -23,7 +24,7 @@ _EVERYWHERE: Final = ("input", "env", "job")
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(slots=True)
+@mutable
 class Seen:
     """Notes taken while reading one document."""
 

@@ -5,11 +5,12 @@ name that is declared or assigned, every step with what is allowed around it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
 from ...model import ast
 from ...model.ast import Block, Document, Expr, Step, Target
+from ...model.records import mutable, record
 from ...model.spans import Span
 
 #: What an expression is for: ``code`` is a bare expression, ``text`` a value with ``${...}``
@@ -21,14 +22,14 @@ Barrier: TypeAlias = Literal["", "fork", "finally", "undo"]
 LoopKind: TypeAlias = Literal["", "sequential", "parallel"]
 
 
-@dataclass(slots=True)
+@mutable
 class Sink:
     """Where yields go; ``count`` is how many steps lead there."""
 
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scope:
     """What holds for all steps of one block."""
 
@@ -62,7 +63,7 @@ _SCOPE_FIELDS = (
 )
 
 
-@dataclass(slots=True)
+@mutable
 class Use:
     """One expression at its place."""
 
@@ -73,7 +74,7 @@ class Use:
     event: bool = False
 
 
-@dataclass(slots=True)
+@mutable
 class Assignment:
     """One place that gives a variable a value; ``value`` where an expression says which."""
 
@@ -88,7 +89,7 @@ class Assignment:
     via: Literal["vars", "set", "into", "collect"]
 
 
-@dataclass(slots=True)
+@mutable
 class LoopName:
     """A name that a loop declares, with the scope around the loop."""
 
@@ -99,7 +100,7 @@ class LoopName:
     over: Expr
 
 
-@dataclass(slots=True)
+@mutable
 class Facts:
     """All that the walk found, in the order of the document."""
 

@@ -13,18 +13,18 @@ outermost first, each beginning as its fork found the variables.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from ...model.ast import IR, Expr, Name
 from ...model.diagnostics import Diagnostics
+from ...model.records import mutable
 from .. import core
 from .facts import Facts
 from .graph import Block, blocks_of
 from .names import name_span
 
 
-@dataclass(slots=True)
+@mutable
 class State:
     """The variables at one point."""
 
@@ -69,7 +69,7 @@ class State:
         return changed
 
 
-@dataclass(slots=True)
+@mutable
 class Summary:
     """What a body sets until it arrives, whatever was set before: for certain, and perhaps."""
 

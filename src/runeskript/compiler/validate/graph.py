@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...model.records import mutable
 from .. import core
 
 
-@dataclass(slots=True)
+@mutable
 class Block:
     """Operations with one way in and one way on, but for errors.
 

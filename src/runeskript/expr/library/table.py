@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from ...errors import StepError
 from ...model.limits import COLLECTION, TEXT
+from ...model.records import record
 from ...model.values import type_name
 from ..faults import int_limit, too_big, wrong_type
 from ..runtime import Context, burn
@@ -27,7 +27,7 @@ _SIGNATURE = re.compile(r"(\w+)\((.*)\) -> (.+)")
 _PARAM = re.compile(r"(\w+)(\.\.\.)?: ([\w|]+)(?: = (.+))?")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Param:
     """One parameter. ``types`` are names of ``model.values.type_name``, or ``any``."""
 
@@ -36,7 +36,7 @@ class Param:
     default: Any = REQUIRED
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function:
     """One row of the function table.
 
