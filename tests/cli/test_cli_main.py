@@ -132,5 +132,31 @@ def test_run_imports_nothing_it_does_not_need(tmp_path: Path) -> None:
     (tmp_path / "three.yaml").write_text(
         "skript: three\ndo:\n  - set: {a: 1}\n  - log: hello\n  - return: ${a}\n"
     )
-    heavy = {"rich", "aiohttp", "typer", "tomllib", "hypothesis"}
+    (tmp_path / "pyproject.toml").write_text("[tool.runeskript]\nhandlers = ['own.py']\n")
+    (tmp_path / "own.py").write_text("raise RuntimeError('nobody calls a handler')\n")
+    heavy = {"rich", "aiohttp", "typer", "tomllib", "hypothesis", "msgspec", "typing_extensions"}
+    heavy |= {"difflib", "shutil", "uuid", "decimal", "random", "unicodedata", "urllib.request"}
+    heavy |= {"runeskript.engine.builtin.http", "runeskript.engine.executors.processes"}
     assert not heavy & _modules(tmp_path, "run", "three.yaml")
+
+
+def test_a_projects_handlers_are_imported_once_one_is_called(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.runeskript]\nhandlers = ['own.py']\n")
+    (tmp_path / "own.py").write_text(
+        "from runeskript import handler\n\n\n"
+        "def up(resources):\n    resources['at'] = 'hand'\n\n\n"
+        "@handler('own.reach', setup=up)\n"
+        "async def reach(params, ctx):\n    return ctx.resources['at']\n"
+    )
+    (tmp_path / "one.yaml").write_text(
+        "skript: one\ndo:\n  - {call: own.reach, into: a}\n  - return: ${a}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "runeskript", "run", "one.yaml"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert json.loads(done.stdout.splitlines()[-1])["output"] == "hand"

@@ -246,10 +246,10 @@ async def test_the_rest_of_a_chunk_goes_on_after_a_kill(
     runtime: Start, handlers: Any, clock: Any, tmp_path: Path
 ) -> None:
     rt = await runtime(handlers, max_processes=1)
-    pool = rt._processes
     file = tmp_path / "pid"
     for name in ("hang", "add"):  # as if both were known to be quick
-        pool.average[rt._running().lanes[name]] = 1.0
+        lane = rt._running().lanes[name]
+        lane.pool.average[lane] = 1.0
     hang = one("hang", f'{{file: "{file}"}}', "timeout: 3s")
     fan = FAN.replace("HANDLER", "add")
     first = await rt.submit_job(hang)

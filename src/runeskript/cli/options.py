@@ -7,11 +7,31 @@ command's start-up time is part of its contract (docs/decisions/0001-cli-parser.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import NoReturn
 
 from ..model.nearest import did_you_mean
 from .usage import UsageError
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Lines as they are written. Every option that is declared makes one of these, and without a
+    width each would ask shutil, which imports three compressors, for the terminal's."""
+
+    def __init__(self, prog: str, width: int | None = None) -> None:
+        super().__init__(prog, width=width or _columns())
+
+
+def _columns() -> int:
+    """The terminal's width, less two columns as argparse has it."""
+    text = os.environ.get("COLUMNS", "")
+    if text.isdigit() and int(text) > 0:
+        return int(text) - 2
+    try:
+        return os.get_terminal_size(1).columns - 2
+    except (OSError, ValueError):
+        return 78
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,7 +42,7 @@ class Parser(argparse.ArgumentParser):
             prog=f"rune {verb}",
             description=summary,
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Formatter,
         )
 
     def error(self, message: str) -> NoReturn:

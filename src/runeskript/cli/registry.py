@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..engine.builtin import builtins
+from ..engine.catalog import add_builtins
 from ..engine.handlers.loading import collect, discover
 from ..engine.handlers.registry import HandlerRegistry
 from ..errors import HandlerDefinitionError
@@ -15,29 +15,42 @@ from . import project, terminal
 from .usage import UsageError
 
 
-def load_registry(sources: Sequence[str]) -> HandlerRegistry:
+def load_registry(sources: Sequence[str], *, builtin: bool = True) -> HandlerRegistry:
     """All handlers by name; those named on the command line come first and keep their names.
 
-    Raises UsageError (RUNE-8006) for a file or module that cannot be imported or has none.
+    The project's, the installed and the built-in ones, in this order, are imported when a document
+    calls what is not named here. ``builtin`` False leaves out the built-in ones, which a runtime
+    adds with its own settings. Raises UsageError (RUNE-8006), now or when a name is asked for, for
+    a file or module that cannot be imported or has none.
     """
     registry = HandlerRegistry()
-    _import_from(Path.cwd())
+    _import_from(str(Path.cwd()))
     for source in sources:
         _add(registry, source, f"--handlers {source}")
+    registry.defer(_add_project)
+    registry.defer(_add_installed)
+    if builtin:
+        registry.defer(add_builtins)
+    return registry
+
+
+def _add_project(registry: HandlerRegistry) -> None:
+    """The handlers that ``[tool.runeskript]`` names."""
     found = project.find()
-    if found is not None and found.handlers:
-        _import_from(found.root)
-        for source in found.handlers:
-            _add(registry, _rooted(source, found.root), f"{source} of [tool.runeskript]")
+    if found is None or not found.handlers:
+        return
+    _import_from(str(found.root))
+    for source in found.handlers:
+        _add(registry, _rooted(source, found.root), f"{source} of [tool.runeskript]")
+
+
+def _add_installed(registry: HandlerRegistry) -> None:
+    """Those of installed packages; what is wrong with one is said, and it is left out."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         discover(registry)
     for warning in caught:
         terminal.note(terminal.printable(f"rune: warning: {warning.message}"))
-    for handler in builtins():
-        if handler.name not in registry:
-            registry.add(handler)
-    return registry
 
 
 def _add(registry: HandlerRegistry, source: str, said: str) -> None:
@@ -69,7 +82,7 @@ def _rooted(source: str, root: Path) -> str:
     return str(root / source) if is_path else source
 
 
-def _import_from(folder: Path) -> None:
+def _import_from(folder: str) -> None:
     """Modules are found from here, as ``python -m`` does it; installed ones come first."""
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
+    if folder not in sys.path:
+        sys.path.append(folder)

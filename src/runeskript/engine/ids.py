@@ -6,9 +6,7 @@ Everything else that needs an id derives it from the job's (``model/ids.py``).
 from __future__ import annotations
 
 import os
-import random
 import time
-import uuid
 from typing import Protocol
 
 
@@ -34,7 +32,8 @@ class SystemIds:
         """A UUIDv7 (RFC 9562, section 5.7)."""
         noise = int.from_bytes(os.urandom(10), "big")
         high = _now_ms() << 16 | 0x7000 | noise >> 68
-        return str(uuid.UUID(int=high << 64 | 0b10 << 62 | noise & (1 << 62) - 1))
+        digits = f"{high << 64 | 0b10 << 62 | noise & (1 << 62) - 1:032x}"
+        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
     def message_id(self) -> str:
         """A UUIDv7."""
@@ -51,7 +50,9 @@ class SeededIds:
     __slots__ = ("_jobs", "_messages", "_random")
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - reproducible on purpose
+        from random import Random  # for tests alone, and dear to import
+
+        self._random = Random(seed)  # noqa: S311 - reproducible on purpose
         self._jobs = 0
         self._messages = 0
 

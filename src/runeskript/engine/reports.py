@@ -7,18 +7,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Lock, get_ident
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import RuneskriptError
 from ..model.blueprint import Blueprint
 from ..model.values import Value
-from .handlers.context import HandlerContext
 from .handlers.failures import clean
 from .live import Live
 from .secrets import Vault
 
+if TYPE_CHECKING:
+    from .handlers.context import HandlerContext
+
 #: (context, done, total, message), in the loop's thread.
-Report: TypeAlias = Callable[[HandlerContext, float, float | None, str], None]
+Report: TypeAlias = "Callable[[HandlerContext, float, float | None, str], None]"
 
 
 class Reports:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -20,21 +21,25 @@ class Resources:
 
     def __init__(self) -> None:
         self.shared: dict[str, Any] = {}
+        self._lock = asyncio.Lock()
+        self._called: list[Callable[[dict[str, Any]], Any]] = []
         self._teardowns: list[tuple[str, Callable[[dict[str, Any]], Any]]] = []
 
     async def set_up(self, handlers: Iterable[Registered]) -> None:
-        """Call every ``setup`` once; where one fails, tear down what was set up and raise."""
-        called: list[Callable[[dict[str, Any]], Any]] = []
+        """Call every ``setup`` that was not called yet; HandlerDefinitionError where one fails."""
+        async with self._lock:  # whoever comes second finds everything set up, too
+            await self._set_up(handlers)
+
+    async def _set_up(self, handlers: Iterable[Registered]) -> None:
         for handler in handlers:
             if handler.mode == "process":
                 continue
             setup, teardown = handler.setup, handler.teardown
-            if setup is not None and setup not in called:
-                called.append(setup)
+            if setup is not None and setup not in self._called:
+                self._called.append(setup)
                 try:
                     await call_maybe_async(setup, self.shared)
                 except Exception as exc:
-                    await self.tear_down()
                     raise HandlerDefinitionError(
                         f"setup of handler {handler.name} failed: {type(exc).__name__}: {exc}"
                     ) from exc
@@ -43,6 +48,7 @@ class Resources:
 
     async def tear_down(self) -> None:
         """Call every ``teardown``, the latest first; one that fails is logged."""
+        self._called.clear()
         while self._teardowns:
             name, teardown = self._teardowns.pop()
             try:

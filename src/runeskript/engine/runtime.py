@@ -13,7 +13,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from ..errors import (
     JobNotFoundError,
@@ -28,17 +28,13 @@ from ..model.machine import FINAL
 from ..model.values import Value, is_text, normalise
 from ..stores import Store, open_store
 from ..stores.base import Cancel, JobFilter, JobRow, Message, OnConflict, PostOutcome
-from .builtin.common import Resolver
 from .catalog import full_registry
 from .children import Children
 from .clock import Clock, SystemClock
 from .compiling import Skript, Source
 from .driver import Driver
 from .effects import Outlet
-from .executors.base import Lane, Pool
-from .executors.processes import DEFAULT_PROCESSES, ProcessPool
-from .executors.tasks import DEFAULT_TASKS, TaskPool
-from .executors.threads import DEFAULT_THREADS, ThreadPool
+from .executors.lanes import DEFAULT_PROCESSES, DEFAULT_TASKS, DEFAULT_THREADS, Lanes
 from .handlers.durations import milliseconds
 from .handlers.loading import Source as Handlers
 from .handlers.registry import HandlerRegistry
@@ -51,6 +47,9 @@ from .secrets import Source as Secrets
 from .secrets import Vault
 from .skripts import Deployed, Skripts
 from .watch import JobEvent, Watch
+
+if TYPE_CHECKING:
+    from .builtin.common import Resolver
 
 #: Characters of a job's key, of a label, of a message's topic and id.
 NAME: Final = 512
@@ -106,18 +105,21 @@ class Runtime:
         self._max_jobs = max_jobs
         self._sizes = (max_tasks, max_threads, max_processes)
         self._source = Source(self._registry)
-        self._skripts = Skripts(self._store, self._registry)
         self._resources = Resources()
+        self._skripts = Skripts(self._store, self._registry, self._resources)
         self._driver: Driver | None = None
-        self._threads: ThreadPool
-        self._processes: ProcessPool
+        self._lanes: Lanes
         self._places: asyncio.Semaphore
 
     # --- life -----------------------------------------------------------------------------------
     async def __aenter__(self) -> Self:
         if self._driver is not None:
             raise RuntimeOptionError("the runtime is running already")
-        await self._resources.set_up(self._registry)
+        try:
+            await self._resources.set_up(self._registry.loaded())
+        except BaseException:
+            await self._resources.tear_down()
+            raise
         driver = Driver(
             self._store,
             self._clock,
@@ -126,19 +128,8 @@ class Runtime:
             self._declared,
             self._resources.shared,
         )
-        tasks, threads, processes = self._sizes
-        driver.tasks = TaskPool(driver, tasks)
-        self._threads = ThreadPool(driver, threads)
-        self._processes = ProcessPool(driver, processes)
-        pools: dict[str, Pool] = {
-            "async": driver.tasks,
-            "thread": self._threads,
-            "process": self._processes,
-        }
-        lanes = {h.name: Lane(h, pools[h.mode]) for h in self._registry}
-        for lane in lanes.values():
-            if lane.pool is driver.tasks and lane.limit is None:
-                lane.direct = driver.tasks.queue
+        lanes = self._lanes = Lanes(driver, self._registry, self._sizes)
+        driver.tasks = lanes.tasks
         driver.lanes = lanes
         driver.outlet = Outlet(driver, lanes, Children(self._store, self._skripts, self._clock))
         driver.on_end = self._leave
@@ -161,8 +152,7 @@ class Runtime:
             return
         try:
             await driver.close(RuntimeClosedError("the runtime was closed while the job ran"))
-            self._threads.close()
-            await self._processes.close()
+            await self._lanes.close()
         finally:
             await self._resources.tear_down()
             await self._store.close()

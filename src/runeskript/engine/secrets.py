@@ -7,13 +7,11 @@ event: results, errors, progress and log texts of any job.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote, quote_plus
 
 from ..errors import StepError
 from ..expr.runtime import SecretText
@@ -107,6 +105,9 @@ class Vault:
 
 def _forms(secret: str) -> set[str]:
     """The secret and how it looks in JSON, in a URL and in Base64."""
+    import base64  # these two are for runs that have secrets
+    from urllib.parse import quote, quote_plus
+
     data = secret.encode("utf-8", "surrogatepass")
     forms = {
         secret,

@@ -16,8 +16,9 @@ from ..model.blueprint import Blueprint
 from ..model.nearest import did_you_mean
 from ..model.values import Value
 from ..stores.base import Store
-from .handlers.registry import HandlerRegistry
+from .handlers.registry import HandlerRegistry, Registered
 from .inputs import InputCheck
+from .resources import Resources
 
 #: Programs kept ready; others are loaded again from their blob.
 PROGRAMS: Final = 256
@@ -37,9 +38,10 @@ class Deployed(NamedTuple):
 class Skripts:
     """Programs by digest, and deployed skripts by name and version."""
 
-    def __init__(self, store: Store, registry: HandlerRegistry) -> None:
+    def __init__(self, store: Store, registry: HandlerRegistry, resources: Resources) -> None:
         self._store = store
         self._registry = registry
+        self._resources = resources
         self._programs: OrderedDict[str, Program] = OrderedDict()
         self._checks: dict[str, InputCheck] = {}
         #: Programs by the identity of a Blueprint object, so that a hash is taken once.
@@ -55,8 +57,7 @@ class Skripts:
         if known is not None and known[0] is blueprint:
             self._by_object.move_to_end(id(blueprint))
             return known[1]
-        program = load(blueprint)
-        program = self._keep(program)
+        program = await self._keep(load(blueprint))
         await self._store.put_blob(program.digest, blueprint_codec.encode(blueprint))
         self._by_object[id(blueprint)] = (blueprint, program)
         while len(self._by_object) > PROGRAMS:
@@ -70,14 +71,15 @@ class Skripts:
             self._programs.move_to_end(digest)
             return known
         data = await self._store.get_blob(digest)
-        return None if data is None else self._keep(load(blueprint_codec.decode(data)))
+        return None if data is None else await self._keep(load(blueprint_codec.decode(data)))
 
-    def _keep(self, program: Program) -> Program:
+    async def _keep(self, program: Program) -> Program:
         known = self._programs.get(program.digest)
         if known is not None:
             self._programs.move_to_end(program.digest)
             return known
-        self._check_handlers(program.blueprint)
+        # A handler may have been loaded only now, because this program names it.
+        await self._resources.set_up(self._handlers_of(program.blueprint))
         self._programs[program.digest] = program
         while len(self._programs) > PROGRAMS:
             gone, _ = self._programs.popitem(last=False)
@@ -93,8 +95,9 @@ class Skripts:
                 self._checks[program.digest] = check
         return check.accept(given)
 
-    def _check_handlers(self, blueprint: Blueprint) -> None:
-        """The handlers a Blueprint names are registered, with the flags it was compiled with."""
+    def _handlers_of(self, blueprint: Blueprint) -> list[Registered]:
+        """The handlers a Blueprint names; they must have the flags it was compiled with."""
+        handlers = []
         for ref in blueprint.handlers:
             found = self._registry.get(ref.name)
             if found is None:
@@ -106,6 +109,8 @@ class Skripts:
                     f"{'pure' if ref.pure and not found.pure else 'idempotent'}, which it is not "
                     "(any more); compile the document again"
                 )
+            handlers.append(found)
+        return handlers
 
     # --- deployed -------------------------------------------------------------------------------
     async def deploy(self, blueprint: Blueprint) -> Deployed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -14,6 +13,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         return lowered[name.lower()]
     if len(name) > 64 or len(candidates) > 5000:
         return None
+    from difflib import get_close_matches  # only those who misspelt something wait for it
+
     found = get_close_matches(name, candidates, n=1, cutoff=0.6)
     return found[0] if found else None
 

@@ -54,13 +54,17 @@ class _Fields:
 
 def _shadow(cls: type[Any]) -> type[Any]:
     """The plain dataclass with the fields of ``cls``, which knows their rules and defaults."""
-    annotations: dict[str, Any] = {}
+    names: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         if _OWN in base.__dict__:
-            annotations |= base.__dict__[_OWN][0]
-            defaults |= base.__dict__[_OWN][1]
-    made = type(cls.__name__, (), {**defaults, "__annotations__": annotations})
+            own, given = base.__dict__[_OWN]
+            # No text is left for ``dataclass`` to search for ClassVar and InitVar.
+            names |= dict.fromkeys(own, object)
+            defaults |= given
+    # A docstring keeps it from writing one, which takes as long as all the rest.
+    body = {**defaults, "__annotations__": names, "__doc__": "Never seen."}
+    made = type(cls.__name__, (), body)
     return dataclass(eq=False, repr=False, match_args=False)(made)
 
 

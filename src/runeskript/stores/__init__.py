@@ -6,7 +6,6 @@ A backend's driver is imported only when its URL is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import parse_qs, urlsplit
 
 from ..errors import StoreError
 from ..model.nearest import did_you_mean
@@ -18,6 +17,10 @@ __all__ = ["Store", "open_store"]
 
 def _memory(url: str, now: Callable[[], int]) -> Store:
     """``memory://`` with the optional query ``keep=JOBS`` (finished jobs that are kept)."""
+    if url == "memory://":
+        return MemoryStore(now)
+    from urllib.parse import parse_qs, urlsplit  # rarely needed, and dear to import
+
     parts = urlsplit(url)
     if parts.netloc or parts.path.strip("/"):
         raise StoreError(f"{url}: a memory store has no place; write memory://", code="RUNE-7001")

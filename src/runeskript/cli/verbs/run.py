@@ -15,7 +15,6 @@ from ...model import blueprint_codec
 from ...model.blueprint import Blueprint
 from ...model.values import Value
 from .. import documents, inputs, logs, terminal
-from ..diagnostics import render_all
 from ..options import add_file, add_handlers, add_output, add_passes, chosen_passes
 from ..registry import load_registry
 from ..running import (
@@ -104,7 +103,7 @@ def configure(parser: ArgumentParser) -> None:
 def execute(args: Namespace) -> int:
     """Compile, run, print."""
     mode = terminal.mode(args.output)
-    registry = load_registry(args.handlers)
+    registry = load_registry(args.handlers, builtin=False)
     runtime = Runtime(
         store=args.store,
         handlers=registry,
@@ -160,6 +159,8 @@ def _load(name: str, runtime: Runtime, passes: tuple[str, ...] | None) -> Compil
     options = Options(resolve=documents.resolve, passes=passes)
     compiled = compile_text(data, name, runtime.handlers, options)
     if compiled.diagnostics:
+        from ..diagnostics import render_all  # most documents have none
+
         terminal.note(render_all(compiled.diagnostics))
     return compiled
 

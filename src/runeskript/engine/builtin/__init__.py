@@ -9,10 +9,7 @@ from .common import BuiltIn, Resolver
 from .exec import exec_handler
 from .http import http_handlers
 
-__all__ = ["ALLOWABLE", "BuiltIn", "builtins"]
-
-#: What ``allow`` can switch on.
-ALLOWABLE = ("exec",)
+__all__ = ["BuiltIn", "builtins"]
 
 
 def builtins(

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ...errors import NotAValueError
 from ...model.events import CallOut, Path
 from ...model.values import Value, normalise
-from ..handlers.context import HandlerContext, Sink
 from ..handlers.failures import failure, failure_of, result_failure
 from ..handlers.registry import Registered
+from ..handlers.sink import Sink
 from ..secrets import Vault, open_params
+
+if TYPE_CHECKING:
+    from ..handlers.context import HandlerContext
 
 
 class CallJob(Protocol):
@@ -98,6 +101,7 @@ class Lane:
 
     __slots__ = (
         "active",
+        "context",
         "direct",
         "function",
         "is_async",
@@ -111,6 +115,11 @@ class Lane:
     )
 
     def __init__(self, registered: Registered, pool: Pool) -> None:
+        # Here and not above: contexts are msgspec structs, and that library is not worth loading
+        # before there is a handler to call.
+        from ..handlers.context import HandlerContext
+
+        self.context = HandlerContext
         self.registered = registered
         self.name = registered.name
         self.function: Callable[[Any, Any], Any] = registered.function
@@ -172,7 +181,7 @@ def take(queue: deque[Ticket]) -> Ticket | None:
 def begin(host: Host, ticket: Ticket) -> Call:
     """Make the call of a ticket that starts now, and announce it."""
     job, effect, lane = ticket
-    call = Call(job, effect, lane, HandlerContext(job, effect, host))
+    call = Call(job, effect, lane, lane.context(job, effect, host))
     job.calls[effect.path, effect.n] = call
     host.started(call)
     return call

@@ -21,7 +21,6 @@ from ..secrets import open_params
 from .base import Call, Host, Lane, Outcome, Ticket, begin, deliver, take, wanted
 from .frames import HEAD, pack, unpack
 
-DEFAULT_PROCESSES: Final = os.cpu_count() or 1
 #: Calls of one chunk, and the microseconds that a chunk should take.
 CHUNK: Final = 64
 CHUNK_US: Final = 5_000
@@ -37,7 +36,7 @@ _log = logging.getLogger("runeskript.engine")
 class ProcessPool:
     """Worker processes, started on demand, at most ``size``."""
 
-    def __init__(self, host: Host, size: int = DEFAULT_PROCESSES) -> None:
+    def __init__(self, host: Host, size: int) -> None:
         self._host = host
         self._size = size
         self._queue: deque[Ticket] = deque()

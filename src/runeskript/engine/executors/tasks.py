@@ -28,17 +28,17 @@ from collections import deque
 from collections.abc import Generator
 from time import monotonic
 from types import coroutine
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ..handlers.context import HandlerContext
 from ..handlers.failures import failure, failure_of
 from ..secrets import SCALARS, open_params
 from .base import Call, Host, Outcome, Ticket, deliver, outcome_of, wanted
 
+if TYPE_CHECKING:
+    from ..handlers.context import HandlerContext
+
 #: Seconds a worker runs before it lets the event loop have a turn.
 SLICE: Final = 0.005
-#: Handlers that may be suspended at once.
-DEFAULT_TASKS: Final = 20_000
 #: Workers kept for the next handlers that suspend.
 IDLE: Final = 256
 #: Workers woken at once when handlers keep suspending.
@@ -96,7 +96,7 @@ class Worker:
 class TaskPool:
     """The workers. ``size``: handlers that may be suspended at once."""
 
-    def __init__(self, host: TaskHost, size: int = DEFAULT_TASKS) -> None:
+    def __init__(self, host: TaskHost, size: int) -> None:
         self._host = host
         self._size = size
         self._loop = asyncio.get_running_loop()
@@ -226,7 +226,7 @@ class TaskPool:
             if not self._looking:
                 self._arm()
             good = True
-            context = me.current = HandlerContext(job, effect, host)
+            context = me.current = lane.context(job, effect, host)
             try:
                 given = effect.params.copy()
                 for item in given.values():

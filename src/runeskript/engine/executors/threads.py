@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 import threading
 from collections import deque
 from queue import SimpleQueue
-from typing import Final
 
 from ..handlers.failures import failure_of
 from .base import Call, Host, Outcome, Ticket, begin, deliver, run_plain, take
-
-DEFAULT_THREADS: Final = min(32, (os.cpu_count() or 1) + 4)
 
 
 class ThreadPool:
     """Threads that run plain handlers; made on demand, at most ``size``."""
 
-    def __init__(self, host: Host, size: int = DEFAULT_THREADS) -> None:
+    def __init__(self, host: Host, size: int) -> None:
         self._host = host
         self._size = size
         self._loop = asyncio.get_running_loop()

@@ -6,33 +6,13 @@ import asyncio
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from ...model.events import CallOut
 from ...model.ids import idempotency_key
-
-
-class Job(Protocol):
-    """The job a call belongs to, as far as a context needs it."""
-
-    id: str
-
-
-class Sink(Protocol):
-    """Where a context's reports go: the driver, or the parent process of a worker process."""
-
-    @property
-    def resources(self) -> dict[str, Any]: ...  # noqa: D102 - see HandlerContext.resources
-
-    def progress(
-        self, context: HandlerContext, done: float, total: float | None, message: str
-    ) -> None:
-        """Pass a progress report on; callable from any thread."""
-
-    def masked(self, text: str) -> str:
-        """The text without resolved secrets."""
+from .sink import Job, Sink
 
 
 class HandlerContext(msgspec.Struct, gc=False, eq=False):

@@ -7,12 +7,23 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final, Literal, Protocol, TypeAlias, get_type_hints, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Literal,
+    Protocol,
+    TypeAlias,
+    get_type_hints,
+    runtime_checkable,
+)
 
 from ...errors import HandlerDefinitionError
-from .context import HandlerContext
 from .durations import milliseconds
-from .params import TypedParams, is_record_type, schema_of
+
+if TYPE_CHECKING:
+    from .context import HandlerContext
+    from .params import TypedParams
 
 Mode: TypeAlias = Literal["async", "thread", "process"]
 MODES: Final = ("async", "thread", "process")
@@ -205,16 +216,34 @@ def _types(
         raise HandlerDefinitionError(f"handler {name}: a handler is called as f(params, ctx)")
     first = positional[0]
     annotation = _resolve(name, function, first.annotation, scope)
-    typed = TypedParams(annotation) if is_record_type(annotation) else None
+    typed = _typed(annotation)
     result = None
     returned = inspect.signature(function).return_annotation
     if returned is not inspect.Signature.empty:
         try:
             kind = _resolve(name, function, returned, scope)
-            result = schema_of(kind) if is_record_type(kind) else None
+            result = _schema(kind)
         except (HandlerDefinitionError, TypeError):
             result = None  # only the compiler's type checks would use it
     return typed, result
+
+
+def _typed(annotation: Any) -> TypedParams | None:
+    """The validator of a record type. Its library is loaded only where there may be one."""
+    if not isinstance(annotation, type) or annotation is dict:
+        return None
+    from .params import TypedParams, is_record_type
+
+    return TypedParams(annotation) if is_record_type(annotation) else None
+
+
+def _schema(annotation: Any) -> Any:
+    """JSON Schema of a record type, None for any other annotation."""
+    if not isinstance(annotation, type) or annotation is dict:
+        return None
+    from .params import is_record_type, schema_of
+
+    return schema_of(annotation) if is_record_type(annotation) else None
 
 
 def _resolve(

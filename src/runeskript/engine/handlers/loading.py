@@ -159,5 +159,5 @@ def discover(registry: HandlerRegistry) -> None:
             )
             continue
         for registered in found:
-            if registered.name not in registry:
+            if registry.find_loaded(registered.name) is None:
                 registry.add(registered.source)

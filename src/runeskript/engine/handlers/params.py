@@ -9,7 +9,7 @@ call.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, get_type_hints, is_typeddict
 
 import msgspec
@@ -18,7 +18,7 @@ from ...errors import HandlerDefinitionError
 from ...model.catalog import ParamProblem
 from ...model.nearest import nearest
 from ...model.values import Value, copy_value
-from .failures import ParamsError, problems_of, str_of
+from .failures import ParamsError
 
 
 class Field(NamedTuple):
@@ -128,15 +128,3 @@ def _sentence(error: Exception) -> str:
     for theirs, ours in (("`str`", "text"), ("`array`", "list"), ("`$", "`")):
         text = text.replace(theirs, ours)
     return text[:1].lower() + text[1:]
-
-
-def own_check(
-    validate: Callable[[dict[str, Any]], Any], params: dict[str, Any]
-) -> list[ParamProblem]:
-    """Ask a handler's own ``validate``, which may raise or return problems."""
-    try:
-        return problems_of(validate(params))
-    except ParamsError as exc:
-        return exc.problems
-    except Exception as exc:
-        return [ParamProblem(None, str_of(exc) or type(exc).__name__)]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from ...errors import HandlerDefinitionError
 from ...model.catalog import ParamProblem
 from ...model.values import Value, normalise
 from .decorator import MODES, FunctionHandler, Handler, Mode, check_name
 from .durations import milliseconds
-from .failures import ParamsError
+from .failures import ParamsError, problems_of, str_of
 from .origin import origin_of
-from .params import own_check
 
 #: Checks a call's parameters and gives what the handler is called with; raises ParamsError.
 Prepare = Callable[[dict[str, Any]], Any]
@@ -109,13 +108,40 @@ class Registered:
         return own_check(self.source.validate, dict(literals))
 
 
+#: Adds handlers to a registry; called at most once for each.
+Loader: TypeAlias = "Callable[[HandlerRegistry], None]"
+
+
 class HandlerRegistry:
-    """Handlers by name."""
+    """Handlers by name.
+
+    What is *deferred* is loaded when a name is asked for that is not here yet, or when all names
+    are: a document that calls nothing imports nobody's handlers.
+    """
 
     def __init__(self, handlers: Iterable[Handler | FunctionHandler] = ()) -> None:
         self._handlers: dict[str, Registered] = {}
+        self._deferred: list[Loader] = []
         for item in handlers:
             self.add(item)
+
+    def defer(self, load: Loader) -> None:
+        """Have ``load`` called with this registry when it is needed, after those deferred before.
+
+        It adds what it has; what it raises reaches whoever asked.
+        """
+        self._deferred.append(load)
+
+    def _load_next(self) -> None:
+        self._deferred.pop(0)(self)
+
+    def loaded(self) -> Collection[Registered]:
+        """The handlers that are here, without loading what is deferred."""
+        return self._handlers.values()
+
+    def find_loaded(self, name: str) -> Registered | None:
+        """The handler of this name if it is here, without loading what is deferred."""
+        return self._handlers.get(name)
 
     def add(self, item: Handler | FunctionHandler, *, replace: bool = False) -> None:
         """Register a handler.
@@ -136,26 +162,46 @@ class HandlerRegistry:
         self._handlers[item.name] = Registered(item)
 
     def update(self, other: HandlerRegistry) -> None:
-        """Take over all handlers of another registry."""
-        for registered in other:
+        """Take over all handlers of another registry, those it would load later too."""
+        for registered in other.loaded():
             self.add(registered.source)
+        self._deferred += other._deferred
 
     def names(self) -> Collection[str]:
         """Every name."""
+        while self._deferred:
+            self._load_next()
         return self._handlers.keys()
 
     def get(self, name: str) -> Registered | None:
         """The handler of this name, or None."""
-        return self._handlers.get(name)
+        found = self._handlers.get(name)
+        while found is None and self._deferred:
+            self._load_next()
+            found = self._handlers.get(name)
+        return found
 
     def __iter__(self) -> Iterator[Registered]:
+        self.names()
         return iter(self._handlers.values())
 
     def __len__(self) -> int:
-        return len(self._handlers)
+        return len(self.names())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._handlers
+        return isinstance(name, str) and self.get(name) is not None
+
+
+def own_check(
+    validate: Callable[[dict[str, Any]], Any], params: dict[str, Any]
+) -> list[ParamProblem]:
+    """Ask a handler's own ``validate``, which may raise or return problems."""
+    try:
+        return problems_of(validate(params))
+    except ParamsError as exc:
+        return exc.problems
+    except Exception as exc:
+        return [ParamProblem(None, str_of(exc) or type(exc).__name__)]
 
 
 def is_handler(item: object) -> bool:
