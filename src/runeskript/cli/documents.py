@@ -5,10 +5,13 @@ from __future__ import annotations
 import posixpath
 import sys
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..model.limits import DOCUMENT_BYTES
 from .usage import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: What was read, by the name diagnostics use: they quote lines of it, and stdin is read only once.
 _seen: dict[str, bytes] = {}
@@ -23,7 +26,7 @@ def load(name: str) -> bytes:
         if name == "-":
             data = sys.stdin.buffer.read(DOCUMENT_BYTES + 1)
         else:
-            data = _read(Path(name))
+            data = _read(name)
     except (OSError, ValueError) as error:
         raise unreadable(name, error) from None
     _seen[name] = data
@@ -36,13 +39,15 @@ def text_of(name: str) -> str | None:
     return None if data is None else data.decode("utf-8-sig", errors="replace")
 
 
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
+def _read(name: str) -> bytes:
+    with open(name, "rb") as file:
         return file.read(DOCUMENT_BYTES + 1)
 
 
 def store(name: str, data: bytes) -> None:
     """Write a file, whole or not at all; raises UsageError (RUNE-8003)."""
+    from pathlib import Path
+
     part: Path | None = None
     try:
         path = Path(name).resolve()  # what a link points to is written, the link stays
@@ -68,12 +73,14 @@ def resolve(path: str, from_file: str) -> bytes:
     """
     base = "" if from_file == "-" else posixpath.dirname(from_file.replace("\\", "/"))
     name = posixpath.normpath(posixpath.join(base, path))
-    data = _seen[name] = _read(Path(name))
+    data = _seen[name] = _read(name)
     return data
 
 
 def unreadable(name: str, error: Exception) -> UsageError:
     """The refusal for a file that cannot be read."""
+    from pathlib import Path
+
     hint = None
     if isinstance(error, FileNotFoundError):
         folder = Path(name).parent

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..engine.catalog import add_builtins
 from ..engine.handlers.loading import collect, discover
 from ..engine.handlers.registry import HandlerRegistry
 from ..errors import HandlerDefinitionError
-from . import project, terminal
+from . import terminal
 from .usage import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def load_registry(sources: Sequence[str], *, builtin: bool = True) -> HandlerRegistry:
@@ -24,7 +28,7 @@ def load_registry(sources: Sequence[str], *, builtin: bool = True) -> HandlerReg
     a file or module that cannot be imported or has none.
     """
     registry = HandlerRegistry()
-    _import_from(str(Path.cwd()))
+    _import_from(os.getcwd())
     for source in sources:
         _add(registry, source, f"--handlers {source}")
     registry.defer(_add_project)
@@ -36,6 +40,8 @@ def load_registry(sources: Sequence[str], *, builtin: bool = True) -> HandlerReg
 
 def _add_project(registry: HandlerRegistry) -> None:
     """The handlers that ``[tool.runeskript]`` names."""
+    from . import project
+
     found = project.find()
     if found is None or not found.handlers:
         return

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..model.diagnostics import Diagnostic
+from ..model.rows import NamedTuple
 from ..model.spans import Span
 
 #: Columns of a source line that are shown; a longer one is clipped.

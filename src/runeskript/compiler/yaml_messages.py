@@ -6,7 +6,9 @@ cause a writer can see and what to do about it.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from ..model.rows import NamedTuple
 
 
 class Row(NamedTuple):

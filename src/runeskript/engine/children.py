@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..errors import InputError, RuneskriptError
 from ..kernel import Program
 from ..model import limits
 from ..model.codes import code_for_type
 from ..model.events import ChildOut
+from ..model.rows import NamedTuple
 from ..model.values import Value
 from ..stores.base import JobRow, ParentRef, Store
 from .clock import Clock

@@ -6,8 +6,7 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..compiler.pipeline import Compiled, Options, compile_document, compile_text
 from ..errors import RuntimeOptionError
@@ -15,6 +14,9 @@ from ..model.ast import Document
 from ..model.blueprint import Blueprint
 from ..model.catalog import HandlerCatalog
 from ..model.limits import DOCUMENT_BYTES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: A compiled skript, a Blueprint, an AST, a path, or a document's text (YAML has a line break, JSON
 #: begins with a brace).
@@ -52,7 +54,7 @@ class Source:
         if isinstance(skript, bytes) or (isinstance(skript, str) and _is_text(skript)):
             return self._compile(skript, "<string>")
         if isinstance(skript, str | os.PathLike):
-            return self._compile(read_file(Path(skript)), str(skript))
+            return self._compile(read_file(skript), str(skript))
         raise RuntimeOptionError(f"{type(skript).__name__} is no skript to compile")
 
     def _compile(self, text: str | bytes, file: str) -> Compiled:
@@ -74,10 +76,10 @@ def _is_text(skript: str) -> bool:
     return "\n" in skript or skript.lstrip().startswith("{")
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a document, at most one more than the compiler accepts."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             return file.read(DOCUMENT_BYTES + 1)
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
@@ -86,6 +88,6 @@ def read_file(path: Path) -> bytes:
 
 def read_beside(path: str, file: str) -> bytes:
     """The file that ``run: PATH`` in ``file`` means. Raises OSError."""
-    base = Path(file).parent if not file.startswith("<") else Path()
-    with (base / path).open("rb") as found:
+    base = "" if file.startswith("<") else os.path.dirname(file)
+    with open(os.path.join(base, path), "rb") as found:
         return found.read(DOCUMENT_BYTES + 1)

@@ -7,13 +7,14 @@ Blueprint and the hash of its AST. The same version with another AST is refused.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ..errors import BlueprintError, RuneskriptError, UnknownHandlerError, VersionConflictError
 from ..kernel import Program, load
 from ..model import blueprint_codec
 from ..model.blueprint import Blueprint
 from ..model.nearest import did_you_mean
+from ..model.rows import NamedTuple
 from ..model.values import Value
 from ..stores.base import Store
 from .handlers.registry import HandlerRegistry, Registered

@@ -6,9 +6,10 @@ elements and results of functions always fit 64 bits, intermediates may be wider
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ..model.limits import INT_BITS
+from ..model.rows import NamedTuple
 
 NULL: Final = 1
 BOOL: Final = 2

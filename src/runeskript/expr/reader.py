@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from math import isfinite
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ..model.ast import IR, Name
 from ..model.limits import EXPRESSION_DEPTH, INT_MAX
 from ..model.nearest import did_you_mean
+from ..model.rows import NamedTuple
 from ..model.values import is_text
 from .faults import Problem
 from .functions import FUNCTIONS, REQUIRED, Function

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from ..model.ast import IR
 from ..model.blueprint import FunctionRow
 from ..model.limits import INT_MAX, INT_MIN
+from ..model.rows import NamedTuple
 from .kinds import ANY, CONTAINER, FITS, FLOAT, INT, Kind
 
 LOAD: Final = ast.Load()

@@ -11,7 +11,9 @@ A code is never reused for another meaning. Ranges:
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from .rows import NamedTuple
 
 
 class Code(NamedTuple):

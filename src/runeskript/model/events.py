@@ -16,8 +16,9 @@ NamedTuples, because a fan-out makes one or two of these per branch.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from .rows import NamedTuple
 from .values import Value
 
 Path: TypeAlias = tuple[int, ...]

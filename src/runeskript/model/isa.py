@@ -18,7 +18,9 @@ error at an address in [start, end) truncates the scope stack to ``depth``, stor
 from __future__ import annotations
 
 import enum
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from .rows import NamedTuple
 
 
 class Op(enum.IntEnum):

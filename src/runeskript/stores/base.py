@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import field
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from ..model.codec import encode
 from ..model.events import Event, Path, Status
 from ..model.records import record
+from ..model.rows import NamedTuple
 from ..model.values import Value
 
 SubmitOutcome = Literal["created", "exists", "replaced"]

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Hashable
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..model.events import Path
+from ..model.rows import NamedTuple
 from .base import Listener, Message, match_key
 
 #: Messages kept at once; past it the oldest go first.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...compiler.pipeline import Compiled, Options, compile_text
 from ...engine.jobs import Job
@@ -13,6 +12,7 @@ from ...engine.runtime import Runtime
 from ...errors import BlueprintError
 from ...model import blueprint_codec
 from ...model.blueprint import Blueprint
+from ...model.rows import NamedTuple
 from ...model.values import Value
 from .. import documents, inputs, logs, terminal
 from ..options import add_file, add_handlers, add_output, add_passes, chosen_passes
@@ -188,6 +188,8 @@ def _pinned(name: str, blueprint: Blueprint) -> list[Blueprint]:
 
     A file that does not hold what its name says is refused, so no chain leads back to itself.
     """
+    from pathlib import Path  # eight milliseconds that most runs do without
+
     found: dict[str, Blueprint] = {}
     todo = [blueprint]
     while todo:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from ...model import ast
+from ...model.rows import NamedTuple
 
 
 class Item(NamedTuple):

@@ -6,12 +6,13 @@ As in ``fields.py`` every method reports what is wrong and returns something to 
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ...expr.schema import check_schema
 from ...model.ast import Expr, JoinPolicy, Target
 from ...model.limits import BRANCHES
 from ...model.nearest import did_you_mean
+from ...model.rows import NamedTuple
 from ...model.spans import Span
 from ...model.values import Value
 from ..nodes import Map, Node, Scalar, Seq, clip, describe, span_of, to_value

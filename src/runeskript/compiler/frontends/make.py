@@ -8,7 +8,7 @@ could not be read (that is reported already), and still makes a node the checks 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from ...model.ast import (
     Args,
@@ -37,6 +37,7 @@ from ...model.ast import (
     While,
     Yield,
 )
+from ...model.rows import NamedTuple
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, span_of
 from .fields import Fields

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from itertools import islice
-from typing import NamedTuple
+
+from ...model.rows import NamedTuple
 
 
 class Origin(NamedTuple):

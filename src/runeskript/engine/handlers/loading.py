@@ -9,13 +9,15 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable
-from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ...errors import HandlerDefinitionError
 from .decorator import FunctionHandler, Handler
 from .registry import HandlerRegistry, is_handler
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Entry points of this group name a handler, a module, or something iterable of handlers.
 GROUP: Final = "runeskript.handlers"
@@ -26,15 +28,15 @@ Source: TypeAlias = (
 )
 
 
-def load_handlers(source: str | Path) -> ModuleType:
+def load_handlers(source: str | os.PathLike[str]) -> ModuleType:
     """Import the module that a file path (it has a separator or ends in ``.py``) or a name means.
 
     Raises HandlerDefinitionError where it cannot be imported.
     """
     text = str(source)
-    is_path = isinstance(source, Path) or text.endswith(".py") or "/" in text or "\\" in text
+    is_path = isinstance(source, os.PathLike) or text.endswith(".py") or "/" in text or "\\" in text
     try:
-        return import_file(Path(text)) if is_path else importlib.import_module(text)
+        return import_file(text) if is_path else importlib.import_module(text)
     except HandlerDefinitionError:
         raise
     except (Exception, SystemExit) as exc:
@@ -43,9 +45,11 @@ def load_handlers(source: str | Path) -> ModuleType:
         ) from exc
 
 
-def import_file(path: Path) -> ModuleType:
+def import_file(path: str | Path) -> ModuleType:
     """The module of a file, imported once; its folder is added to the end of ``sys.path``."""
-    full = path.resolve()
+    from pathlib import Path  # for those who have handlers in files
+
+    full = Path(path).resolve()
     if not full.is_file():
         raise HandlerDefinitionError(f"there is no file {path}")
     name = module_name(full)
@@ -90,13 +94,13 @@ def _collect(source: Any, registry: HandlerRegistry) -> None:
         registry.update(source)
     elif is_handler(source):
         registry.add(source)
-    elif isinstance(source, ModuleType | str | Path):
+    elif isinstance(source, ModuleType | str | os.PathLike):
         module = source if isinstance(source, ModuleType) else load_handlers(source)
         found = handlers_in(module)
         if not found:
+            named = module.__name__ if isinstance(source, ModuleType) else source
             raise HandlerDefinitionError(
-                f"{source if isinstance(source, str | Path) else module.__name__} has no handlers; "
-                "decorate a function with @handler(NAME)"
+                f"{named} has no handlers; decorate a function with @handler(NAME)"
             )
         for item in found:
             registry.add(item)

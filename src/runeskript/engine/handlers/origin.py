@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...errors import HandlerDefinitionError
+from ...model.rows import NamedTuple
 
 
 class Origin(NamedTuple):
@@ -33,6 +33,8 @@ def origin_of(source: Any, name: str) -> Origin:
         )
     spec = getattr(loaded, "__spec__", None)
     file = getattr(loaded, "__file__", None)
+    from pathlib import Path
+
     by_file = module == "__main__" or module.startswith("_rune_") or spec is None
     if by_file and (file is None or not Path(file).is_file()):
         raise HandlerDefinitionError(f"handler {name}: mode process needs a module that has a file")

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NamedTuple, get_type_hints, is_typeddict
+from typing import Any, get_type_hints, is_typeddict
 
 import msgspec
 
 from ...errors import HandlerDefinitionError
 from ...model.catalog import ParamProblem
 from ...model.nearest import nearest
+from ...model.rows import NamedTuple
 from ...model.values import Value, copy_value
 from .failures import ParamsError
 
