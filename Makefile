@@ -1,6 +1,6 @@
 # What one does in a checkout; `make` alone lists it. Every target sets up what it needs by itself:
 # a Python >= 3.11, pip (or uv) and make are enough. PYTHON=... picks the Python, ARGS=... is handed
-# to the command of `test`, `bench` and `demo`.
+# to the command of `test`, `bench`, `fuzz` and `demo`.
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -9,7 +9,7 @@ PYTHON =
 ARGS =
 
 .DEFAULT_GOAL = help
-.PHONY: help venv demo test check fmt docs bench clean
+.PHONY: help venv demo test check fmt docs bench fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ docs: $(READY) ## write the generated reference pages
 
 bench: $(READY) ## measure, each scenario against its floor
 	@$(BIN)/rune bench $(ARGS)
+
+fuzz: $(READY) ## run 100,000 random skripts with and without the optimizer's passes
+	@$(BIN)/python scripts/fuzz.py $(ARGS)
 
 clean: ## remove .venv and all caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,98 @@
+"""Random skripts do the same with the optimizer's passes (one alone, all, random sets) and without.
+
+2,000 skripts here, any number by ``make fuzz``; see ``differential.py`` for what is compared.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from properties import differential
+from properties.differential import World, check, compare, smaller
+from runeskript.compiler import core
+from runeskript.compiler import passes as optimizer
+from runeskript.compiler.passes import Pass
+from runeskript.model.catalog import HandlerCatalog
+
+CHUNKS, SIZE = 40, 52
+
+
+@pytest.mark.parametrize("number", range(CHUNKS))
+def test_random_skripts(number: int) -> None:
+    seeds = range(number * SIZE, (number + 1) * SIZE)
+    compiled = sum(check(seed) for seed in seeds)
+    assert compiled > SIZE * 0.8, "the generator writes skripts that compile"
+
+
+# --- the property itself ----------------------------------------------------------------------
+PROGRAM: dict[str, Any] = {
+    "skript": "x",
+    "do": [
+        {"log": "first"},
+        {"set": {"a": 1, "b": 2}},
+        {"if": "a < b", "then": [{"log": "second"}, {"set": {"a": "${a + b}"}}]},
+        {"return": "${a}"},
+    ],
+}
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass that removes the first log, and all that is computed twice."""
+
+    def break_(program: core.Program, _: HandlerCatalog) -> None:
+        program.root.ops = [
+            op
+            for op in program.root.ops
+            if not (isinstance(op, core.Log) and op.text == ("const", "second"))
+        ]
+
+    monkeypatch.setattr(optimizer, "PASSES", (Pass("broken", break_, "it is not"),))
+
+
+@pytest.mark.usefixtures("broken")
+@pytest.mark.parametrize("world", [World(), World(turns=1, cancel_at=9), World(shuffle=3)])
+def test_a_wrong_pass_is_found(world: World) -> None:
+    compare(PROGRAM, (), world)
+    with pytest.raises(differential.DifferenceError, match="log info: second"):
+        compare(PROGRAM, ("broken",), world)
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_failing_skript_is_made_small() -> None:
+    small = differential.shrink(PROGRAM, ("broken",), World())
+    assert small["do"] == [{"log": "second"}]
+
+
+def test_interrupts_are_compared_by_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancel that lands in a loop is found again, at the same turn, by all programs."""
+    turn = {"set": {"n": "${n + 1}"}}
+    loop = {"while": "n < 50", "do": [turn]}
+    program = {
+        "skript": "x",
+        "vars": {"n": 0},
+        "do": [{"try": [loop], "finally": [{"log": "${n}"}]}],
+    }
+    world = World(turns=2, cancel_step=7)
+    compare(program, ("join_pure",), world)
+
+    def miscount(program: core.Program, _: HandlerCatalog) -> None:
+        """Two turns of the loop where the skript has one."""
+        for op in program.root.ops:
+            if isinstance(op, core.Pure) and op.reads and op.statements[0][0] == "set":
+                op.statements = (*op.statements[:-1], *op.statements)
+
+    monkeypatch.setattr(optimizer, "PASSES", (Pass("miscount", miscount, "it is not"),))
+    with pytest.raises(differential.DifferenceError, match="effect"):
+        compare(program, ("miscount",), world)
+
+
+def test_shrinking_ends_where_nothing_can_go() -> None:
+    def fails(program: dict[str, Any]) -> bool:
+        return "second" in json.dumps(program)
+
+    assert json.dumps(smaller(PROGRAM, fails)).count("{") <= 3
+    assert smaller(PROGRAM, lambda _: False) == PROGRAM
