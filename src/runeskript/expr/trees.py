@@ -8,6 +8,7 @@ types, use the host's operator where the test holds, call the checked operator w
 from __future__ import annotations
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -56,7 +57,7 @@ class Functions(Protocol):
         """A number that no other generated name has."""
 
 
-class Trees:
+class Trees(ABC):
     """The state of building one function, and makers of tree nodes at the current line."""
 
     def __init__(
@@ -89,9 +90,9 @@ class Trees:
         #: Slots read before anything was emitted: loaded at the start (comprehensions only).
         self.preloaded: set[int] | None = None
 
+    @abstractmethod
     def emit(self, ir: IR) -> Code:
         """The code of any node."""
-        raise NotImplementedError
 
     def place(self) -> Any:
         """Line and column keywords."""
