@@ -31,7 +31,7 @@ do:
   - return: ${a}
 """
 BAD = "skript: bad\ndo:\n  - retrun: 1\n"
-WARNS = "skript: warns\ndo:\n  - set: {a: 1, b: a + 1}\n  - return: ${b}\n"
+WARNS = "skript: warns\ndo:\n  - set: {a: 1, b: a + 1}\n  - return: ${[a, b]}\n"
 KEYS = ["code", "severity", "message", "file", "line", "column", "pointer", "hint"]
 
 
@@ -68,6 +68,31 @@ def test_check_as_text_points_at_the_place(rune: Rune) -> None:
     assert "^" in done.out
     assert done.out.rstrip().endswith("1 error")
     assert rune("check", "good.yaml", "--output", "text").out == "1 file checked: no findings\n"
+
+
+UNUSED = "skript: unused\ndo:\n  - set: {a: 1}\n  - return: done\n"
+
+
+def test_lints_are_said_by_check_and_compile_and_not_by_run(rune: Rune, tmp_path: Path) -> None:
+    (tmp_path / "unused.yaml").write_text(UNUSED)
+    assert [row["code"] for row in rune("check", "unused.yaml").json] == ["RUNE-3110"]
+    assert "RUNE-3110" in rune("compile", "unused.yaml").err
+    done = rune("run", "unused.yaml")
+    assert (done.code, done.json["output"], done.err) == (0, "done", "")
+
+
+@pytest.mark.parametrize("verb", ["check", "compile", "explain", "graph", "run"])
+def test_a_project_may_count_a_lint_as_an_error(rune: Rune, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "unused.yaml").write_text(UNUSED + "input: {properties: {a: {}}}\n")
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[tool.runeskript]\nseverity = {unused-variable = "error"}\n')
+    done = rune(verb, "unused.yaml")
+    assert done.code == 2
+    assert "RUNE-3110" in done.out
+    project.write_text('[tool.runeskript]\nseverity = {"RUNE-3xxx" = "off"}\n')
+    done = rune(verb, "unused.yaml")
+    assert done.code == 0
+    assert "RUNE-" not in done.out + done.err
 
 
 def test_check_refuses_a_wrong_command_as_a_list(rune: Rune) -> None:

@@ -47,7 +47,7 @@ def codes(text: str) -> list[str]:
             raise FileNotFoundError(2, "no such file")
         return files[path]
 
-    return [d.code for d in check_text(text, "example.yaml", CATALOG, Options(resolve))]
+    return [d.code for d in check_text(text, "example.yaml", CATALOG, Options(resolve, lint=True))]
 
 
 @pytest.mark.parametrize("code", MEANING)

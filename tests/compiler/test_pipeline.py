@@ -43,6 +43,8 @@ def test_the_order_of_the_stages() -> None:
         "parse",
         "expand",
         "validate",
+        "lint",
+        "pin",
         "optimize",
         "codegen",
         "assemble",

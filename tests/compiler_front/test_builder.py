@@ -315,10 +315,10 @@ def test_it_knows_every_verb_and_key_of_the_tables() -> None:
         wanted = {row.name for row in verb.keys} - by_block
         assert wanted <= given, verb.name
         if verb.name not in ("if", "elif"):
-            assert {"id", "if"} <= given, verb.name
+            assert {"id", "if", "allow"} <= given, verb.name
     head = set(inspect.signature(Skript).parameters) | {"skript", "do", "catch", "finally"}
     assert {row.name for row in DOCUMENT} <= head
-    assert {row.name for row in MODIFIERS} == {"id", "if", "timeout"}
+    assert {row.name for row in MODIFIERS} == {"id", "if", "timeout", "allow"}
 
 
 def test_a_step_made_apart_can_be_added() -> None:

@@ -20,20 +20,26 @@ _CHILD = b"skript: part\ndo:\n  - return: {status: done}\n"
 
 
 class Catalog:
-    """The built-in handlers and those of a page's files; unless strict, every other name too."""
+    """The built-in handlers and those of a page's files; unless strict, every other name too:
+    ``idempotent`` or not."""
 
-    def __init__(self, files: Collection[Path] = (), *, strict: bool = False) -> None:
+    def __init__(
+        self, files: Collection[Path] = (), *, strict: bool = False, idempotent: bool = True
+    ) -> None:
         known: dict[str, HandlerInfo] = {item.name: item for item in collect(builtins())}
         known.update((item.name, item) for file in files for item in collect(file))
         self._known = known
         self._strict = strict
+        self._idempotent = idempotent
 
     def names(self) -> Collection[str]:
         return self._known.keys()
 
     def get(self, name: str) -> HandlerInfo | None:
         known = self._known.get(name)
-        return known if known is not None or self._strict else PlainHandler(name)
+        if known is not None or self._strict:
+            return known
+        return PlainHandler(name, idempotent=self._idempotent)
 
 
 def is_whole(text: str) -> bool:
@@ -52,9 +58,9 @@ def findings(
         file = folder / path
         return file.read_bytes() if strict or file.exists() else _CHILD
 
-    options = Options(resolve=resolve)
     if is_whole(text):
-        return check_text(text, "page.yaml", catalog, options)
+        return check_text(text, "page.yaml", catalog, Options(resolve=resolve, lint=True))
+    options = Options(resolve=resolve)  # of a piece, much is not used in it
     names: list[str] = []
     while True:
         found = check_text(_piece(text, names), "piece.yaml", catalog, options)

@@ -1,14 +1,15 @@
-"""Compiling the document a verb names."""
+"""Compiling the document a verb names, by the project's settings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..compiler.pipeline import Compiled, Options, compile_text
+from ..compiler.pipeline import Compiled, compile_text
 from ..model.catalog import HandlerCatalog
 from . import documents, terminal
 from .diagnostics import render_all
 from .registry import load_registry
+from .settings import options_for
 
 
 def compile_file(
@@ -18,6 +19,7 @@ def compile_file(
     catalog: HandlerCatalog | None = None,
     passes: tuple[str, ...] | None = None,
     keep: bool = False,
+    lint: bool = True,
 ) -> Compiled:
     """The compiled document; its warnings are written to standard error.
 
@@ -25,7 +27,7 @@ def compile_file(
     """
     known = load_registry(handlers) if catalog is None else catalog
     source = documents.load(name)
-    options = Options(resolve=documents.resolve, passes=passes, keep=keep)
+    options = options_for(lint=lint, passes=passes, keep=keep)
     compiled = compile_text(source, name, known, options)
     if compiled.diagnostics:
         terminal.note(render_all(compiled.diagnostics))

@@ -2,6 +2,7 @@
 
     [tool.runeskript]
     handlers = ["handlers.py", "shop.payments"]
+    severity = {"RUNE-31xx" = "error", unused-input = "off"}
 
 The file is the nearest ``pyproject.toml`` at or above the *working directory*, never one found
 beside a document: naming a stranger's skript must not import a stranger's code.
@@ -9,23 +10,34 @@ beside a document: naming a stranger's skript must not import a stranger's code.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
+from ..model.codes import CODES, Level, code_named, may_be_silenced
 from ..model.nearest import did_you_mean
 from ..model.records import record
 from .usage import UsageError
 
 _TABLE = "tool.runeskript"
-_KEYS = ("handlers",)
+_KEYS = ("handlers", "severity")
+_LEVELS: Final[tuple[Level, ...]] = ("error", "warning", "info", "off")
+#: A range of codes: the digits before the x's are those of the codes.
+_RANGE: Final = re.compile(r"RUNE-([0-9]{1,3})x{1,3}\Z")
 
 
 @record
 class Project:
-    """What a project asks for; ``root`` is the folder its paths are relative to."""
+    """What a project asks for; ``root`` is the folder its paths are relative to.
+
+    ``levels``: code -> how much its findings count, where that is not as usual.
+    """
 
     root: Path
     handlers: tuple[str, ...] = ()
+    levels: Mapping[str, Level] = field(default_factory=dict)
 
 
 def find(start: Path | None = None) -> Project | None:
@@ -62,7 +74,42 @@ def _read(file: Path, text: str) -> Project:
         raise _wrong(
             file, f"[{_TABLE}] handlers must be a list of texts", 'handlers = ["handlers.py"]'
         )
-    return Project(file.parent, tuple(handlers))
+    return Project(file.parent, tuple(handlers), _levels(file, table.get("severity", {})))
+
+
+def _levels(file: Path, table: Any) -> dict[str, Level]:
+    """``severity``: codes, their names and ranges of codes -> a level; a code wins over a range."""
+    if not isinstance(table, dict):
+        raise _wrong(file, f"[{_TABLE}] severity must be a table", 'severity = {RUNE-3110 = "off"}')
+    single: dict[str, Level] = {}
+    ranged: dict[str, Level] = {}
+    for key, value in sorted(table.items(), key=lambda entry: -entry[0].count("x")):
+        if value not in _LEVELS:
+            words = ", ".join(_LEVELS)
+            hint = did_you_mean(str(value), _LEVELS) or f"one of {words}"
+            raise _wrong(file, f"[{_TABLE}] severity: `{key}` cannot be {value!r}", hint)
+        level = cast(Level, value)
+        if _RANGE.match(key) and len(key) == len("RUNE-3xxx"):
+            start = key.rstrip("x")
+            codes = [c for c in CODES if c.startswith(start) and may_be_silenced(c)]
+            if not codes:
+                raise _wrong(file, f"[{_TABLE}] severity: `{key}` holds no warning")
+            ranged.update(dict.fromkeys(codes, level))
+            continue
+        code = code_named(key)
+        if code is None:
+            known = [c for c in CODES if may_be_silenced(c)]
+            names = [CODES[c].name for c in known]
+            near = did_you_mean(key, known if key.startswith("RUNE-") else names)
+            raise _wrong(file, f"[{_TABLE}] severity: there is no finding `{key}`", near)
+        if not may_be_silenced(code):
+            raise _wrong(
+                file,
+                f"[{_TABLE}] severity: `{key}` is an error and stays one",
+                "only warnings and infos can be given another level",
+            )
+        single[code] = level
+    return {**ranged, **single}
 
 
 def _wrong(file: Path, message: str, hint: str | None = None) -> UsageError:

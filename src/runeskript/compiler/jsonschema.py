@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
+from ..model.codes import CODES, may_be_silenced
 from ..model.limits import BRANCHES, NAME
 from .frontends.durations import PATTERN as DURATION
 from .tables import DOCUMENT, KEYWORDS, KINDS, MODIFIERS, REDUCERS, ROOTS, VERBS, Key, Kind, Verb
@@ -28,6 +29,10 @@ _ERROR_TYPE: Final[Schema] = {
     "type": "string",
     "pattern": r"^(?!(cancel|limit)(\.|$))[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$",
 }
+#: What ``allow`` may name.
+_SILENCEABLE: Final = [
+    name for code in CODES if may_be_silenced(code) for name in (code, CODES[code].name)
+]
 _RANGE: Final = rf"^\s*{DURATION}\s*(\.\.\s*{DURATION}\s*)?$"
 
 
@@ -151,6 +156,14 @@ SHARED: Final[dict[Kind, Schema]] = {
             ]
         },
     },
+    "silences": {
+        "description": "The code or the name of each warning that is meant to be here, and why.",
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"enum": _SILENCEABLE},
+        "additionalProperties": {"type": "string", "pattern": r"\S"},
+        "examples": [{"RUNE-3101": "the service deduplicates by the key"}],
+    },
     "functions": {
         "type": "object",
         "propertyNames": {"pattern": r"^\s*[A-Za-z_][A-Za-z0-9_]*\s*\([^()]*\)\s*$"},
@@ -211,7 +224,7 @@ def schema() -> Schema:
     defs: Schema = {kind: {"title": KINDS[kind], **part} for kind, part in SHARED.items()}
     defs["step"] = {
         "title": "a step",
-        "description": "One verb, its keys, and the modifiers `id`, `if` and `timeout`.",
+        "description": "One verb, its keys, and the modifiers `id`, `if`, `timeout` and `allow`.",
         "anyOf": [
             *(_ref(f"step-{verb.name}") for verb in verbs),
             {"enum": ["break", "continue"]},

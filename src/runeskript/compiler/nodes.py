@@ -94,6 +94,21 @@ def to_value(node: Node) -> Value:
     return [to_value(child) for child in node.items]
 
 
+def find_node(node: Node, pointer: str) -> Node:
+    """The node a JSON pointer names below ``node``, or the last one on the way."""
+    for token in pointer.split("/")[1:]:
+        key = token.replace("~1", "/").replace("~0", "~")
+        child: Node | None = None
+        if type(node) is Map and key in node.entries:
+            child = node.entries[key][1]
+        elif type(node) is Seq and key.isdigit() and int(key) < len(node.items):
+            child = node.items[int(key)]
+        if child is None:
+            return node
+        node = child
+    return node
+
+
 def describe(node: Node) -> str:
     """What a node is, for "expected ..., found ..." messages."""
     if type(node) is Map:

@@ -1,8 +1,8 @@
 """The compiler's one entry, and the one place where the order of its stages is written.
 
-read -> parse -> expand -> validate -> optimize -> codegen -> assemble -> verify. Pure: a text and a
-catalog in, a Blueprint or diagnostics out. A file named by ``run: ./path.yaml`` is read by a
-function the caller passes in.
+read -> parse -> expand -> validate -> lint -> pin -> optimize -> codegen -> assemble -> verify.
+Pure: a text and a catalog in, a Blueprint or diagnostics out. A file named by ``run: ./path.yaml``
+is read by a function the caller passes in.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..model.ast_value import ast_hash
 from ..model.blueprint import Blueprint, SkriptRef
 from ..model.blueprint_codec import digest
 from ..model.catalog import EMPTY, HandlerCatalog
+from ..model.codes import Level
 from ..model.diagnostics import Diagnostic, Diagnostics
 from ..model.records import mutable, record
 from ..model.verify import verify
@@ -31,7 +32,9 @@ from .expand import expand
 from .listing import show_core
 from .load_text import parse_tree, read_text
 from .passes import Pass, choose, optimize
+from .silences import Silences, check_silences, silences_of
 from .validate import validate
+from .validate.facts import Facts, collect_facts
 
 #: Reads the file that ``run: PATH`` in a file means: (path, file) -> text. Raises OSError.
 Resolve: TypeAlias = Callable[[str, str], "bytes | str"]
@@ -43,11 +46,15 @@ class Options:
 
     ``passes``: names of the optimizer's passes to run (None: all, empty: none), in their own order
     whatever the order given; another name raises UnknownPassError. ``keep`` keeps every stage.
+    ``lint``: report what compiles and is hardly meant, too. ``levels``: code -> how much its
+    findings count, for codes that are no errors.
     """
 
     resolve: Resolve | None = None
     passes: tuple[str, ...] | None = None
     keep: bool = False
+    lint: bool = False
+    levels: Mapping[str, Level] = field(default_factory=dict)
 
 
 #: All passes, no files, no stages kept.
@@ -81,6 +88,8 @@ class Unit:
     program: core.Program | None = None
     code: Code | None = None
     blueprint: Blueprint | None = None
+    facts: Facts | None = None
+    silences: Silences = field(default_factory=dict)
     stages: dict[str, Any] = field(default_factory=dict)
     #: ``run: PATH`` -> what it is pinned to.
     pinned: dict[str, SkriptRef] = field(default_factory=dict)
@@ -114,7 +123,25 @@ def _expand(unit: Unit) -> None:
 
 def _validate(unit: Unit) -> None:
     if unit.program is not None:
-        validate(unit.program, unit.catalog, unit.diagnostics, parsed=unit.tree is not None)
+        facts = collect_facts(unit.program.document)
+        unit.silences = silences_of(facts.document, [step for step, _ in facts.steps])
+        unit.diagnostics.silence(unit.silences)
+        validate(facts, unit.program, unit.catalog, unit.diagnostics, parsed=unit.tree is not None)
+        unit.facts = facts
+
+
+def _lint(unit: Unit) -> None:
+    """What is said of a document that compiles; of one that does not it would be noise."""
+    if unit.options.lint and unit.facts is not None and not unit.diagnostics.has_errors:
+        from .lints import lint  # a plain run does without
+
+        lint(unit.facts, unit.catalog, unit.diagnostics, unit.tree)
+        check_silences(unit.silences, unit.diagnostics)
+
+
+def _pin_all(unit: Unit) -> None:
+    unit.diagnostics.silence({})  # a child's findings are for its own document to allow
+    if unit.program is not None:
         _pin_children(unit)
 
 
@@ -160,7 +187,14 @@ def _verify(unit: Unit) -> None:
 #: The stages in their order. Findings are collected up to the end of a group; what follows a group
 #: with errors does not run.
 STAGES: Final[tuple[tuple[tuple[str, Callable[[Unit], None]], ...], ...]] = (
-    (("read", _read), ("parse", _parse), ("expand", _expand), ("validate", _validate)),
+    (
+        ("read", _read),
+        ("parse", _parse),
+        ("expand", _expand),
+        ("validate", _validate),
+        ("lint", _lint),
+        ("pin", _pin_all),
+    ),
     (
         ("optimize", _optimize),
         ("codegen", _codegen),
@@ -229,7 +263,7 @@ def check_text(
 def _unit(file: str, catalog: HandlerCatalog, options: Options) -> Unit:
     family = Family()
     family.open.append(_normal(file))
-    return Unit(file, catalog, options, family, Diagnostics())
+    return Unit(file, catalog, options, family, Diagnostics(options.levels))
 
 
 def _finish(unit: Unit) -> Compiled:
@@ -307,7 +341,8 @@ def _pin(unit: Unit, path: str, op: core.Run, program: core.Program) -> None:
 
 def _compile_child(unit: Unit, source: bytes | str, file: str) -> Compiled | None:
     """Compile a file this one runs; its findings join this document's."""
-    inner = Unit(file, unit.catalog, unit.options, unit.family, Diagnostics(), source)
+    found = Diagnostics(unit.options.levels)
+    inner = Unit(file, unit.catalog, unit.options, unit.family, found, source)
     unit.family.open.append(file)
     try:
         _run(inner)

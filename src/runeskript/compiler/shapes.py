@@ -74,10 +74,10 @@ def _of(row: Key) -> Shape:
 
 
 def _step(verb: Verb) -> Shape:
-    """Canonical order of a step's keys: id, what guards it, the verb, its keys, its timeout."""
+    """Canonical order of a step's keys: id, what guards it, the verb, its keys, the others."""
     own = {row.name for row in (verb.value, *verb.keys)}
     before = [row for row in MODIFIERS if row.name in ("id", "if") and row.name not in own]
-    after = [row for row in MODIFIERS if row.name == "timeout" and row.name not in own]
+    after = [row for row in MODIFIERS if row not in before and row.name not in own]
     return Shape("object", (*before, verb.value, *verb.keys, *after))
 
 

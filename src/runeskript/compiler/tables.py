@@ -16,7 +16,7 @@ Kind: TypeAlias = Literal[
     "expr", "template", "text", "switchable", "duration", "backoff", "block", "step", "name",
     "id", "target", "targets", "args", "word", "count", "limit", "join", "schema", "literals",
     "handler", "skript", "queue", "errors", "nothing", "flag", "object", "clauses", "branches",
-    "delay", "title", "labels", "names", "vars", "functions", "graph",
+    "delay", "title", "labels", "names", "vars", "functions", "graph", "silences",
 ]  # fmt: skip
 
 #: What each kind of value is, in the words of "expected ..., found ...".
@@ -56,6 +56,7 @@ KINDS: Final[dict[Kind, str]] = {
     "vars": "an object of names and values",
     "functions": "an object such as `area(w, h): w * h`",
     "graph": "nodes and edges",
+    "silences": "an object of codes and reasons, such as `RUNE-3101: the service deduplicates`",
 }
 
 
@@ -124,6 +125,8 @@ MODIFIERS: Final = (
     Key("if", "expr", "The step is skipped where this is false."),
     Key("timeout", "duration", "Time for the step in all; on a `call` for each attempt. A `timeout`"
         " error is raised when it is over."),
+    Key("allow", "silences", "Warnings that are meant to be here: the code or the name of each, and"
+        " why. Covers the step and the steps in it; a job does not see it."),
 )  # fmt: skip
 
 VERBS: Final[tuple[Verb, ...]] = (
@@ -336,6 +339,8 @@ DOCUMENT: Final = (
     Key("functions", "functions", "Functions of the skript. A body sees its parameters and other"
         " functions."),
     Key("timeout", "duration", "The job's deadline."),
+    Key("allow", "silences", "Warnings that are meant to be in this document: the code or the name"
+        " of each, and why."),
     Key("do", "block", "The steps.", required=True),
     _CATCH,
     _FINALLY,

@@ -61,12 +61,26 @@ class Args:
 
 
 @record
+class Allow:
+    """One entry of ``allow``: findings of this code are meant to be here, and why."""
+
+    code: str
+    reason: str
+    span: Span = NOWHERE
+    pointer: str = ""
+
+
+@record
 class Site:
-    """Where a step stands: its id, if it has one, its JSON pointer and its span."""
+    """Where a step stands: its id, if it has one, its JSON pointer and its span.
+
+    ``allow``: the findings that are silenced in it; no part of what the document means.
+    """
 
     pointer: str
     span: Span = NOWHERE
     id: str | None = None
+    allow: tuple[Allow, ...] = ()
 
     @property
     def name(self) -> str:
@@ -345,7 +359,10 @@ class Function:
 
 @record
 class Document:
-    """A whole skript. ``input_schema`` None: anything goes. ``timeout`` is the job's deadline."""
+    """A whole skript. ``input_schema`` None: anything goes. ``timeout`` is the job's deadline.
+
+    ``allow``: the findings that are silenced in the whole document.
+    """
 
     name: str
     version: int | None
@@ -359,3 +376,4 @@ class Document:
     catches: tuple[CatchClause, ...]
     finally_: Block | None
     span: Span = NOWHERE
+    allow: tuple[Allow, ...] = ()

@@ -20,8 +20,10 @@ from .records import fields_of, is_record
 from .spans import NOWHERE
 from .values import Value
 
-#: Fields that say where or how, not what.
-_OUTSIDE: Final = frozenset({"span", "handler_span", "skript_span", "source", "names", "pointer"})
+#: Fields that say where or how, not what; a silence changes nothing that a job does.
+_OUTSIDE: Final = frozenset(
+    {"span", "handler_span", "skript_span", "source", "names", "pointer", "allow"}
+)
 #: Fields whose content is a value or a table of texts, taken as it is.
 _PLAIN: Final = frozenset({"schema", "input_schema", "labels"})
 

@@ -11,9 +11,16 @@ A code is never reused for another meaning. Ranges:
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal, TypeAlias
 
 from .rows import NamedTuple
+
+#: How much a finding counts; ``off``: it is not reported.
+Level: TypeAlias = Literal["error", "warning", "info", "off"]
+
+
+#: What the codes of lints begin with: findings about what compiles and is hardly meant.
+LINTS: Final = "RUNE-31"
 
 
 class Code(NamedTuple):
@@ -75,6 +82,7 @@ CODES: dict[str, Code] = {
     "RUNE-1125": Code("leading-zeros", "warning", "Leading zeros of a number are lost"),
     "RUNE-1127": Code("builder-use", "error", "The builder's methods are called out of order"),
     "RUNE-1128": Code("format", "error", "The document cannot be formatted safely"),
+    "RUNE-1129": Code("bad-silence", "error", "This silences nothing that can be silenced"),
     # --- 2xxx expressions and schemas ------------------------------------------ (section: expr)
     "RUNE-2001": Code("expression", "error", "The expression cannot be read"),
     "RUNE-2002": Code("expression-limit", "error", "The expression is too long or nested too deep"),
@@ -117,6 +125,14 @@ CODES: dict[str, Code] = {
     "RUNE-3031": Code("skript-cycle", "error", "A skript pins itself"),
     "RUNE-3032": Code("skript-errors", "error", "The skript has errors of its own"),
     "RUNE-3033": Code("one-queue", "warning", "Calls are not placed on queues in this version"),
+    # --- 31xx meaning: what compiles and is hardly meant ------------------------ (section: lints)
+    "RUNE-3100": Code("needless-silence", "warning", "There is nothing here to silence"),
+    "RUNE-3101": Code("retry-repeats", "warning", "A call is retried that may not be repeated"),
+    "RUNE-3102": Code("idle-retry", "warning", "A part of a retry does nothing"),
+    "RUNE-3110": Code("unused-variable", "warning", "A variable or result is never read"),
+    "RUNE-3111": Code("unused-function", "warning", "A function or parameter is never used"),
+    "RUNE-3112": Code("unused-env", "warning", "A declared environment name is never read"),
+    "RUNE-3113": Code("unused-input", "info", "A declared input field is never read"),
     # --- 4xxx Blueprints, codec, replay -------------------------------------- (section: blueprint)
     "RUNE-4001": Code("codec", "error", "These bytes are not a well-formed encoded value"),
     "RUNE-4002": Code("blueprint", "error", "The Blueprint was refused by the verifier"),
@@ -237,6 +253,21 @@ TYPE_CODES: dict[str, str] = {
     "input": "RUNE-6001",
     "skript": "RUNE-6006",
 }
+
+
+def code_named(text: str) -> str | None:
+    """The code that a text names: ``RUNE-3011``, or its short name ``maybe-unset``."""
+    if text in CODES:
+        return text
+    return next((code for code, row in CODES.items() if row.name == text), None)
+
+
+def may_be_silenced(code: str) -> bool:
+    """Whether a finding may be allowed where it stands, or given another level by a project.
+
+    What makes it impossible to run a document is an error and stays one.
+    """
+    return CODES[code].severity != "error"
 
 
 def code_for_type(type_: str) -> str:

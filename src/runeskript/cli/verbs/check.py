@@ -6,13 +6,14 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from ...compiler.pipeline import Options, check_text
+from ...compiler.pipeline import check_text
 from ...model.diagnostics import Diagnostic
 from ...model.spans import Span
 from .. import documents, terminal
 from ..diagnostics import render_all
 from ..options import add_handlers, add_output
 from ..registry import load_registry
+from ..settings import options_for
 from ..usage import UsageError
 
 
@@ -35,8 +36,7 @@ def execute(args: Namespace) -> int:
             nowhere = Span(name, 0, 0, 0, 0)
             found.append(Diagnostic(error.code, "error", error.message, nowhere, "", error.hint))
             continue
-        options = Options(resolve=documents.resolve)
-        found += check_text(source, name, catalog, options)
+        found += check_text(source, name, catalog, options_for())
     if terminal.mode(args.output) == "json":
         terminal.say_json([d.to_dict() for d in found])
     else:

@@ -27,7 +27,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(args: Namespace) -> int:
     """Draw it. Who names a format wants to pipe it, so that is text unless JSON is asked for."""
-    compiled = compile_file(args.file, args.handlers)
+    compiled = compile_file(args.file, args.handlers, lint=False)
     form = args.format or "dot"
     text = _FORMATS[form](compiled.document)
     if terminal.mode(args.output or ("text" if args.format else None)) == "json":

@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from ...compiler.pipeline import Compiled, Options, compile_text
+from ...compiler.pipeline import Compiled, compile_text
 from ...engine.jobs import Job
 from ...engine.runtime import Runtime
 from ...errors import BlueprintError
@@ -27,6 +27,7 @@ from ..running import (
     leave,
     watch_job,
 )
+from ..settings import options_for
 from ..usage import UsageError
 from ..view.steps import duration
 
@@ -156,7 +157,7 @@ def _load(name: str, runtime: Runtime, passes: tuple[str, ...] | None) -> Compil
         if passes is not None:
             raise UsageError(f"{name} is compiled: give --no-opt and --passes to `rune compile`")
         return blueprint_codec.decode(data)
-    options = Options(resolve=documents.resolve, passes=passes)
+    options = options_for(lint=False, passes=passes)
     compiled = compile_text(data, name, runtime.handlers, options)
     if compiled.diagnostics:
         from ..diagnostics import render_all  # most documents have none

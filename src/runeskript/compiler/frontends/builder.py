@@ -23,15 +23,14 @@ from typing import Any, Final, Literal
 from ...errors import CompileError
 from ...model.ast import Document
 from ...model.diagnostics import Diagnostic, Diagnostics
-from ...model.limits import DOCUMENT_DEPTH
 from ...model.spans import Span
-from ...model.values import Value, normalise
+from ...model.values import Value
 from ..emit import emit
-from ..nodes import Map, Node, Scalar, Seq, to_value
+from ..nodes import to_value
 from ..read import Source
 from .native import parse_native
-from .origins import Origin
-from .verbs import UNSET, Duration, Expression, Step, Verbs, _Unset, here, leave_out
+from .plain_tree import PlainTree
+from .verbs import UNSET, Allow, Duration, Expression, Step, Verbs, _Unset, here, leave_out
 
 leave_out(__file__)
 leave_out(contextmanager.__code__.co_filename)
@@ -107,6 +106,7 @@ class Skript(Verbs):
         vars: Mapping[str, Any] | None = None,
         functions: Mapping[str, Expression] | None = None,
         timeout: Duration | None = None,
+        allow: Allow | None = None,
     ) -> None:
         self._origin = here()
         body = _Block()
@@ -119,6 +119,7 @@ class Skript(Verbs):
             "vars": dict(vars) if vars else None,
             "functions": dict(functions) if functions else None,
             "timeout": timeout,
+            "allow": dict(allow) if allow else None,
         }
         self._root: dict[str, Any] = {k: v for k, v in head.items() if v is not None}
         self._root["do"] = body
@@ -165,9 +166,16 @@ class Skript(Verbs):
     # --- verbs with blocks -----------------------------------------------------------------------
 
     @contextmanager
-    def if_(self, condition: Expression, *, id: str | None = None) -> Iterator[None]:
+    def if_(
+        self,
+        condition: Expression,
+        *,
+        id: str | None = None,
+        timeout: Duration | None = None,
+        allow: Allow | None = None,
+    ) -> Iterator[None]:
         """``if`` with ``then``; :meth:`elif_` and :meth:`else_` follow it."""
-        made = self._make("if", condition, {}, id, UNSET)
+        made = self._make("if", condition, {}, id, UNSET, timeout, allow)
         with self._collect() as body:
             made["then"] = body
             yield
@@ -190,10 +198,15 @@ class Skript(Verbs):
 
     @contextmanager
     def switch(
-        self, subject: Expression, *, id: str | None = None, if_: Expression | _Unset = UNSET
+        self,
+        subject: Expression,
+        *,
+        id: str | None = None,
+        if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Iterator[Cases]:
         """``switch``; inside, open each ``case`` of the object it gives."""
-        made = self._make("switch", subject, {}, id, if_)
+        made = self._make("switch", subject, {}, id, if_, allow=allow)
         made["cases"] = []
         with self._collect("steps of a `switch` stand inside a `case`"):
             yield Cases(self, made)
@@ -211,12 +224,13 @@ class Skript(Verbs):
         timeout: Duration | None = None,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Iterator[None]:
         """``for``: sequential, or with ``parallel`` so many at once."""
         keys = {
             "index": index, "in": in_, "parallel": parallel, "collect": collect, "join": join,
         }  # fmt: skip
-        made = self._make("for", item, keys, id, if_, timeout)
+        made = self._make("for", item, keys, id, if_, timeout, allow)
         with self._collect() as body:
             made["do"] = body
             yield
@@ -229,9 +243,10 @@ class Skript(Verbs):
         timeout: Duration | None = None,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Iterator[None]:
         """``while``."""
-        made = self._make("while", condition, {}, id, if_, timeout)
+        made = self._make("while", condition, {}, id, if_, timeout, allow)
         with self._collect() as body:
             made["do"] = body
             yield
@@ -245,9 +260,10 @@ class Skript(Verbs):
         timeout: Duration | None = None,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Iterator[Branches]:
         """``parallel``; inside, open each ``branch`` of the object it gives."""
-        made = self._make("parallel", {}, {"join": join, "into": into}, id, if_, timeout)
+        made = self._make("parallel", {}, {"join": join, "into": into}, id, if_, timeout, allow)
         with self._collect("steps of a `parallel` stand inside a `branch`"):
             yield Branches(self, made)
 
@@ -258,9 +274,10 @@ class Skript(Verbs):
         timeout: Duration | None = None,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Iterator[None]:
         """``try``; :meth:`catch` and :meth:`finally_` follow it."""
-        made = self._make("try", _Block(), {}, id, if_, timeout)
+        made = self._make("try", _Block(), {}, id, if_, timeout, allow)
         with self._collect() as body:
             made["try"] = body
             yield
@@ -287,9 +304,10 @@ class Skript(Verbs):
         timeout: Duration | None = None,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Iterator[None]:
         """``do``: a group that carries modifiers."""
-        made = self._make("do", _Block(), {}, id, if_, timeout)
+        made = self._make("do", _Block(), {}, id, if_, timeout, allow)
         with self._collect() as body:
             made["do"] = body
             yield
@@ -328,7 +346,7 @@ class Skript(Verbs):
 
     def check(self, diagnostics: Diagnostics) -> Document | None:
         """The AST, with all findings in ``diagnostics``; see ``load_text.parse_tree``."""
-        tree = _Tree(self._origin)
+        tree = PlainTree(self._origin)
         source = Source(self._origin.file, "")
         source.root = tree.node(self._root, self._origin, 0)
         source.is_json = True  # every text here was quoted
@@ -336,52 +354,8 @@ class Skript(Verbs):
 
     def to_value(self) -> Value:
         """The document as plain data, ready for JSON."""
-        return to_value(_Tree(self._origin).node(self._root, self._origin, 0))
+        return to_value(PlainTree(self._origin).node(self._root, self._origin, 0))
 
     def to_yaml(self) -> str:
         """The document as YAML; it reads back as the same AST."""
         return emit(self.to_value())
-
-
-class _Tree:
-    """Plain data -> node tree with the places of the Python calls."""
-
-    def __init__(self, origin: Origin) -> None:
-        self.main = origin.file
-        #: Steps written in another file than the skript: identity of the node -> file.
-        self.files: dict[int, str] = {}
-
-    def node(self, value: Any, origin: Origin, depth: int) -> Node:
-        """The tree of one value. Raises NotAValueError for what is no value."""
-        if isinstance(value, Step):
-            origin = value.origin
-        if isinstance(value, Mapping) and depth < DOCUMENT_DEPTH:
-            made = Map(True, 0, 0)
-            self._place(made, origin)
-            for key, item in value.items():
-                name = normalise(key)
-                if not isinstance(name, str):
-                    normalise({key: None})  # raises: keys must be text
-                entry = (self._scalar(name, origin), self.node(item, origin, depth + 1))
-                made.entries[str(name)] = entry
-            if isinstance(value, Step) and origin.file != self.main:
-                self.files[id(made)] = origin.file
-            return made
-        if isinstance(value, list | tuple) and depth < DOCUMENT_DEPTH:
-            seq = Seq(True, 0, 0)
-            self._place(seq, origin)
-            seq.items = [self.node(item, origin, depth + 1) for item in value]
-            return seq
-        plain = normalise(value)
-        if isinstance(plain, dict | list):  # a dataclass, a struct ... (or nested too deep)
-            return self.node(plain, origin, depth + 1)
-        return self._scalar(plain, origin)
-
-    def _scalar(self, value: Any, origin: Origin) -> Scalar:
-        text = value if isinstance(value, str) else "" if value is None else str(value)
-        # Folded style: a text whose characters have no places of their own.
-        style = ">" if isinstance(value, str) else ""
-        return Scalar(value, text, style, *origin[1:])
-
-    def _place(self, node: Map | Seq, origin: Origin) -> None:
-        node.line, node.column, node.end_line, node.end_column = origin[1:]

@@ -6,7 +6,7 @@ As in ``fields.py`` every method reports what is wrong and returns something to 
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from ...expr.schema import check_schema
 from ...model.ast import Expr, JoinPolicy, Target
@@ -15,7 +15,7 @@ from ...model.nearest import did_you_mean
 from ...model.rows import NamedTuple
 from ...model.spans import Span
 from ...model.values import Value
-from ..nodes import Map, Node, Scalar, Seq, clip, describe, span_of, to_value
+from ..nodes import Map, Node, Scalar, Seq, clip, describe, find_node, span_of, to_value
 from ..tables import KINDS, RESERVED_ERRORS, Key
 from .expressions import escape
 from .fields import Fields
@@ -284,7 +284,7 @@ class Literals:
         value = to_value(node)
         findings = check_schema(value)
         for at, message, hint in findings:
-            self.fields.add("RUNE-2020", message, _find(node, at), pointer + at, hint)
+            self.fields.add("RUNE-2020", message, find_node(node, at), pointer + at, hint)
         return None if findings else value
 
     def labels(self, node: Node, pointer: str) -> dict[str, str]:
@@ -337,18 +337,3 @@ def _bool_hint(node: Node) -> str | None:
         if word in ("true", "false"):
             return "leave out the quotes"
     return None
-
-
-def _find(node: Node, pointer: str) -> Node:
-    """The node a JSON pointer names below ``node``, or the last one on the way."""
-    for token in pointer.split("/")[1:]:
-        key = token.replace("~1", "/").replace("~0", "~")
-        child: Any = None
-        if type(node) is Map and key in node.entries:
-            child = node.entries[key][1]
-        elif type(node) is Seq and key.isdigit() and int(key) < len(node.items):
-            child = node.items[int(key)]
-        if child is None:
-            return node
-        node = child
-    return node

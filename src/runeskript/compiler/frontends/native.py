@@ -18,6 +18,7 @@ from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, clip, describe, span_of
 from ..read import Source
 from ..tables import BY_VERB, DOCUMENT, FORMS, REDUCERS
+from .allows import read_allows
 from .expressions import escape
 from .fields import Fields
 from .seen import check_seen
@@ -81,6 +82,7 @@ class _Native:
             catches,
             read.get("finally"),
             span_of(root, self.file),
+            read.get("allow", ()),
         )
         check_seen(self.fields.seen, self.source, self.fields.diagnostics)
         return document
@@ -171,6 +173,8 @@ class _Native:
             return self._vars(node, pointer)
         if row.kind == "functions":
             return self._functions(node, pointer)
+        if row.kind == "silences":
+            return read_allows(self.fields, node, pointer)
         return self.fields.duration(node, pointer, key)
 
     # --- vars and functions ----------------------------------------------------------------------

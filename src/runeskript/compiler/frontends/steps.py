@@ -15,6 +15,7 @@ from ...model.nearest import nearest
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, Seq, clip, describe, span_of
 from ..tables import BY_VERB, CATCH_FIELDS, MODIFIERS, VERBS, Key, Verb
+from .allows import read_allows
 from .expressions import escape
 from .fields import Fields
 from .literals import Literals
@@ -89,6 +90,7 @@ class Steps:
             "branches": lambda row, node, at: self._branches(node, at),
             "delay": self._delay,
             "graph": self._graph,
+            "silences": lambda row, node, at: read_allows(f, node, at),
         }
 
     # --- blocks ----------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ class Steps:
         for row in _REQUIRED[name]:
             if row.name not in entries:
                 self._missing(row, entries[name][0], pointer, f"`{name}`")
-        site = Site(pointer, span_of(node, self.file), read.get("id"))
+        site = Site(pointer, span_of(node, self.file), read.get("id"), read.get("allow", ()))
         when = read.get("if") if name != "if" else None
         return MAKERS[name](Parts(self.fields, site, when, read, entries, entries[name][1]))
 

@@ -16,6 +16,8 @@ from .origins import Origin, origin_outside
 Expression: TypeAlias = "str | int | float | bool | None"
 #: ``5m``, ``200ms`` ..., or a text with ``${...}``.
 Duration: TypeAlias = str
+#: Findings that are meant to be in a step: code or name -> why.
+Allow: TypeAlias = "Mapping[str, str]"
 
 
 class Step(dict[str, Any]):
@@ -61,6 +63,7 @@ class Verbs:
         id: str | None,
         if_: Expression | _Unset,
         timeout: Duration | None = None,
+        allow: Allow | None = None,
     ) -> Step:
         content: dict[str, Any] = {}
         if id is not None:
@@ -71,6 +74,8 @@ class Verbs:
         content.update({key: item for key, item in keys.items() if item is not None})
         if timeout is not None:
             content["timeout"] = timeout
+        if allow is not None:
+            content["allow"] = dict(allow)
         return self._add(Step(content, here()))
 
     def set(
@@ -80,10 +85,11 @@ class Verbs:
         *,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
         **names: Any,
     ) -> Step:
         """``set``: variables by keyword, paths such as ``order.total`` by mapping."""
-        return self._make("set", {**(targets or {}), **names}, {}, id, if_)
+        return self._make("set", {**(targets or {}), **names}, {}, id, if_, allow=allow)
 
     def call(
         self,
@@ -98,13 +104,14 @@ class Verbs:
         queue: str | None = None,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Step:
         """``call``: a handler. ``undo`` is a step, made with :data:`~.builder.step`."""
         keys = {
             "with": with_, "into": into, "undo": undo, "retry": retry, "on_crash": on_crash,
             "queue": queue,
         }  # fmt: skip
-        return self._make("call", handler, keys, id, if_, timeout)
+        return self._make("call", handler, keys, id, if_, timeout, allow)
 
     def run(
         self,
@@ -118,10 +125,11 @@ class Verbs:
         detach: bool | None = None,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Step:
         """``run``: a child skript, by ``name``, ``name@version`` or ``./path.yaml``."""
         keys = {"with": with_, "into": into, "undo": undo, "retry": retry, "detach": detach}
-        return self._make("run", skript, keys, id, if_, timeout)
+        return self._make("run", skript, keys, id, if_, timeout, allow)
 
     def wait(
         self,
@@ -130,10 +138,11 @@ class Verbs:
         until: Expression | _Unset = UNSET,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Step:
         """``wait``: for a duration, or ``until`` an instant."""
         value = delay if isinstance(until, _Unset) else {"until": until}
-        return self._make("wait", value, {}, id, if_)
+        return self._make("wait", value, {}, id, if_, allow=allow)
 
     def listen(
         self,
@@ -146,10 +155,11 @@ class Verbs:
         timeout: Duration | None = None,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Step:
         """``listen``: wait for a message; ``where`` sees ``event``."""
         keys = {"key": key, "where": where, "schema": schema, "into": into}
-        return self._make("listen", topic, keys, id, if_, timeout)
+        return self._make("listen", topic, keys, id, if_, timeout, allow)
 
     def emit(
         self,
@@ -161,10 +171,11 @@ class Verbs:
         keep: Duration | None = None,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Step:
         """``emit``: a message to listeners of (topic, key), or to one job."""
         keys = {"key": key, "to": to, "with": with_, "keep": keep}
-        return self._make("emit", topic, keys, id, if_)
+        return self._make("emit", topic, keys, id, if_, allow=allow)
 
     def log(
         self,
@@ -173,21 +184,32 @@ class Verbs:
         *,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Step:
         """``log``."""
-        return self._make("log", text, {"level": level}, id, if_)
+        return self._make("log", text, {"level": level}, id, if_, allow=allow)
 
     def yield_(
-        self, value: Expression, *, id: str | None = None, if_: Expression | _Unset = UNSET
+        self,
+        value: Expression,
+        *,
+        id: str | None = None,
+        if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Step:
         """``yield``: the value of this branch or iteration."""
-        return self._make("yield", value, {}, id, if_)
+        return self._make("yield", value, {}, id, if_, allow=allow)
 
     def return_(
-        self, value: Any = None, *, id: str | None = None, if_: Expression | _Unset = UNSET
+        self,
+        value: Any = None,
+        *,
+        id: str | None = None,
+        if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Step:
         """``return``: ends the run with a value."""
-        return self._make("return", value, {}, id, if_)
+        return self._make("return", value, {}, id, if_, allow=allow)
 
     def raise_(
         self,
@@ -198,6 +220,7 @@ class Verbs:
         compensate: bool | str | None = None,
         id: str | None = None,
         if_: Expression | _Unset = UNSET,
+        allow: Allow | None = None,
     ) -> Step:
         """``raise``: a typed error."""
         value: dict[str, Any] = {"type": type}
@@ -207,12 +230,16 @@ class Verbs:
             value["data"] = data
         if compensate is not None:
             value["compensate"] = compensate
-        return self._make("raise", value, {}, id, if_)
+        return self._make("raise", value, {}, id, if_, allow=allow)
 
-    def break_(self, *, id: str | None = None, if_: Expression | _Unset = UNSET) -> Step:
+    def break_(
+        self, *, id: str | None = None, if_: Expression | _Unset = UNSET, allow: Allow | None = None
+    ) -> Step:
         """``break`` out of the nearest sequential loop."""
-        return self._make("break", None, {}, id, if_)
+        return self._make("break", None, {}, id, if_, allow=allow)
 
-    def continue_(self, *, id: str | None = None, if_: Expression | _Unset = UNSET) -> Step:
+    def continue_(
+        self, *, id: str | None = None, if_: Expression | _Unset = UNSET, allow: Allow | None = None
+    ) -> Step:
         """``continue`` the nearest loop."""
-        return self._make("continue", None, {}, id, if_)
+        return self._make("continue", None, {}, id, if_, allow=allow)

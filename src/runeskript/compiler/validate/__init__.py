@@ -9,7 +9,7 @@ from ...model.catalog import HandlerCatalog
 from ...model.diagnostics import Diagnostics
 from .. import core
 from .built import check_built
-from .facts import collect_facts
+from .facts import Facts
 from .flow import check_flow
 from .forks import check_forks
 from .handlers import check_handlers
@@ -22,13 +22,17 @@ __all__ = ["validate"]
 
 
 def validate(
-    program: core.Program, catalog: HandlerCatalog, found: Diagnostics, *, parsed: bool = True
+    facts: Facts,
+    program: core.Program,
+    catalog: HandlerCatalog,
+    found: Diagnostics,
+    *,
+    parsed: bool = True,
 ) -> None:
-    """Run every check on a document and its core form.
+    """Run every check on a document (``facts``) and its core form.
 
     ``parsed`` False: the document did not come from a text, so nobody has looked at its names yet.
     """
-    facts = collect_facts(program.document)
     if not parsed:
         check_built(facts, found)
     hints = Hints()

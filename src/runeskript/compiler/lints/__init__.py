@@ -1,0 +1,45 @@
+"""Lints: what compiles and is hardly meant. Warnings, which a project may weigh and a step allow.
+
+Plain functions in one tuple, one file a concern, each with its reason. They look at a document
+without errors only, change nothing, and take time in proportion to the document. A plain run does
+without them: nobody reads them then, and its start-up would pay for the import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ...model.catalog import HandlerCatalog
+from ...model.diagnostics import Diagnostics
+from ...model.rows import NamedTuple
+from ..read import Source
+from ..validate.facts import Facts
+from .retries import check_retries
+from .subject import Subject
+from .unused import check_unused
+
+__all__ = ["LINTS", "Lint", "lint"]
+
+
+class Lint(NamedTuple):
+    """One lint: the codes it finds, and how."""
+
+    codes: tuple[str, ...]
+    check: Callable[[Subject], None]
+
+
+LINTS: Final = (
+    Lint(("RUNE-3101", "RUNE-3102"), check_retries),
+    Lint(("RUNE-3110", "RUNE-3111", "RUNE-3112", "RUNE-3113"), check_unused),
+)
+
+
+def lint(
+    facts: Facts, catalog: HandlerCatalog, found: Diagnostics, source: Source | None = None
+) -> None:
+    """Run every lint that can say something; ``source``: the text's tree, for places."""
+    subject = Subject(facts, catalog, found, source)
+    for row in LINTS:
+        if not all(found.is_off(code) for code in row.codes):
+            row.check(subject)

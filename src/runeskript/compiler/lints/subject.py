@@ -1,0 +1,44 @@
+"""What the lints look at: one document that compiles, sorted so that each finds its steps."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from ...model.ast import Document, Step
+from ...model.catalog import HandlerCatalog
+from ...model.diagnostics import Diagnostics
+from ...model.spans import Span
+from ..nodes import find_node, span_of
+from ..read import Source
+from ..validate.facts import Facts, Scope
+
+S = TypeVar("S", bound=Step)
+
+
+class Subject:
+    """A document, the handlers it may call, and where findings go."""
+
+    __slots__ = ("_source", "_steps", "catalog", "document", "facts", "found")
+
+    def __init__(
+        self, facts: Facts, catalog: HandlerCatalog, found: Diagnostics, source: Source | None
+    ) -> None:
+        self.facts = facts
+        self.document: Document = facts.document
+        self.catalog = catalog
+        self.found = found
+        self._source = source
+        self._steps: dict[type[Step], list[tuple[Step, Scope]]] = {}
+        for entry in facts.steps:
+            self._steps.setdefault(type(entry[0]), []).append(entry)
+
+    def steps(self, kind: type[S]) -> list[tuple[S, Scope]]:
+        """All steps of one kind with their scopes, in the order of the document."""
+        found: list[tuple[S, Scope]] = self._steps.get(kind, [])  # type: ignore[assignment]
+        return found
+
+    def place(self, pointer: str) -> Span:
+        """Where the value at a pointer stands, for what the AST keeps without a place."""
+        if self._source is None or self._source.root is None:
+            return self.document.span
+        return span_of(find_node(self._source.root, pointer), self.document.span.file)
