@@ -1,14 +1,16 @@
 """Text -> IR: expressions in Python's syntax, and texts with ``${...}`` inserts.
 
-Python's own parser reads the text after ``lexer.prepare`` has made sure that it can neither be
-crashed nor blocked by it; ``reader.py`` translates what it gives.
+Nearly all expressions are simple ones, which ``simple.py`` reads. The others are read by Python's
+own parser, after ``lexer.prepare`` has made sure that it can neither be crashed nor blocked by
+them; ``reader.py`` translates what it gives.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Final
 
 from ..model.ast import IR, Name
@@ -17,11 +19,13 @@ from .faults import ExpressionError, Problem
 from .ir import walk
 from .lexer import prepare, too_deep
 from .reader import read_tree
+from .simple import read_simple
 
 __all__ = [
     "ExpressionError",
     "Parsed",
     "looks_like_expression",
+    "parse_any_expression",
     "parse_expression",
     "parse_template",
 ]
@@ -48,6 +52,16 @@ def parse_expression(text: str, *, locals_: tuple[str, ...] = (), graph: bool = 
     and ``+`` with a text joins text. Raises :class:`ExpressionError` with every finding; offsets
     are characters of ``text``.
     """
+    simple = None if graph else read_simple(text, locals_)
+    if simple is not None:
+        return Parsed(*simple)
+    return parse_any_expression(text, locals_=locals_, graph=graph)
+
+
+def parse_any_expression(
+    text: str, *, locals_: tuple[str, ...] = (), graph: bool = False
+) -> Parsed:
+    """What :func:`parse_expression` gives, always by way of Python's parser."""
     prepared = prepare(text, inserts=graph)
     if prepared.problems:
         raise ExpressionError(tuple(prepared.problems))
@@ -93,19 +107,68 @@ def _syntax_problem(error: SyntaxError, text: str, source: str, skipped: int) ->
 
 # --- texts with inserts -----------------------------------------------------------------------
 
+#: An insert in which braces stand in no text; greedy without a way back, hence linear.
+_INSERT: Final = re.compile(
+    r"""\$\{((?:[^{}'"]++|'[^'\\{}]*+'|"[^"\\{}]*+")*+)\}""", re.DOTALL
+)
 #: Inside an insert: a whole text in quotes, or one bracket of the kind that matters.
 _INSIDE: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[{}'"]""", re.DOTALL)
 
 
-def parse_template(text: str, *, locals_: tuple[str, ...] = (), graph: bool = False) -> Parsed:
+def parse_template(
+    text: str, *, read: Callable[[str], Parsed] | None = None, graph: bool = False
+) -> Parsed:
     """Read a text with ``${...}`` inserts; ``$${`` is a literal ``${``.
 
     A text that is exactly one insert is that expression and keeps its type; a text without inserts
-    is a constant. ``graph``: ``+`` inside an insert joins text. Raises :class:`ExpressionError`;
-    offsets are characters of the whole ``text``.
+    is a constant. ``read`` reads the expressions (:func:`parse_expression` if it is not given);
+    ``graph``: ``+`` inside an insert joins text. Raises :class:`ExpressionError`; offsets are
+    characters of the whole ``text``.
     """
     if "${" not in text:
         return Parsed(("const", text), ())
+    if read is None:
+        read = partial(parse_expression, graph=graph)
+    pieces = _INSERT.split(text)
+    if "$$" in text or "${" in "".join(pieces[::2]):
+        return _parse_any_template(text, read)
+    parts: list[IR] = []
+    names: list[Name] = []
+    bound: list[Name] = []
+    at = 0
+    for i, piece in enumerate(pieces):
+        if i % 2 == 0:
+            if piece:
+                parts.append(("const", piece))
+            at += len(piece)
+            continue
+        at += 2  # behind the `${`
+        try:
+            parsed = read(piece)
+        except ExpressionError:
+            return _parse_any_template(text, read)  # which reports those of all inserts
+        parts.append(parsed.ir)
+        names += _shifted(parsed.names, at)
+        bound += _shifted(parsed.bound, at)
+        at += len(piece) + 1
+    return Parsed(_joined(parts, whole=len(pieces) == 3), tuple(names), tuple(bound))
+
+
+def _shifted(names: tuple[Name, ...], by: int) -> list[Name]:
+    return [Name(n.name, n.offset + by, n.kind) for n in names]
+
+
+def _joined(parts: list[IR], *, whole: bool) -> IR:
+    """The IR of a text from its parts. ``whole``: there is one insert, perhaps all there is."""
+    if whole and len(parts) == 1:
+        return parts[0]
+    if all(part[0] == "const" and type(part[1]) is str for part in parts):
+        return ("const", "".join([part[1] for part in parts]))
+    return ("text", tuple(parts))
+
+
+def _parse_any_template(text: str, read: Callable[[str], Parsed]) -> Parsed:
+    """The same for a text with escapes, with braces in texts, or with errors."""
     parts: list[IR] = []
     names: list[Name] = []
     bound: list[Name] = []
@@ -128,26 +191,20 @@ def parse_template(text: str, *, locals_: tuple[str, ...] = (), graph: bool = Fa
             parts.append(("const", plain))
         literal.clear()
         try:
-            parsed = parse_expression(text[start + 2 : end], locals_=locals_, graph=graph)
+            parsed = read(text[start + 2 : end])
         except ExpressionError as error:
             problems += [(c, m, o + start + 2, n, h) for c, m, o, n, h in error.problems]
         else:
             parts.append(parsed.ir)
-            names += [Name(n.name, n.offset + start + 2, n.kind) for n in parsed.names]
-            bound += [Name(n.name, n.offset + start + 2, n.kind) for n in parsed.bound]
+            names += _shifted(parsed.names, start + 2)
+            bound += _shifted(parsed.bound, start + 2)
         i = end + 1
     if problems:
         raise ExpressionError(tuple(problems))
     literal.append(text[i:])
     if plain := "".join(literal):
         parts.append(("const", plain))
-    if len(parts) == 1 and (parts[0][0] != "const" or not plain):
-        ir = parts[0]
-    elif all(part[0] == "const" and type(part[1]) is str for part in parts):
-        ir = ("const", "".join([part[1] for part in parts]))
-    else:
-        ir = ("text", tuple(parts))
-    return Parsed(ir, tuple(names), tuple(bound))
+    return Parsed(_joined(parts, whole=not plain), tuple(names), tuple(bound))
 
 
 def _insert_end(text: str, start: int) -> int:

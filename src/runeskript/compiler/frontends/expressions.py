@@ -105,20 +105,24 @@ class Expressions:
         self, node: Scalar, text: str, shift: int, pointer: str, locals_: tuple[str, ...]
     ) -> Expr:
         """Parse ``text``, which begins ``shift`` characters into the scalar."""
-        known = self._expressions.get((text, locals_))
-        if known is None:
-            try:
-                parsed = parse_expression(text, locals_=locals_)
-            except ExpressionError as error:
-                self._problems(error, node, shift, pointer)
-                return self.broken(node, pointer)
-            known = self._expressions[text, locals_] = parsed
+        try:
+            known = self._parsed(text, locals_)
+        except ExpressionError as error:
+            self._problems(error, node, shift, pointer)
+            return self.broken(node, pointer)
         ir, names = known.ir, known.names
         if known.bound:
             self.seen.bound.append((node, shift, known.bound, pointer))
         if shift:
             names = tuple(Name(n.name, n.offset + shift, n.kind) for n in names)
         return Expr(text, ir, text_span(node, self.source), pointer, names)
+
+    def _parsed(self, text: str, locals_: tuple[str, ...] = ()) -> Parsed:
+        """Each text is parsed once. Raises ExpressionError."""
+        known = self._expressions.get((text, locals_))
+        if known is None:
+            known = self._expressions[text, locals_] = parse_expression(text, locals_=locals_)
+        return known
 
     def _insert_in_expression(
         self, node: Scalar, text: str, pointer: str, field: str, locals_: tuple[str, ...]
@@ -191,7 +195,7 @@ class Expressions:
         known = self._templates.get(value)
         if known is None:
             try:
-                parsed = parse_template(value)
+                parsed = parse_template(value, read=self._parsed)
             except ExpressionError as error:
                 self._problems(error, node, 0, pointer)
                 return self.broken(node, pointer)

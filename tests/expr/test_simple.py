@@ -1,0 +1,161 @@
+"""Simple expressions mean what Python's parser makes of them; all else is left to it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from runeskript.expr.parser import parse_any_expression
+from runeskript.expr.simple import read_simple
+
+WORDS = st.sampled_from(
+    (
+        *"a b x0 _ f len min sum has get".split(),
+        *"a.b a.b.c input.user.level error.type event.from job.class a.b_1".split(),
+        *"true True false null None secrets secrets.K x is lambda for await".split(),
+        *"and or not in if else".split(),
+        *"0 1 2 17 007 1.5 1. .5 1e5 1_0 999999999999999999 9999999999999999999".split(),
+        *"'' 'a' \"b\" 'it' 'a\\'' 'ä' '\ud800' '${'".split(),
+        *"+ - * / // % ** == != < <= > >= = := -> && !".split(),
+        *"( ) [ ] , . : { }".split(),
+        *".k .from".split(),
+        *(" ", "  ", "\t", "\n"),
+    )
+)
+#: Half of what is drawn from a grammar is sound; half of what is drawn at random is not simple.
+ATOMS = st.sampled_from(("a", "b.c", "1", "2.5", "'t'", "x", "true", "null", "f(a)", "len(b)"))
+
+
+def _grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    operators = st.sampled_from(
+        ("+", "-", "*", "/", "//", "%", "**", "==", "<", "in", "not in", "and", "or", "if", ">")
+    )
+    pairs = st.tuples(inner, operators, inner)
+    return st.one_of(
+        pairs.map(" ".join),
+        pairs.map(lambda p: f"({p[0]}){p[1]}{p[2]}" if p[1] in "+-*/%" else f"({' '.join(p)})"),
+        st.tuples(inner, inner, inner).map(lambda p: f"{p[0]} if {p[1]} else {p[2]}"),
+        inner.map(lambda e: f"not {e}"),
+        inner.map(lambda e: f"-{e}"),
+        inner.map(lambda e: f"+{e}"),
+        st.lists(inner, max_size=3).map(lambda e: f"[{', '.join(e)}]"),
+        st.lists(inner, max_size=3).map(lambda e: f"get({', '.join(e)})"),
+        st.tuples(inner, inner).map(lambda p: f"{p[0]}[{p[1]}].k"),
+    )
+
+
+EXPRESSIONS = st.recursive(ATOMS, _grow, max_leaves=12)
+
+
+def check(text: str, locals_: tuple[str, ...] = ()) -> bool:
+    """Whether the text is simple; then both readers must agree on all of it."""
+    simple = read_simple(text, locals_)
+    if simple is None:
+        return False
+    full = parse_any_expression(text, locals_=locals_)
+    ir, names = simple
+    assert repr(ir) == repr(full.ir)  # 1, 1.0 and true are equal, and not the same
+    assert names == full.names
+    assert full.bound == ()
+    return True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a",
+        "input.user.level == 'VIP' and len(input.items) > 10",
+        " p.body.price*item.qty ",
+        "-1",
+        "-x ** 2",
+        "2 ** -1 ** x",
+        "not a == b",
+        "not not a",
+        "a or b and c or d",
+        "(a or b) or c",
+        "1 < a <= b != 3",
+        "a not in b",
+        "a if b else c if d else e",
+        "a[0].b['c'][-1]",
+        "[1, 'a', null]",
+        "[1, a,]",
+        "net(p.price, 2, discount) + f()",
+        "x + 1",
+        "event.from",
+        "'ä' + a",
+        "0.5 + -0.0",
+        "a + +b",
+    ],
+)
+def test_what_is_simple(text: str) -> None:
+    assert check(text)
+    assert check(text, ("x", "a"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "a b",
+        "a.b()",
+        "f()()",
+        "f(x)(y)",
+        "(a)(b)",
+        "a == not b",
+        "a, b",
+        "(a, b)",
+        "()",
+        "[a for a in b]",
+        "{'a': 1}",
+        "a[1:2]",
+        "a[1, 2]",
+        "f(x, y=1)",
+        "f(,)",
+        "len()",
+        "secrets.K",
+        "secrets",
+        "a.b.c(d)",
+        "1a",
+        "1 2",
+        "'a' 'b'",
+        "f'a'",
+        "'a\\n'",
+        "007",
+        "1e5",
+        "a\nb",
+        "a\t+ b",
+        "-(1)",
+        "--1",
+        "++a",
+        "-true",
+        "is",
+        "lambda",
+        "true.x",
+        "'\ud800'",
+        "9999999999999999999",
+        "a" * 129,
+        "-" * 60 + "a",
+        "a" + ".b" * 60,
+        "a" + " + a" * 80,
+    ],
+)
+def test_what_is_left_to_the_full_reader(text: str) -> None:
+    assert not check(text)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(WORDS, max_size=9).map("".join))
+@example("a. b")
+@example("1 .k")
+def test_both_readers_agree_on_any_text(text: str) -> None:
+    check(text)
+    check(text, ("b", "a"))
+
+
+@settings(max_examples=400, deadline=None)
+@given(EXPRESSIONS)
+def test_both_readers_agree_on_expressions(text: str) -> None:
+    check(text)
+    check(text, ("b", "a"))
