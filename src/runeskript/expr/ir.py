@@ -366,4 +366,107 @@ def check_ir(
     """
     if type(locals_) is not int or not 0 <= locals_ <= MAX_LOCALS:
         return [f"a function may have at most {MAX_LOCALS} parameters"]
+    if _is_plainly_sound(ir, slots, functions, locals_):
+        return []
     return _Checker(slots, functions, secrets).run(ir, locals_)
+
+
+#: Tags whose operands are all expressions -> how many; tags with one tuple of expressions.
+_EXPRESSIONS: Final = {
+    tag: len(kinds)
+    for tag, kinds in TABLE.items()
+    if kinds and all(kind == "e" for kind in kinds)
+}
+_SEVERAL: Final = frozenset(tag for tag, kinds in TABLE.items() if kinds == ("es",))
+
+
+def _is_plainly_sound(ir: Any, slots: int, functions: Sequence[int], locals_: int) -> bool:
+    """Whether there is certainly nothing wrong, seen without keeping track of places and scopes.
+
+    Nearly all expressions of a Blueprint are settled here, level by level. What binds locals, has
+    containers for constants or mentions secrets is left to the checker, as is all that is wrong.
+    """
+    level: list[Any] = [ir]
+    nodes = 0
+    for _ in range(MAX_DEPTH):
+        if not level:
+            return True
+        nodes += len(level)
+        if nodes > MAX_NODES:
+            return False
+        below: list[Any] = []
+        for node in level:
+            if type(node) is not tuple or not node or type(tag := node[0]) is not str:
+                return False
+            size = len(node)
+            if tag == "const":
+                if size != 2:
+                    return False
+                value = node[1]
+                kind = type(value)
+                if kind is str:
+                    if not value.isascii() and not is_text(value):
+                        return False
+                elif kind is int:
+                    if not INT_MIN <= value <= INT_MAX:
+                        return False
+                elif kind is float:
+                    if not isfinite(value):
+                        return False
+                elif kind is not bool and value is not None:
+                    return False
+            elif tag == "slot" or tag == "isset":
+                if size != 2 or type(node[1]) is not int or not 0 <= node[1] < slots:
+                    return False
+            elif tag in _EXPRESSIONS:
+                if size != 1 + _EXPRESSIONS[tag]:
+                    return False
+                below += node[1:]
+            elif tag == "local":
+                if size != 2 or type(node[1]) is not int or not 0 <= node[1] < locals_:
+                    return False
+            elif tag in _SEVERAL:
+                if size != 2 or type(node[1]) is not tuple or not (node[1] or tag in _MAY_BE_EMPTY):
+                    return False
+                below += node[1]
+            elif tag == "object":
+                if size != 2 or not _are_pairs(node[1]):
+                    return False
+                for pair in node[1]:
+                    below += pair
+            elif tag == "compare":
+                if size != 3 or not node[2] or not _are_pairs(node[2]):
+                    return False
+                below.append(node[1])
+                for comparison, right in node[2]:
+                    if type(comparison) is not str or comparison not in COMPARISONS:
+                        return False
+                    below.append(right)
+            elif tag == "call" or tag == "ucall":
+                if size != 3 or type(node[2]) is not tuple:
+                    return False
+                given = len(node[2])
+                if tag == "ucall":
+                    if type(node[1]) is not int or not 0 <= node[1] < len(functions):
+                        return False
+                    if given != functions[node[1]]:
+                        return False
+                elif type(node[1]) is not str or node[1] not in FUNCTIONS:
+                    return False
+                elif _call_problem(node[1], given) is not None:
+                    return False
+                below += node[2]
+            else:
+                return False
+        level = below
+    return not level
+
+
+#: Tags with a tuple of expressions that may be empty.
+_MAY_BE_EMPTY: Final = _SEVERAL - {"and", "or"}
+
+
+def _are_pairs(operand: Any) -> bool:
+    return type(operand) is tuple and all(
+        type(pair) is tuple and len(pair) == 2 for pair in operand
+    )
