@@ -373,9 +373,7 @@ def check_ir(
 
 #: Tags whose operands are all expressions -> how many; tags with one tuple of expressions.
 _EXPRESSIONS: Final = {
-    tag: len(kinds)
-    for tag, kinds in TABLE.items()
-    if kinds and all(kind == "e" for kind in kinds)
+    tag: len(kinds) for tag, kinds in TABLE.items() if kinds and all(kind == "e" for kind in kinds)
 }
 _SEVERAL: Final = frozenset(tag for tag, kinds in TABLE.items() if kinds == ("es",))
 

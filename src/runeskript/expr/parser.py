@@ -108,9 +108,7 @@ def _syntax_problem(error: SyntaxError, text: str, source: str, skipped: int) ->
 # --- texts with inserts -----------------------------------------------------------------------
 
 #: An insert in which braces stand in no text; greedy without a way back, hence linear.
-_INSERT: Final = re.compile(
-    r"""\$\{((?:[^{}'"]++|'[^'\\{}]*+'|"[^"\\{}]*+")*+)\}""", re.DOTALL
-)
+_INSERT: Final = re.compile(r"""\$\{((?:[^{}'"]++|'[^'\\{}]*+'|"[^"\\{}]*+")*+)\}""", re.DOTALL)
 #: Inside an insert: a whole text in quotes, or one bracket of the kind that matters.
 _INSIDE: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[{}'"]""", re.DOTALL)
 
