@@ -443,15 +443,15 @@ def _is_plainly_sound(ir: Any, slots: int, functions: Sequence[int], locals_: in
             elif tag == "call" or tag == "ucall":
                 if size != 3 or type(node[2]) is not tuple:
                     return False
-                given = len(node[2])
-                if tag == "ucall":
-                    if type(node[1]) is not int or not 0 <= node[1] < len(functions):
+                callee, given = node[1], len(node[2])
+                if tag == "call":
+                    if type(callee) is not str or callee not in FUNCTIONS:
                         return False
-                    if given != functions[node[1]]:
+                    if _call_problem(callee, given) is not None:
                         return False
-                elif type(node[1]) is not str or node[1] not in FUNCTIONS:
+                elif type(callee) is not int or not 0 <= callee < len(functions):
                     return False
-                elif _call_problem(node[1], given) is not None:
+                elif given != functions[callee]:
                     return False
                 below += node[2]
             else:

@@ -19,8 +19,8 @@ from ..model.limits import EXPRESSION_DEPTH, NAME
 from ..model.values import is_text
 from .functions import FUNCTIONS
 
-#: The words of the simple language; a name with its keys is one. Neither a name before a quote nor a
-#: number before a letter is one: both are mistakes with messages of their own.
+#: The words of the simple language; a name with its keys is one. Neither a name before a quote nor
+#: a number before a letter is one: both are mistakes with messages of their own.
 _WORD: Final = re.compile(
     r"""([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?!['"])
     |(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,15})?(?![A-Za-z0-9_.])
@@ -34,7 +34,7 @@ _END: Final = "$"
 #: Longer texts may nest deeper than expressions are allowed to, and are rare.
 _LENGTH: Final = 240
 
-_NAME, _NUMBER, _TEXT, _OPEN, _LIST, _MINUS, _PLUS = range(7)
+_NAME, _NUMBER, _TEXT, _OPEN, _LIST, _SIGNED = range(6)
 #: What an operand is, by its first character.
 _KINDS: Final = {
     **dict.fromkeys(ascii_letters + "_", _NAME),
@@ -42,8 +42,8 @@ _KINDS: Final = {
     **dict.fromkeys("'\"", _TEXT),
     "(": _OPEN,
     "[": _LIST,
-    "-": _MINUS,
-    "+": _PLUS,
+    "-": _SIGNED,
+    "+": _SIGNED,
 }
 _CONSTANTS: Final[dict[str, IR]] = {
     "true": ("const", True),
@@ -67,6 +67,7 @@ _BINDS: Final = {
     **dict.fromkeys(("*", "/", "//", "%"), _PRODUCT),
     "**": _POWER,
 }
+_BINARY: Final = frozenset((_SUM, _PRODUCT))
 _TAGS: Final = {
     "+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod",
 }  # fmt: skip
@@ -123,7 +124,7 @@ class _Reader:
             binds = _BINDS.get(word, -1)
             if binds < least:
                 return left
-            if binds == _SUM or binds == _PRODUCT:
+            if binds in _BINARY:
                 self.at += 1
                 left = (_TAGS[word], left, self.read(binds + 1))
             elif binds == _COMPARE:
@@ -190,8 +191,8 @@ class _Reader:
                 out = ("const", [part[1] for part in parts])
             else:
                 out = ("list", parts)
-        elif kind == _MINUS or kind == _PLUS:
-            return self.sign("neg" if kind == _MINUS else "pos")
+        elif kind == _SIGNED:
+            return self.sign("neg" if word == "-" else "pos")
         else:
             raise _OtherError
         word = self.words[self.at]
