@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from compiler.programs import answer, program
 from runeskript.compiler.pipeline import Options, compile_text
-from runeskript.expr.ir import check_ir
+from runeskript.expr.ir_check import check_ir
 from runeskript.model.blueprint import Blueprint
 from runeskript.model.blueprint_codec import decode, encode
 from runeskript.model.verify import verify

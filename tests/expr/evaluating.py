@@ -8,7 +8,8 @@ from typing import Any
 
 from runeskript.errors import StepError
 from runeskript.expr.generate import FunctionTable, compile_expr, compile_region
-from runeskript.expr.ir import check_ir, rewrite
+from runeskript.expr.ir import rewrite
+from runeskript.expr.ir_check import check_ir
 from runeskript.expr.parser import parse_expression, parse_template
 from runeskript.expr.runtime import Context
 from runeskript.model.ast import IR

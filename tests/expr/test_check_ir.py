@@ -12,7 +12,8 @@ from expr.evaluating import context
 from runeskript.errors import BlueprintError, StepError
 from runeskript.expr import emit
 from runeskript.expr.generate import FunctionTable, compile_expr, compile_region
-from runeskript.expr.ir import MAX_DEPTH, TABLE, check_ir, depth, rewrite, uses, walk
+from runeskript.expr.ir import MAX_DEPTH, TABLE, depth, rewrite, uses, walk
+from runeskript.expr.ir_check import check_ir
 from runeskript.expr.parser import parse_expression, parse_template
 from runeskript.model.blueprint import FunctionRow
 

@@ -9,7 +9,7 @@ from expr.evaluating import context, shown
 from expr.interpreter import Interpreter, run_region
 from runeskript.errors import StepError
 from runeskript.expr.generate import compile_expr, compile_region, fault_site
-from runeskript.expr.ir import check_ir
+from runeskript.expr.ir_check import check_ir
 from runeskript.model.ast import IR
 from runeskript.model.values import UNSET
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -10,14 +12,19 @@ from runeskript.expr.parser import parse_any_expression
 from runeskript.expr.simple import read_simple
 
 WORDS = st.sampled_from(
-    r"""
-    a b x0 _ f len min sum has get a.b a.b.c input.user.level error.type event.from job.class a.b_1
-    true True false null None secrets secrets.K x is lambda for await and or not in if else
-    0 1 2 17 007 1.5 1. .5 1e5 1_0 999999999999999999 9999999999999999999
-    '' 'a' "b" 'it' 'a\\'' '${' + - * / // % ** == != < <= > >= = := -> && !
-    ( ) [ ] , . : { } .k .from
-    """.split()
-    + [" ", "  ", "\t", "\n", "'ä'", "'\ud800'"]
+    [
+        *re.findall(
+            r"\S+",
+            r"""
+            a b x0 _ f len min sum has get a.b a.b.c input.user.level event.from job.class a.b_1
+            true True false null None secrets secrets.K x is lambda for and or not in if else
+            0 1 2 17 007 1.5 1. .5 1e5 1_0 999999999999999999 9999999999999999999
+            '' 'a' "b" 'it' 'a\\'' '${' + - * / // % ** == != < <= > >= = := -> && !
+            ( ) [ ] , . : { } .k .from
+            """,
+        ),
+        *(" ", "  ", "\t", "\n", "'ä'", "'\ud800'"),
+    ]
 )
 #: Half of what is drawn from a grammar is sound; half of what is drawn at random is not simple.
 ATOMS = st.sampled_from(("a", "b.c", "1", "2.5", "'t'", "x", "true", "null", "f(a)", "len(b)"))

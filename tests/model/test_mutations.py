@@ -9,7 +9,7 @@ import pytest
 
 from blueprints import mutate, sample, sample_values, seal, take_apart
 from runeskript.errors import BlueprintError, CodecError, NotAValueError
-from runeskript.expr.ir import check_ir
+from runeskript.expr.ir_check import check_ir
 from runeskript.expr.schema import check_schema
 from runeskript.model.blueprint import Blueprint, Body
 from runeskript.model.blueprint_codec import decode, encode

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from blueprints import ERROR, EXPRS, INPUT, TOTAL, sample, with_body, with_code
-from runeskript.expr.ir import check_ir
+from runeskript.expr.ir_check import check_ir
 from runeskript.expr.schema import check_schema
 from runeskript.model.blueprint import (
     Blueprint,

@@ -13,7 +13,7 @@ from dataclasses import field
 from typing import Any, Final, TypeAlias
 
 from ..errors import BlueprintError, CompileError, RuneskriptError
-from ..expr.ir import check_ir
+from ..expr.ir_check import check_ir
 from ..expr.schema import check_schema
 from ..model.ast import Document
 from ..model.ast_value import ast_hash

@@ -12,7 +12,7 @@ import re
 from itertools import accumulate
 from keyword import kwlist
 from string import ascii_letters, digits
-from typing import Final
+from typing import Final, Literal
 
 from ..model.ast import IR, Name
 from ..model.limits import EXPRESSION_DEPTH, NAME
@@ -113,7 +113,7 @@ class _Reader:
         self.at = 0
         self.locals = locals_
         #: (name, number of its word, kind).
-        self.names: list[tuple[str, int, str]] = []
+        self.names: list[tuple[str, int, Literal["variable", "function"]]] = []
 
     def read(self, least: int) -> IR:
         """An operand, and all operators behind it that bind as tightly as ``least`` at least."""

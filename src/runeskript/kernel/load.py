@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 from ..errors import BlueprintError
 from ..expr.generate import FunctionTable, compile_expr, compile_region
-from ..expr.ir import check_ir, uses
+from ..expr.ir import uses
+from ..expr.ir_check import check_ir
 from ..expr.regions import region_expressions
 from ..expr.schema import check_schema, compile_schema
 from ..model.blueprint import Blueprint, Body, ExceptionRow

@@ -103,7 +103,7 @@ def from_value(value: Value) -> Document:
     """The document a canonical value describes; spans, sources and name offsets are not in it.
 
     Raises CodecError where the value is no such thing. The IR is not verified here (that is done
-    where a Blueprint is loaded, ``expr/ir.py``).
+    where a Blueprint is loaded, ``expr/ir_check.py``).
     """
     try:
         document = _build(value)

@@ -14,7 +14,7 @@ from ..values import Value
 
 
 class CheckIr(Protocol):
-    """The verifier of expressions, ``expr.ir.check_ir``."""
+    """The verifier of expressions, ``expr.ir_check.check_ir``."""
 
     def __call__(
         self, ir: IR, *, slots: int, functions: Sequence[int], locals_: int, secrets: bool
