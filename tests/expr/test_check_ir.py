@@ -159,11 +159,14 @@ def test_the_deepest_verified_ir_generates(wrap: str) -> None:
 
 
 def test_shared_nodes_are_counted_as_often_as_they_occur(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runeskript.expr.ir.MAX_NODES", 20_000)
+    monkeypatch.setattr("runeskript.expr.ir_check.MAX_NODES", 20_000)
     ir: Any = ("slot", 0)
     for _ in range(60):
         ir = ("add", ir, ir)
     assert check(ir) == ["an expression of more than 20000 nodes"]
+    for _ in range(3):
+        ir = ("list", (ir,) * 3_000)
+        assert check(ir) == ["an expression of more than 20000 nodes"]
 
 
 def test_secrets_stand_only_in_parameters() -> None:

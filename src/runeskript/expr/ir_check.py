@@ -287,6 +287,8 @@ def _is_plainly_sound(ir: Any, slots: int, functions: Sequence[int], locals_: in
                 below += node[2]
             else:
                 return False
+            if len(below) > MAX_NODES:  # nodes may be shared, and the same list stand in a list
+                return False
         level = below
     return not level
 
