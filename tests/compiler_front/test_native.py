@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runeskript.compiler.frontends.durations import PATTERN, UNITS, parse_duration
 from runeskript.compiler.frontends.expressions import BROKEN
 from runeskript.compiler.load_text import parse_document
 from runeskript.compiler.nodes import to_value as tree_value
@@ -20,6 +19,7 @@ from runeskript.errors import CodecError
 from runeskript.model import ast
 from runeskript.model.ast_value import ast_hash, from_value, to_value
 from runeskript.model.diagnostics import Diagnostic, Diagnostics
+from runeskript.model.durations import PATTERN, UNITS, parse_duration
 from runeskript.model.limits import DURATION_MS
 
 ROOT = Path(__file__).parents[2]

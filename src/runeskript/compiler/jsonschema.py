@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from ..model.codes import CODES, may_be_silenced
+from ..model.durations import PATTERN as DURATION
 from ..model.limits import BRANCHES, NAME
-from .frontends.durations import PATTERN as DURATION
 from .tables import DOCUMENT, KEYWORDS, KINDS, MODIFIERS, REDUCERS, ROOTS, VERBS, Key, Kind, Verb
 
 Schema: TypeAlias = dict[str, Any]

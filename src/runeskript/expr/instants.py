@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
 from ..errors import StepError
+from ..model.durations import UNITS
 from ..model.limits import DURATION_MS
 from ..model.values import type_name
 from .faults import fault
 from .runtime import Context
 
 _DURATION: Final = re.compile(r"([0-9]{1,15})(\.[0-9]{1,9})?[ ]?(ms|s|m|h|d)", re.ASCII)
-_UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 #: RFC 3339 section 5.6; the T may be a space, a date alone is midnight UTC.
 _INSTANT: Final = re.compile(
@@ -39,9 +39,9 @@ def parse_duration(text: str) -> int | None:
         if match is None:
             return None
         whole, fraction, unit = match.groups()
-        total += int(whole) * _UNITS[unit]
+        total += int(whole) * UNITS[unit]
         if fraction:
-            total += int(fraction[1:]) * _UNITS[unit] // 10 ** (len(fraction) - 1)
+            total += int(fraction[1:]) * UNITS[unit] // 10 ** (len(fraction) - 1)
         at = match.end()
     return total if text else None
 

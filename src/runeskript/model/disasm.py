@@ -14,6 +14,7 @@ from typing import Any, Final
 from ..errors import BlueprintError
 from .blueprint import Blueprint, Body, Policy
 from .blueprint_codec import digest
+from .durations import show_duration
 from .ir_text import Names, expression_text, region_text
 from .isa import BY_OP, Row
 
@@ -211,7 +212,7 @@ class _Listing:
         found: list[str] = []
         if policy.max_attempts != 1:
             on = f" on {'|'.join(policy.retry_on)}" if policy.retry_on else ""
-            backoff = f"{_duration(policy.backoff_ms)}..{_duration(policy.backoff_max_ms)}"
+            backoff = f"{show_duration(policy.backoff_ms)}..{show_duration(policy.backoff_max_ms)}"
             found.append(f"{policy.max_attempts} attempts{on} after {backoff}")
         if policy.timeout is not None:
             found.append(f"timeout {self.expr(policy.timeout, names)} ms")
@@ -290,11 +291,3 @@ def _wrapped(title: str, items: Sequence[str]) -> Iterator[str]:
         line += text
     if items:
         yield line.rstrip()
-
-
-def _duration(ms: int) -> str:
-    """Milliseconds in the largest unit that divides them."""
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
-        if ms and ms % size == 0:
-            return f"{ms // size}{unit}"
-    return f"{ms}ms"

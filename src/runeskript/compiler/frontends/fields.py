@@ -11,12 +11,12 @@ from typing import Final
 
 from ...model.ast import Expr, Target
 from ...model.diagnostics import Diagnostics
+from ...model.durations import UNITS, parse_duration
 from ...model.limits import NAME
 from ...model.nearest import did_you_mean
 from ..nodes import Node, Scalar, clip
 from ..read import Source
 from ..tables import KEYWORDS, ROOTS, Kind
-from .durations import UNITS, parse_duration
 from .expressions import BROKEN, ONE_INSERT, Expressions
 from .places import content_span, place
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ...model.limits import DURATION_MS
+from .limits import DURATION_MS
 
 #: Milliseconds of each unit.
 UNITS: Final[dict[str, int]] = {
@@ -37,3 +37,11 @@ def parse_duration(text: str) -> int | None:
     if value > DURATION_MS:
         raise ValueError("longer than 100 years")
     return value
+
+
+def show_duration(ms: int) -> str:
+    """Milliseconds in the largest unit that divides them."""
+    for unit, size in reversed(UNITS.items()):
+        if ms and ms % size == 0:
+            return f"{ms // size}{unit}"
+    return f"{ms}ms"
