@@ -15,8 +15,11 @@ from ...model.diagnostics import Diagnostics
 from ...model.rows import NamedTuple
 from ..read import Source
 from ..validate.facts import Facts
+from .loops import check_loops
 from .retries import check_retries
 from .subject import Subject
+from .times import check_times
+from .undos import check_undos
 from .unused import check_unused
 
 __all__ = ["LINTS", "Lint", "lint"]
@@ -31,6 +34,9 @@ class Lint(NamedTuple):
 
 LINTS: Final = (
     Lint(("RUNE-3101", "RUNE-3102"), check_retries),
+    Lint(("RUNE-3103", "RUNE-3104"), check_times),
+    Lint(("RUNE-3105", "RUNE-3106"), check_loops),
+    Lint(("RUNE-3107",), check_undos),
     Lint(("RUNE-3110", "RUNE-3111", "RUNE-3112", "RUNE-3113"), check_unused),
 )
 
