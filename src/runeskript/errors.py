@@ -90,9 +90,16 @@ class NotAValueError(RuneskriptError):
 
 
 class CodecError(RuneskriptError):
-    """Bytes that are not a well-formed encoding of a value."""
+    """Bytes that are not a well-formed encoding of a value.
+
+    ``limit``: they nest deeper, or hold more parts, than the reader was asked to take.
+    """
 
     code = "RUNE-4001"
+
+    def __init__(self, message: str, *, limit: bool = False) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class BlueprintError(RuneskriptError):

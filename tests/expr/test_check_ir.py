@@ -16,6 +16,7 @@ from runeskript.expr.ir import MAX_DEPTH, TABLE, depth, rewrite, uses, walk
 from runeskript.expr.ir_check import check_ir
 from runeskript.expr.parser import parse_expression, parse_template
 from runeskript.model.blueprint import FunctionRow
+from runeskript.model.limits import BOUND_NAMES, GENERATORS
 
 SOUND = [
     parse_expression(text).ir
@@ -135,7 +136,7 @@ def test_depth_is_bounded_without_recursion() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrap", ["add", "item", "ifelse", "list", "text", "compare", "or", "listcomp"]
+    "wrap", ["add", "item", "ifelse", "list", "text", "compare", "or", "over", "listcomp"]
 )
 def test_the_deepest_verified_ir_generates(wrap: str) -> None:
     """At ``MAX_DEPTH`` every shape must still compile, on the host's default stack."""
@@ -149,7 +150,12 @@ def test_the_deepest_verified_ir_generates(wrap: str) -> None:
             "text": ("text", (ir, ("const", "x"))),
             "compare": ("compare", ir, (("<", ("slot", 1)),)),
             "or": ("or", (("slot", 1), ir)),
-            "listcomp": ("listcomp", ir, (((level,), ("slot", 1), ()),)),
+            "over": ("listcomp", ("local", level), (((level,), ir, ()),)),
+            "listcomp": (
+                ("listcomp", ir, (((level,), ("slot", 1), ()),))
+                if level < BOUND_NAMES
+                else ("neg", ir)
+            ),
         }[wrap]
     assert not check(ir)
     try:
@@ -159,7 +165,7 @@ def test_the_deepest_verified_ir_generates(wrap: str) -> None:
 
 
 def test_shared_nodes_are_counted_as_often_as_they_occur(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runeskript.expr.ir_check.MAX_NODES", 20_000)
+    monkeypatch.setattr("runeskript.expr.ir_check.EXPRESSION_NODES", 20_000)
     ir: Any = ("slot", 0)
     for _ in range(60):
         ir = ("add", ir, ir)
@@ -185,12 +191,29 @@ def test_locals_are_bound_where_they_are_read() -> None:
     inner = ("listcomp", ("local", 0), (((0,), ("slot", 0), ()),))
     assert not check(inner)
     assert check(("list", (inner, ("local", 0))))
-    assert check(inner, locals_=1) == [
-        "a comprehension binds a local that is taken or out of range"
-    ]
+    assert check(inner, locals_=1) == ["a comprehension binds a local that is taken"]
     late = ("listcomp", ("const", 1), (((0,), ("local", 1), ()), ((1,), ("slot", 0), ())))
     assert check(late) == ["a local that is not bound here"]
     assert check(("local", 0), locals_=10**9)
+
+
+def test_comprehensions_are_bounded() -> None:
+    """The host nests twenty loops at most, and each name is handed to everything inside."""
+
+    def loops(count: int, width: int = 1) -> Any:
+        generators = [
+            (tuple(range(i * width, (i + 1) * width)), ("slot", 0), ()) for i in range(count)
+        ]
+        return ("listcomp", ("const", 1), tuple(generators))
+
+    assert not check(loops(GENERATORS))
+    assert compile_expr(loops(GENERATORS))([[1]], context()) == [1]
+    assert check(loops(GENERATORS + 1)) == ["a comprehension of more than 16 generators"]
+    assert not check(loops(1, BOUND_NAMES))
+    for wide in (loops(1, BOUND_NAMES + 1), loops(2, BOUND_NAMES), loops(1, 1_000_000)):
+        assert check(wide) == ["comprehensions bind more than 64 locals"]
+    behind = (((10, 11, 12), ("slot", 0), ()),)
+    assert not check(("listcomp", ("const", 1), behind), locals_=10)
 
 
 def test_uses_follows_calls() -> None:

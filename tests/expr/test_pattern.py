@@ -75,7 +75,8 @@ def test_regexes(pattern: str, text: str, matches: bool) -> None:
         "(?=a)", "(?!a)", "(?<a>b)", "(?i)a", "\\1", "\\b", "\\k<a>", "a*?", "a++", "a**", "*a", "+", "?",
         "a|*", "(", ")", "(a", "a)", "[", "[a", "[z-a]", "[\\d-a]", "a{", "a{2", "a{,2}", "a{3,2}", "a{x}",
         "a{9999}", "a^b", "a$b", "^a|b$", "\\", "\\q", "(" * 30 + ")" * 30, "a" * (LENGTH + 1),
-        "a{500}b", "((a{99}){99}){99}", "\\u0041", "(?#x)", "{2}",
+        "a{500}b", "((a{99}){99}){99}", "\\u0041", "(?#x)", "{2}", "(((){999}){999}){999}",
+        "(((a{0}){999}){999}){999}",
     ],
 )  # fmt: skip
 def test_patterns_outside_the_subset_are_refused(pattern: str) -> None:
@@ -105,6 +106,17 @@ def test_remembered_transitions_are_bounded() -> None:
     text = "".join(chr(97 + i * i % 26) + chr(0x4E00 + i) for i in range(6_000))
     assert pattern.matches(text) is True
     assert len(pattern._memo) <= 4_096
+
+
+def test_stretches_of_like_characters() -> None:
+    """Every character in one of the stretches that the ranges cut, edges included."""
+    for text in ("[b-d]", "[^b-d]", "[a-c][b-e]|[^c]", "\\w|[x-\U0010ffff]", "\\D[\x00-a]", "."):
+        ours, theirs = compile_regex(f"^(?:{text})$"), re.compile(f"(?:{text})\\Z", re.ASCII)
+        for char in "\x00\n\r`abcdefwxyz{0189\u2028é\U0010ffff":
+            for found in (char, char + "b", "0" + char):
+                if "." in text and char in "\r\u2028":
+                    continue  # a line terminator here, none in Python
+                assert ours.matches(found) == bool(theirs.match(found)), (text, found)
 
 
 def test_globs() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from expr.evaluating import context, lowered, table
-from runeskript.errors import StepError
+from runeskript.errors import BlueprintError, StepError
 from runeskript.expr.generate import compile_expr, compile_region, fault_site
 from runeskript.model.values import UNSET
 
@@ -221,20 +221,54 @@ def test_push_appends_in_place_to_a_list_of_its_own() -> None:
     assert site_of([("set", 4, 0, ("push", X, ("const", 1)))], ["a"]) == ("type", 4)
 
 
+def test_push_changes_no_list_that_anything_else_holds() -> None:
+    """Not where the list came from, not who has read it, and never a list within itself."""
+    given = [1]
+    made = compile_region(
+        [
+            ("set", 0, 0, Y),
+            ("set", 1, 0, ("push", X, ("const", 2))),
+            ("set", 2, 2, X),
+            ("set", 3, 0, ("push", X, X)),
+            ("set", 4, 3, ("listcomp", X, (((0,), ("const", [1]), ()),))),
+            ("path", 5, 0, (("const", 0),), ("const", "new")),
+            ("set", 6, 0, ("push", X, ("const", 3))),
+            ("set", 7, 4, ("const", [7])),
+        ]
+    )
+    for _ in range(2):
+        frame: list[Any] = [None, given, None, None, None]
+        made(frame, context())
+        assert given == [1]
+        assert frame[2:] == [[1, 2], [[1, 2, [1, 2]]], [7]]
+        assert frame[0] == ["new", 2, [1, 2], 3]
+
+
 def test_push_never_appends_to_a_constant() -> None:
-    for constant, holder in (([1], X), ({"a": [[2], 1]}, ("item", X, ("const", "a")))):
-        made = compile_region(
-            [
-                ("set", 0, 0, ("const", constant)),
-                ("set", 1, 1, ("push", holder, ("const", 5))),
-                ("set", 2, 1, ("push", Y, ("const", 6))),
-            ]
-        )
-        for _ in range(2):
-            frame: list[Any] = [None, None]
-            made(frame, context())
-            assert frame[1][-2:] == [5, 6] and len(frame[1]) < 5
-            assert frame[0] == constant and 5 not in frame[0]
+    made = compile_region(
+        [
+            ("set", 0, 0, ("const", [1])),
+            ("set", 1, 0, ("push", X, ("const", 5))),
+        ]
+    )
+    for _ in range(2):
+        frame: list[Any] = [None]
+        made(frame, context())
+        assert frame == [[1, 5]]
+
+
+def test_push_elsewhere_is_refused() -> None:
+    for ir in (("push", Y, ("const", 1)), ("list", (("push", X, ("const", 1)),))):
+        with pytest.raises(BlueprintError):
+            compile_region([("set", 0, 0, ir)])
+    with pytest.raises(BlueprintError):
+        compile_expr(("push", X, ("const", 1)))
+
+
+def test_what_other_regions_append_to_is_read_as_a_copy() -> None:
+    frame: list[Any] = [[1]]
+    read = compile_expr(X, holders=frozenset((0,)))(frame, context())
+    assert read == [1] and read is not frame[0]
 
 
 def test_constant_containers_are_never_changed() -> None:

@@ -183,8 +183,9 @@ def test_a_section_that_is_no_value() -> None:
     program, debug = sample_values()
     with pytest.raises(CodecError):
         decode(seal(b"\xc1", debug))
-    with pytest.raises(CodecError):
+    with pytest.raises(BlueprintError, match=r"debug section.*deeper") as caught:
         decode(seal(program, b"\x91" * 5_000))
+    assert caught.value.code == "RUNE-4006"
 
 
 def test_deep_expressions_need_no_stack() -> None:

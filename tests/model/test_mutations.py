@@ -59,7 +59,7 @@ def test_changed_sections_are_refused_or_harmless(seed: int) -> None:
 def run(bp: Blueprint) -> None:
     """What the verifier passes makes the kernel fail with typed errors only."""
     child = Blueprint(
-        "audit", 2, {}, "", None, (), (), ((Op.RETURN, None),), (0,), ("",),
+        "audit", 2, {}, "00" * 32, None, (), (), ((Op.RETURN, None),), (0,), ("",),
         (Body("audit", 0, 1, None, 0),), (), (), (), (), (), (), (), (),
     )  # fmt: skip
     simulation = Simulation(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from blueprints import ERROR, EXPRS, INPUT, TOTAL, sample, with_body, with_code
+from blueprints import COUNT, ERROR, EXPRS, INPUT, SCAN, TOTAL, sample, with_body, with_code
 from runeskript.expr.ir_check import check_ir
 from runeskript.expr.schema import check_schema
 from runeskript.model.blueprint import (
@@ -166,10 +166,10 @@ POOLS: list[tuple[Change, str]] = [
     (other(policies=(Policy(timeout=16), Policy())), "policy 0: its timeout is no expression"),
     (other(listens=(ListenRef(16, None, None, None),)), "listen 0: its topic, key or where"),
     (other(listens=(ListenRef(5, None, 16, None),)), "listen 0: its topic, key or where"),
-    (other(skripts=(SkriptRef("", None, None),)), "skript 0: it has neither a name nor a digest"),
+    (other(skripts=(SkriptRef("", None, None),)), "skript 0: '' is no name of a skript"),
     (
         other(handlers=(HandlerRef("", True, True), *sample().handlers[1:])),
-        "handler 0: it has no name",
+        "handler 0: '' is no name of a handler",
     ),
     (expr(2, ()), "expr 2: not an expression"),
     (expr(2, (("const", 1),)), "expr 2: not an expression"),
@@ -235,6 +235,67 @@ FLOW: list[tuple[Change, str]] = [
     (code(12, Op.JUMP, 8), "control comes back here without a LOOP"),
     (code(14, Op.JUMP, 9), "control comes back here without a LOOP"),
 ]
+HEADER: list[tuple[Change, str]] = [
+    (other(name=""), "header: '' is no name of a skript"),
+    (other(name="a\x1b[2J"), "header: 'a\\x1b[2J' is no name of a skript"),
+    (other(name="a@3"), "header: 'a@3' is no name of a skript"),
+    (other(name="a" * 200), "is no name of a skript"),
+    (other(version=0), "header: 0 is no version"),
+    (other(version=2**63), f"header: {2**63} is no version"),
+    (other(ast_hash="AB" * 32), "header: the hash of the AST is no SHA-256"),
+    (other(env=("A", "A")), "header: env: each name once"),
+    (other(env=("A\n",)), "header: env: each name once"),
+    (other(steps=("x" * 200_000, *sample().steps[1:])), "step 0: a name of 200,000 characters"),
+    (body(1, name="x" * 200_000), "body 1: a name of 200,000 characters"),
+    (other(skripts=(SkriptRef("a@b", None, None),)), "skript 0: 'a@b' is no name of a skript"),
+    (other(skripts=(SkriptRef("a", None, "x"),)), "skript 0: its digest is no SHA-256"),
+    (other(skripts=(SkriptRef("a", 0, None),)), "skript 0: 0 is no version"),
+    (other(skripts=(SkriptRef("", None, "cd" * 32),)), ""),
+    (
+        other(policies=(*sample().policies, Policy(queue="\n"))),
+        "policy 2: '\\n' is no name of a queue",
+    ),
+]
+PUSH = ("set", 0, COUNT, ("push", ("slot", COUNT), ("const", 1)))
+SLOTS: list[tuple[Change, str]] = [
+    (region(PUSH, ("exit", 0)), ""),
+    (region(("set", 0, TOTAL, PUSH[3]), ("exit", 0)), "region 0: a list is appended to in another"),
+    (region(("path", 0, COUNT, (EXPRS[2],), PUSH[3]), ("exit", 0)), "region 0: a list is appended"),
+    (region(("set", 0, COUNT, ("list", (PUSH[3],))), ("exit", 0)), "region 0: a list is appended"),
+    (expr(3, PUSH[3]), "expr 3: a list is appended to by a statement"),
+    (
+        region(("set", 0, COUNT, ("push", ("slot", COUNT), PUSH[3])), ("exit", 0)),
+        "region 0: a list is appended",
+    ),
+    (
+        lambda bp: with_code(region(PUSH, ("exit", 0))(bp), 5, Op.JOIN, COUNT, "list"),
+        "body 0: slot 6 holds a list of its own and is written by an instruction",
+    ),
+    (
+        lambda bp: with_body(region(PUSH, ("exit", 0))(bp), 1, captures=((COUNT, 3),)),
+        "body 0: slot 6 holds a list of its own and is captured",
+    ),
+    (
+        lambda bp: with_body(region(PUSH, ("exit", 0))(bp), 1, outs=((2, COUNT, ""),)),
+        "body 0: slot 6 holds a list of its own and is written by a join",
+    ),
+    (
+        lambda bp: replace(region(PUSH, ("exit", 0))(bp), roots=(("input", COUNT),)),
+        "body 0: slot 6 holds a list of its own and is filled at the start",
+    ),
+    (code(17, Op.RERAISE, TOTAL), "body 0: slot 2 of body 0 is read as an error"),
+    (code(13, Op.COMPENSATE, TOTAL), "body 0: slot 2 of body 0 is read as an error"),
+    (
+        region(("set", 0, ERROR, ("const", {"type": "cancel"})), ("exit", 0)),
+        "region 0: it writes slot 4, which is for errors",
+    ),
+    (
+        region(("if", 0, EXPRS[2], (("unset", 0, ERROR),), ()), ("exit", 0)),
+        "region 0: it writes slot 4, which is for errors",
+    ),
+    (code(5, Op.JOIN, ERROR, "list"), "body 0: slot 4 is for errors and is written by an instr"),
+    (body(1, captures=((ERROR, 3),)), ""),
+]
 EXPRESSIONS: list[tuple[Change, str]] = [
     (expr(2, ("slot", 8)), "expr 2: a slot outside the frame"),
     (expr(13, ("slot", 5)), "expr 13: a slot outside the frame"),
@@ -243,6 +304,11 @@ EXPRESSIONS: list[tuple[Change, str]] = [
     (expr(0, EXPRS[12]), "expr 0: a secret may stand only inside parameters"),
     (code(20, Op.CALL, 1, None, None, None, 4), ""),
     (code(1, Op.LOG, 12, "info"), "expr 12: a secret may stand only inside parameters"),
+    (code(18, Op.EMIT, 9, 10, None, 12, 11), "expr 12: a secret may stand only inside parameters"),
+    (
+        code(9, Op.RUN, 0, 12, SCAN, 1, None, False),
+        "expr 12: a secret may stand only inside parameters",
+    ),
     (
         region(("set", 0, INPUT, ("secret", "X")), ("exit", 0)),
         "region 0: a secret may stand only inside parameters",
@@ -274,6 +340,8 @@ EXPRESSIONS: list[tuple[Change, str]] = [
             "pools": POOLS,
             "regions": REGIONS,
             "flow": FLOW,
+            "header": HEADER,
+            "slots": SLOTS,
             "expressions": EXPRESSIONS,
         }.items()
         for i, (change, expected) in enumerate(cases)

@@ -26,6 +26,7 @@ VERBS: dict[str, str] = {
     "run": "Run a skript in this process and print its result.",
     "check": "Check skripts and list everything that is wrong with them.",
     "compile": "Compile a skript to a Blueprint file.",
+    "verify": "Say what a Blueprint is, and whether it may run.",
     "explain": "Show a skript after each stage of the compiler.",
     "graph": "Draw a skript as a graph (dot or mermaid).",
     "handlers": "List the handlers that skripts can call.",

@@ -22,8 +22,10 @@ from ..model.blueprint_codec import digest
 from ..model.catalog import EMPTY, HandlerCatalog
 from ..model.codes import Level
 from ..model.diagnostics import Diagnostic, Diagnostics
+from ..model.isa import BY_OP
 from ..model.records import mutable, record
-from ..model.verify import verify
+from ..model.spans import Span
+from ..model.verify import Problem, verify
 from . import core
 from .assemble import assemble
 from .codegen import Code, generate
@@ -176,12 +178,31 @@ def _assemble(unit: Unit) -> None:
 
 
 def _verify(unit: Unit) -> None:
-    problems = verify(_have(unit.blueprint), check_ir, check_schema)
-    if problems:
+    blueprint: Blueprint = _have(unit.blueprint)
+    problems = verify(blueprint, check_ir, check_schema)
+    if problems and all(problem.code == "RUNE-4006" for problem in problems):
+        hint = "move a part into a skript of its own and `run` it"
+        for problem in problems:
+            span = _place(blueprint, problem) or _have(unit.document).span
+            unit.diagnostics.add("RUNE-4006", f"too much in one place: {problem}", span, "", hint)
+    elif problems:
         raise BlueprintError(
             f"the compiler made a Blueprint that its own verifier refuses: {problems[0]}",
             tuple(problems),
         )
+
+
+def _place(blueprint: Blueprint, problem: Problem) -> Span | None:
+    """Where in the document the part of a Blueprint comes from that a problem names."""
+    kinds = {"regions": ("region",), "exprs": ("expr", "expr?")}.get(problem.section, ())
+    for address, instruction in enumerate(blueprint.code):
+        row = BY_OP[instruction[0]]  # type: ignore[index]
+        named = zip(row.operands, instruction[1:], strict=True)
+        if (problem.section == "code" and address == problem.index) or any(
+            operand.kind in kinds and value == problem.index for operand, value in named
+        ):
+            return blueprint.debug.spans[address]
+    return None
 
 
 #: The stages in their order. Findings are collected up to the end of a group; what follows a group

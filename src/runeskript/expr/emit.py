@@ -15,6 +15,7 @@ from ..model.limits import CALL_DEPTH
 from .emit_operators import OperatorEmitter
 from .emit_values import ValueEmitter
 from .functions import FUNCTIONS
+from .ir import children
 from .kinds import (
     ANY,
     CONTAINER,
@@ -159,7 +160,9 @@ class Emitter(OperatorEmitter, ValueEmitter):
 
     def push(self, ir: IR) -> Code:
         """``push``: appends in place; what is pushed must be a value, one level down."""
-        holder, value = self.emit(ir[1]), self.narrow(self.emit(ir[2]))
+        if ir[1][0] != "slot" or ir[1][1] not in self.holders:
+            raise BlueprintError("only a list that one slot alone holds can be appended to")
+        holder, value = self.held(ir[1]), self.narrow(self.emit(ir[2]))
         if value.kind.mask & CONTAINER:
             self.risky = True
             value = Code(self.call("leave", value.node, self.var("c"), self.const(1)), value.kind)
@@ -170,20 +173,22 @@ class Emitter(OperatorEmitter, ValueEmitter):
         name = f"k{self.table.serial()}"
         inner = Emitter(
             self.table, name, params=0, frame=self.frame, maybe_unset=self.maybe_unset,
-            slot_names=self.slot_names,
+            slot_names=self.slot_names, holders=self.holders,
         )  # fmt: skip
         inner.line = self.line
         inner.constants = self.constants
         inner.inner = self.inner
         inner.scope = dict(self.scope)
-        inner.arguments = [f"l{i}" for i in self.scope]
+        # Only what it reads is handed on: many comprehensions among many names stay small.
+        inner.read = self.read if id(ir) in self.read else locals_read(ir)
+        passed = [f"l{i}" for i in self.scope if i in inner.read[id(ir)]]
+        inner.arguments = passed
         inner.preloaded = set()
         grown = inner.loops(ir)
         self.inner.append(inner.definitions()[-1])
         self.risky = True
         frame = [self.var("s")] if self.frame else []
-        arguments = [self.var(f"l{i}") for i in self.scope]
-        node = self.call(name, *frame, self.var("c"), *arguments)
+        node = self.call(name, *frame, self.var("c"), *[self.var(name) for name in passed])
         mask = LIST if ir[0] == "listcomp" else OBJECT
         return Code(node, Kind(mask, grown=grown))
 
@@ -269,6 +274,29 @@ class Emitter(OperatorEmitter, ValueEmitter):
         if len(stores) == 1:
             return stores[0]
         return ast.Tuple(stores, STORE, lineno=self.line, col_offset=0)
+
+
+def locals_read(ir: IR) -> dict[int, frozenset[int]]:
+    """For each comprehension in ``ir`` (by ``id``) the locals that are read inside it."""
+    found: dict[int, frozenset[int]] = {}
+    reading: list[tuple[int, set[int]]] = []
+    stack: list[IR | None] = [ir]
+    while stack:
+        node = stack.pop()
+        if node is None:  # the comprehension opened last has been walked
+            key, read = reading.pop()
+            found[key] = frozenset(read)
+            if reading:
+                reading[-1][1].update(read)
+        elif node[0] == "local":
+            if reading:
+                reading[-1][1].add(node[1])
+        else:
+            if node[0] in ("listcomp", "dictcomp"):
+                reading.append((id(node), set()))
+                stack.append(None)
+            stack.extend(children(node))
+    return found
 
 
 #: Functions that a loop need not materialise -> how many names it must bind.

@@ -36,7 +36,14 @@ class ValueEmitter(Trees):
         return self.var(name)
 
     def slot(self, ir: IR) -> Code:
-        """``slot``: cached in a host variable from its first read on."""
+        """``slot``: what it holds, or a copy of the list that ``push`` appends to."""
+        code = self.held(ir)
+        if ir[1] not in self.holders:
+            return code
+        return Code(self.help("unshared", code.node), code.kind)
+
+    def held(self, ir: IR) -> Code:
+        """The very thing a slot holds: cached in a host variable from its first read on."""
         index = ir[1]
         if type(index) is not int or index < 0 or not self.frame:
             raise BlueprintError("an expression reads a slot that it cannot see")

@@ -28,7 +28,13 @@ from .faults import raise_unset, raise_work
 from .functions import FUNCTIONS
 from .instants import to_duration, to_instant
 from .ir import children, depth
-from .regions import RegionEmitter, numeric_slots, region_expressions
+from .regions import (
+    RegionEmitter,
+    numeric_slots,
+    push_targets,
+    region_expressions,
+    region_nesting,
+)
 from .runtime import Context, host_depth
 from .show import join_text, secret_text
 
@@ -40,6 +46,7 @@ __all__ = [
     "compile_expr",
     "compile_region",
     "fault_site",
+    "push_targets",
     "region_expressions",
 ]
 
@@ -101,6 +108,7 @@ HELPERS: Final[dict[str, Any]] = {
     "public_fault": runtime.public_fault,
     "as_list": runtime.as_list,
     "push": runtime.push,
+    "unshared": runtime.unshared,
     **{f"f_{name}": row.run for name, row in FUNCTIONS.items()},
 }
 
@@ -114,15 +122,11 @@ class FunctionTable:
     Functions are generated on first call. ``rows`` must have been verified (``ir.check_ir``).
     """
 
-    __slots__ = ("_constant_lists", "_serial", "frames", "globals", "rows")
+    __slots__ = ("_serial", "frames", "globals", "rows")
 
     def __init__(self, rows: Sequence[FunctionRow] = ()) -> None:
         self.rows = tuple(rows)
         self.globals: dict[str, Any] = dict(HELPERS)
-        #: Ids of the lists inside constants, which live as long as this table and are shared by all
-        #: runs: ``push`` must not append to them, whatever a Blueprint of unknown origin says.
-        self._constant_lists: set[int] = set()
-        self.globals["push"] = self._push
         self._serial = 0
         #: Host frames that one level of user calls takes at most.
         self.frames = 2 + max((_comprehension_depth(row.ir) for row in self.rows), default=0)
@@ -133,22 +137,6 @@ class FunctionTable:
         """A number that no other generated name of this table has."""
         self._serial += 1
         return self._serial
-
-    def _push(self, holder: Any, value: Any, c: Context) -> Any:
-        if id(holder) in self._constant_lists:
-            holder = list(holder)
-        return runtime.push(holder, value, c)
-
-    def _add_constants(self, constants: dict[str, Any]) -> None:
-        self.globals.update(constants)
-        stack = list(constants.values())
-        while stack:
-            value = stack.pop()
-            if type(value) is list:
-                self._constant_lists.add(id(value))
-                stack.extend(value)
-            elif type(value) is dict:
-                stack.extend(value.values())
 
     def later(self, make: Callable[[], Callable[..., Any]]) -> str:
         """The name of a function that is generated when it is first called."""
@@ -190,7 +178,7 @@ class FunctionTable:
             code = compile(module, filename, "exec", dont_inherit=True, optimize=2)
         except (SyntaxError, ValueError, TypeError, RecursionError) as error:
             raise BlueprintError(f"no code can be made from this expression: {error}") from None
-        self._add_constants(emitter.constants)
+        self.globals.update(emitter.constants)
         made: dict[str, FunctionType] = {}
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
@@ -247,11 +235,20 @@ class _Room:
 _NO_ROOM: Final = _Room()
 
 
-def _room(*irs: IR) -> Any:
+def _room(ir: IR) -> Any:
     """Host stack for generating from deep IR (at most ``ir.MAX_DEPTH``): emitting and the host's
     compiler recurse along it."""
-    deepest = max(map(depth, irs), default=0)
+    deepest = depth(ir)
     return host_depth(100 + deepest * 12) if deepest > 20 else _NO_ROOM
+
+
+def _region_room(statements: Sequence[IR]) -> Any:
+    """The same for a region: its blocks nest, too."""
+    deepest = max(map(depth, region_expressions(statements)), default=0)
+    nesting = region_nesting(statements)
+    if deepest > 20 or nesting > 10:
+        return host_depth(100 + deepest * 12 + nesting * 12)
+    return _NO_ROOM
 
 
 def compile_expr(
@@ -261,19 +258,21 @@ def compile_expr(
     locals_: int = 0,
     maybe_unset: frozenset[int] | None = None,
     slot_names: Sequence[str] | None = None,
+    holders: frozenset[int] = frozenset(),
 ) -> Callable[..., Value]:
     """A function ``f(frame, context, *locals)`` that evaluates one expression.
 
     ``locals_``: how many locals are passed (1 for ``where``, which sees the event as local 0).
     ``maybe_unset``: the slots that may be unset (None: any). ``slot_names`` name variables in
-    messages. The function raises only StepError; its result is a value (or holds SecretText, where
-    the expression reads secrets).
+    messages; ``holders`` are those that regions of the same frame append to in place
+    (:func:`push_targets`). The function raises only StepError; its result is a value (or holds
+    SecretText, where the expression reads secrets).
     """
     table = _table(functions)
     with _room(ir):
         emitter = Emitter(
             table, f"e{table.serial()}", params=locals_, frame=True, maybe_unset=maybe_unset,
-            slot_names=slot_names,
+            slot_names=slot_names, holders=holders,
         )  # fmt: skip
         emitter.expression(ir)
         return table.make(emitter, EXPRESSION_FILE)
@@ -285,6 +284,7 @@ def compile_region(
     *,
     maybe_unset: frozenset[int] | None = None,
     slot_names: Sequence[str] | None = None,
+    holders: frozenset[int] = frozenset(),
 ) -> Callable[[list[Any], Context], int]:
     """A function ``f(frame, context)`` that runs a region (``isa.STATEMENTS``) over the frame and
     returns the index of the exit it takes; 0 where it runs off the end.
@@ -293,13 +293,16 @@ def compile_region(
     :func:`fault_site` tells which statement failed.
     """
     table = _table(functions)
+    held = holders.union(push_targets(statements))
 
     def emitter() -> RegionEmitter:
-        name = f"r{table.serial()}"
-        return RegionEmitter(table, name, maybe_unset=maybe_unset, slot_names=slot_names)
+        return RegionEmitter(
+            table, f"r{table.serial()}", maybe_unset=maybe_unset, slot_names=slot_names,
+            holders=held,
+        )  # fmt: skip
 
     def general() -> Callable[[list[Any], Context], int]:
-        with _room(*region_expressions(statements)):
+        with _region_room(statements):
             made = emitter()
             made.region(statements)
             return table.make(made, REGION_FILE)
@@ -307,7 +310,7 @@ def compile_region(
     numeric = numeric_slots(statements)
     if not numeric:
         return general()
-    with _room(*region_expressions(statements)):
+    with _region_room(statements):
         made = emitter()
         made.numeric_region(statements, numeric, table.later(general))
         return table.make(made, REGION_FILE)

@@ -56,8 +56,9 @@ TABLE: Final[dict[str, tuple[str, ...]]] = {
     "instant": ("e",),
     # Made by the compiler's lowering only, never by the parser:
     # whether the slot is set · a stored error as the language's `error` (without its internal key;
-    # null stays null) · the value if it is a list, else the typed error `type` · the list with the
-    # element appended in place (only for a list that nothing but one hidden variable holds)
+    # null stays null) · the value if it is a list, else the typed error `type` · the list of a slot
+    # with the element appended in place; only as `set s = push(s, e)`, where `s` is a variable of
+    # the lowering's own: no result, capture, out or error goes there or comes from there
     "isset": ("slot",),
     "fault": ("e",),
     "aslist": ("e",),
@@ -68,8 +69,8 @@ COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=", "in", "not-in")
 
 #: Nesting of one IR: an expression inside an object written out in the document.
 MAX_DEPTH: Final = EXPRESSION_DEPTH + DOCUMENT_DEPTH + 20
-#: Nodes of one IR, constants included.
-MAX_NODES: Final = 2_000_000
+#: Parts of the constants in one IR.
+MAX_PARTS: Final = 2_000_000
 #: Locals of one function, comprehension variables included.
 MAX_LOCALS: Final = 10_000
 

@@ -10,34 +10,43 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any, Final
 
-from ..model.limits import INT_MAX, INT_MIN, VALUE_DEPTH
+from ..model.limits import (
+    BOUND_NAMES,
+    EXPRESSION_NODES,
+    GENERATORS,
+    INT_MAX,
+    INT_MIN,
+    VALUE_DEPTH,
+)
 from ..model.values import is_text
 from .functions import FUNCTIONS
-from .ir import COMPARISONS, MAX_DEPTH, MAX_LOCALS, MAX_NODES, TABLE
+from .ir import COMPARISONS, MAX_DEPTH, MAX_LOCALS, MAX_PARTS, TABLE
 
 _Frame = tuple[Any, int, frozenset[int], bool]
 
 
 class _Checker:
-    """Checks IR of unknown origin without recursion; work is bounded by ``MAX_NODES``."""
+    """Checks IR of unknown origin without recursion, and within bounds of work."""
 
-    __slots__ = ("functions", "nodes", "problems", "secrets", "slots", "stack")
+    __slots__ = ("functions", "given", "nodes", "parts", "problems", "secrets", "slots", "stack")
 
     def __init__(self, slots: int, functions: Sequence[int], secrets: bool) -> None:
         self.slots = slots
         self.functions = functions
         self.secrets = secrets
-        self.nodes = 0
+        self.nodes = self.parts = 0
         self.problems: list[str] = []
         self.stack: list[_Frame] = []
+        self.given = 0
 
     def run(self, ir: Any, locals_: int) -> list[str]:
+        self.given = locals_
         self.stack.append((ir, 1, frozenset(range(locals_)), self.secrets))
         while self.stack and len(self.problems) < 20:
             node, level, scope, secret = self.stack.pop()
             self.nodes += 1
-            if self.nodes > MAX_NODES:
-                self.problems.append(f"an expression of more than {MAX_NODES} nodes")
+            if self.nodes > EXPRESSION_NODES:
+                self.problems.append(f"an expression of more than {EXPRESSION_NODES} nodes")
                 break
             if level > MAX_DEPTH:
                 self.problems.append(f"an expression nested deeper than {MAX_DEPTH}")
@@ -57,6 +66,8 @@ class _Checker:
             return f"unknown expression {tag[:40]!r}"
         if len(node) != len(kinds) + 1:
             return f"{tag} takes {len(kinds)} operands, not {len(node) - 1}"
+        if tag == "push":
+            return "a list is appended to by a statement `set s = push(s, ...)` only"
         if tag == "secret" and not secret:
             return "a secret may stand only inside parameters of a call, alone or in a text"
         below = secret and tag in ("list", "object", "text")
@@ -124,6 +135,8 @@ class _Checker:
         generators = node[-1]
         if type(generators) is not tuple or not generators:
             return "a comprehension without generators"
+        if len(generators) > GENERATORS:
+            return f"a comprehension of more than {GENERATORS} generators"
         for generator in generators:
             if type(generator) is not tuple or len(generator) != 3:
                 return "a generator is (targets, expression, conditions)"
@@ -131,10 +144,17 @@ class _Checker:
             if type(targets) is not tuple or not targets or type(conditions) is not tuple:
                 return "a generator is (targets, expression, conditions)"
             self.stack.append((over, level + 1, scope, False))
+            if len(targets) > BOUND_NAMES:
+                return f"comprehensions bind more than {BOUND_NAMES} locals"
             for target in targets:
-                if type(target) is not int or not 0 <= target < MAX_LOCALS or target in scope:
-                    return "a comprehension binds a local that is taken or out of range"
-                scope = scope | {target}
+                if type(target) is not int or not 0 <= target < MAX_LOCALS:
+                    return "a comprehension binds a local out of range"
+            bound = scope.union(targets)
+            if len(bound) < len(scope) + len(targets):
+                return "a comprehension binds a local that is taken"
+            if len(bound) > self.given + BOUND_NAMES:
+                return f"comprehensions bind more than {BOUND_NAMES} locals"
+            scope = bound
             for condition in conditions:
                 self.stack.append((condition, level + 1, scope, False))
         for e in node[1:-1]:
@@ -146,9 +166,9 @@ class _Checker:
         stack = [(root, 0)]
         while stack:
             value, level = stack.pop()
-            self.nodes += 1
-            if self.nodes > MAX_NODES:
-                return f"an expression of more than {MAX_NODES} nodes"
+            self.parts += 1
+            if self.parts > MAX_PARTS:
+                return f"constants of more than {MAX_PARTS} parts"
             kind = type(value)
             if kind is str:
                 if not is_text(value):
@@ -186,30 +206,39 @@ def check_ir(
     functions: Sequence[int],
     locals_: int,
     secrets: bool = True,
+    tally: list[int] | None = None,
 ) -> list[str]:
     """Verify IR of unknown origin; returns what is wrong with it, nothing where it is sound.
 
     ``slots`` is the size of the frame, ``functions`` the number of parameters of each user
     function, ``locals_`` how many locals are bound from outside (parameters, the event).
-    ``secrets`` False refuses secrets altogether (all but parameters of calls). Never raises and
-    never recurses, whatever it is given.
+    ``secrets`` False refuses secrets altogether (all but parameters of calls). The number of nodes
+    is appended to ``tally``. Never raises and never recurses, whatever it is given.
     """
     if type(locals_) is not int or not 0 <= locals_ <= MAX_LOCALS:
         return [f"a function may have at most {MAX_LOCALS} parameters"]
-    if _is_plainly_sound(ir, slots, functions, locals_):
-        return []
-    return _Checker(slots, functions, secrets).run(ir, locals_)
+    nodes, found = _plainly_sound(ir, slots, functions, locals_), []
+    if not nodes:
+        checker = _Checker(slots, functions, secrets)
+        found = checker.run(ir, locals_)
+        nodes = checker.nodes
+    if tally is not None:
+        tally.append(nodes)
+    return found
 
 
 #: Tags whose operands are all expressions -> how many; tags with one tuple of expressions.
 _EXPRESSIONS: Final = {
-    tag: len(kinds) for tag, kinds in TABLE.items() if kinds and all(kind == "e" for kind in kinds)
+    tag: len(kinds)
+    for tag, kinds in TABLE.items()
+    if kinds and tag != "push" and all(kind == "e" for kind in kinds)
 }
 _SEVERAL: Final = frozenset(tag for tag, kinds in TABLE.items() if kinds == ("es",))
 
 
-def _is_plainly_sound(ir: Any, slots: int, functions: Sequence[int], locals_: int) -> bool:
-    """Whether there is certainly nothing wrong, seen without keeping track of places and scopes.
+def _plainly_sound(ir: Any, slots: int, functions: Sequence[int], locals_: int) -> int:
+    """The number of nodes where there is certainly nothing wrong, seen without keeping track of
+    places and scopes; 0 where there may be.
 
     Nearly all expressions of a Blueprint are settled here, level by level. What binds locals, has
     containers for constants or mentions secrets is left to the checker, as is all that is wrong.
@@ -218,79 +247,79 @@ def _is_plainly_sound(ir: Any, slots: int, functions: Sequence[int], locals_: in
     nodes = 0
     for _ in range(MAX_DEPTH):
         if not level:
-            return True
+            return nodes
         nodes += len(level)
-        if nodes > MAX_NODES:
-            return False
+        if nodes > EXPRESSION_NODES:
+            return 0
         below: list[Any] = []
         for node in level:
             if type(node) is not tuple or not node or type(tag := node[0]) is not str:
-                return False
+                return 0
             size = len(node)
             if tag == "const":
                 if size != 2:
-                    return False
+                    return 0
                 value = node[1]
                 kind = type(value)
                 if kind is str:
                     if not value.isascii() and not is_text(value):
-                        return False
+                        return 0
                 elif kind is int:
                     if not INT_MIN <= value <= INT_MAX:
-                        return False
+                        return 0
                 elif kind is float:
                     if not isfinite(value):
-                        return False
+                        return 0
                 elif kind is not bool and value is not None:
-                    return False
+                    return 0
             elif tag == "slot" or tag == "isset":
                 if size != 2 or type(node[1]) is not int or not 0 <= node[1] < slots:
-                    return False
+                    return 0
             elif tag in _EXPRESSIONS:
                 if size != 1 + _EXPRESSIONS[tag]:
-                    return False
+                    return 0
                 below += node[1:]
             elif tag == "local":
                 if size != 2 or type(node[1]) is not int or not 0 <= node[1] < locals_:
-                    return False
+                    return 0
             elif tag in _SEVERAL:
                 if size != 2 or type(node[1]) is not tuple or not (node[1] or tag in _MAY_BE_EMPTY):
-                    return False
+                    return 0
                 below += node[1]
             elif tag == "object":
                 if size != 2 or not _are_pairs(node[1]):
-                    return False
+                    return 0
                 for pair in node[1]:
                     below += pair
             elif tag == "compare":
                 if size != 3 or not node[2] or not _are_pairs(node[2]):
-                    return False
+                    return 0
                 below.append(node[1])
                 for comparison, right in node[2]:
                     if type(comparison) is not str or comparison not in COMPARISONS:
-                        return False
+                        return 0
                     below.append(right)
             elif tag == "call" or tag == "ucall":
                 if size != 3 or type(node[2]) is not tuple:
-                    return False
+                    return 0
                 callee, given = node[1], len(node[2])
                 if tag == "call":
                     if type(callee) is not str or callee not in FUNCTIONS:
-                        return False
+                        return 0
                     if _call_problem(callee, given) is not None:
-                        return False
+                        return 0
                 else:
                     if type(callee) is not int or not 0 <= callee < len(functions):
-                        return False
+                        return 0
                     if given != functions[callee]:
-                        return False
+                        return 0
                 below += node[2]
             else:
-                return False
-            if len(below) > MAX_NODES:  # nodes may be shared, and the same list stand in a list
-                return False
+                return 0
+            if len(below) > EXPRESSION_NODES:  # nodes may be shared, lists too
+                return 0
         level = below
-    return not level
+    return 0 if level else nodes
 
 
 #: Tags with a tuple of expressions that may be empty.

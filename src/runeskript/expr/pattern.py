@@ -7,6 +7,9 @@ made slow by the text it meets.
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_right
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,6 +21,8 @@ from .runtime import Context, burn
 POSITIONS: Final = 500
 #: Characters of one pattern.
 LENGTH: Final = 1_000
+#: Parts of one pattern after repetitions are written out, those that take no character included.
+PARTS: Final = 10_000
 #: Nesting of groups.
 GROUPS: Final = 20
 #: Remembered transitions of one pattern.
@@ -53,6 +58,14 @@ class _Set:
                 return not self.negated
         return self.negated
 
+    def cuts(self) -> Iterator[str]:
+        """The characters at which a stretch of members, or of others, begins."""
+        for _, ranges in self.parts:
+            for low, high in ranges:
+                yield low
+                if ord(high) < sys.maxunicode:
+                    yield chr(ord(high) + 1)
+
 
 _ANY: Final = _Set((), negated=True)
 _ANY_BUT_NEWLINE: Final = _Set(((False, (("\n", "\n"), ("\r", "\r"), ("\u2028", "\u2029"))),), True)
@@ -74,9 +87,12 @@ def _single(part: tuple[bool, _Ranges]) -> bool:
 class Pattern:
     """A compiled pattern; ``matches`` looks for it in a text."""
 
-    __slots__ = ("_accept", "_first", "_follow", "_memo", "_open", "_sets", "_tail", "size")
+    __slots__ = ("_accept", "_cuts", "_first", "_follow", "_members", "_memo", "_open", "_parts",
+                 "_sets", "_tail", "size")  # fmt: skip
 
     def __init__(self, node: _Node, *, start: bool, end: bool) -> None:
+        #: Nodes visited while building; a repetition of nothing makes no position, yet takes time.
+        self._parts = 0
         self._sets: list[_Set] = []
         self._follow: list[int] = []
         empty, self._first, self._accept = self._build(node)
@@ -88,6 +104,9 @@ class Pattern:
         if empty:
             self._accept |= 1 << len(self._sets)
         self.size = len(self._sets)
+        #: Between two cuts all characters are alike; their number -> the positions they fit.
+        self._cuts = sorted({cut for one in self._sets for cut in one.cuts()})
+        self._members: dict[int, int] = {}
 
     def matches(self, text: str) -> bool:
         """Whether the pattern is found in ``text`` (in the whole of it where it is anchored)."""
@@ -116,16 +135,18 @@ class Pattern:
             low = rest & -rest
             reach |= self._follow[low.bit_length() - 1]
             rest ^= low
-        out = before if self._open else 0
-        while reach:
-            low = reach & -reach
-            if char in self._sets[low.bit_length() - 1]:
-                out |= low
-            reach ^= low
-        return out
+        kind = bisect_right(self._cuts, char)
+        members = self._members.get(kind)
+        if members is None:
+            members = sum([1 << i for i, one in enumerate(self._sets) if char in one])
+            self._members[kind] = members
+        return (before if self._open else 0) | reach & members
 
     def _build(self, node: _Node) -> tuple[bool, int, int]:
         """(matches the empty text, first positions, last positions); fills ``_follow``."""
+        self._parts += 1
+        if self._parts > PARTS:
+            raise PatternError("the repetitions are too many")
         tag = node[0]
         if tag == "set":
             if len(self._sets) >= POSITIONS:

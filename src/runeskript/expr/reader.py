@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any, Final
 
 from ..model.ast import IR, Name
-from ..model.limits import EXPRESSION_DEPTH, INT_MAX
+from ..model.limits import BOUND_NAMES, EXPRESSION_DEPTH, GENERATORS, INT_MAX
 from ..model.nearest import did_you_mean
 from ..model.rows import NamedTuple
 from ..model.values import is_text
@@ -121,8 +121,8 @@ def read_tree(
 class _Reader:
     """Translates one syntax tree; collects findings, names and locals."""
 
-    __slots__ = ("ascii", "base", "bound", "fresh", "joins", "keys", "locals", "names", "problems",
-                 "raw", "source")  # fmt: skip
+    __slots__ = ("ascii", "base", "bound", "fresh", "given", "joins", "keys", "locals", "names",
+                 "problems", "raw", "source")  # fmt: skip
 
     def __init__(
         self, prepared: Prepared, base: int, locals_: tuple[str, ...], joins: bool
@@ -137,7 +137,7 @@ class _Reader:
         self.names: list[Name] = []
         self.bound: list[Name] = []
         self.locals = {name: i for i, name in enumerate(locals_)}
-        self.fresh = len(locals_)
+        self.fresh = self.given = len(locals_)
 
     # --- places -------------------------------------------------------------------------------
 
@@ -385,11 +385,18 @@ class _Reader:
         outer = self.locals
         self.locals = dict(outer)
         generators = []
+        if len(node.generators) > GENERATORS:
+            what = f"a comprehension has at most {GENERATORS} `for` clauses"
+            return self.refuse(what, node, "nest comprehensions, or loop with `for`", "RUNE-2002")
         for generator in node.generators:
             if generator.is_async:
                 self.refuse("`async` is not allowed", node)
             over = self.plain(generator.iter, level)
             targets = self.targets(generator.target)
+            if len(self.locals) - self.given > BOUND_NAMES:
+                self.locals = outer
+                what = f"comprehensions bind more than {BOUND_NAMES} names here"
+                return self.refuse(what, node, "take rows apart by index: `row[0]`", "RUNE-2002")
             conditions = tuple([self.plain(c, level) for c in generator.ifs])
             generators.append((targets, over, conditions))
         values = [self.plain(result, level) for result in results]

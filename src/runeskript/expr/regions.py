@@ -30,6 +30,9 @@ _LONGEST: Final = 300
 
 _ARITHMETIC: Final = frozenset(("add", "sub", "mul", "div", "floordiv", "mod", "neg"))
 _ORDER: Final = frozenset(("<", "<=", ">", ">="))
+#: What makes a list that nothing else holds (or is the one the slot holds already).
+_FRESH: Final = frozenset(("list", "listcomp", "push"))
+_EMPTY: Final[IR] = ("const", [])
 
 
 class RegionEmitter(Emitter):
@@ -42,10 +45,12 @@ class RegionEmitter(Emitter):
         *,
         maybe_unset: frozenset[int] | None = None,
         slot_names: Sequence[str] | None = None,
+        holders: frozenset[int] = frozenset(),
     ) -> None:
         super().__init__(
-            table, name, params=0, frame=True, maybe_unset=maybe_unset, slot_names=slot_names
-        )
+            table, name, params=0, frame=True, maybe_unset=maybe_unset, slot_names=slot_names,
+            holders=holders,
+        )  # fmt: skip
         #: The numeric body: slots whose host variable is newer than the frame; None: write through.
         self.dirty: set[int] | None = None
 
@@ -144,11 +149,15 @@ class RegionEmitter(Emitter):
     def assign(self, statement: IR) -> list[ast.stmt]:
         """``set``."""
         slot = self.slot_of(statement)
+        if statement[3][0] == "push" and statement[3][1] != ("slot", slot):
+            raise BlueprintError("a list is appended to in the slot that holds it")
         code = Code(self.const(None), ANY)
 
         def emit() -> list[ast.stmt]:
             nonlocal code
             code = self.finish(self.emit(statement[3]))
+            if slot in self.holders and statement[3][0] not in _FRESH and statement[3] != _EMPTY:
+                code = Code(self.help("unshared", code.node), code.kind)
             targets = [self.target(f"v{slot}")]
             if self.dirty is None:
                 targets.append(self.element(slot, STORE))
@@ -259,6 +268,30 @@ def region_expressions(statements: Iterable[IR]) -> Iterator[IR]:
             yield statement[4]
         elif tag == "if":
             yield statement[2]
+            stack.extend(statement[3])
+            stack.extend(statement[4])
+
+
+def region_nesting(statements: Iterable[IR]) -> int:
+    """How deep blocks nest in a region."""
+    deepest = 0
+    stack = [(statement, 1) for statement in statements if statement[0] == "if"]
+    while stack:
+        statement, level = stack.pop()
+        deepest = max(deepest, level)
+        for block in statement[3:5]:
+            stack.extend([(inner, level + 1) for inner in block if inner[0] == "if"])
+    return deepest
+
+
+def push_targets(statements: Iterable[IR]) -> Iterator[int]:
+    """The slots whose lists a region appends to in place."""
+    stack = list(statements)
+    while stack:
+        statement = stack.pop()
+        if statement[0] == "set" and statement[3][0] == "push":
+            yield statement[2]
+        elif statement[0] == "if":
             stack.extend(statement[3])
             stack.extend(statement[4])
 

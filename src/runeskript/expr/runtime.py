@@ -331,6 +331,11 @@ def as_list(value: Any, _c: Context) -> Any:
     raise wrong_type(f"a loop goes over a list, not {type_name(value)}")
 
 
+def unshared(value: Any, _c: Context) -> Any:
+    """The value, or a list of its own with the same elements."""
+    return list(value) if type(value) is list else value
+
+
 def push(holder: Any, value: Any, _c: Context) -> Any:
     """``holder`` with ``value`` appended in place; for a list that one hidden variable holds."""
     if type(holder) is not list:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..errors import BlueprintError
+from ..errors import BlueprintError, StepError
 from ..model.limits import PURE_WORK
 from ..model.nearest import did_you_mean
 from ..model.values import Value, type_name
@@ -19,7 +19,7 @@ from .library.unique import identity
 from .ops import eq
 from .pattern import compile_regex
 from .runtime import Context
-from .schema_rules import SCHEMA_TYPES, Finding, check_form, escape, referred
+from .schema_rules import SCHEMA_TYPES, Finding, check_form, escape, referred, subschemas
 
 __all__ = ["Problem", "check_schema", "compile_schema"]
 
@@ -37,9 +37,9 @@ class _Run:
 
     __slots__ = ("context", "problems", "steps")
 
-    def __init__(self) -> None:
+    def __init__(self, steps: int = WORK) -> None:
         self.problems: list[Problem] = []
-        self.steps = WORK
+        self.steps = steps
         self.context = Context()
 
     def spend(self, steps: int) -> None:
@@ -71,27 +71,34 @@ def check_schema(schema: Value) -> list[Finding]:
     """
     findings = check_form(schema)
     if not findings:
-        _check_defaults(schema, schema, "", findings)
+        _check_defaults(schema, findings)
     return findings
 
 
-def _check_defaults(root: Any, schema: Any, pointer: str, findings: list[Finding]) -> None:
-    if type(schema) is not dict:
-        return
-    if "default" in schema:
-        run = _Run()
-        _compile(root, schema)(run, schema["default"], "")
-        for at, message in run.problems[:1]:
-            findings.append((f"{pointer}/default{at}", f"the default is refused: {message}", None))
-    for key, inner in schema.items():
-        if key in ("properties", "$defs"):
-            for name, part in inner.items():
-                _check_defaults(root, part, f"{pointer}/{key}/{escape(name)}", findings)
-        elif key in ("items", "additionalProperties"):
-            _check_defaults(root, inner, f"{pointer}/{key}", findings)
-        elif key in ("anyOf", "oneOf", "allOf"):
-            for i, part in enumerate(inner):
-                _check_defaults(root, part, f"{pointer}/{key}/{i}", findings)
+def _check_defaults(root: Any, findings: list[Finding]) -> None:
+    """Every ``default`` against its schema, all of them within ``WORK`` together."""
+    compiler = _Compiler(root)
+    steps = WORK
+    waiting = [(root, "")]
+    while waiting and len(findings) < REPORTED:
+        schema, pointer = waiting.pop()
+        if type(schema) is not dict:
+            continue
+        if "default" in schema:
+            run = _Run(steps)
+            try:
+                compiler.compile(schema)(run, schema["default"], "")
+            except StepError as error:
+                findings.append((f"{pointer}/default", error.message, None))
+                return
+            steps = run.steps
+            for at, message in run.problems[:1]:
+                text = f"the default is refused: {message}"
+                findings.append((f"{pointer}/default{at}", text, None))
+        inner = [(part, pointer + at) for at, part in subschemas(schema)]
+        for name, part in schema.get("$defs", {}).items():
+            inner.append((part, f"{pointer}/$defs/{escape(name)}"))
+        waiting += reversed(inner)
 
 
 def compile_schema(schema: Value) -> Callable[[Value], list[Problem]]:
@@ -106,7 +113,7 @@ def compile_schema(schema: Value) -> Callable[[Value], list[Problem]]:
             f"a schema is not sound: {findings[0][0] or '/'}: {findings[0][1]}",
             tuple(f"{pointer or '/'}: {message}" for pointer, message, _ in findings),
         )
-    check = _compile(schema, schema)
+    check = _Compiler(schema).compile(schema)
 
     def validate(value: Value) -> list[Problem]:
         run = _Run()
@@ -128,11 +135,28 @@ def _never(run: _Run, value: Any, pointer: str) -> None:
     run.report(pointer, "nothing is allowed here")
 
 
-def _compile(root: Any, schema: Any) -> _Checker:
-    if schema is True:
-        return _nothing
-    if schema is False:
-        return _never
+class _Compiler:
+    """Compiles the schemas of one root, each once: what is referred to often is shared."""
+
+    __slots__ = ("known", "root")
+
+    def __init__(self, root: Any) -> None:
+        self.root = root
+        self.known: dict[int, _Checker] = {}
+
+    def compile(self, schema: Any) -> _Checker:
+        """The check of a schema that is part of the root."""
+        if schema is True:
+            return _nothing
+        if schema is False:
+            return _never
+        known = self.known.get(id(schema))
+        if known is None:
+            known = self.known[id(schema)] = _compile(self, schema)
+        return known
+
+
+def _compile(of: _Compiler, schema: Any) -> _Checker:
     checks: list[_Checker] = []
     typed = _types(schema.get("type"))
     if "const" in schema:
@@ -142,16 +166,16 @@ def _compile(root: Any, schema: Any) -> _Checker:
     by_type: dict[type, list[_Checker]] = {}
     for kind, makers in _BY_TYPE:
         for maker in makers:
-            made = maker(root, schema)
+            made = maker(of, schema)
             if made is not None:
                 by_type.setdefault(kind, []).append(made)
     if "$ref" in schema:
-        checks.append(_compile(root, referred(root, schema["$ref"])))
-    checks += [_compile(root, inner) for inner in schema.get("allOf", ())]
+        checks.append(of.compile(referred(of.root, schema["$ref"])))
+    checks += [of.compile(inner) for inner in schema.get("allOf", ())]
     if "anyOf" in schema:
-        checks.append(_any_of([_compile(root, inner) for inner in schema["anyOf"]]))
+        checks.append(_any_of([of.compile(inner) for inner in schema["anyOf"]]))
     if "oneOf" in schema:
-        checks.append(_one_of([_compile(root, inner) for inner in schema["oneOf"]]))
+        checks.append(_one_of([of.compile(inner) for inner in schema["oneOf"]]))
     weight = 8 + len(checks)
     names = _type_words(schema.get("type"))
 
@@ -243,7 +267,7 @@ def _between(
     return check
 
 
-def _text_checks(root: Any, schema: Any) -> _Checker | None:
+def _text_checks(of: _Compiler, schema: Any) -> _Checker | None:
     size = _between(schema, "minLength", "maxLength", "characters")
     pattern = compile_regex(schema["pattern"]) if "pattern" in schema else None
     form = FORMATS[schema["format"]] if "format" in schema else None
@@ -263,7 +287,7 @@ def _text_checks(root: Any, schema: Any) -> _Checker | None:
     return check
 
 
-def _number_checks(root: Any, schema: Any) -> _Checker | None:
+def _number_checks(of: _Compiler, schema: Any) -> _Checker | None:
     bounds: list[tuple[Callable[[Any, Any], bool], Any, str]] = []
     for key, holds, words in _BOUNDS:
         if key in schema:
@@ -287,10 +311,10 @@ _BOUNDS: Final[tuple[tuple[str, Callable[[Any, Any], bool], str], ...]] = (
 )
 
 
-def _list_checks(root: Any, schema: Any) -> _Checker | None:
+def _list_checks(of: _Compiler, schema: Any) -> _Checker | None:
     size = _between(schema, "minItems", "maxItems", "elements")
     unique = bool(schema.get("uniqueItems"))
-    inner = _compile(root, schema["items"]) if schema.get("items", True) is not True else None
+    inner = of.compile(schema["items"]) if schema.get("items", True) is not True else None
     if size is None and not unique and inner is None:
         return None
 
@@ -310,17 +334,17 @@ def _list_checks(root: Any, schema: Any) -> _Checker | None:
     return check
 
 
-def _object_checks(root: Any, schema: Any) -> _Checker | None:
+def _object_checks(of: _Compiler, schema: Any) -> _Checker | None:
     size = _between(schema, "minProperties", "maxProperties", "keys")
-    known = {key: _compile(root, inner) for key, inner in schema.get("properties", {}).items()}
+    known = {key: of.compile(inner) for key, inner in schema.get("properties", {}).items()}
     required = tuple(schema.get("required", ()))
     rest = schema.get("additionalProperties", True)
-    others = _compile(root, rest) if type(rest) is dict else None
+    others = of.compile(rest) if type(rest) is dict else None
     if size is None and not known and not required and rest is True:
         return None
 
     def check(run: _Run, value: Any, pointer: str) -> None:
-        run.spend(len(value))
+        run.spend(len(value) + len(required))
         if size is not None:
             size(run, len(value), pointer)
         for key in required:
@@ -340,7 +364,7 @@ def _object_checks(root: Any, schema: Any) -> _Checker | None:
     return check
 
 
-_Maker = Callable[[Any, Any], _Checker | None]
+_Maker = Callable[[_Compiler, Any], _Checker | None]
 _BY_TYPE: Final[tuple[tuple[type, tuple[_Maker, ...]], ...]] = (
     (str, (_text_checks,)),
     (int, (_number_checks,)),

@@ -69,12 +69,16 @@ class Trees(ABC):
         frame: bool,
         maybe_unset: frozenset[int] | None = None,
         slot_names: Sequence[str] | None = None,
+        holders: frozenset[int] = frozenset(),
     ) -> None:
         self.table = table
         self.name = name
         self.frame = frame
         self.maybe_unset = maybe_unset
         self.slot_names = slot_names
+        #: Slots whose list ``push`` appends to in place, so that nothing else may hold it: what is
+        #: read from them and what is put there is a copy.
+        self.holders = holders
         self.line = 1
         self.temps = 0
         self.constants: dict[str, Any] = {}
@@ -83,6 +87,8 @@ class Trees(ABC):
         self.arguments = [f"l{i}" for i in range(params)]
         #: Locals in scope and what is known of them.
         self.scope: dict[int, Kind] = dict.fromkeys(range(params), ANY)
+        #: The locals that comprehensions of this expression read (``emit.locals_read``).
+        self.read: dict[int, frozenset[int]] = {}
         #: Slots whose value the host variable ``v<slot>`` holds at this point.
         self.cached: dict[int, Kind] = {}
         #: Set when something emitted since it was cleared may raise.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ..errors import BlueprintError
-from ..expr.generate import FunctionTable, compile_expr, compile_region
+from ..errors import BlueprintError, StepError
+from ..expr.generate import FunctionTable, compile_expr, compile_region, push_targets
 from ..expr.ir import uses
 from ..expr.ir_check import check_ir
 from ..expr.regions import region_expressions
@@ -19,7 +19,7 @@ from ..model.blueprint import Blueprint, Body, ExceptionRow
 from ..model.blueprint_codec import digest
 from ..model.isa import BY_OP, Op
 from ..model.values import UNSET, Value
-from ..model.verify import verify
+from ..model.verify import Table, verify
 
 #: A generated expression or region: (frame, context) -> value or exit index.
 Function: TypeAlias = Callable[[list[Any], Any], Any]
@@ -29,9 +29,10 @@ class Program:
     """A verified Blueprint ready to run; immutable but for its caches, shared by all its runs."""
 
     __slots__ = (
+        "_held",
         "_owners",
-        "_rows",
         "_schemas",
+        "_table",
         "_wheres",
         "blueprint",
         "bodies",
@@ -61,15 +62,19 @@ class Program:
         self.entropy = _uses_entropy(blueprint)
         #: Where a token stands on its way into the shield of a ``finally``.
         self.finallys = frozenset(r.handler for r in blueprint.exceptions if r.kind == "finally")
-        self._rows: dict[int, tuple[ExceptionRow, ...]] = {}
-        self._owners: dict[tuple[str, int], int] = {}
+        self._table: Table | None = None
+        self._owners: dict[tuple[str, int], set[int]] | None = None
+        self._held: dict[int, frozenset[int]] = {}
         self._wheres: dict[int, Callable[..., Value]] = {}
         self._schemas: dict[int, Callable[[Any], Any]] = {}
 
     def _lazy_expr(self, i: int) -> Function:
         def generate(frame: list[Any], context: Any) -> Any:
             function = compile_expr(
-                self.blueprint.exprs[i], self.functions, slot_names=self._names("expr", i)
+                self.blueprint.exprs[i],
+                self.functions,
+                slot_names=self._names("expr", i),
+                holders=self._holders("expr", i),
             )
             self.exprs[i] = function
             return function(frame, context)
@@ -79,7 +84,10 @@ class Program:
     def _lazy_region(self, i: int) -> Function:
         def generate(frame: list[Any], context: Any) -> Any:
             function = compile_region(
-                self.blueprint.regions[i], self.functions, slot_names=self._names("region", i)
+                self.blueprint.regions[i],
+                self.functions,
+                slot_names=self._names("region", i),
+                holders=self._holders("region", i),
             )
             self.regions[i] = function
             return function(frame, context)
@@ -89,10 +97,21 @@ class Program:
     def _names(self, kind: str, i: int) -> tuple[str, ...]:
         """The slot names, for messages, of the body that an expression or region belongs to."""
         names = self.blueprint.debug.slot_names
-        if not self._owners:
-            self._owners = _owners(self.blueprint)
-        body = self._owners.get((kind, i), 0)
+        body = min(self._users(kind, i), default=0)
         return names[body] if body < len(names) else ()
+
+    def _holders(self, kind: str, i: int) -> frozenset[int]:
+        """The slots with lists that are appended to in place, in the frames it may see."""
+        users = self._users(kind, i)  # fills what is asked for next
+        held = [self._held[body] for body in users if body in self._held]
+        return frozenset().union(*held)
+
+    def _users(self, kind: str, i: int) -> set[int]:
+        """The bodies whose code evaluates an expression or region."""
+        if self._owners is None:
+            self._owners = _owners(self.blueprint)
+            self._held = _held(self.blueprint, self._owners)
+        return self._owners.get((kind, i), set())
 
     def where(self, listen: int, frame: list[Any], context: Any, data: Value) -> bool:
         """Whether the ``where`` of a listener holds for a message."""
@@ -106,30 +125,40 @@ class Program:
                 self.functions,
                 locals_=1,
                 slot_names=self._names("expr", where),
+                holders=self._holders("expr", where),
             )
         return bool(function(frame, context, data))
 
-    def rows_at(self, pc: int) -> tuple[ExceptionRow, ...]:
+    def rows_at(self, pc: int) -> list[ExceptionRow]:
         """The rows of the exception table that cover an address, innermost first."""
-        rows = self._rows.get(pc)
-        if rows is None:
-            rows = tuple(r for r in self.blueprint.exceptions if r.start <= pc < r.end)
-            self._rows[pc] = rows
-        return rows
+        if self._table is None:
+            self._table = Table(self.blueprint)
+        table, found = self._table, []
+        row = table.innermost[pc]
+        while row >= 0:
+            found.append(table.rows[row])
+            row = table.around[row]
+        return found
 
     def step_at(self, pc: int) -> str:
         """The name of the step an instruction belongs to."""
         return self.steps[self.sites[pc]]
 
     def accepts(self, listen: int, data: Value) -> bool:
-        """Whether a message satisfies the schema of a listener."""
+        """Whether a message satisfies the schema of a listener.
+
+        One that takes too much work to check does not: a message from outside must not end a run.
+        """
         schema = self.blueprint.listens[listen].schema
         if schema is None:
             return True
         check = self._schemas.get(listen)
         if check is None:
             check = self._schemas[listen] = compile_schema(schema)
-        return not check(data)
+        try:
+            return not check(data)
+        except StepError:
+            return False
 
     def frame(self, body: int, outer: list[Any] | None) -> list[Any]:
         """A fresh frame of a body with its captures copied from ``outer``."""
@@ -145,9 +174,9 @@ def _opcode(instruction: Any) -> int:
     return int(instruction[0])
 
 
-def _owners(blueprint: Blueprint) -> dict[tuple[str, int], int]:
-    """(kind of operand, index) -> body, for the operands that are expressions or regions."""
-    owners: dict[tuple[str, int], int] = {}
+def _owners(blueprint: Blueprint) -> dict[tuple[str, int], set[int]]:
+    """(kind of operand, index) -> bodies, for the operands that are expressions or regions."""
+    owners: dict[tuple[str, int], set[int]] = {}
     for number, body in enumerate(blueprint.bodies):
         for ins in blueprint.code[body.entry : body.end]:
             for operand, value in zip(BY_OP[_opcode(ins)].operands, ins[1:], strict=True):
@@ -155,13 +184,29 @@ def _owners(blueprint: Blueprint) -> dict[tuple[str, int], int]:
                 if value is None or type(value) is not int:
                     continue
                 if kind in ("expr", "region"):
-                    owners[(kind, value)] = number
+                    owners.setdefault((kind, value), set()).add(number)
+                elif kind == "policy":
+                    timeout = blueprint.policies[value].timeout
+                    if timeout is not None:
+                        owners.setdefault(("expr", timeout), set()).add(number)
                 elif kind == "listen":
                     row = blueprint.listens[value]
                     for expr in (row.topic, row.key, row.where):
                         if expr is not None:
-                            owners[("expr", expr)] = number
+                            owners.setdefault(("expr", expr), set()).add(number)
     return owners
+
+
+def _held(
+    blueprint: Blueprint, owners: dict[tuple[str, int], set[int]]
+) -> dict[int, frozenset[int]]:
+    """Body -> its slots with lists that some region appends to in place."""
+    held: dict[int, set[int]] = {}
+    for i, region in enumerate(blueprint.regions):
+        targets = set(push_targets(region))
+        for body in owners.get(("region", i), ()) if targets else ():
+            held.setdefault(body, set()).update(targets)
+    return {body: frozenset(slots) for body, slots in held.items()}
 
 
 def _decode(blueprint: Blueprint, pc: int) -> Any:

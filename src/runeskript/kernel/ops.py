@@ -341,6 +341,9 @@ def op_reraise(vm: Vm, token: Token, ins: Any) -> bool:
     """RERAISE."""
     fault = Fault.load(token.frame[ins[1]])
     if fault.type == "cancel":
+        if fault.scope >= len(token.scopes or ()):
+            # The compiler's code does not leave a scope with an error that unwinds to it.
+            raise StepError("value", "what is raised again belongs to a block that is over")
         unwind_cancel(vm, token, fault)
     else:
         raise_fault(vm, token, fault)

@@ -28,7 +28,7 @@ from dataclasses import fields
 from struct import Struct
 from typing import Any, Final, NoReturn
 
-from ..errors import BlueprintError, NotAValueError
+from ..errors import BlueprintError, CodecError, NotAValueError
 from . import versions
 from .blueprint import (
     Blueprint,
@@ -61,10 +61,10 @@ from .fields import (
     value,
     word,
 )
-from .limits import BLUEPRINT_BYTES
+from .limits import BLUEPRINT_BYTES, BLUEPRINT_PARTS
 from .spans import Span
 
-__all__ = ["MAX_DEPTH", "decode", "digest", "encode"]
+__all__ = ["MAGIC", "MAX_DEPTH", "decode", "digest", "encode", "program_size"]
 
 MAGIC: Final = b"RUNEBP"
 _PREFIX: Final = Struct(">6sHH")
@@ -73,6 +73,10 @@ _HEADER: Final = Struct(">6sHHQ32sQ32s")
 #: Nesting of the encoded program: well beyond what the verifiers of regions and of expressions let
 #: pass, so that it is they who say what nests too deep. Decoding keeps its own stack.
 MAX_DEPTH: Final = 2_000
+
+
+_LIMIT: Final = "RUNE-4006"
+_SLOTS_A_BYTE: Final = 8
 
 
 def _refuse(message: str, code: str = BlueprintError.code) -> NoReturn:
@@ -231,27 +235,47 @@ def _debug_to_value(debug: Debug) -> list[Any]:
 def decode(data: bytes | bytearray | memoryview) -> Blueprint:
     """The Blueprint that ``data`` holds; not yet verified (see ``model/verify.py``).
 
-    Raises BlueprintError (RUNE-4003: another version, RUNE-4004: damaged, RUNE-4002: malformed) or
-    CodecError; nothing else, whatever the bytes.
+    Raises BlueprintError (RUNE-4003: another version, RUNE-4004: damaged, RUNE-4006: past a bound,
+    RUNE-4005: no Blueprint at all, RUNE-4002: malformed) or CodecError; nothing else, whatever the
+    bytes. Takes time and memory in proportion to the bytes, up to ``limits.BLUEPRINT_PARTS``.
     """
-    source = bytes(data)
-    if len(source) > BLUEPRINT_BYTES:
-        _refuse(f"a Blueprint of {len(source)} bytes; the bound is {BLUEPRINT_BYTES}")
-    program, debug = _open(source)
-    sections = decode_value(program, max_depth=MAX_DEPTH)
+    if len(data) > BLUEPRINT_BYTES:
+        _refuse(f"more than {BLUEPRINT_BYTES:,} bytes", _LIMIT)
+    program, debug = _open(bytes(data))
+    sections = _decode(program, "program")
     if type(sections) is not list or len(sections) != len(_PROGRAM):
         _refuse(f"the program must be a list of {len(_PROGRAM)} sections")
     known = {
         name: check(section, (None, name))
         for (name, check), section in zip(_PROGRAM, sections, strict=True)
     }
-    return Blueprint(**known, debug=_debug_from_value(decode_value(debug, max_depth=MAX_DEPTH)))
+    slots = sum([body.slots for body in known["bodies"]])
+    if slots > _SLOTS_A_BYTE * len(program):
+        # Every slot is named somewhere: a small Blueprint has no need of a huge frame, of which a
+        # fork would make many.
+        _refuse(f"frames of {slots:,} slots in a program of {len(program):,} bytes", _LIMIT)
+    return Blueprint(**known, debug=_debug_from_value(_decode(debug, "debug")))
+
+
+def program_size(data: bytes) -> int:
+    """How many of the bytes of a Blueprint that was decoded are its program."""
+    size: int = _HEADER.unpack_from(data)[3]
+    return size
+
+
+def _decode(data: bytes, what: str) -> Any:
+    try:
+        return decode_value(data, max_depth=MAX_DEPTH, max_parts=BLUEPRINT_PARTS)
+    except CodecError as error:
+        if error.limit:
+            _refuse(f"the {what} section, {error.message}", _LIMIT)
+        raise
 
 
 def _open(source: bytes) -> tuple[bytes, bytes]:
     """Check the header and the digests; return (program, debug)."""
     if not source.startswith(MAGIC):
-        _refuse("not a Blueprint: the first bytes are not RUNEBP")
+        _refuse("not a Blueprint: the first bytes are not RUNEBP", "RUNE-4005")
     if len(source) < _PREFIX.size:
         _refuse("the Blueprint ends inside its header", "RUNE-4004")
     _, version, semantics = _PREFIX.unpack_from(source)

@@ -175,11 +175,17 @@ def _put_long(out: bytearray, n: int, header: int) -> None:
 # --- decoding ---------------------------------------------------------------------------------
 
 
-def decode(data: bytes | bytearray | memoryview, *, max_depth: int = VALUE_DEPTH) -> Value:
+def decode(
+    data: bytes | bytearray | memoryview,
+    *,
+    max_depth: int = VALUE_DEPTH,
+    max_parts: int = INT_MAX,
+) -> Value:
     """The value that ``data`` encodes, all of it.
 
     Raises CodecError naming the byte offset for anything but the one encoding of a value whose
-    containers nest at most ``max_depth`` levels.
+    containers nest at most ``max_depth`` levels and hold at most ``max_parts`` elements, keys and
+    values together (a byte may become fifty of memory).
     """
     source = bytes(data)
     end = len(source)
@@ -211,7 +217,10 @@ def decode(data: bytes | bytearray | memoryview, *, max_depth: int = VALUE_DEPTH
             if count > end - pos:
                 raise CodecError(f"at byte {at}: a container longer than the data")
             if len(waiting) >= max_depth:
-                raise CodecError(f"at byte {at}: nested deeper than {max_depth} levels")
+                raise CodecError(f"at byte {at}: nested deeper than {max_depth} levels", limit=True)
+            max_parts -= count
+            if max_parts < 0:
+                raise CodecError(f"at byte {at}: more parts than the bound", limit=True)
             item = [] if kind == _LIST else {}
         if is_object:
             target[key] = item

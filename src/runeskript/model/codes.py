@@ -143,6 +143,8 @@ CODES: dict[str, Code] = {
     "RUNE-4002": Code("blueprint", "error", "The Blueprint was refused by the verifier"),
     "RUNE-4003": Code("blueprint-version", "error", "The Blueprint is of another version"),
     "RUNE-4004": Code("blueprint-damaged", "error", "The Blueprint is damaged"),
+    "RUNE-4005": Code("not-a-blueprint", "error", "The file is no Blueprint"),
+    "RUNE-4006": Code("blueprint-limit", "error", "The Blueprint is too large or nests too deep"),
     "RUNE-4010": Code("replay-mismatch", "error", "Replay asked for something the journal lacks"),
     "RUNE-4020": Code("blueprint-layout", "error", "Sections or bodies do not fit together"),
     "RUNE-4021": Code("blueprint-instruction", "error", "An instruction is not well-formed"),

@@ -8,7 +8,7 @@ to is marked ``>``. What a verifier would refuse is shown as it is: a listing is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from ..errors import BlueprintError
@@ -18,7 +18,7 @@ from .durations import show_duration
 from .ir_text import Names, expression_text, region_text
 from .isa import BY_OP, Row
 
-__all__ = ["disassemble"]
+__all__ = ["disassemble", "instruction_texts"]
 
 #: A longer instruction gets one line per operand.
 WIDTH: Final = 100
@@ -29,6 +29,21 @@ _MARGIN: Final = 20
 def disassemble(bp: Blueprint) -> str:
     """The listing of ``bp``, ending in a newline. Never raises for a decoded Blueprint."""
     return "\n".join(_Listing(bp).lines()) + "\n"
+
+
+def instruction_texts(bp: Blueprint, addresses: Iterable[int]) -> dict[int, str]:
+    """The instructions at some addresses, one line each; those that are not in the code are left
+    out. Never raises for a decoded Blueprint, whatever a verifier would say of it."""
+    wanted = {address for address in addresses if 0 <= address < len(bp.code)}
+    if not wanted:
+        return {}
+    listing = _Listing(bp)
+    found = {}
+    for address in sorted(wanted):
+        body = next((i for i, b in enumerate(bp.bodies) if b.entry <= address < b.end), 0)
+        line = next(listing.instruction(address, bp.code[address], listing.names(body))).strip(" >")
+        found[address] = line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+    return found
 
 
 class _Listing:

@@ -82,16 +82,17 @@ class Fault:
         hidden = hidden if isinstance(hidden, dict) else {}
         attempts = obj.get("attempts")
         scope = hidden.get("scope")
+        type_, message, step, code = (obj.get(key) for key in ("type", "message", "step", "code"))
         return cls(
-            type=str(obj.get("type", "raised")),
-            message=str(obj.get("message", "")),
-            step=obj.get("step"),
+            type=type_ if isinstance(type_, str) and type_ else "raised",
+            message=message if isinstance(message, str) else "",
+            step=step if isinstance(step, str) else None,
             attempts=attempts if isinstance(attempts, int) else 0,
             data=obj.get("data"),
             cause=obj.get("cause"),
             compensate=bool(hidden.get("compensate")),
             scope=scope if isinstance(scope, int) else -1,
-            code=obj.get("code"),
+            code=code if isinstance(code, str) else None,
         )
 
     def with_list(self, key: str, items: list[Value]) -> Fault:

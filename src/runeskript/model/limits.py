@@ -42,6 +42,10 @@ NAME: Final = 128
 EXPRESSION: Final = 20_000
 #: Nesting of one expression.
 EXPRESSION_DEPTH: Final = 60
+#: `for` clauses of one comprehension; the host nests at most twenty loops.
+GENERATORS: Final = 16
+#: Names that comprehensions bind at one place, those around it included.
+BOUND_NAMES: Final = 64
 #: Calls of user functions in flight at once, in every tier.
 CALL_DEPTH: Final = 1_000
 #: Source-level units (comprehension turns, function calls) one evaluation may spend outside a
@@ -67,6 +71,15 @@ WAVE: Final = 500
 SLICE_TURNS: Final = 20_000
 
 # --- Blueprints -------------------------------------------------------------------------------
-BLUEPRINT_BYTES: Final = 256 * 1024 * 1024
-INSTRUCTIONS: Final = 5_000_000
+#: Bytes of one Blueprint; a document of 100,000 steps takes a quarter of it.
+BLUEPRINT_BYTES: Final = 64 * 1024 * 1024
+#: Values (elements, keys, fields) in one section of its bytes: what decoding them may allocate.
+BLUEPRINT_PARTS: Final = 12_000_000
+INSTRUCTIONS: Final = 1_000_000
 SLOTS: Final = 1_000_000
+#: Nodes of one expression, and of one region together: host code is made of them at run time, about
+#: 20 kB and 0.2 ms for the costliest.
+EXPRESSION_NODES: Final = 50_000
+REGION_NODES: Final = 100_000
+#: Scopes open at once in one token; blocks nest far less deep in a document that can be read.
+SCOPES: Final = 1_000

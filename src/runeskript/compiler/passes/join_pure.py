@@ -7,9 +7,15 @@ an error must still be covered by the rows of its own step.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...model.ast import IR
 from ...model.catalog import HandlerCatalog
 from .. import core
+
+#: Statements after which a region is closed: its function is made when it first runs, and time and
+#: memory for that grow with it.
+LONGEST: Final = 250
 
 
 def join_pure(program: core.Program, _: HandlerCatalog) -> None:
@@ -38,7 +44,7 @@ def _join(body: core.Body) -> list[core.Op]:
                 out.append(op)
             continue
         if last is not None and last.exits == (None,):
-            if isinstance(op, core.Pure) and not op.loop:
+            if isinstance(op, core.Pure) and not op.loop and len(statements) < LONGEST:
                 statements.pop()  # its ("exit", 0): control goes on with what follows
                 statements += op.statements
                 last.exits = op.exits

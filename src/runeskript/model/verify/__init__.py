@@ -6,7 +6,9 @@ make the kernel do no more than a document can. One file per stage, in this orde
 * ``bodies.py``  sizes, address ranges, frames, parents
 * ``code.py``    every instruction against its row of ``isa.ROWS``
 * ``pools.py``   what instructions point to: policies, listens, regions ...
+* ``header.py``  names: of the skript, of what it calls
 * ``flow.py``    where control can go: scopes, the exception table, loops
+* ``slots.py``   slots that hold errors, or a list that grows in place
 
 Flow and expressions are looked at once the structure holds. The content of expressions and
 schemas is the business of the floor above, whose ``check_ir`` and ``check_schema`` the caller hands
@@ -20,11 +22,13 @@ from __future__ import annotations
 from ..blueprint import Blueprint
 from .bodies import check_bodies, check_sizes
 from .code import check_code
-from .facts import MAX_PROBLEMS, CheckIr, CheckSchema, Facts, Problem
-from .flow import check_flow
+from .facts import MAX_PROBLEMS, PLACES, CheckIr, CheckSchema, Facts, Problem
+from .flow import Table, check_flow
+from .header import check_header
 from .pools import check_exprs, check_pools, check_regions, check_schemas
+from .slots import check_slots
 
-__all__ = ["MAX_PROBLEMS", "CheckIr", "CheckSchema", "Problem", "verify"]
+__all__ = ["MAX_PROBLEMS", "PLACES", "CheckIr", "CheckSchema", "Problem", "Table", "verify"]
 
 
 def verify(
@@ -38,12 +42,17 @@ def verify(
     """
     facts = Facts(bp)
     # Each group reads what the groups before it have checked.
-    for group in ((check_sizes,), (check_bodies,), (check_code, check_pools, check_regions)):
+    for group in (
+        (check_sizes,),
+        (check_bodies,),
+        (check_code, check_pools, check_regions, check_header),
+    ):
         for check in group:
             check(facts)
         if facts.problems:
             return facts.problems
     check_flow(facts)
+    check_slots(facts)
     if check_ir is not None:
         check_exprs(facts, check_ir)
     if check_schema is not None:

@@ -22,7 +22,7 @@ def check_sizes(facts: Facts) -> None:
     if not bp.code:
         facts.say("layout", "the code is empty", "code")
     if len(bp.code) > INSTRUCTIONS:
-        facts.say("layout", f"{len(bp.code)} instructions; the bound is {INSTRUCTIONS}", "code")
+        facts.say("limit", f"{len(bp.code)} instructions; the bound is {INSTRUCTIONS}", "code")
     if not bp.bodies:
         facts.say("layout", "there is no body 0", "bodies")
     if len(bp.sites) != len(bp.code):
@@ -123,4 +123,4 @@ def _check_chain(bodies: Sequence[Body], facts: Facts) -> None:
     # Undos are bodies, too, and may stand between the forks.
     if max(depth) > 2 * FORK_DEPTH:
         what = f"bodies nest {max(depth)} deep; the bound is {2 * FORK_DEPTH}"
-        facts.say("layout", what, "bodies", depth.index(max(depth)))
+        facts.say("limit", what, "bodies", depth.index(max(depth)))

@@ -157,7 +157,7 @@ def _check_fork_depth(facts: Facts, forked: set[int]) -> None:
             depth += at in forked
             at = bodies[at].parent
         if depth > FORK_DEPTH:
-            facts.say("layout", f"forks nest {depth} deep; the bound is {FORK_DEPTH}", "bodies", i)
+            facts.say("limit", f"forks nest {depth} deep; the bound is {FORK_DEPTH}", "bodies", i)
             return
 
 
@@ -169,6 +169,8 @@ def _note_uses(facts: Facts, body: int, row: Row, instruction: tuple[Any, ...]) 
     bp = facts.bp
     slots = bp.bodies[body].slots
     exits = 0
+    #: A secret may go to a handler and nowhere else: what is sent or stored holds none.
+    calls = any(operand.kind == "handler" for operand in row.operands)
 
     def note(index: int | None, locals_: int = 0, *, secret: bool = False) -> None:
         # Entries of other pools are checked in `pools.py`; until then they may point anywhere.
@@ -182,12 +184,13 @@ def _note_uses(facts: Facts, body: int, row: Row, instruction: tuple[Any, ...]) 
         if value is None:
             continue
         if kind == "expr":
-            note(value, secret=operand.name == "with")
+            note(value, secret=calls and operand.name == "with")
         elif kind == "addrs":
             exits = len(value)
         elif kind == "region":
             use = facts.region_uses.setdefault(value, Use())
             use.narrow(slots, exits, secret=False)
+            facts.region_bodies.setdefault(value, set()).add(body)
         elif kind == "policy":
             note(bp.policies[value].timeout)
         elif kind == "listen":

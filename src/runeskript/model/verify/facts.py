@@ -17,13 +17,20 @@ class CheckIr(Protocol):
     """The verifier of expressions, ``expr.ir_check.check_ir``."""
 
     def __call__(
-        self, ir: IR, *, slots: int, functions: Sequence[int], locals_: int, secrets: bool
+        self,
+        ir: IR,
+        *,
+        slots: int,
+        functions: Sequence[int],
+        locals_: int,
+        secrets: bool,
+        tally: list[int] | None = None,
     ) -> Sequence[str]:
         """The problems of ``ir``; never raises.
 
         ``slots`` is the size of the frame, ``functions`` the number of parameters of each user
         function, ``locals_`` how many locals are bound from outside; ``secrets`` whether they
-        may be mentioned.
+        may be mentioned. The number of its nodes is appended to ``tally``.
         """
 
 
@@ -36,6 +43,7 @@ PLACES: Final = {
     "header": "header",
     "code": "address",
     "sites": "site",
+    "steps": "step",
     "bodies": "body",
     "exceptions": "exception row",
     "roots": "roots",
@@ -50,8 +58,11 @@ PLACES: Final = {
     "debug": "debug",
 }
 #: What kind of problem it is -> its code, with a page in docs/errors.
-Kind: TypeAlias = Literal["layout", "instruction", "entry", "flow", "loop", "expression", "schema"]
+Kind: TypeAlias = Literal[
+    "limit", "layout", "instruction", "entry", "flow", "loop", "expression", "schema"
+]
 CODES: Final[dict[Kind, str]] = {
+    "limit": "RUNE-4006",
     "layout": "RUNE-4020",
     "instruction": "RUNE-4021",
     "entry": "RUNE-4022",
@@ -108,6 +119,10 @@ class Facts:
     problems: list[Problem] = field(default_factory=list)
     #: The body that each address belongs to.
     owner: list[int] = field(default_factory=list)
+    #: Body -> its slots with a list that some region appends to in place (``push``).
+    holders: dict[int, set[int]] = field(default_factory=dict)
+    #: Bodies whose code runs a region.
+    region_bodies: dict[int, set[int]] = field(default_factory=dict)
     #: Users of ``exprs`` and ``regions``, by index.
     expr_uses: dict[int, Use] = field(default_factory=dict)
     region_uses: dict[int, Use] = field(default_factory=dict)

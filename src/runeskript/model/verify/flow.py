@@ -22,6 +22,7 @@ from typing import Any, Final, TypeAlias
 
 from ..blueprint import Blueprint, ExceptionRow
 from ..isa import BY_OP, Op
+from ..limits import SCOPES
 from .facts import Facts, Kind
 
 #: No row covers the address; the address has not been reached.
@@ -37,7 +38,7 @@ def check_flow(facts: Facts) -> None:
     _check_edges(facts, edges)
     if facts.problems:
         return
-    table = _Table(facts.bp)
+    table = Table(facts.bp)
     if not _check_nesting(facts, table):
         return
     _check_depth(facts, table, edges)
@@ -57,7 +58,7 @@ def _opcode(facts: Facts, address: int) -> int:
 # --- the exception table ----------------------------------------------------------------------
 
 
-class _Table:
+class Table:
     """For each address the innermost row that covers it, for each row the one around it."""
 
     __slots__ = ("around", "clashes", "innermost", "rows")
@@ -134,7 +135,7 @@ def _row_problems(facts: Facts, row: ExceptionRow) -> Iterator[str]:
         yield f"{row.slot} is no slot of the frame"
 
 
-def _check_nesting(facts: Facts, table: _Table) -> bool:
+def _check_nesting(facts: Facts, table: Table) -> bool:
     for inner, outer in table.clashes:
         facts.say("flow", f"it overlaps row {outer} without nesting", "exceptions", inner)
     for inner, outer in enumerate(table.around):
@@ -177,7 +178,7 @@ def _check_edges(facts: Facts, edges: Edges) -> None:
 # --- scope depth ------------------------------------------------------------------------------
 
 
-def _check_depth(facts: Facts, table: _Table, edges: Edges) -> None:
+def _check_depth(facts: Facts, table: Table, edges: Edges) -> None:
     """A forward pass over everything that can be reached; each address is visited once."""
     code = facts.bp.code
     depth = [_NONE] * len(code)
@@ -208,6 +209,9 @@ def _check_depth(facts: Facts, table: _Table, edges: Edges) -> None:
         if opcode in (Op.LEAVE, Op.COMPENSATE) and scopes == 0:
             _say(facts, address, "there is no scope")
             continue
+        if opcode == Op.ENTER and scopes >= SCOPES:
+            _say(facts, address, f"more than {SCOPES} scopes are open")
+            return
         change = 1 if opcode == Op.ENTER else -1 if opcode == Op.LEAVE else 0
         for target in edges[address]:
             reach(target, scopes + change)
@@ -216,7 +220,7 @@ def _check_depth(facts: Facts, table: _Table, edges: Edges) -> None:
 # --- loops ------------------------------------------------------------------------------------
 
 
-def _check_loops(facts: Facts, table: _Table, edges: Edges) -> None:
+def _check_loops(facts: Facts, table: Table, edges: Edges) -> None:
     """Depth-first over addresses and, numbered behind them, exception rows; LOOPs are dead ends."""
     code = facts.bp.code
     size = len(code)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from ..ast import IR
 from ..isa import STATEMENTS
-from ..limits import ATTEMPTS, DURATION_MS
+from ..limits import ATTEMPTS, DURATION_MS, EXPRESSION_NODES, REGION_NODES
 from .facts import CheckIr, CheckSchema, Facts, Use, is_index, is_node, shown
 
 #: Nesting of ``if`` statements in one region (a chain of ``elif`` nests, too); every walker of
@@ -31,12 +31,6 @@ def check_pools(facts: Facts) -> None:
         named = (listen.topic, listen.key, listen.where)
         if not all(is_index(e, len(bp.exprs)) for e in named if e is not None):
             facts.say("entry", "its topic, key or where is no expression", "listens", i)
-    for i, skript in enumerate(bp.skripts):
-        if not skript.name and skript.digest is None:
-            facts.say("entry", "it has neither a name nor a digest", "skripts", i)
-    for i, handler in enumerate(bp.handlers):
-        if not handler.name:
-            facts.say("entry", "it has no name", "handlers", i)
     for i, expr in enumerate(bp.exprs):
         if not is_node(expr):
             facts.say("expression", "not an expression", "exprs", i)
@@ -116,13 +110,28 @@ class _Region:
             elif name == "k" and not is_index(value, self.use.least):
                 self.problems.append(f"exit {shown(value)} has no address in some user")
             elif name in ("expr", "condition"):
-                self._expr(value)
+                self._expr(self._pushed(statement, value) if name == "expr" else value)
             elif name == "keys":
                 if type(value) is not tuple or not value:
                     self.problems.append("a path without keys")
                 else:
                     for key in value:
                         self._expr(key)
+
+    def _pushed(self, statement: IR, ir: Any) -> object:
+        """What a statement `set s = push(s, e)` appends; any other expression as it is.
+
+        The list must be the slot's own, so the slot is noted as a holder: see `slots.py`.
+        """
+        if not (is_node(ir) and ir[0] == "push" and len(ir) == 3):
+            return ir
+        slot = statement[2]
+        if statement[0] != "set" or ir[1] != ("slot", slot):
+            self.problems.append("a list is appended to in another place than its own slot")
+        elif is_index(slot, self.use.slots):
+            for body in self.facts.region_bodies.get(self.index, ()):
+                self.facts.holders.setdefault(body, set()).add(slot)
+        return ir[2]
 
     def _expr(self, ir: object) -> None:
         if not is_node(ir):
@@ -150,19 +159,35 @@ def check_exprs(facts: Facts, check_ir: CheckIr) -> None:
     bp = facts.bp
     params = [function.params for function in bp.functions]
 
-    def check(section: str, i: int, ir: IR, use: Use) -> None:
+    def check(section: str, i: int, ir: IR, use: Use) -> int:
+        """Look at one expression; the number of its nodes."""
+        tally: list[int] = []
         for problem in check_ir(
-            ir, slots=use.slots, functions=params, locals_=use.least, secrets=use.secret
+            ir,
+            slots=use.slots,
+            functions=params,
+            locals_=use.least,
+            secrets=use.secret,
+            tally=tally,
         ):
-            facts.say("expression", problem, section, i)
+            facts.say(
+                "limit" if sum(tally) > EXPRESSION_NODES else "expression", problem, section, i
+            )
+        return sum(tally)
 
     # What nothing evaluates still has to have the right shape.
     unused = Use(least=0)
     for i, expr in enumerate(bp.exprs):
         check("exprs", i, expr, facts.expr_uses.get(i, unused))
+    nodes: dict[int, int] = {}
     for i, ir in facts.region_exprs:
         slots = facts.region_uses.get(i, unused).slots
-        check("regions", i, ir, Use(slots, 0, secret=False))
+        count = check("regions", i, ir, Use(slots, 0, secret=False))
+        nodes[i] = nodes.get(i, 0) + count + 1
+    for i, count in nodes.items():
+        if count > REGION_NODES:
+            what = f"statements of {count:,} nodes; the bound is {REGION_NODES:,}"
+            facts.say("limit", what, "regions", i)
     for i, function in enumerate(bp.functions):
         check("functions", i, function.ir, Use(0, function.params, secret=False))
 

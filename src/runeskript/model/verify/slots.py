@@ -1,0 +1,91 @@
+"""Slots with a meaning of their own: who may write them, and where what they hold may go.
+
+*Holders* have a list that a region appends to in place. Nothing else may hold that list, or a
+Blueprint could change values that are recorded already, or build a list that contains itself. Code
+reads and writes a holder through copies; so what remains is that no result, capture, out or error
+is put there, and that none is taken from there.
+
+*Errors* are stored by the exception table, and RERAISE and COMPENSATE believe what they find; so
+nothing else writes there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..isa import BY_OP, STATEMENTS, Op
+from .facts import Facts
+
+
+def check_slots(facts: Facts) -> None:
+    """Both kinds, over a Blueprint whose structure is in order."""
+    bp = facts.bp
+    errors: dict[int, set[int]] = {}
+    for row in bp.exceptions:
+        if 0 <= row.start < len(bp.code):
+            errors.setdefault(facts.owner[row.start], set()).add(row.slot)
+    for body, slot in _errors_read(facts):
+        if slot not in errors.get(body, ()):
+            what = f"slot {slot} of body {body} is read as an error, and none is stored there"
+            facts.say("flow", what, "bodies", body)
+    for body, slot, what in _moved(facts):
+        if slot in facts.holders.get(body, ()):
+            facts.say("flow", f"slot {slot} holds a list of its own and is {what}", "bodies", body)
+        if what != "captured" and slot in errors.get(body, ()):
+            facts.say("flow", f"slot {slot} is for errors and is {what}", "bodies", body)
+    for body, slots in errors.items():
+        for slot in slots & facts.holders.get(body, set()):
+            facts.say("flow", f"slot {slot} holds both a list and errors", "bodies", body)
+    for i, bodies in facts.region_bodies.items():
+        written = set(_written(bp.regions[i]))
+        for body in bodies:
+            for slot in written & errors.get(body, set()):
+                facts.say("flow", f"it writes slot {slot}, which is for errors", "regions", i)
+
+
+def _errors_read(facts: Facts) -> Iterator[tuple[int, int]]:
+    """(body, slot) that RERAISE and COMPENSATE look at."""
+    code = facts.bp.code
+    for address, instruction in enumerate(code):
+        row = BY_OP[instruction[0]]  # type: ignore[index]
+        if row.op in (Op.RERAISE, Op.COMPENSATE):
+            yield facts.owner[address], instruction[1]  # type: ignore[misc]
+
+
+def _moved(facts: Facts) -> Iterator[tuple[int, int, str]]:
+    """(body, slot, how) for all that goes into a slot, or out of it, past the regions."""
+    bp = facts.bp
+    for _, slot in bp.roots:
+        yield 0, slot, "filled at the start"
+    for index, body in enumerate(bp.bodies):
+        for fill in (body.item, body.index):
+            if fill is not None:
+                yield index, fill, "filled by a fork"
+        if body.result is not None:
+            yield index, body.result, "yielded"
+        for outer, inner in body.captures:
+            if body.parent is not None:
+                yield body.parent, outer, "captured"
+            yield index, inner, "a capture"
+        for inner, outer, _ in body.outs:
+            if body.parent is not None:
+                yield body.parent, outer, "written by a join"
+            yield index, inner, "handed to a join"
+    for address, instruction in enumerate(bp.code):
+        for operand, value in zip(BY_OP[instruction[0]].operands, instruction[1:], strict=True):  # type: ignore[index]
+            if operand.role == "write" and type(value) is int:
+                yield facts.owner[address], value, "written by an instruction"
+
+
+def _written(statements: tuple[object, ...]) -> Iterator[int]:
+    """The slots that a region writes."""
+    stack: list[object] = list(statements)
+    while stack:
+        statement = stack.pop()
+        if type(statement) is not tuple or not statement:
+            continue
+        for name, value in zip(STATEMENTS[statement[0]], statement[1:], strict=True):
+            if name == "slot" and type(value) is int:
+                yield value
+            elif name in ("then", "else"):
+                stack.extend(value)
