@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from typing import Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from ..model.ast import IR, Document, Expr, Site
 from ..model.records import mutable
@@ -88,6 +88,11 @@ class Call(Op):
     policy: Policy | None
     undo: Body | None
 
+    @property
+    def branches(self) -> tuple[Body, ...]:
+        """The bodies that begin here: that of the undo."""
+        return () if self.undo is None else (self.undo,)
+
 
 @mutable
 class Fork(Op):
@@ -95,6 +100,16 @@ class Fork(Op):
 
     bodies: tuple[Body, ...]
     need: int
+
+    @property
+    def branches(self) -> tuple[Body, ...]:
+        """The bodies that begin here."""
+        return self.bodies
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what the branches write is seen behind the join (else it vanishes with them)."""
+        return self.need == 0
 
 
 @mutable
@@ -105,6 +120,16 @@ class ForkN(Op):
     over: IR
     limit: IR | None
     need: int
+
+    @property
+    def branches(self) -> tuple[Body, ...]:
+        """The bodies that begin here."""
+        return (self.body,)
+
+    @property
+    def keeps(self) -> bool:
+        """As of a ``Fork``: what an iteration writes is its own."""
+        return False
 
 
 @mutable
@@ -165,6 +190,11 @@ class Run(Op):
     policy: Policy | None
     undo: Body | None
     detach: bool
+
+    @property
+    def branches(self) -> tuple[Body, ...]:
+        """The bodies that begin here: that of the undo."""
+        return () if self.undo is None else (self.undo,)
 
 
 @mutable
@@ -254,13 +284,13 @@ class Body:
 
     def children(self) -> Iterator[Body]:
         """Bodies that begin here, in the order of the code."""
-        for op in self.ops:
-            if isinstance(op, Fork):
-                yield from op.bodies
-            elif isinstance(op, ForkN):
-                yield op.body
-            elif isinstance(op, Call | Run) and op.undo is not None:
-                yield op.undo
+        holders: list[Any] = [op for op in self.ops if type(op) in _HOLDERS]
+        for op in holders:
+            yield from op.branches
+
+
+#: Operations with bodies of their own.
+_HOLDERS: Final = frozenset((Call, Fork, ForkN, Run))
 
 
 @mutable
@@ -289,15 +319,18 @@ def labels_used(body: Body) -> set[Label]:
     for op in body.ops:
         if isinstance(op, Jump):
             used.add(op.to)
-        elif isinstance(op, Pure):
-            used.update(label for label in op.exits if label is not None)
+        elif isinstance(op, Pure) and op.exits != (None,):
+            used.update([label for label in op.exits if label is not None])
     for row in body.ranges:
         used.update((row.start, row.end, row.handler))
     return used
 
 
+#: Operations after which control never goes on.
+_LAST: Final = frozenset((Jump, Arrive, Raise, Reraise, Return))
+
+
 def ends(op: Op) -> bool:
     """Whether control never goes on to the operation after this one."""
-    if isinstance(op, Pure):
-        return None not in op.exits
-    return isinstance(op, Jump | Arrive | Raise | Reraise | Return)
+    kind = type(op)
+    return kind in _LAST or (kind is Pure and None not in op.exits)

@@ -7,9 +7,10 @@ and fields. It says what a value may be, never what it must be converted to.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
+from ..model.records import record
 from ..model.values import Value, type_name
 from .schema_rules import SCHEMA_TYPES, referred
 
@@ -19,20 +20,20 @@ _ALL: Final = frozenset(KINDS)
 _DEPTH: Final = 12
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Type:
     """What a value may be. ``element`` is the type of a list's elements; ``fields`` are the known
     keys of an object, ``closed`` where it has no others. None: nothing is known."""
 
     kinds: frozenset[str]
     element: Type | None = None
-    fields: Mapping[str, Type] | None = field(default=None, hash=False)
+    fields: Mapping[str, Type] | None = None
     closed: bool = False
 
     @property
     def is_any(self) -> bool:
         """Whether nothing at all is known."""
-        return self.kinds == _ALL and self.element is None and self.fields is None
+        return self is ANY or (self.kinds == _ALL and self.element is None and self.fields is None)
 
     def describe(self) -> str:
         """The type in words: ``list of int``, ``text or null``, ``object {a: int}``."""
@@ -64,6 +65,8 @@ class Type:
     def only(self, kinds: Iterable[str]) -> Type:
         """The part of this type that is of the given kinds."""
         kept = self.kinds & frozenset(kinds)
+        if self.element is None and self.fields is None and not self.closed:
+            return of_kinds(kept)
         return Type(
             kept,
             self.element if "list" in kept else None,
@@ -78,19 +81,28 @@ class Type:
         return None if self.closed else ANY
 
 
+@cache  # of the few sets there are; equal types are then the same, which is quick to see
+def of_kinds(kinds: frozenset[str]) -> Type:
+    """A type of nothing but kinds."""
+    return Type(kinds)
+
+
 def of(*kinds: str) -> Type:
     """A type of nothing but kinds."""
-    return Type(frozenset(kinds))
+    return of_kinds(frozenset(kinds))
 
 
-ANY: Final = Type(_ALL)
+ANY: Final = of_kinds(_ALL)
 NULL: Final = of("null")
 BOOL: Final = of("bool")
 INT: Final = of("int")
 FLOAT: Final = of("float")
 NUMBER: Final = of("int", "float")
 TEXT: Final = of("text")
-NOTHING: Final = Type(frozenset())
+NOTHING: Final = of()
+_SCALARS: Final[dict[type, Type]] = {
+    type(None): NULL, bool: BOOL, int: INT, float: FLOAT, str: TEXT,
+}  # fmt: skip
 
 
 def list_of(element: Type) -> Type:
@@ -105,10 +117,12 @@ def object_of(fields: Mapping[str, Type], *, closed: bool = True) -> Type:
 
 def join(a: Type, b: Type, depth: int = 0) -> Type:
     """A type that holds all values of both."""
+    if a is b or a is ANY or not b.kinds:
+        return a
+    if b is ANY or not a.kinds:
+        return b
     if a == b:
         return a
-    if not a.kinds or not b.kinds:
-        return b if not a.kinds else a
     if depth > _DEPTH:
         return Type(a.kinds | b.kinds)
     element = _both("list", a, b, a.element, b.element, depth)
@@ -141,6 +155,9 @@ def _both(kind: str, a: Type, b: Type, x: Type | None, y: Type | None, depth: in
 
 def type_of_value(value: Value, depth: int = 0) -> Type:
     """The type of one value; long lists are looked at in part."""
+    scalar = _SCALARS.get(type(value))
+    if scalar is not None:
+        return scalar
     if type(value) is list:
         if depth > _DEPTH or len(value) > 1_000:
             return of("list")

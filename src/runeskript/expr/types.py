@@ -8,6 +8,7 @@ said.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
 from ..errors import StepError
@@ -30,6 +31,7 @@ from .shapes import (
     list_of,
     object_of,
     of,
+    of_kinds,
     type_of_schema,
     type_of_value,
 )
@@ -57,6 +59,7 @@ __all__ = [
 Finding = tuple[str, str, str | None]
 
 _NUMBERS: Final = frozenset(("int", "float"))
+_DIVISIONS: Final = frozenset(("div", "floordiv", "mod"))
 _SYMBOLS: Final = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "pow": "**",
 }  # fmt: skip
@@ -92,16 +95,15 @@ class _Inference:
         return ANY
 
     def of(self, ir: IR) -> Type:
-        handler = _RULES.get(ir[0])
+        tag = ir[0]
+        if tag == "const":
+            return type_of_value(ir[1])
+        if tag == "name":
+            return self.env.get(ir[1], ANY)
+        handler = _RULES.get(tag)
         return ANY if handler is None else handler(self, ir)
 
     # --- leaves and containers ----------------------------------------------------------------
-
-    def const(self, ir: IR) -> Type:
-        return type_of_value(ir[1])
-
-    def name(self, ir: IR) -> Type:
-        return self.env.get(ir[1], ANY)
 
     def local(self, ir: IR) -> Type:
         return self.locals.get(ir[1], ANY)
@@ -125,11 +127,13 @@ class _Inference:
         return object_of(fields, closed=closed)
 
     def expect(self, found: Type, kinds: tuple[str, ...], what: str) -> None:
-        if found.kinds and not found.kinds & frozenset(kinds):
+        if found.kinds and found.kinds.isdisjoint(kinds):
             self.report(f"{what} must be {' or '.join(kinds)}, is {found.describe()}")
 
     def item(self, ir: IR) -> Type:
         holder, key = self.of(ir[1]), self.of(ir[2])
+        if holder is ANY:
+            return ANY
         literal = ir[2][1] if ir[2][0] == "const" else None
         holders = holder.kinds
         if not holders:
@@ -177,18 +181,15 @@ class _Inference:
     def computed(self, tag: str, a: Type, b: Type, divisor: IR) -> Type:
         if not a.kinds or not b.kinds:
             return ANY
-        results: set[str] = set()
-        if a.kinds & _NUMBERS and b.kinds & _NUMBERS:
-            results |= {"float"} if tag == "div" else (a.kinds | b.kinds) & {"float"}
-            if tag != "div" and "int" in a.kinds and "int" in b.kinds:
-                results |= {"int", "float"} if tag == "pow" else {"int"}
-            if tag in ("div", "floordiv", "mod") and divisor[0] == "const" and divisor[1] == 0:
-                return self.report("division by zero")
-        if tag == "add":
-            results |= a.kinds & b.kinds & {"text", "list"}
-        elif tag == "mul":
-            results |= a.kinds & {"text", "list"} if "int" in b.kinds else set()
-            results |= b.kinds & {"text", "list"} if "int" in a.kinds else set()
+        if (
+            tag in _DIVISIONS
+            and divisor[0] == "const"
+            and divisor[1] == 0
+            and not a.kinds.isdisjoint(_NUMBERS)
+            and not b.kinds.isdisjoint(_NUMBERS)
+        ):
+            return self.report("division by zero")
+        results = _results(tag, a.kinds, b.kinds)
         if not results:
             hint = None
             if tag == "add" and "text" in a.kinds | b.kinds:
@@ -199,7 +200,7 @@ class _Inference:
         element = None
         if "list" in results:
             element = a.element if tag == "mul" else join(a, b).element
-        return Type(frozenset(results), element)
+        return of_kinds(results) if element is None else Type(results, element)
 
     def concat(self, ir: IR) -> Type:
         a, b = self.of(ir[1]), self.of(ir[2])
@@ -261,15 +262,14 @@ class _Inference:
     def call(self, ir: IR) -> Type:
         row = FUNCTIONS[ir[1]]
         args = [self.of(arg) for arg in ir[2]]
+        takes = _takes(row.name)
         for i, arg in enumerate(args):
-            parameter = row.params[min(i, len(row.params) - 1)]
-            allowed = parameter.types
-            nullable = parameter.default is None and not row.variadic
-            if "any" in allowed or not arg.kinds or (nullable and "null" in arg.kinds):
-                continue
-            if not arg.kinds & frozenset(allowed):
+            number = min(i, len(takes) - 1)
+            allowed = takes[number]
+            if allowed is not None and arg.kinds and arg.kinds.isdisjoint(allowed):
+                parameter = row.params[number]
                 self.report(
-                    f"{row.name} takes {' or '.join(allowed)} as `{parameter.name}`, "
+                    f"{row.name} takes {' or '.join(parameter.types)} as `{parameter.name}`, "
                     f"not {arg.describe()}",
                     row.signature,
                 )
@@ -283,7 +283,7 @@ class _Inference:
 
     def text(self, ir: IR) -> Type:
         for part in ir[1]:
-            if self.of(part).kinds == {"null"}:
+            if self.of(part) is NULL:
                 self.report("null cannot go into a text", "use coalesce(x, 'other')")
         return TEXT
 
@@ -326,6 +326,35 @@ class _Inference:
         self.expect(self.of(ir[1]), ("text",), "the key of an object")
         self.of(ir[2])
         return of("object")
+
+
+@cache
+def _results(tag: str, a: frozenset[str], b: frozenset[str]) -> frozenset[str]:
+    """What arithmetic on values of these kinds can give."""
+    results: set[str] = set()
+    if a & _NUMBERS and b & _NUMBERS:
+        results |= {"float"} if tag == "div" else (a | b) & {"float"}
+        if tag != "div" and "int" in a and "int" in b:
+            results |= {"int", "float"} if tag == "pow" else {"int"}
+    if tag == "add":
+        results |= a & b & {"text", "list"}
+    elif tag == "mul":
+        results |= a & {"text", "list"} if "int" in b else set()
+        results |= b & {"text", "list"} if "int" in a else set()
+    return frozenset(results)
+
+
+@cache
+def _takes(name: str) -> tuple[frozenset[str] | None, ...]:
+    """For each parameter of a function, the kinds it takes; None where it takes all."""
+    row = FUNCTIONS[name]
+    out: list[frozenset[str] | None] = []
+    for parameter in row.params:
+        allowed = frozenset(parameter.types)
+        if parameter.default is None and not row.variadic:
+            allowed |= {"null"}
+        out.append(None if "any" in allowed else allowed)
+    return tuple(out)
 
 
 def _declared(row: Function) -> Type:
@@ -386,8 +415,6 @@ _RESULTS: Final[dict[str, Callable[[IR, list[Type]], Type]]] = {
 }  # fmt: skip
 
 _RULES: Final[dict[str, Callable[[_Inference, IR], Type]]] = {
-    "const": _Inference.const,
-    "name": _Inference.name,
     "local": _Inference.local,
     "list": _Inference.list,
     "object": _Inference.object,

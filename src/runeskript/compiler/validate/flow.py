@@ -7,6 +7,8 @@ ints, one bit per variable, so that a step costs a few machine words per hundred
 A ``finally`` merges all ways into it; what is set on the way that completed is kept apart by the
 number of the way (``State.ways``), else every variable of the ``try`` would look unset behind it.
 
+Only the variables are followed that the quick pass of ``definite.py`` left unsettled.
+
 Bodies are summed up innermost first (what a branch sets for certain, what perhaps), then checked
 outermost first, each beginning as its fork found the variables.
 """
@@ -19,6 +21,7 @@ from ...model.ast import IR, Expr, Name
 from ...model.diagnostics import Diagnostics
 from ...model.records import mutable
 from .. import core
+from .definite import unsettled
 from .facts import Facts
 from .graph import Block, blocks_of
 from .names import name_span
@@ -77,9 +80,32 @@ class Summary:
     may: int
 
 
+#: Variables that are looked at in one go: a state has an int of so many bits for each block.
+_AT_ONCE = 4_096
+
+
 def check_flow(facts: Facts, program: core.Program, found: Diagnostics) -> None:
     """Report reads of variables that are not set, or not on every path, and double yields."""
-    _Analysis(facts, program, found).run()
+    variables = dict.fromkeys(a.name for a in facts.assignments)
+    left = unsettled(program, variables)
+    if left is None:
+        left = {*variables, *_yields(program)}
+    names = [name for name in variables if name in left]
+    names += sorted(left.difference(variables))
+    for start in range(0, len(names), _AT_ONCE):
+        _Analysis(names[start : start + _AT_ONCE], program, found).run()
+
+
+def _yields(program: core.Program) -> set[str]:
+    """The hidden variables of yields."""
+    return {
+        s[2]
+        for body in program.bodies()
+        for op in body.ops
+        if isinstance(op, core.Pure)
+        for s in op.statements
+        if s[0] == "set" and s[2].startswith("$yield")
+    }
 
 
 class _Analysis:
@@ -96,11 +122,11 @@ class _Analysis:
         "summaries",
     )
 
-    def __init__(self, facts: Facts, program: core.Program, found: Diagnostics) -> None:
+    def __init__(self, names: list[str], program: core.Program, found: Diagnostics) -> None:
         self.program = program
         self.found = found
         self.bodies = program.bodies()
-        names = dict.fromkeys(a.name for a in facts.assignments)
+        #: The variables that are looked at; all others are taken to be set.
         self.bits = {name: 1 << i for i, name in enumerate(names)}
         self.blocks: dict[int, list[Block]] = {}
         self.summaries: dict[int, Summary] = {}
@@ -113,8 +139,6 @@ class _Analysis:
 
     def run(self) -> None:
         for body in self.bodies:
-            if body.result is not None:
-                self._bit(body.result)
             self.blocks[id(body)] = blocks_of(body)
         for body in reversed(self.bodies[1:]):
             self._summarise(body)
@@ -127,13 +151,8 @@ class _Analysis:
                 self._check(body, states)
 
     def _bit(self, name: str) -> int:
-        """The bit of a variable; hidden ones get theirs at first sight, if they are yields."""
-        bit = self.bits.get(name)
-        if bit is None:
-            if not name.startswith("$yield"):
-                return 0
-            bit = self.bits[name] = 1 << len(self.bits)
-        return bit
+        """The bit of a variable; 0 if it is not looked at."""
+        return self.bits.get(name, 0)
 
     # --- solving -------------------------------------------------------------------------------
     def _summarise(self, body: core.Body) -> None:
@@ -231,10 +250,8 @@ class _Analysis:
                     self._statement(inner, state)
 
     def _join(self, op: core.Join, state: State) -> None:
-        fork = op.fork
-        bodies = fork.bodies if isinstance(fork, core.Fork) else (fork.body,)
-        kept = isinstance(fork, core.Fork) and fork.need == 0
-        for body in bodies:
+        kept = op.fork.keeps
+        for body in op.fork.branches:
             summary = self.summaries[id(body)]
             for name in body.writes:
                 bit = self._bit(name)
@@ -270,7 +287,7 @@ class _Analysis:
                 if isinstance(op, core.Pure):
                     self._check_yield(op, state)
                 elif isinstance(op, core.Fork | core.ForkN):
-                    for inner in op.bodies if isinstance(op, core.Fork) else (op.body,):
+                    for inner in op.branches:
                         self.entries[id(inner)] = state.copy()
                         if isinstance(op, core.Fork):
                             self.forks[id(inner)] = op

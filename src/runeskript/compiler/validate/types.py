@@ -7,7 +7,8 @@ is not known, nothing is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
+from functools import cache
 from typing import Final
 
 from ...expr.schema import check_schema
@@ -28,6 +29,7 @@ from ...model import ast
 from ...model.ast import Expr
 from ...model.catalog import HandlerCatalog
 from ...model.diagnostics import Diagnostics
+from ...model.records import mutable
 from ...model.values import Value
 from .facts import Assignment, Facts
 
@@ -47,22 +49,25 @@ def check_types(facts: Facts, catalog: HandlerCatalog, found: Diagnostics) -> No
     """Infer every expression once and report what is certain to fail."""
     env = _environment(facts, catalog)
     functions = _functions(facts, env)
-    inside = {**env, "error": join(_ERROR, of("null"))}
+    outside = _Inferred(env, functions)
+    inside = _Inferred({**env, "error": join(_ERROR, of("null"))}, functions)
+    inside_function = _Inferred({}, functions)
     for use in facts.uses:
         expr = use.expr
-        if expr.is_const:
+        if expr.ir[0] == "const":
             continue
-        names: Mapping[str, Type] = inside if use.scope.error else env
         if use.role == "function":
-            names = {}
-        for finding in infer(expr.ir, names, functions)[1]:
+            inferred = inside_function
+        else:
+            inferred = inside if use.scope.error else outside
+        for finding in inferred.of(expr)[1]:
             _report(finding, expr, found)
     for step, _ in facts.steps:
         if isinstance(step, ast.Wait) and step.until is not None and step.until.is_const:
             for finding in infer(("instant", step.until.ir), env)[1]:
                 _report(finding, step.until, found)
     for expr, kinds, what in _expected(facts):
-        type_, findings = infer(expr.ir, inside, functions)
+        type_, findings = inside.of(expr)
         if type_.kinds and not type_.kinds & kinds and not findings:
             found.add(
                 "RUNE-3028",
@@ -70,6 +75,29 @@ def check_types(facts: Facts, catalog: HandlerCatalog, found: Diagnostics) -> No
                 expr.span,
                 expr.pointer,
             )
+
+
+class _Inferred:
+    """Types and findings of expressions under one set of names; one IR is looked at once.
+
+    Expressions of the same text share their IR.
+    """
+
+    __slots__ = ("_env", "_functions", "_known")
+
+    def __init__(self, env: Mapping[str, Type], functions: Mapping[str, Type]) -> None:
+        self._env = env
+        self._functions = functions
+        #: Identity of an IR (which the document keeps alive) -> what ``infer`` says of it.
+        self._known: dict[int, tuple[Type, list[Finding]]] = {}
+
+    def of(self, expr: Expr) -> tuple[Type, list[Finding]]:
+        """What ``infer`` says of an expression."""
+        ir = expr.ir
+        known = self._known.get(id(ir))
+        if known is None:
+            known = self._known[id(ir)] = infer(ir, self._env, self._functions)
+        return known
 
 
 def _report(finding: Finding, expr: Expr, found: Diagnostics) -> None:
@@ -89,39 +117,77 @@ def _environment(facts: Facts, catalog: HandlerCatalog) -> dict[str, Type]:
     }
     loose = {a.name for a in facts.assignments if a.path}
     loose.update(var.name for var in document.vars if var.reduce is not None)
+    results = cache(lambda handler: _result(handler, catalog))
+    rows = [_row(a, results) for a in facts.assignments if a.name not in loose]
+    rows += [
+        _Row(loop.name, INT)
+        if loop.pointer.endswith("/index")
+        else _Row(loop.name, ANY, loop.over, True)
+        for loop in facts.loop_names
+    ]
     env = dict(fixed)
+    changed: set[str] | None = None
     for _ in range(1 + _ROUNDS):
-        before = env
         known: dict[str, Type] = {}
-        for a in facts.assignments:
-            if a.name not in loose:
-                type_ = _assigned(a, env, catalog)
-                known[a.name] = join(known[a.name], type_) if a.name in known else type_
-        for loop in facts.loop_names:
-            type_ = INT if loop.pointer.endswith("/index") else _element(loop.over, env)
-            known[loop.name] = join(known[loop.name], type_) if loop.name in known else type_
-        env = {**known, **fixed}
-        if env == before:
+        for row in rows:
+            if row.value is not None and (changed is None or row.reads(changed)):
+                row.update(env)
+            before = known.get(row.name)
+            known[row.name] = row.type if before is None else join(before, row.type)
+        changed = {
+            name for name, type_ in known.items() if not _same(type_, env.get(name, ANY))
+        }.difference(fixed)
+        if not changed:
             break
+        env = {**known, **fixed}
     return env
 
 
-def _assigned(a: Assignment, env: Mapping[str, Type], catalog: HandlerCatalog) -> Type:
-    """The type of what one assignment stores."""
+def _same(one: Type, other: Type) -> bool:
+    return one is other or one == other
+
+
+@mutable
+class _Row:
+    """What is stored at one place under a name: its type so far, and the expression it is of."""
+
+    name: str
+    type: Type
+    value: Expr | None = None
+    #: Whether what is stored is an element of what the expression yields.
+    element: bool = False
+
+    def reads(self, names: Set[str]) -> bool:
+        """Whether one of the names stands in the expression."""
+        return self.value is not None and any(n.name in names for n in self.value.names)
+
+    def update(self, env: Mapping[str, Type]) -> None:
+        """Infer the type anew."""
+        if self.value is None:
+            return
+        type_ = infer(self.value.ir, env)[0]
+        if self.element:
+            type_ = type_.element if type_.element is not None else ANY
+        self.type = type_
+
+
+def _row(a: Assignment, result: Callable[[str], Type]) -> _Row:
+    """What one assignment stores; ``result`` gives the type of what a handler returns."""
     if a.value is not None:
-        return infer(a.value.ir, env)[0]
-    if a.via == "collect":
-        return list_of(ANY)
+        return _Row(a.name, ANY, a.value)
     step = a.step
+    if a.via == "collect":
+        return _Row(a.name, list_of(ANY))
     if isinstance(step, ast.Parallel) and step.join != "any":
-        return of("object")
+        return _Row(a.name, of("object"))
     if isinstance(step, ast.Run) and step.detach:
-        return TEXT
-    if isinstance(step, ast.Call):
-        info = catalog.get(step.handler)
-        if info is not None:
-            return _of_schema(info.result_schema)
-    return ANY
+        return _Row(a.name, TEXT)
+    return _Row(a.name, result(step.handler) if isinstance(step, ast.Call) else ANY)
+
+
+def _result(handler: str, catalog: HandlerCatalog) -> Type:
+    info = catalog.get(handler)
+    return ANY if info is None else _of_schema(info.result_schema)
 
 
 def _of_schema(schema: Value) -> Type:
@@ -129,11 +195,6 @@ def _of_schema(schema: Value) -> Type:
     if schema is None or check_schema(schema):
         return ANY
     return type_of_schema(schema)
-
-
-def _element(over: Expr, env: Mapping[str, Type]) -> Type:
-    type_ = infer(over.ir, env)[0]
-    return type_.element if type_.element is not None else ANY
 
 
 def _functions(facts: Facts, env: Mapping[str, Type]) -> dict[str, Type]:
