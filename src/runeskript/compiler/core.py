@@ -332,5 +332,4 @@ _LAST: Final = frozenset((Jump, Arrive, Raise, Reraise, Return))
 
 def ends(op: Op) -> bool:
     """Whether control never goes on to the operation after this one."""
-    kind = type(op)
-    return kind in _LAST or (kind is Pure and None not in op.exits)
+    return type(op) in _LAST or (isinstance(op, Pure) and None not in op.exits)
