@@ -30,8 +30,17 @@ class Strict(PlainHandler):
 
 
 ALLOWED = {"url", "headers"}
+RESULT: Value = {
+    "type": "object",
+    "properties": {"status": {"type": "integer"}, "body": {}},
+    "additionalProperties": False,
+}
 CATALOG = StaticCatalog(
-    {"f": PlainHandler("f"), "g": PlainHandler("g"), "http.get": Strict("http.get")}
+    {
+        "f": PlainHandler("f"),
+        "g": PlainHandler("g"),
+        "http.get": Strict("http.get", result_schema=RESULT),
+    }
 )
 
 

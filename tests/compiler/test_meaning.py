@@ -120,6 +120,24 @@ input:
         ("- try: [{call: f}]\n  catch: [{when: error.typ == 'x', do: [{log: x}]}]",
          ["2011 the object has no key `typ`"]),
         ("- log: ${job.name}", ["2011 the object has no key `name`"]),
+        ("- log: ${job.created_at + 'x'}", ["2010 `+` cannot take int and text"]),
+        ("- listen: t\n  where: event.dta.x", ["2011 the object has no key `dta`"]),
+        ("- listen: t\n  schema: {type: object, additionalProperties: false, properties: {a: {}}}\n"
+         "  into: m\n- log: ${m.b}", ["2011 the object has no key `b`"]),
+        ("- for: i\n  in: [1]\n  collect: a\n  do: [{yield: i}]\n- log: ${a[0].x}",
+         ["2010 int has no keys or elements"]),
+        ("- parallel: {one: [{yield: 1}]}\n  into: a\n- log: ${a.two}",
+         ["2011 the object has no key `two`"]),
+        ("- parallel: {one: [{yield: 1}], two: [{yield: 'true'}]}\n  into: a\n  join: any\n"
+         "- log: ${a.one}", ["2010 null or bool or int has no keys or elements"]),
+        ("- set: {n: 1}\n- while: n < 3\n  do: [{set: {n: '${n + 1}'}}]\n- log: ${n.x}",
+         ["2010 int has no keys or elements"]),
+        ("- set: {a: 1}\n- set: {b: '${a}'}\n- set: {c: '${b}'}\n- set: {d: '${c}'}\n- log: ${d.x}",
+         ["2010 int has no keys or elements"]),
+        ("- set: {a: [1]}\n- set: {'a[0]': 2}\n- log: ${a + 1}",
+         ["2010 `+` cannot take list and int"]),
+        ("- set: {l: []}\n- for: i\n  in: [1]\n  do: [{set: {l: '${l + [i]}'}}]\n- log: ${l + 1}",
+         ["2010 `+` cannot take list and int"]),
     ],
 )  # fmt: skip
 def test_certain_type_errors(steps: str, expected: list[str]) -> None:
@@ -134,22 +152,70 @@ def test_certain_type_errors(steps: str, expected: list[str]) -> None:
         "- set: {a: null}\n- call: f\n  into: a\n- log: ${a.x}",
         "- set: {a: null}\n- run: other\n  into: a\n- log: ${a.x}",
         "- parallel: {one: [{yield: 1}]}\n  into: a\n- log: ${a.one}",
-        "- for: i\n  in: '[1]'\n  collect: a\n  do: [{yield: i}]\n- log: ${a[0].x}",
+        "- for: i\n  in: '[1]'\n  collect: a\n  do: [{yield: i}]\n- log: ${a[0] + 1}",
         "- for: i\n  in: '[1]'\n  do: [{log: '${i}'}]\n"
         "- for: i\n  in: \"[{'x': 1}]\"\n  do: [{log: '${i.x}'}]",
         "- for: x\n  in: '[1]'\n  index: i\n  do: [{log: '${i + 1}'}]",
-        "- listen: t\n  where: event.any.thing > 1\n  into: m\n- log: ${m.x.y}",
+        "- parallel: {one: [{yield: 1}], two: [{yield: 'true'}]}\n  into: a\n  join: any\n"
+        "- log: ${a + 1}",
+        "- parallel: {one: [{yield: 1}], two: [{log: x}]}\n  into: a\n  join: 1\n"
+        "- log: ${a.one + 1}",
+        "- set: {a: null}\n- log: ${a.x if a else 1} ${a and a.x} ${[y + 1 for y in [a]]}",
+        "- set: {a: {b: 1}}\n- set: {a.b: {c: 1}}\n- log: ${a.b.c}",
+        "- set: {a: 1, b: 2}\n- set: {a: '${b}', b: '${a}'}\n- log: ${a + b}",
+        "- set: {l: []}\n- for: i\n  in: [1]\n  do: [{set: {l: '${[l, i]}'}}]\n- log: ${l[0][0]}",
+        "- listen: t\n  where: event.data.any.thing > 1\n  into: m\n- log: ${m.x.y}",
     ],
 )
 def test_what_may_be_is_not_reported(steps: str) -> None:
     assert found(steps, SCHEMA) == []
 
 
-def test_result_schemas_of_handlers_are_used() -> None:
+FUNCTIONS = """\
+functions:
+  net(price, off): price * off
+  size(x): 0 if x == null else len(x)
+  deep(n): n if n == 0 else deep(n - 1)
+  ping(n): pong(n)
+  pong(n): n + 1 if n < 9 else ping(n)
+  broken(a): 1 + 'x'
+"""
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ("net('a', 1.5)", ["2010 `net` cannot take text, float: `*` cannot take text and float"]),
+        ("net('a', 2)", []),
+        ("net(input.x, input.y)", []),
+        ("net(2, 3) + 'x'", ["2010 `+` cannot take int and text"]),
+        ("net(2, 3) + 1", []),
+        ("size(null) + size([1]) + size('a')", []),
+        ("size(1)", []),  # in a branch: what is reached depends on the value
+        ("deep(3).x", []),
+        ("ping(1)", []),
+        ("ping('a')", ["2010 `ping` cannot take text: `pong` cannot take text: "
+                       "`<` cannot order text and int"]),
+        ("[net(x, 2) for x in [1, 2]]", []),
+        ("[net(x, true) for x in [1, 2]]",
+         ["2010 `net` cannot take int, bool: `*` cannot take int and bool"]),
+    ],
+)  # fmt: skip
+def test_functions_are_inferred_by_what_they_are_given(steps: str, expected: list[str]) -> None:
+    head = FUNCTIONS.replace("  broken(a): 1 + 'x'\n", "")
+    assert found(f'- log: "${{{steps}}}"', head) == expected
+
+
+def test_what_is_wrong_with_a_function_itself_is_reported_once() -> None:
+    calls = "- log: ${broken(1)} ${broken(2)} ${broken('x')}"
+    assert found(calls, FUNCTIONS) == ["2010 `+` cannot take int and text"]
+
+
+# What handlers say of their results is not held against a document: that is a lint.
+def test_result_schemas_of_handlers_are_promises() -> None:
     result = {"type": "object", "properties": {"body": {}}, "additionalProperties": False}
     catalog = StaticCatalog({"h": PlainHandler("h", result_schema=result)})
-    (d,) = check("- call: h\n  into: r\n- log: ${r.bdy}", catalog=catalog)
-    assert (d.message, d.hint) == ("the object has no key `bdy`", "did you mean `body`?")
+    assert check("- call: h\n  into: r\n- log: ${r.bdy}", catalog=catalog) == []
 
 
 def test_an_unsound_schema_is_reported_once_and_tells_nothing() -> None:

@@ -128,7 +128,7 @@ def test_good_functions() -> None:
 
 # --- validation from annotations ----------------------------------------------------------------
 def test_schema_and_conversion() -> None:
-    async def f(params: Order, ctx: Any) -> Struct: ...  # type: ignore[empty-body]
+    async def f(params: Order, ctx: Any) -> None: ...
 
     found = declared(f)
     assert found.params_schema == {
@@ -141,9 +141,45 @@ def test_schema_and_conversion() -> None:
             "tags": {"type": "array", "items": {"type": "string"}},
         },
     }
-    assert found.result_schema["required"] == ["from"]
     assert found.typed is not None
     assert found.typed.convert({"id": "a", "amount": 1}) == Order("a", 1, [])
+
+
+def test_what_an_annotation_says_of_the_result() -> None:
+    def says(annotation: Any) -> Any:
+        async def f(params: Any, ctx: Any): ...
+
+        f.__annotations__["return"] = annotation
+        return declared(f).result_schema
+
+    assert says(int) == {"type": "integer"}
+    assert says(float) == {"type": "number"}
+    assert says(None) == {"type": "null"}
+    assert says(list[str]) == {"type": "array", "items": {"type": "string"}}
+    assert says(dict[str, int])["additionalProperties"] == {"type": "integer"}
+    order = says(Order)
+    assert (order["required"], order["additionalProperties"]) == (["id", "amount"], False)
+    rows = says(list[Order])
+    assert rows["$defs"]["Order"]["additionalProperties"] is False
+    assert says(Typed)["additionalProperties"] is False
+    assert {"$ref": "#/$defs/Order"} in says(Order | None)["anyOf"]
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [Any, dict, list, object, "Nowhere", Callable[[], int], Struct, list[Struct], type, 3],
+)
+def test_an_annotation_that_says_nothing_of_use(annotation: Any) -> None:
+    async def f(params: Any, ctx: Any): ...
+
+    f.__annotations__["return"] = annotation
+    assert not declared(f).result_schema
+
+
+def test_no_annotation_says_nothing() -> None:
+    async def f(params, ctx): ...  # type: ignore[no-untyped-def]
+
+    assert declared(f).result_schema is None
 
 
 def test_types_of_the_defining_scope_are_found() -> None:

@@ -12,6 +12,7 @@ from runeskript.expr.faults import ExpressionError
 from runeskript.expr.parser import parse_expression, parse_template
 from runeskript.expr.types import (
     ANY,
+    FunctionTypes,
     Type,
     infer,
     join,
@@ -77,7 +78,7 @@ def findings(text: str) -> list[tuple[str, str, str | None]]:
 )  # fmt: skip
 def test_types(text: str, described: str) -> None:
     parsed = parse_template(text) if "${" in text else parse_expression(text)
-    found, problems = infer(parsed.ir, ENV)
+    found, problems, _ = infer(parsed.ir, ENV)
     assert found.describe() == described
     assert problems == []
 
@@ -139,7 +140,7 @@ def test_findings_help() -> None:
 
 def test_durations_and_instants() -> None:
     assert infer(("duration", ("const", "5")), {})[1][0][1].startswith("no duration")
-    assert infer(("duration", ("const", "5m")), {}) == (of("int"), [])
+    assert infer(("duration", ("const", "5m")), {}) == (of("int"), [], [])
     assert infer(("duration", ("const", None)), {})[1]
     assert infer(("instant", ("name", "x")), {"x": of("list")})[1]
     assert infer(("isset", 0), {})[0] == ANY
@@ -193,7 +194,7 @@ def test_inference_is_sound(text: str, a: Any, b: Any, graph: bool) -> None:
     """What evaluates is of the inferred type; what is reported does fail, unless it is not reached."""
     env = {"a": type_of_value(a), "b": type_of_value(b)}
     try:
-        found, problems = infer(parse_expression(text, graph=graph).ir, env)
+        found, problems, _ = infer(parse_expression(text, graph=graph).ir, env)
     except ExpressionError:
         raise AssertionError(text) from None
     try:
@@ -229,5 +230,60 @@ def holds(found: Type, value: Any) -> bool:
     ],
 )
 def test_plus_of_the_graph_form(text: str, expected: str, problems: int) -> None:
-    found, findings = infer(parse_expression(text, graph=True).ir, {"input": INPUT})
+    found, findings, _ = infer(parse_expression(text, graph=True).ir, {"input": INPUT})
     assert (found.describe(), len(findings)) == (expected, problems)
+
+
+# --- functions of a document ------------------------------------------------------------------
+def functions(**bodies: str) -> FunctionTypes:
+    """Functions of one parameter, `a`."""
+    return FunctionTypes({n: parse_expression(b, locals_=("a",)).ir for n, b in bodies.items()})
+
+
+def test_a_function_is_inferred_for_each_type_it_is_given() -> None:
+    known = functions(twice="a + a", wrap="[twice(a)]")
+    assert known.call("twice", (of("int"),)) == (of("int"), None)
+    assert known.call("wrap", (of("text"),))[0].describe() == "list of text"
+    type_, problem = known.call("twice", (of("bool"),))
+    assert type_ == ANY
+    assert problem is not None
+    assert problem[1] == "`+` cannot take bool and bool"
+
+
+def test_a_function_that_calls_itself_may_give_anything_there() -> None:
+    known = functions(down="a if a < 1 else down(a - 1)")
+    assert known.call("down", (of("int"),)) == (ANY, None)
+
+
+def test_functions_are_inferred_up_to_a_budget() -> None:
+    known = functions(same="a")
+    types = [object_of({f"k{i}": of("int")}) for i in range(2_001)]
+    found = [known.call("same", (type_,))[0] for type_ in types]
+    assert found[:2_000] == types[:2_000]
+    assert found[2_000] == ANY
+    assert known.call("same", (types[0],))[0] == types[0]  # what is known stays known
+
+
+def test_a_chain_of_functions_is_inferred_without_deep_recursion() -> None:
+    bodies = {f"f{i}": f"f{i + 1}(a) + 1" for i in range(400)} | {"f400": "a"}
+    assert functions(**bodies).call("f0", (of("int"),))[0].kinds <= {"int", *ANY.kinds}
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        ("input.n == 'a'", "this is always false: int never equals text"),
+        ("input.n != 'a'", "this is always true: int never equals text"),
+        ("input.n in ['a', 'b']", "this is always false: int never equals text"),
+        ("input.n not in ['a']", "this is always true: int never equals text"),
+        ("[x for x in [1] if x == 'a']", "this is always false: int never equals text"),
+        ("input.n == 1.5", None),
+        ("input.n == null", None),
+        ("input.maybe == 'a'", None),
+        ("input.n in []", None),
+        ("unknown == 'a'", None),
+    ],
+)
+def test_comparisons_with_one_outcome_are_doubted(text: str, doubt: str | None) -> None:
+    doubts = infer(parse_expression(text).ir, {"input": INPUT}).doubts
+    assert doubts == ([] if doubt is None else [doubt])

@@ -322,7 +322,7 @@ class _Writer:
             value = self.random.choice(self.numbers)
             self.step(indent + "      ", f"yield: {value} + 1", counted=True)
         self.lines.append(f"{indent}  into: {into}")
-        self.objects.append(into)
+        self.numbers += [f"{into}.{word}" for word in branches]
 
     def try_(self, indent: str) -> None:
         """Steps that may fail, and what to do then."""

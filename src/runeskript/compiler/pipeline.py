@@ -36,6 +36,7 @@ from .load_text import parse_tree, read_text
 from .passes import Pass, choose, optimize
 from .silences import Silences, check_silences, silences_of
 from .validate import validate
+from .validate.environment import Environment
 from .validate.facts import Facts, collect_facts
 
 #: Reads the file that ``run: PATH`` in a file means: (path, file) -> text. Raises OSError.
@@ -91,6 +92,7 @@ class Unit:
     code: Code | None = None
     blueprint: Blueprint | None = None
     facts: Facts | None = None
+    types: Environment | None = None
     silences: Silences = field(default_factory=dict)
     stages: dict[str, Any] = field(default_factory=dict)
     #: ``run: PATH`` -> what it is pinned to.
@@ -128,7 +130,8 @@ def _validate(unit: Unit) -> None:
         facts = collect_facts(unit.program.document)
         unit.silences = silences_of(facts.document, [step for step, _ in facts.steps])
         unit.diagnostics.silence(unit.silences)
-        validate(facts, unit.program, unit.catalog, unit.diagnostics, parsed=unit.tree is not None)
+        parsed = unit.tree is not None
+        unit.types = validate(facts, unit.program, unit.catalog, unit.diagnostics, parsed=parsed)
         unit.facts = facts
 
 
@@ -137,7 +140,7 @@ def _lint(unit: Unit) -> None:
     if unit.options.lint and unit.facts is not None and not unit.diagnostics.has_errors:
         from .lints import lint  # a plain run does without
 
-        lint(unit.facts, unit.catalog, unit.diagnostics, unit.tree)
+        lint(unit.facts, _have(unit.types), unit.catalog, unit.diagnostics, unit.tree)
         check_silences(unit.silences, unit.diagnostics)
 
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
-from ..model.records import record
-from ..model.values import Value, type_name
+from ..model.values import Value
 from .schema_rules import SCHEMA_TYPES, referred
 
 KINDS: Final = ("null", "bool", "int", "float", "text", "list", "object")
@@ -20,15 +19,43 @@ _ALL: Final = frozenset(KINDS)
 _DEPTH: Final = 12
 
 
-@record
 class Type:
     """What a value may be. ``element`` is the type of a list's elements; ``fields`` are the known
-    keys of an object, ``closed`` where it has no others. None: nothing is known."""
+    keys of an object, ``closed`` where it has no others. None: nothing is known.
 
-    kinds: frozenset[str]
-    element: Type | None = None
-    fields: Mapping[str, Type] | None = None
-    closed: bool = False
+    Never changed once it is made; compared by value.
+    """
+
+    __slots__ = ("closed", "element", "fields", "kinds")
+
+    def __init__(
+        self,
+        kinds: frozenset[str],
+        element: Type | None = None,
+        fields: Mapping[str, Type] | None = None,
+        closed: bool = False,
+    ) -> None:
+        self.kinds = kinds
+        self.element = element
+        self.fields = fields
+        self.closed = closed
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            isinstance(other, Type)
+            and self.kinds == other.kinds
+            and self.closed == other.closed
+            and self.element == other.element
+            and self.fields == other.fields
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.kinds, self.element, self.closed))
+
+    def __repr__(self) -> str:
+        return f"Type({self.describe()})"
 
     @property
     def is_any(self) -> bool:
@@ -154,7 +181,7 @@ def _both(kind: str, a: Type, b: Type, x: Type | None, y: Type | None, depth: in
 
 
 def type_of_value(value: Value, depth: int = 0) -> Type:
-    """The type of one value; long lists are looked at in part."""
+    """The type of one value; of long lists and objects only the kind."""
     scalar = _SCALARS.get(type(value))
     if scalar is not None:
         return scalar
@@ -169,7 +196,7 @@ def type_of_value(value: Value, depth: int = 0) -> Type:
         if depth > _DEPTH or len(value) > 1_000:
             return of("object")
         return object_of({key: type_of_value(v, depth + 1) for key, v in value.items()})
-    return of(type_name(value))
+    return ANY
 
 
 def type_of_schema(schema: Value) -> Type:

@@ -7,15 +7,16 @@ said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import StepError
 from ..model.ast import IR
 from ..model.nearest import did_you_mean
-from .functions import FUNCTIONS, Function
+from ..model.rows import NamedTuple
+from .functions import FUNCTIONS
 from .instants import to_duration, to_instant
+from .result_types import kinds_of_arithmetic, kinds_taken, result_of
 from .runtime import Context
 from .shapes import (
     ANY,
@@ -41,10 +42,13 @@ __all__ = [
     "BOOL",
     "FLOAT",
     "INT",
+    "NOTHING",
     "NULL",
     "NUMBER",
     "TEXT",
     "Finding",
+    "FunctionTypes",
+    "Inferred",
     "Type",
     "infer",
     "join",
@@ -60,39 +64,121 @@ Finding = tuple[str, str, str | None]
 
 _NUMBERS: Final = frozenset(("int", "float"))
 _DIVISIONS: Final = frozenset(("div", "floordiv", "mod"))
+_NULL: Final = frozenset(("null",))
+#: How often the bodies of functions are inferred for one document, and how deep in one another.
+_CALLS: Final = 2_000
+_NESTED: Final = 20
 _SYMBOLS: Final = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "pow": "**",
 }  # fmt: skip
 
 
-def infer(
-    ir: IR, env: Mapping[str, Type], functions: Mapping[str, Type] | None = None
-) -> tuple[Type, list[Finding]]:
-    """(type of the expression, what is certain to fail in it).
+class Inferred(NamedTuple):
+    """What is known of an expression. ``findings`` are certain to fail whenever it is evaluated;
+    ``doubts`` are comparisons that can have one outcome only."""
 
-    ``env``: types of variables by name (a name that is not there may be anything); ``functions``:
-    result types of the document's functions, where known.
+    type: Type
+    findings: list[Finding]
+    doubts: list[str]
+
+
+def infer(
+    ir: IR,
+    env: Mapping[str, Type],
+    functions: FunctionTypes | None = None,
+    locals_: Sequence[Type] = (),
+) -> Inferred:
+    """The type of an expression, and what is certain to fail in it.
+
+    ``env``: types of variables by name (a name that is not there may be anything); ``locals_``:
+    those of the first locals (parameters, the event).
     """
-    inference = _Inference(env, functions or {})
-    return inference.of(ir), inference.findings
+    inference = _Inference(env, functions)
+    inference.locals.update(enumerate(locals_))
+    return Inferred(inference.of(ir), inference.findings, inference.doubts)
+
+
+class FunctionTypes:
+    """What the document's functions give and refuse, by the types of what they are given.
+
+    Bodies are inferred anew for arguments of other types, up to a budget; past it, and inside a
+    call of itself, a function may give anything.
+    """
+
+    __slots__ = ("_bodies", "_general", "_known", "_left", "_open")
+
+    def __init__(self, bodies: Mapping[str, IR]) -> None:
+        self._bodies = bodies
+        self._known: dict[tuple[str, tuple[Type, ...]], tuple[Type, Finding | None]] = {}
+        #: What is wrong with a body whatever it is given; that is reported where it stands.
+        self._general: dict[str, list[Finding]] = {}
+        self._open: set[str] = set()
+        self._left = _CALLS
+
+    def call(self, name: str, args: tuple[Type, ...]) -> tuple[Type, Finding | None]:
+        """(type of the result, what fails inside for arguments of these types)."""
+        body = self._bodies.get(name)
+        if body is None or name in self._open or len(self._open) >= _NESTED:
+            return ANY, None
+        key = (name, args)
+        if key not in self._known:
+            if self._left <= 0:
+                return ANY, None
+            self._left -= 1
+            self._known[key] = self._call(name, body, args)
+        return self._known[key]
+
+    def _call(self, name: str, body: IR, args: tuple[Type, ...]) -> tuple[Type, Finding | None]:
+        self._open.add(name)
+        try:
+            if name not in self._general:
+                self._general[name] = infer(body, {}, self).findings
+            inference = _Inference({}, self, strict=True)
+            inference.locals.update(enumerate(args))
+            type_ = inference.of(body)
+        finally:
+            self._open.discard(name)
+        own = [f for f in inference.findings if f not in self._general[name]]
+        return type_, own[0] if own else None
 
 
 class _Inference:
-    """One walk over an expression."""
+    """One walk over an expression.
 
-    __slots__ = ("env", "findings", "functions", "locals")
+    ``guarded`` counts the places around that may never be evaluated (branches of a condition, the
+    right of an ``and``, the body of a comprehension). There null is expected: that is what most
+    conditions ask for. ``strict``: nothing is reported there at all, because a function may well
+    do something else for values of another type.
+    """
 
-    def __init__(self, env: Mapping[str, Type], functions: Mapping[str, Type]) -> None:
+    __slots__ = ("doubts", "env", "findings", "functions", "guarded", "locals", "strict")
+
+    def __init__(
+        self, env: Mapping[str, Type], functions: FunctionTypes | None, *, strict: bool = False
+    ) -> None:
         self.env = env
         self.functions = functions
         self.findings: list[Finding] = []
+        self.doubts: list[str] = []
         self.locals: dict[int, Type] = {}
+        self.guarded = 0
+        self.strict = strict
 
-    def report(self, message: str, hint: str | None = None, code: str = "RUNE-2010") -> Type:
+    def report(self, message: str, hint: str | None, *on: Type, code: str = "RUNE-2010") -> Type:
+        """Note what fails; ``on``: the types it fails on."""
+        if self.guarded and (self.strict or any(type_.kinds == _NULL for type_ in on)):
+            return ANY
         finding = (code, message, hint)
         if finding not in self.findings:
             self.findings.append(finding)
         return ANY
+
+    def perhaps(self, ir: IR) -> Type:
+        """The type of a part that may never be evaluated."""
+        self.guarded += 1
+        found = self.of(ir)
+        self.guarded -= 1
+        return found
 
     def of(self, ir: IR) -> Type:
         tag = ir[0]
@@ -124,11 +210,12 @@ class _Inference:
             else:
                 self.of(value)
                 closed = False
-        return object_of(fields, closed=closed)
+        # A computed key may be any of the others once more.
+        return object_of(fields) if closed else of("object")
 
     def expect(self, found: Type, kinds: tuple[str, ...], what: str) -> None:
         if found.kinds and found.kinds.isdisjoint(kinds):
-            self.report(f"{what} must be {' or '.join(kinds)}, is {found.describe()}")
+            self.report(f"{what} must be {' or '.join(kinds)}, is {found.describe()}", None, found)
 
     def item(self, ir: IR) -> Type:
         holder, key = self.of(ir[1]), self.of(ir[2])
@@ -137,7 +224,7 @@ class _Inference:
         literal = ir[2][1] if ir[2][0] == "const" else None
         holders = holder.kinds
         if not holders:
-            return ANY
+            return NOTHING
         if "text" in key.kinds and "object" in holders:
             if type(literal) is not str:
                 return ANY
@@ -146,23 +233,23 @@ class _Inference:
                 return inner
             if "int" not in key.kinds or not holders & {"list", "text"}:
                 hint = did_you_mean(literal, holder.fields or ())
-                return self.report(f"the object has no key `{literal}`", hint, "RUNE-2011")
+                return self.report(f"the object has no key `{literal}`", hint, code="RUNE-2011")
         if "int" in key.kinds and holders & {"list", "text"}:
             element = holder.element if holder.element is not None else ANY
             return element if "text" not in holders else ANY
         if holders == {"null"}:
-            return self.report("null has no keys or elements")
+            return self.report("null has no keys or elements", None, holder)
         if holders <= {"object"}:
-            return self.report(f"the key of an object must be text, is {key.describe()}")
+            return self.report(f"the key of an object must be text, is {key.describe()}", None, key)
         if holders <= {"list", "text"}:
             hint = None
             if type(literal) is str:
                 hint = "a list is read with [0], or in a comprehension"
             return self.report(
-                f"the index of {holder.describe()} must be int, is {key.describe()}", hint
+                f"the index of {holder.describe()} must be int, is {key.describe()}", hint, key
             )
         if not holders & {"list", "text", "object"}:
-            return self.report(f"{holder.describe()} has no keys or elements")
+            return self.report(f"{holder.describe()} has no keys or elements", None)
         return ANY
 
     def slice(self, ir: IR) -> Type:
@@ -180,7 +267,7 @@ class _Inference:
 
     def computed(self, tag: str, a: Type, b: Type, divisor: IR) -> Type:
         if not a.kinds or not b.kinds:
-            return ANY
+            return NOTHING
         if (
             tag in _DIVISIONS
             and divisor[0] == "const"
@@ -188,14 +275,14 @@ class _Inference:
             and not a.kinds.isdisjoint(_NUMBERS)
             and not b.kinds.isdisjoint(_NUMBERS)
         ):
-            return self.report("division by zero")
-        results = _results(tag, a.kinds, b.kinds)
+            return self.report("division by zero", None)
+        results = kinds_of_arithmetic(tag, a.kinds, b.kinds)
         if not results:
             hint = None
             if tag == "add" and "text" in a.kinds | b.kinds:
                 hint = "write a text with ${...}, or use str(...)"
             return self.report(
-                f"`{_SYMBOLS[tag]}` cannot take {a.describe()} and {b.describe()}", hint
+                f"`{_SYMBOLS[tag]}` cannot take {a.describe()} and {b.describe()}", hint, a, b
             )
         element = None
         if "list" in results:
@@ -206,7 +293,7 @@ class _Inference:
         a, b = self.of(ir[1]), self.of(ir[2])
         if {"text"} in (a.kinds, b.kinds):
             if {"null"} in (a.kinds, b.kinds):
-                self.report("null cannot go into a text", "use coalesce(x, 'other')")
+                self.report("null cannot go into a text", "use coalesce(x, 'other')", a, b)
             return TEXT
         if "text" in a.kinds or "text" in b.kinds:
             return ANY
@@ -215,7 +302,8 @@ class _Inference:
     def sign(self, ir: IR) -> Type:
         a = self.of(ir[1])
         if a.kinds and not a.kinds & _NUMBERS:
-            return self.report(f"`{'-' if ir[0] == 'neg' else '+'}` cannot take {a.describe()}")
+            symbol = "-" if ir[0] == "neg" else "+"
+            return self.report(f"`{symbol}` cannot take {a.describe()}", None, a)
         return a.only(_NUMBERS)
 
     def negation(self, ir: IR) -> Type:
@@ -223,46 +311,60 @@ class _Inference:
         return BOOL
 
     def connect(self, ir: IR) -> Type:
-        found = NOTHING
-        for part in ir[1]:
-            found = join(found, self.of(part))
+        found = self.of(ir[1][0])
+        for part in ir[1][1:]:
+            found = join(found, self.perhaps(part))
         return found
 
     def choose(self, ir: IR) -> Type:
         self.of(ir[1])
-        return join(self.of(ir[2]), self.of(ir[3]))
+        return join(self.perhaps(ir[2]), self.perhaps(ir[3]))
 
     def compare(self, ir: IR) -> Type:
         left = self.of(ir[1])
-        for op, part in ir[2]:
-            right = self.of(part)
-            if op in ("in", "not-in"):
-                self.membership(left, right)
-            elif op not in ("==", "!="):
+        for number, (op, part) in enumerate(ir[2]):
+            right = self.of(part) if number == 0 else self.perhaps(part)
+            if op in ("==", "!="):
+                self.equality(op, left, right)
+            elif op in ("in", "not-in"):
+                self.membership(op, left, right)
+            else:
                 self.order(op, left, right)
             left = right
         return BOOL
 
-    def membership(self, left: Type, right: Type) -> None:
+    def equality(self, op: str, left: Type, right: Type) -> None:
+        """Doubt a comparison of what can never be equal; one with null is a question of its own."""
+        a, b = left.kinds, right.kinds
+        if not a or not b or a & b or (a & _NUMBERS and b & _NUMBERS) or _NULL in (a, b):
+            return
+        outcome = "false" if op in ("==", "in") else "true"
+        self.doubts.append(
+            f"this is always {outcome}: {left.describe()} never equals {right.describe()}"
+        )
+
+    def membership(self, op: str, left: Type, right: Type) -> None:
         if right.kinds and not right.kinds & {"list", "object", "text"}:
-            self.report(
-                f"`in` needs a list, an object or a text on its right, not {right.describe()}"
-            )
+            message = f"`in` needs a list, an object or a text on its right, not {right.describe()}"
+            self.report(message, None, right)
         elif right.kinds and right.kinds <= {"object", "text"}:
             self.expect(left, ("text",), "what is looked for in an object or a text")
+        elif right.kinds == {"list"} and right.element is not None:
+            self.equality(op, left, right.element)
 
     def order(self, op: str, left: Type, right: Type) -> None:
         a, b = left.kinds, right.kinds
         if not a or not b or (a & _NUMBERS and b & _NUMBERS) or a & b & {"text", "bool"}:
             return
-        self.report(f"`{op}` cannot order {left.describe()} and {right.describe()}")
+        message = f"`{op}` cannot order {left.describe()} and {right.describe()}"
+        self.report(message, None, left, right)
 
     # --- calls --------------------------------------------------------------------------------
 
     def call(self, ir: IR) -> Type:
         row = FUNCTIONS[ir[1]]
         args = [self.of(arg) for arg in ir[2]]
-        takes = _takes(row.name)
+        takes = kinds_taken(row.name)
         for i, arg in enumerate(args):
             number = min(i, len(takes) - 1)
             allowed = takes[number]
@@ -272,19 +374,26 @@ class _Inference:
                     f"{row.name} takes {' or '.join(parameter.types)} as `{parameter.name}`, "
                     f"not {arg.describe()}",
                     row.signature,
+                    arg,
                 )
-        refine = _RESULTS.get(row.name)
-        return refine(ir, args) if refine is not None else _declared(row)
+        return result_of(row, ir, args)
 
     def user_call(self, ir: IR) -> Type:
-        for arg in ir[2]:
-            self.of(arg)
-        return self.functions.get(str(ir[1]), ANY)
+        args = tuple([self.of(arg) for arg in ir[2]])
+        if self.functions is None:
+            return ANY
+        found, problem = self.functions.call(str(ir[1]), args)
+        if problem is not None:
+            code, message, hint = problem
+            given = ", ".join(arg.describe() for arg in args)
+            self.report(f"`{ir[1]}` cannot take {given}: {message}", hint, *args, code=code)
+        return found
 
     def text(self, ir: IR) -> Type:
         for part in ir[1]:
-            if self.of(part) is NULL:
-                self.report("null cannot go into a text", "use coalesce(x, 'other')")
+            found = self.of(part)
+            if found.kinds == _NULL:
+                self.report("null cannot go into a text", "use coalesce(x, 'other')", found)
         return TEXT
 
     def duration(self, ir: IR) -> Type:
@@ -299,7 +408,7 @@ class _Inference:
             try:
                 convert(ir[1], Context())
             except StepError as error:
-                self.report(error.message)
+                self.report(error.message, None)
         else:
             self.expect(found, ("text", "int"), what)
         return INT
@@ -307,112 +416,32 @@ class _Inference:
     # --- comprehensions -----------------------------------------------------------------------
 
     def comprehension(self, ir: IR) -> Type:
-        for targets, over, conditions in ir[-1]:
-            found = self.of(over)
+        for number, (targets, over, conditions) in enumerate(ir[-1]):
+            found = self.of(over) if number == 0 else self.perhaps(over)
             if found.kinds and not found.kinds & {"list", "object"}:
                 hint = "split it first" if found.kinds == {"text"} else None
-                self.report(f"cannot iterate over {found.describe()}, only over a list", hint)
+                message = f"cannot iterate over {found.describe()}, only over a list"
+                self.report(message, hint, found)
             element = found.element if found.kinds == {"list"} and found.element else ANY
             if len(targets) == 1:
                 self.locals[targets[0]] = element
             else:
+                self.guarded += 1  # there may be no elements
                 self.expect(element, ("list",), "what is unpacked")
+                self.guarded -= 1
                 for target in targets:
                     self.locals[target] = ANY
             for condition in conditions:
-                self.of(condition)
+                self.perhaps(condition)
         if ir[0] == "listcomp":
-            return list_of(self.of(ir[1]))
-        self.expect(self.of(ir[1]), ("text",), "the key of an object")
-        self.of(ir[2])
+            return list_of(self.perhaps(ir[1]))
+        key = self.perhaps(ir[1])
+        self.guarded += 1
+        self.expect(key, ("text",), "the key of an object")
+        self.guarded -= 1
+        self.perhaps(ir[2])
         return of("object")
 
-
-@cache
-def _results(tag: str, a: frozenset[str], b: frozenset[str]) -> frozenset[str]:
-    """What arithmetic on values of these kinds can give."""
-    results: set[str] = set()
-    if a & _NUMBERS and b & _NUMBERS:
-        results |= {"float"} if tag == "div" else (a | b) & {"float"}
-        if tag != "div" and "int" in a and "int" in b:
-            results |= {"int", "float"} if tag == "pow" else {"int"}
-    if tag == "add":
-        results |= a & b & {"text", "list"}
-    elif tag == "mul":
-        results |= a & {"text", "list"} if "int" in b else set()
-        results |= b & {"text", "list"} if "int" in a else set()
-    return frozenset(results)
-
-
-@cache
-def _takes(name: str) -> tuple[frozenset[str] | None, ...]:
-    """For each parameter of a function, the kinds it takes; None where it takes all."""
-    row = FUNCTIONS[name]
-    out: list[frozenset[str] | None] = []
-    for parameter in row.params:
-        allowed = frozenset(parameter.types)
-        if parameter.default is None and not row.variadic:
-            allowed |= {"null"}
-        out.append(None if "any" in allowed else allowed)
-    return tuple(out)
-
-
-def _declared(row: Function) -> Type:
-    return ANY if "any" in row.result else of(*row.result)
-
-
-def _element(found: Type) -> Type:
-    return found.element if found.element is not None else ANY
-
-
-def _get(ir: IR, args: list[Type]) -> Type:
-    key = ir[2][1]
-    default = args[2] if len(args) > 2 else of("null")
-    if args[0].kinds <= {"object", "null"} and key[0] == "const" and type(key[1]) is str:
-        inner = args[0].field(key[1])
-        return default if inner is None else join(inner, default)
-    return ANY
-
-
-def _total(ir: IR, args: list[Type]) -> Type:
-    element = _element(args[0])
-    if args[0].kinds == {"list"} and element.kinds and not element.kinds & _NUMBERS:
-        return NUMBER
-    return INT if element.kinds == {"int"} and len(args) == 1 else NUMBER
-
-
-def _sorted(ir: IR, args: list[Type]) -> Type:
-    return args[0].only(("list", "text"))
-
-
-#: Functions whose result type follows from the arguments.
-_RESULTS: Final[dict[str, Callable[[IR, list[Type]], Type]]] = {
-    "get": _get,
-    "sum": _total,
-    "abs": lambda ir, args: args[0].only(_NUMBERS),
-    "sorted": _sorted,
-    "reversed": _sorted,
-    "slice": _sorted,
-    "unique": _sorted,
-    "difference": _sorted,
-    "intersection": _sorted,
-    "first": lambda ir, args: join(_element(args[0]), args[1] if len(args) > 1 else of("null")),
-    "last": lambda ir, args: join(_element(args[0]), args[1] if len(args) > 1 else of("null")),
-    "keys": lambda ir, args: list_of(TEXT),
-    "split": lambda ir, args: list_of(TEXT),
-    "lines": lambda ir, args: list_of(TEXT),
-    "chars": lambda ir, args: list_of(TEXT),
-    "range": lambda ir, args: list_of(INT),
-    "chunk": lambda ir, args: list_of(args[0].only(("list",))),
-    "parts": lambda ir, args: object_of(
-        dict.fromkeys(
-            ("year", "month", "day", "hour", "minute", "second", "millisecond", "weekday",
-             "yearday", "offset"),
-            INT,
-        )
-    ),
-    "sqrt": lambda ir, args: FLOAT,
-}  # fmt: skip
 
 _RULES: Final[dict[str, Callable[[_Inference, IR], Type]]] = {
     "local": _Inference.local,

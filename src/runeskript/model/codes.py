@@ -138,6 +138,7 @@ CODES: dict[str, Code] = {
     "RUNE-3111": Code("unused-function", "warning", "A function or parameter is never used"),
     "RUNE-3112": Code("unused-env", "warning", "A declared environment name is never read"),
     "RUNE-3113": Code("unused-input", "info", "A declared input field is never read"),
+    "RUNE-3150": Code("broken-promise", "warning", "What a handler promises would make this fail"),
     # --- 4xxx Blueprints, codec, replay -------------------------------------- (section: blueprint)
     "RUNE-4001": Code("codec", "error", "These bytes are not a well-formed encoded value"),
     "RUNE-4002": Code("blueprint", "error", "The Blueprint was refused by the verifier"),

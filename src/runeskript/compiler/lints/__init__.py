@@ -14,8 +14,10 @@ from ...model.catalog import HandlerCatalog
 from ...model.diagnostics import Diagnostics
 from ...model.rows import NamedTuple
 from ..read import Source
+from ..validate.environment import Environment
 from ..validate.facts import Facts
 from .loops import check_loops
+from .promises import check_promises
 from .retries import check_retries
 from .subject import Subject
 from .times import check_times
@@ -37,15 +39,20 @@ LINTS: Final = (
     Lint(("RUNE-3103", "RUNE-3104"), check_times),
     Lint(("RUNE-3105", "RUNE-3106"), check_loops),
     Lint(("RUNE-3107",), check_undos),
+    Lint(("RUNE-3150",), check_promises),
     Lint(("RUNE-3110", "RUNE-3111", "RUNE-3112", "RUNE-3113"), check_unused),
 )
 
 
 def lint(
-    facts: Facts, catalog: HandlerCatalog, found: Diagnostics, source: Source | None = None
+    facts: Facts,
+    types: Environment,
+    catalog: HandlerCatalog,
+    found: Diagnostics,
+    source: Source | None = None,
 ) -> None:
     """Run every lint that can say something; ``source``: the text's tree, for places."""
-    subject = Subject(facts, catalog, found, source)
+    subject = Subject(facts, types, catalog, found, source)
     for row in LINTS:
         if not all(found.is_off(code) for code in row.codes):
             row.check(subject)

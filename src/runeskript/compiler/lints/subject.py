@@ -10,6 +10,7 @@ from ...model.diagnostics import Diagnostics
 from ...model.spans import Span
 from ..nodes import find_node, span_of
 from ..read import Source
+from ..validate.environment import Environment
 from ..validate.facts import Facts, Scope
 
 S = TypeVar("S", bound=Step)
@@ -18,12 +19,18 @@ S = TypeVar("S", bound=Step)
 class Subject:
     """A document, the handlers it may call, and where findings go."""
 
-    __slots__ = ("_source", "_steps", "catalog", "document", "facts", "found")
+    __slots__ = ("_source", "_steps", "catalog", "document", "facts", "found", "types")
 
     def __init__(
-        self, facts: Facts, catalog: HandlerCatalog, found: Diagnostics, source: Source | None
+        self,
+        facts: Facts,
+        types: Environment,
+        catalog: HandlerCatalog,
+        found: Diagnostics,
+        source: Source | None,
     ) -> None:
         self.facts = facts
+        self.types = types
         self.document: Document = facts.document
         self.catalog = catalog
         self.found = found

@@ -7,12 +7,12 @@ so it is not reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 from ...expr.ir import walk
-from ...model.ast import IR, Function
+from ...model.ast import Function
 from ..frontends.expressions import escape
-from ..validate.facts import Assignment
+from ..validate.facts import Assignment, Facts
 from .subject import Subject
 
 _WORDS = {
@@ -33,8 +33,7 @@ def check_unused(subject: Subject) -> None:
     """Report variables, indices, functions, parameters, env names and input fields."""
     _check_variables(subject)
     _check_functions(subject)
-    _check_env(subject)
-    _check_input(subject)
+    _check_fields(subject)
 
 
 def _check_variables(subject: Subject) -> None:
@@ -61,14 +60,15 @@ def _check_variables(subject: Subject) -> None:
 def _names_read(subject: Subject) -> set[str]:
     """Every variable that is read for another purpose than its own next value."""
     facts = subject.facts
-    own: dict[int, str] = {}
-    for a in facts.assignments:
-        if a.value is not None and a.value.names and not a.path:
-            own[id(a.value)] = a.name
+    own = {id(a.value): a.name for a in facts.assignments if a.value is not None and not a.path}
     read: set[str] = set()
     for use in facts.uses:
-        for name in use.expr.names:
-            if name.kind == "variable" and own.get(id(use.expr)) != name.name:
+        expr = use.expr
+        if not expr.names:
+            continue
+        name_of = own.get(id(expr))
+        for name in expr.names:
+            if name.kind == "variable" and name.name != name_of:
                 read.add(name.name)
     return read
 
@@ -113,13 +113,18 @@ def _check_parameters(f: Function, subject: Subject) -> None:
 
 
 # --- env and input ----------------------------------------------------------------------------
-def _check_env(subject: Subject) -> None:
-    declared = subject.document.env
-    read = _keys_read(subject, "env") if declared else None
-    if read is None:
+def _check_fields(subject: Subject) -> None:
+    """Names of `env` and fields of `input` that nothing reads."""
+    env = subject.document.env
+    schema = subject.document.input_schema
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    fields = tuple(properties) if isinstance(properties, dict) else ()
+    if not env and not fields:
         return
-    for number, name in enumerate(declared):
-        if name not in read:
+    read = _Fields()
+    read.look_into(subject.facts)
+    for number, name in enumerate(env):
+        if not read.has("env", name):
             pointer = f"/env/{number}"
             subject.found.add(
                 "RUNE-3112",
@@ -128,16 +133,8 @@ def _check_env(subject: Subject) -> None:
                 pointer,
                 "delete it: a value that is not captured cannot leak",
             )
-
-
-def _check_input(subject: Subject) -> None:
-    schema = subject.document.input_schema
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    read = _keys_read(subject, "input") if isinstance(properties, dict) else None
-    if read is None or not isinstance(properties, dict):
-        return
-    for name in properties:
-        if name not in read:
+    for name in fields:
+        if not read.has("input", name):
             pointer = f"/input/properties/{escape(name)}"
             subject.found.add(
                 "RUNE-3113",
@@ -148,40 +145,50 @@ def _check_input(subject: Subject) -> None:
             )
 
 
-def _keys_read(subject: Subject, root: str) -> set[str] | None:
-    """The keys of `env` or `input` that are read; None where it is used as a whole."""
-    keys: set[str] = set()
-    for use in subject.facts.uses:
-        if use.role == "function":
-            continue
-        if any(n.name == root and n.kind == "variable" for n in use.expr.names):
-            for key in _keys(use.expr.ir, root):
-                if key is None:
-                    return None
-                keys.add(key)
-    return keys
+class _Fields:
+    """The fields of `env` and `input` that a document reads."""
 
+    __slots__ = ("keys", "whole")
 
-def _keys(ir: IR, root: str) -> Iterator[str | None]:
-    """Each use of a name: the key that is read of it, None where that is not known."""
-    whole = 0
-    for node in walk(ir):
-        if node == ("name", root):
-            whole += 1
-        holder, key = _read_of(node)
-        if holder == ("name", root) and key is not None:
-            whole -= 1
-            yield key
-    if whole:
-        yield None
+    def __init__(self) -> None:
+        self.keys: dict[str, set[object]] = {"env": set(), "input": set()}
+        #: Which of the two are used as a whole, or by a key that is computed.
+        self.whole: set[str] = set()
 
+    def has(self, root: str, key: str) -> bool:
+        """Whether something reads the field."""
+        return root in self.whole or key in self.keys[root]
 
-def _read_of(node: IR) -> tuple[IR | None, str | None]:
-    """What a node reads a key of, and the key where it is written out."""
-    if node[0] == "item":
-        holder, key = node[1], node[2]
-    elif node[0] == "call" and node[1] in ("get", "has"):
-        holder, key = node[2][0], node[2][1]
-    else:
-        return None, None
-    return holder, str(key[1]) if key[0] == "const" else None
+    def look_into(self, facts: Facts) -> None:
+        """Note all reads of a document."""
+        seen: set[int] = set()
+        for use in facts.uses:
+            ir = use.expr.ir
+            # Expressions of the same text share their IR.
+            if use.expr.names and use.role != "function" and id(ir) not in seen:
+                seen.add(id(ir))
+                self._note(ir)
+
+    def _note(self, part: tuple[Any, ...]) -> None:
+        """Note the reads in an IR, or in a group of operands."""
+        tag = part[0] if part else None
+        if tag == "const":
+            return
+        if tag == "name":
+            if part[1] in self.keys:
+                self.whole.add(part[1])
+            return
+        rest = part
+        if tag == "item":
+            holder, key = part[1], part[2]
+        elif tag == "call" and part[1] in ("get", "has"):
+            holder, key = part[2][0], part[2][1]
+            rest = part[2]
+        else:
+            holder, key = None, None
+        if key is not None and key[0] == "const" and holder[0] == "name" and holder[1] in self.keys:
+            self.keys[holder[1]].add(key[1])
+            rest = rest[2:] if tag == "call" else ()
+        for inner in rest:
+            if type(inner) is tuple:
+                self._note(inner)

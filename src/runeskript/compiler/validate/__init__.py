@@ -9,6 +9,7 @@ from ...model.catalog import HandlerCatalog
 from ...model.diagnostics import Diagnostics
 from .. import core
 from .built import check_built
+from .environment import Environment
 from .facts import Facts
 from .flow import check_flow
 from .forks import check_forks
@@ -28,8 +29,8 @@ def validate(
     found: Diagnostics,
     *,
     parsed: bool = True,
-) -> None:
-    """Run every check on a document (``facts``) and its core form.
+) -> Environment:
+    """Run every check on a document (``facts``) and its core form; the types of its names.
 
     ``parsed`` False: the document did not come from a text, so nobody has looked at its names yet.
     """
@@ -41,4 +42,6 @@ def validate(
     check_forks(facts, program, found)
     check_handlers(facts, catalog, hints, found)
     check_flow(facts, program, found)
-    check_types(facts, catalog, found)
+    env = Environment(facts, catalog)
+    check_types(facts, env, found)
+    return env

@@ -24,9 +24,9 @@ LoopKind: TypeAlias = Literal["", "sequential", "parallel"]
 
 @mutable
 class Sink:
-    """Where yields go; ``count`` is how many steps lead there."""
+    """Where yields go: what each step that leads there yields."""
 
-    count: int = 0
+    yields: list[Expr] = field(default_factory=list)
 
 
 @record
@@ -70,8 +70,8 @@ class Use:
     expr: Expr
     role: Role
     scope: Scope
-    #: Whether ``event`` is in scope (a ``where``).
-    event: bool = False
+    #: The step whose ``event`` is in scope (its ``where``).
+    event: ast.Listen | None = None
 
 
 @mutable
@@ -131,7 +131,9 @@ class _Walk:
         self.facts = facts
 
     # --- small parts ---------------------------------------------------------------------------
-    def use(self, expr: Expr | None, role: Role, scope: Scope, event: bool = False) -> None:
+    def use(
+        self, expr: Expr | None, role: Role, scope: Scope, event: ast.Listen | None = None
+    ) -> None:
         if expr is not None:
             self.facts.uses.append(Use(expr, role, scope, event))
 
@@ -265,7 +267,7 @@ class _Walk:
     def yield_(self, step: ast.Yield, scope: Scope) -> None:
         self.use(step.value, "code", scope)
         if scope.sink is not None:
-            scope.sink.count += 1
+            scope.sink.yields.append(step.value)
 
     def try_(self, step: ast.Try, scope: Scope) -> None:
         self.guarded(step.body, step.catches, step.finally_, scope)
@@ -280,7 +282,7 @@ class _Walk:
     def listen(self, step: ast.Listen, scope: Scope) -> None:
         self.use(step.topic, "text", scope)
         self.use(step.key, "code", scope)
-        self.use(step.where, "code", scope, event=True)
+        self.use(step.where, "code", scope, event=step)
         self.target(step.into, scope, step, "into")
 
     def emit(self, step: ast.Emit, scope: Scope) -> None:

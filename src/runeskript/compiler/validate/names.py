@@ -137,7 +137,7 @@ def _nearest_variable(name: str, use: Use, known: _Known) -> str | None:
     """A hint from all names that are known here."""
     here = ["input", "job", "env", *use.scope.loop_names]
     here += ["error"] if use.scope.error else []
-    here += ["event"] if use.event else []
+    here += ["event"] if use.event is not None else []
     return known.hints.near(name, " ".join(here), [*known.variables, *here])
 
 
@@ -145,7 +145,7 @@ def _check_special(use: Use, name: Name, found: Diagnostics) -> None:
     text = name.name
     if text == "error" and use.scope.error:
         return
-    if text == "event" and use.event:
+    if text == "event" and use.event is not None:
         return
     where = {
         "error": "`error` is known in `catch` and `finally` only",

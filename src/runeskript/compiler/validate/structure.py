@@ -189,7 +189,7 @@ def _check_gathers(facts: Facts, found: Diagnostics) -> None:
     """``collect`` and ``into`` without a yield, yields without one of them."""
     for sinks, step in facts.gathers:
         target = step.collect if isinstance(step, ast.For) else step.into
-        yields = sum(sink.count for sink in sinks)
+        yields = sum(len(sink.yields) for sink in sinks)
         if target is not None and not yields:
             key = "collect" if isinstance(step, ast.For) else "into"
             found.add(

@@ -67,6 +67,7 @@ _RESULT: Final[Value] = {
         "stdout": {"type": "string"},
         "stderr": {"type": "string"},
     },
+    "additionalProperties": False,
 }
 _DOC: Final = f"""\
 Run a program: `command` (the program and its arguments, no shell), `cwd`, `env` (added to

@@ -27,6 +27,7 @@ _RESULT: Final[Value] = {
         "body": {},
         "encoding": {"type": "string"},
     },
+    "additionalProperties": False,
 }
 _READ: Final = """\
 `url` (http or https), `headers`, `query` (values are scalars or lists of them), `timeout` (in all,

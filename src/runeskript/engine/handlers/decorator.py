@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import sys
@@ -68,7 +69,7 @@ class Handler:
         limit: int | None = None,
         timeout_ms: int | None = None,
         typed: TypedParams | None = None,
-        result_schema: Any = None,
+        returns: Any = inspect.Signature.empty,
         setup: Setup | None = None,
         teardown: Setup | None = None,
     ) -> None:
@@ -81,7 +82,7 @@ class Handler:
         self.timeout_ms = timeout_ms
         self.typed = typed
         self.params_schema = typed.schema if typed is not None else None
-        self.result_schema = result_schema
+        self._returns = returns
         self.setup = setup
         self.teardown = teardown
         self.doc = inspect.getdoc(function) or ""
@@ -90,6 +91,16 @@ class Handler:
         self.__name__ = getattr(function, "__name__", name)
         self.__qualname__ = getattr(function, "__qualname__", name)
         self.__module__ = getattr(function, "__module__", __name__)
+
+    @functools.cached_property
+    def result_schema(self) -> Any:
+        """What the annotation says of the result, None where it says nothing. Worked out when it
+        is asked for: a run does not need it, and it takes a library."""
+        if self._returns in (inspect.Signature.empty, Any, dict, list):
+            return None
+        from .results import result_schema
+
+        return result_schema(self._returns)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself."""
@@ -141,7 +152,7 @@ def handler(
 
     def declare(function: Callable[..., Any]) -> Handler:
         chosen = _mode(name, mode, function)
-        typed, result = _types(name, function, scope)
+        typed, returns = _types(name, function, scope)
         return Handler(
             name,
             function,
@@ -151,7 +162,7 @@ def handler(
             limit=limit,
             timeout_ms=timeout_ms,
             typed=typed,
-            result_schema=result,
+            returns=returns,
             setup=setup,
             teardown=teardown,
         )
@@ -217,15 +228,12 @@ def _types(
     first = positional[0]
     annotation = _resolve(name, function, first.annotation, scope)
     typed = _typed(annotation)
-    result = None
     returned = inspect.signature(function).return_annotation
-    if returned is not inspect.Signature.empty:
-        try:
-            kind = _resolve(name, function, returned, scope)
-            result = _schema(kind)
-        except (HandlerDefinitionError, TypeError):
-            result = None  # only the compiler's type checks would use it
-    return typed, result
+    try:
+        returned = _resolve(name, function, returned, scope)
+    except HandlerDefinitionError:
+        returned = inspect.Signature.empty  # only the compiler's lints would use it
+    return typed, returned
 
 
 def _typed(annotation: Any) -> TypedParams | None:
@@ -235,15 +243,6 @@ def _typed(annotation: Any) -> TypedParams | None:
     from .params import TypedParams, is_record_type
 
     return TypedParams(annotation) if is_record_type(annotation) else None
-
-
-def _schema(annotation: Any) -> Any:
-    """JSON Schema of a record type, None for any other annotation."""
-    if not isinstance(annotation, type) or annotation is dict:
-        return None
-    from .params import is_record_type, schema_of
-
-    return schema_of(annotation) if is_record_type(annotation) else None
 
 
 def _resolve(

@@ -22,6 +22,7 @@ class Registered:
     """One registered handler: what the compiler may know (HandlerInfo), and how to run it."""
 
     __slots__ = (
+        "_result_schema",
         "doc",
         "function",
         "idempotent",
@@ -33,7 +34,6 @@ class Registered:
         "params_schema",
         "prepare",
         "pure",
-        "result_schema",
         "setup",
         "source",
         "teardown",
@@ -50,7 +50,7 @@ class Registered:
         self.limit: int | None = getattr(source, "limit", None)
         self.timeout_ms: int | None = None
         self.params_schema: Value = normalise(getattr(source, "params_schema", None))
-        self.result_schema: Value = normalise(getattr(source, "result_schema", None))
+        self._result_schema: Value = None
         self.setup = getattr(source, "setup", None)
         self.teardown = getattr(source, "teardown", None)
         self.function: Callable[[Any, Any], Any]
@@ -83,6 +83,14 @@ class Registered:
             except ValueError as exc:
                 raise HandlerDefinitionError(f"handler {self.name}: timeout: {exc}") from None
         self.prepare = self._ask
+        self._result_schema = normalise(getattr(source, "result_schema", None))
+
+    @property
+    def result_schema(self) -> Value:
+        """What the handler says of its result, None where it says nothing; nothing checks it."""
+        if isinstance(self.source, Handler):
+            return normalise(self.source.result_schema)
+        return self._result_schema
 
     def _ask(self, params: dict[str, Any]) -> dict[str, Any]:
         problems = own_check(self.source.validate, params)

@@ -1,0 +1,277 @@
+"""What the names of a document can stand for, before it runs.
+
+The type of a variable is the join of all that is ever assigned to it, wherever that stands: too
+wide at most places, wrong at none. Variables are taken in the order of what they are computed
+from; those that are computed from themselves (counters, lists that grow) begin with nothing and
+are computed until they stay the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from ...expr.schema import check_schema
+from ...expr.types import (
+    ANY,
+    INT,
+    NOTHING,
+    NULL,
+    TEXT,
+    FunctionTypes,
+    Inferred,
+    Type,
+    infer,
+    join,
+    list_of,
+    object_of,
+    of,
+    type_of_schema,
+)
+from ...model import ast
+from ...model.ast import Expr
+from ...model.catalog import HandlerCatalog
+from ...model.rows import NamedTuple
+from ...model.values import Value
+from .facts import Assignment, Facts, Sink, Use
+
+#: The object that `catch` and `finally` see; in a `finally` that no error led into it is null.
+_ERROR: Final = join(
+    object_of({
+        "code": TEXT, "type": TEXT, "message": TEXT, "step": of("text", "null"), "attempts": INT,
+        "data": ANY, "cause": ANY,
+    }),
+    NULL,
+)  # fmt: skip
+_JOB: Final = object_of({
+    "id": TEXT, "key": of("text", "null"), "created_at": INT, "labels": of("object"),
+})  # fmt: skip
+#: How often variables that are computed from themselves are computed before they may be anything.
+_TURNS: Final = 6
+
+
+class _Source(NamedTuple):
+    """One thing that gives a variable a value: the expressions it reads, and its type."""
+
+    reads: tuple[Expr, ...]
+    type: Callable[[], Type]
+
+
+class Environment:
+    """The types of all names of one document, and of its expressions.
+
+    ``promises``: count what handlers say of their results, which nothing holds them to.
+    """
+
+    def __init__(self, facts: Facts, catalog: HandlerCatalog, *, promises: bool = False) -> None:
+        document = facts.document
+        self.functions = FunctionTypes({f.name: f.body.ir for f in document.functions})
+        self._catalog = catalog
+        self._promises = promises
+        self._gathers = {id(step): sinks for sinks, step in facts.gathers}
+        #: What was inferred of an IR (by identity: expressions of one text share theirs) while
+        #: the names were; still right at the end, since what it reads was known by then.
+        self._known: dict[int, Inferred] = {}
+        self.types: dict[str, Type] = {
+            "input": of_schema(document.input_schema),
+            # Names that are not declared are reported where names are checked.
+            "env": object_of(dict.fromkeys(document.env, of("text", "null")), closed=False),
+            "job": _JOB,
+            "error": _ERROR,
+        }
+        self._in_part = {a.name for a in facts.assignments if a.path}
+        sources = self._sources(facts)
+        for var in document.vars:
+            if var.reduce is not None:
+                sources.pop(var.name, None)  # what it holds depends on how branches end
+        self._solve(sources)
+
+    # --- expressions ---------------------------------------------------------------------------
+    def of(self, expr: Expr) -> Inferred:
+        """What is known of an expression of a step."""
+        found = self._known.get(id(expr.ir))
+        if found is None:
+            found = self._known[id(expr.ir)] = infer(expr.ir, self.types, self.functions)
+        return found
+
+    def of_use(self, use: Use) -> Inferred:
+        """The same for any use: a function sees nothing but its parameters, a `where` an event."""
+        if use.role == "function":
+            return infer(use.expr.ir, {}, self.functions)
+        if use.event is not None:
+            return infer(use.expr.ir, self.types, self.functions, (_event(use.event),))
+        return self.of(use.expr)
+
+    def _type(self, expr: Expr) -> Type:
+        """The type of an expression by what is known of its names so far."""
+        found = self._known[id(expr.ir)] = infer(expr.ir, self.types, self.functions)
+        return found.type
+
+    # --- where variables get their values from ---------------------------------------------------
+    def _sources(self, facts: Facts) -> dict[str, list[_Source]]:
+        sources: dict[str, list[_Source]] = {}
+        for a in facts.assignments:
+            if not a.path:
+                sources.setdefault(a.name, []).append(self._assigned(a))
+        for loop in facts.loop_names:
+            if loop.pointer.endswith("/index"):
+                source = _Source((), lambda: INT)
+            else:
+                source = self._iterated(loop.over)
+            sources.setdefault(loop.name, []).append(source)
+        return sources
+
+    def _iterated(self, over: Expr) -> _Source:
+        """An element of what a loop goes over."""
+
+        def element() -> Type:
+            found = self._type(over)
+            if not found.kinds:
+                return NOTHING
+            return found.element if found.element is not None else ANY
+
+        return _Source((over,), element)
+
+    def _assigned(self, a: Assignment) -> _Source:
+        """What one assignment stores."""
+        value, step = a.value, a.step
+        if value is not None:
+            return _Source((value,), lambda: self._type(value))
+        type_ = ANY
+        if isinstance(step, ast.For | ast.Parallel):
+            return self._gathered(step)
+        if isinstance(step, ast.Run) and step.detach:
+            type_ = TEXT
+        elif isinstance(step, ast.Listen):
+            type_ = of_schema(step.schema)
+        elif isinstance(step, ast.Call) and self._promises:
+            info = self._catalog.get(step.handler)
+            type_ = ANY if info is None else of_schema(info.result_schema)
+        return _Source((), lambda: type_)
+
+    def _gathered(self, step: ast.For | ast.Parallel) -> _Source:
+        """What a `collect` or the `into` of a fork stores: the yields."""
+        sinks = self._gathers.get(id(step), ())
+        reads = tuple(expr for sink in sinks for expr in sink.yields)
+        if isinstance(step, ast.For):
+            return _Source(reads, lambda: list_of(self._yielded(sinks)))
+        if step.join == "any":
+            return _Source(reads, lambda: join(self._yielded(sinks), NULL))
+        names = [branch.name for branch in step.branches]
+
+        def of_branches() -> Type:
+            yielded = [join(self._yielded((sink,)), NULL) for sink in sinks]
+            return object_of(dict(zip(names, yielded, strict=True)))
+
+        return _Source(reads, of_branches)
+
+    def _yielded(self, sinks: Iterable[Sink]) -> Type:
+        found = NOTHING
+        for sink in sinks:
+            for expr in sink.yields:
+                found = join(found, self._type(expr))
+        return found
+
+    # --- solving ---------------------------------------------------------------------------------
+    def _solve(self, sources: Mapping[str, list[_Source]]) -> None:
+        for group in _ordered(sources):
+            if len(group) == 1 and group[0] not in _read(sources[group[0]]):
+                self._keep(group[0], self._joined(group[0], sources))
+                continue
+            self.types.update(dict.fromkeys(group, NOTHING))
+            for _ in range(_TURNS):
+                if not self._turn(group, sources):
+                    break
+            else:
+                self.types.update(dict.fromkeys(group, ANY))
+                self._turn(group, sources)  # what is kept of the expressions is right again
+                self.types.update(dict.fromkeys(group, ANY))
+            for name in group:
+                self._keep(name, self.types[name])
+
+    def _turn(self, group: list[str], sources: Mapping[str, list[_Source]]) -> bool:
+        """Compute each variable anew; whether any changed."""
+        changed = False
+        for name in group:
+            found = self._joined(name, sources)
+            if found != self.types[name]:
+                changed = True
+                self.types[name] = found
+        return changed
+
+    def _joined(self, name: str, sources: Mapping[str, list[_Source]]) -> Type:
+        found = NOTHING
+        for source in sources[name]:
+            found = join(found, source.type())
+        # A path that is set changes what is inside, never the kind.
+        return Type(found.kinds) if name in self._in_part else found
+
+    def _keep(self, name: str, type_: Type) -> None:
+        """Keep a type, unless nothing is known of the name."""
+        if type_.is_any or not type_.kinds:
+            self.types.pop(name, None)
+        else:
+            self.types[name] = type_
+
+
+def _read(sources: Iterable[_Source]) -> set[str]:
+    """The variables that some sources read."""
+    return {
+        name.name
+        for source in sources
+        for expr in source.reads
+        for name in expr.names
+        if name.kind == "variable"
+    }
+
+
+def _ordered(sources: Mapping[str, list[_Source]]) -> Iterator[list[str]]:
+    """The variables in groups, each behind those it is computed from; a group of several, or one
+    that reads itself, is computed from itself (Tarjan's components, without recursion)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    stacked: dict[str, int] = {}
+    for root in sources:
+        if root in index:
+            continue
+        work: list[tuple[str, Iterator[str]]] = []
+
+        def enter(name: str, work: list[tuple[str, Iterator[str]]] = work) -> None:
+            index[name] = low[name] = len(index)
+            stacked[name] = len(stack)
+            stack.append(name)
+            work.append((name, iter([n for n in _read(sources[name]) if n in sources])))
+
+        enter(root)
+        while work:
+            name, rest = work[-1]
+            for other in rest:
+                if other not in index:
+                    enter(other)
+                    break
+                if other in stacked:
+                    low[name] = min(low[name], index[other])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
+                if low[name] == index[name]:
+                    group = stack[stacked[name] :]
+                    del stack[stacked[name] :]
+                    for member in group:
+                        del stacked[member]
+                    yield group
+
+
+def of_schema(schema: Value) -> Type:
+    """The type a schema describes; one that is not sound (reported elsewhere) describes nothing."""
+    if schema is None or check_schema(schema):
+        return ANY
+    return type_of_schema(schema)
+
+
+def _event(step: ast.Listen) -> Type:
+    """The message that a `where` sees; its data satisfy the step's schema."""
+    data = of_schema(step.schema)
+    return object_of({"id": TEXT, "topic": TEXT, "key": ANY, "data": data})
