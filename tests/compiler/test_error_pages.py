@@ -48,6 +48,8 @@ def codes(text: str) -> list[str]:
     files = {
         "./example.yaml": text,
         "./broken.yaml": "skript: broken\ndo: [{call: nothing}]",
+        "./ship.yaml": "skript: ship\ninput: {type: object, properties: {items: {type: array}, "
+        "express: {type: boolean}}}\ndo: [{log: '${input.items} ${input.express}'}]",
         "./sound.yaml": "skript: sound\ndo: [{log: fine}]",
     }
 

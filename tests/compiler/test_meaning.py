@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from runeskript.compiler.pipeline import check_text
+from runeskript.compiler.pipeline import Options, check_text
 from runeskript.model.catalog import EMPTY, ParamProblem, PlainHandler, StaticCatalog
 from runeskript.model.diagnostics import Diagnostic
 from runeskript.model.values import Value
@@ -257,3 +257,125 @@ def test_a_variable_may_be_called_like_a_function_of_the_language() -> None:
 def test_unknown_names_are_matched_against_what_is_in_scope() -> None:
     steps = "- for: item\n  in: input.items\n  do: [{log: '${itm}'}]\n- log: ${itm}"
     assert [d.hint for d in check(steps)] == ["did you mean `item`?", None]
+
+
+# --- parameters -------------------------------------------------------------------------------
+ORDER: Value = {
+    "type": "object",
+    "required": ["url"],
+    "properties": {
+        "url": {"type": "string"},
+        "count": {"type": "integer"},
+        "ratio": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+        "price": {"type": "string", "format": "decimal"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "format": {"type": "string"},
+        "options": {"$ref": "#/$defs/Options"},
+        "any": {},
+    },
+    "$defs": {
+        "Options": {
+            "type": "object",
+            "properties": {"deep": {"type": "boolean"}},
+            "additionalProperties": False,
+        }
+    },
+}
+TYPED = """\
+input:
+  type: object
+  properties: {n: {type: integer}, s: {type: string}, f: {type: number}, l: {type: array}, o: {type: object}}
+"""
+
+
+def passed(with_: str, *, strict: bool = True) -> list[str]:
+    handler = PlainHandler("h", params_schema=ORDER, strict=strict)
+    catalog = StaticCatalog({"h": handler})
+    return [
+        f"{d.code[-4:]} {d.message}"
+        for d in check(f"- call: h\n  with: {with_}", TYPED, catalog=catalog)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("with_", "expected"),
+    [
+        ("{url: '${input.n}'}", "`h`: `url` must be text, is int"),
+        ("{count: '${input.s}'}", "`h`: `count` must be int, is text"),
+        ("{count: '${1.5}'}", None),  # written out: the handler's own business
+        ("{count: '${1.5 * len(input.l)}'}", "`h`: `count` must be int, is float"),
+        ("{ratio: '${input.s}'}", "`h`: `ratio` must be null or number, is text"),
+        ("{tags: '${input.o}'}", "`h`: `tags` must be list, is object"),
+        ("{format: '${input.n}'}", "`h`: `format` must be text, is int"),
+        ("{options: {deep: '${input.n}'}}", "`h`: `options`.`deep` must be bool, is int"),
+        ("{options: {deeep: '${input.n}'}}", "`h`: `options` has no field `deeep`"),
+        ("${input.l}", None),  # said by the check of `with` itself
+        ("{url: 'a ${input.n}'}", None),
+        ("{count: '${input.f}'}", None),
+        ("{ratio: '${input.n}'}", None),
+        ("{price: '${input.n}'}", None),
+        ("{tags: '${input.l}'}", None),
+        ("{any: '${input.o}'}", None),
+        ("{url: '${input.unknown}'}", None),
+        ("{options: {deep: '${input.unknown}'}}", None),
+        ("{'x': '${input.n}'}", None),
+    ],
+)
+def test_computed_parameters_are_compared_by_type(with_: str, expected: str | None) -> None:
+    found = [d for d in passed(with_) if d.startswith("3008")]
+    assert found == ([] if expected is None else [f"3008 {expected}"])
+
+
+def test_a_schema_that_nothing_holds_is_not_compared() -> None:
+    assert passed("{url: '${input.n}'}", strict=False) == []
+
+
+CHILD = """\
+skript: child
+input:
+  type: object
+  required: [a]
+  additionalProperties: false
+  properties: {a: {type: integer, minimum: 1}, b: {type: string}}
+do: [{log: "${input.a}"}]
+"""
+
+
+def given(with_: str, child: str = CHILD) -> list[tuple[str, str]]:
+    text = f"skript: x\n{TYPED}do:\n  - run: ./child.yaml\n{with_ and f'    with: {with_}'}\n"
+    options = Options(lambda _path, _file: child)
+    found = check_text(text, "x.yaml", any_handlers(), options)
+    assert {d.code for d in found} <= {"RUNE-3034", "RUNE-3028"}
+    return [
+        (d.pointer.rpartition("/")[2], d.message.removeprefix("the child's input: ")) for d in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("with_", "expected"),
+    [
+        ("{a: 1}", []),
+        ("{a: 1, b: x}", []),
+        ("{a: '${input.n}', b: '${input.s}'}", []),
+        ("{a: '${input.unknown}'}", []),
+        ("${input.o}", []),
+        ("", [("run", "in all: `a` is missing")]),
+        ("{a: 0}", [("a", "a: must be at least 1, is 0")]),
+        ("{a: x}", [("a", "a: must be integer, is text")]),
+        ("{b: x}", [("with", "in all: `a` is missing")]),
+        ("{a: 1, c: 1}", [("with", "in all: unknown key `c`")]),
+        ("{b: '${input.s}'}", [("with", "`a` is missing")]),
+        ("{a: 1, bb: '${input.s}'}", [("bb", "there is no `bb`; did you mean `b`?")]),
+        ("{a: '${input.s}'}", [("a", "`a` must be int, is text")]),
+        ("{a: 0, b: '${input.s}'}", [("a", "a: must be at least 1, is 0")]),
+        ("${input.l}", [("with", "`with` must be object, is list")]),
+    ],
+)
+def test_what_a_pinned_child_is_given(with_: str, expected: list[tuple[str, str]]) -> None:
+    assert given(with_) == expected
+
+
+def test_a_child_without_a_schema_takes_anything() -> None:
+    assert given("{a: 1}", "skript: child\ndo: [{log: x}]\n") == []
+    assert given("", "skript: child\ninput: {}\ndo: [{log: x}]\n") == []
+    assert given("", "skript: child\ninput: {type: string}\ndo: [{log: x}]\n") != []

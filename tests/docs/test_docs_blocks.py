@@ -39,6 +39,8 @@ ERRORS = ROOT / "docs" / "errors"
 ERROR_FILES = {
     "order.yaml": "skript: order\ndo:\n" + "  - log: done\n" * 100,
     "broken.yaml": "skript: broken\ndo:\n  - lgo: done\n",
+    "ship.yaml": "skript: ship\ninput: {type: object, properties: {items: {type: array}, "
+    "express: {type: boolean}}}\ndo:\n  - log: '${input.items} ${input.express}'\n",
     "sound.yaml": "skript: sound\ndo:\n  - return: done\n",
     "example.yaml": "skript: example\ndo:\n  - run: ./example.yaml\n",
     "shop.py": "\n" * 11 + "handlers = [pymnts]\n",

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from ..errors import BlueprintError, CompileError, RuneskriptError
 from ..expr.ir_check import check_ir
 from ..expr.schema import check_schema
-from ..model.ast import Document
+from ..model.ast import Document, Run
 from ..model.ast_value import ast_hash
 from ..model.blueprint import Blueprint, SkriptRef
 from ..model.blueprint_codec import digest
@@ -36,6 +36,7 @@ from .load_text import parse_tree, read_text
 from .passes import Pass, choose, optimize
 from .silences import Silences, check_silences, silences_of
 from .validate import validate
+from .validate.arguments import check_input
 from .validate.environment import Environment
 from .validate.facts import Facts, collect_facts
 
@@ -319,11 +320,17 @@ def _pin_children(unit: Unit) -> None:
         for op in body.ops:
             if isinstance(op, core.Run) and op.path is not None and op.path not in unit.pinned:
                 _pin(unit, op.path, op, program)
+    for step, _ in _have(unit.facts).steps:
+        if isinstance(step, Run) and step.path in unit.pinned:
+            child = unit.family.done[_beside(unit, step.path)]
+            if child is not None:
+                schema = child.document.input_schema
+                check_input(step, schema, _have(unit.types), unit.diagnostics)
 
 
 def _pin(unit: Unit, path: str, op: core.Run, program: core.Program) -> None:
     site = program.sites[op.site]
-    file = _normal(posixpath.join(posixpath.dirname(_normal(unit.file)), path))
+    file = _beside(unit, path)
     family = unit.family
 
     def report(code: str, message: str, hint: str | None = None) -> None:
@@ -377,6 +384,11 @@ def _compile_child(unit: Unit, source: bytes | str, file: str) -> Compiled | Non
             d.code, d.message, d.span, d.pointer, d.hint, severity=d.severity, related=d.related
         )
     return None if inner.diagnostics.has_errors else _finish(inner)
+
+
+def _beside(unit: Unit, path: str) -> str:
+    """The file that ``run: PATH`` in this document means."""
+    return _normal(posixpath.join(posixpath.dirname(_normal(unit.file)), path))
 
 
 def _normal(file: str) -> str:

@@ -48,6 +48,10 @@ class HandlerInfo(Protocol):
         """JSON Schema of the parameters, or None where the handler takes any object."""
 
     @property
+    def strict(self) -> bool:
+        """Whether parameters that do not satisfy ``params_schema`` are refused for certain."""
+
+    @property
     def result_schema(self) -> Value:
         """JSON Schema of the result, or None where nothing is known of it."""
 
@@ -80,6 +84,7 @@ class PlainHandler:
     doc: str = ""
     params_schema: Value = None
     result_schema: Value = None
+    strict: bool = False
 
     def check(self, literals: Mapping[str, Value], dynamic: frozenset[str]) -> list[ParamProblem]:
         """Nothing is known of the parameters, so nothing is wrong with them."""

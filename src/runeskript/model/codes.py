@@ -125,6 +125,7 @@ CODES: dict[str, Code] = {
     "RUNE-3031": Code("skript-cycle", "error", "A skript pins itself"),
     "RUNE-3032": Code("skript-errors", "error", "The skript has errors of its own"),
     "RUNE-3033": Code("one-queue", "warning", "Calls are not placed on queues in this version"),
+    "RUNE-3034": Code("child-input", "error", "The input of a child skript does not suit it"),
     # --- 31xx meaning: what compiles and is hardly meant ------------------------ (section: lints)
     "RUNE-3100": Code("needless-silence", "warning", "There is nothing here to silence"),
     "RUNE-3101": Code("retry-repeats", "warning", "A call is retried that may not be repeated"),

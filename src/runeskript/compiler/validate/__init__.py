@@ -8,6 +8,7 @@ from __future__ import annotations
 from ...model.catalog import HandlerCatalog
 from ...model.diagnostics import Diagnostics
 from .. import core
+from .arguments import check_arguments
 from .built import check_built
 from .environment import Environment
 from .facts import Facts
@@ -44,4 +45,5 @@ def validate(
     check_flow(facts, program, found)
     env = Environment(facts, catalog)
     check_types(facts, env, found)
+    check_arguments(facts, env, catalog, found)
     return env

@@ -29,7 +29,7 @@ from ...expr.types import (
     type_of_schema,
 )
 from ...model import ast
-from ...model.ast import Expr
+from ...model.ast import IR, Expr
 from ...model.catalog import HandlerCatalog
 from ...model.rows import NamedTuple
 from ...model.values import Value
@@ -93,6 +93,11 @@ class Environment:
         if found is None:
             found = self._known[id(expr.ir)] = infer(expr.ir, self.types, self.functions)
         return found
+
+    def type_of(self, ir: IR) -> Type:
+        """The type of a part of an expression of a step."""
+        found = self._known.get(id(ir))
+        return infer(ir, self.types, self.functions).type if found is None else found.type
 
     def of_use(self, use: Use) -> Inferred:
         """The same for any use: a function sees nothing but its parameters, a `where` an event."""

@@ -36,6 +36,7 @@ class Registered:
         "pure",
         "setup",
         "source",
+        "strict",
         "teardown",
         "timeout_ms",
     )
@@ -51,6 +52,7 @@ class Registered:
         self.timeout_ms: int | None = None
         self.params_schema: Value = normalise(getattr(source, "params_schema", None))
         self._result_schema: Value = None
+        self.strict = isinstance(source, Handler) and source.typed is not None
         self.setup = getattr(source, "setup", None)
         self.teardown = getattr(source, "teardown", None)
         self.function: Callable[[Any, Any], Any]
