@@ -119,6 +119,8 @@ class Facts:
     problems: list[Problem] = field(default_factory=list)
     #: The body that each address belongs to.
     owner: list[int] = field(default_factory=list)
+    #: Addresses that control reaches from the entry of a body, errors included; flow fills it.
+    reached: set[int] = field(default_factory=set)
     #: Body -> its slots with a list that some region appends to in place (``push``).
     holders: dict[int, set[int]] = field(default_factory=dict)
     #: Bodies whose code runs a region.

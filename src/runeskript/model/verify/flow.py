@@ -188,6 +188,7 @@ def _check_depth(facts: Facts, table: Table, edges: Edges) -> None:
     def reach(address: int, scopes: int) -> None:
         if depth[address] == _NONE:
             depth[address] = scopes
+            facts.reached.add(address)
             waiting.append(address)
         elif depth[address] != scopes:
             _say(facts, address, f"reached with {scopes} scopes and with {depth[address]}")

@@ -44,9 +44,11 @@ def check_slots(facts: Facts) -> None:
 
 
 def _errors_read(facts: Facts) -> Iterator[tuple[int, int]]:
-    """(body, slot) that RERAISE and COMPENSATE look at."""
+    """(body, slot) that RERAISE and COMPENSATE look at, where control gets there: the handler of
+    an empty block stands behind it all the same."""
     code = facts.bp.code
-    for address, instruction in enumerate(code):
+    for address in sorted(facts.reached):
+        instruction = code[address]
         row = BY_OP[instruction[0]]  # type: ignore[index]
         if row.op in (Op.RERAISE, Op.COMPENSATE):
             yield facts.owner[address], instruction[1]  # type: ignore[misc]
