@@ -53,6 +53,7 @@ __all__ = [
     "infer",
     "join",
     "list_of",
+    "never_equal",
     "object_of",
     "of",
     "type_of_schema",
@@ -96,6 +97,15 @@ def infer(
     inference = _Inference(env, functions)
     inference.locals.update(enumerate(locals_))
     return Inferred(inference.of(ir), inference.findings, inference.doubts)
+
+
+def never_equal(left: Type, right: Type) -> bool:
+    """Whether no value of one type equals one of the other. Null is left out: asking for it is how
+    one makes sure."""
+    a, b = left.kinds, right.kinds
+    if not a or not b or a & b or _NULL in (a, b):
+        return False
+    return a.isdisjoint(_NUMBERS) or b.isdisjoint(_NUMBERS)
 
 
 class FunctionTypes:
@@ -334,9 +344,8 @@ class _Inference:
         return BOOL
 
     def equality(self, op: str, left: Type, right: Type) -> None:
-        """Doubt a comparison of what can never be equal; one with null is a question of its own."""
-        a, b = left.kinds, right.kinds
-        if not a or not b or a & b or (a & _NUMBERS and b & _NUMBERS) or _NULL in (a, b):
+        """Doubt a comparison of what can never be equal."""
+        if not never_equal(left, right):
             return
         outcome = "false" if op in ("==", "in") else "true"
         self.doubts.append(

@@ -139,6 +139,11 @@ CODES: dict[str, Code] = {
     "RUNE-3111": Code("unused-function", "warning", "A function or parameter is never used"),
     "RUNE-3112": Code("unused-env", "warning", "A declared environment name is never read"),
     "RUNE-3113": Code("unused-input", "info", "A declared input field is never read"),
+    "RUNE-3114": Code("self-assignment", "warning", "A variable is set to itself"),
+    "RUNE-3120": Code("constant-condition", "warning", "A condition has one outcome"),
+    "RUNE-3121": Code("constant-comparison", "warning", "A comparison has one outcome"),
+    "RUNE-3122": Code("dead-clause", "warning", "A clause never gets its turn"),
+    "RUNE-3123": Code("swallowed-error", "warning", "Errors are caught and vanish"),
     "RUNE-3150": Code("broken-promise", "warning", "What a handler promises would make this fail"),
     # --- 4xxx Blueprints, codec, replay -------------------------------------- (section: blueprint)
     "RUNE-4001": Code("codec", "error", "These bytes are not a well-formed encoded value"),

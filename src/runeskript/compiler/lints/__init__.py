@@ -16,6 +16,8 @@ from ...model.rows import NamedTuple
 from ..read import Source
 from ..validate.environment import Environment
 from ..validate.facts import Facts
+from .clauses import check_clauses
+from .conditions import check_conditions
 from .loops import check_loops
 from .promises import check_promises
 from .retries import check_retries
@@ -39,8 +41,10 @@ LINTS: Final = (
     Lint(("RUNE-3103", "RUNE-3104"), check_times),
     Lint(("RUNE-3105", "RUNE-3106"), check_loops),
     Lint(("RUNE-3107",), check_undos),
+    Lint(("RUNE-3120", "RUNE-3121"), check_conditions),
+    Lint(("RUNE-3122", "RUNE-3123"), check_clauses),
     Lint(("RUNE-3150",), check_promises),
-    Lint(("RUNE-3110", "RUNE-3111", "RUNE-3112", "RUNE-3113"), check_unused),
+    Lint(("RUNE-3110", "RUNE-3111", "RUNE-3112", "RUNE-3113", "RUNE-3114"), check_unused),
 )
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from ...expr.functions import FUNCTIONS
 from ...expr.ir import walk
 from ...model import ast
-from ...model.ast import Block, Expr, Step
-from ..validate.facts import Facts
+from ...model.ast import Block, Step
+from .draws import drawing_functions, draws
 from .subject import Subject
 from .tree import Role, descend, inner, inner_of_document
 
@@ -24,7 +24,7 @@ def check_loops(subject: Subject) -> None:
     """Every check of this module."""
     if not any(isinstance(step, ast.While | ast.For) for step, _ in subject.facts.steps):
         return
-    drawing = _drawing(subject.facts)
+    drawing = drawing_functions(subject.document)
     for _, block in inner_of_document(subject.document):
         _check_block(block, subject.document.timeout is not None, drawing, subject)
 
@@ -49,7 +49,7 @@ def _check_end(loop: ast.While, drawing: frozenset[str], subject: Subject) -> No
     condition = loop.condition
     if condition.is_const and not condition.ir[1]:
         return
-    if _draws(condition, drawing):
+    if draws(condition.ir, drawing):
         return
     reads = {name.name for name in condition.names if name.kind == "variable"}
     for step in descend(loop.body):
@@ -82,27 +82,6 @@ def _written(step: Step) -> set[str]:
     elif isinstance(step, ast.For):
         targets.append(step.collect)
     return {target.name for target in targets if target is not None}
-
-
-def _drawing(facts: Facts) -> frozenset[str]:
-    """The document's functions that may give another answer each time they are asked."""
-    drawing: set[str] = set()
-    bodies = {f.name: f.body for f in facts.document.functions}
-    while True:
-        more = {n for n, b in bodies.items() if n not in drawing and _draws(b, frozenset(drawing))}
-        if not more:
-            return frozenset(drawing)
-        drawing |= more
-
-
-def _draws(expr: Expr, drawing: frozenset[str]) -> bool:
-    """Whether an expression may have another value with the same variables, no time passing."""
-    for node in walk(expr.ir):
-        if node[0] == "call" and FUNCTIONS[node[1]].effect == "entropy":
-            return True
-        if node[0] == "ucall" and node[1] in drawing:
-            return True
-    return False
 
 
 # --- loops of one turn ------------------------------------------------------------------------

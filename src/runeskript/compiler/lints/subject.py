@@ -12,6 +12,7 @@ from ..nodes import find_node, span_of
 from ..read import Source
 from ..validate.environment import Environment
 from ..validate.facts import Facts, Scope
+from .options import Options
 
 S = TypeVar("S", bound=Step)
 
@@ -19,7 +20,7 @@ S = TypeVar("S", bound=Step)
 class Subject:
     """A document, the handlers it may call, and where findings go."""
 
-    __slots__ = ("_source", "_steps", "catalog", "document", "facts", "found", "types")
+    __slots__ = ("_options", "_source", "_steps", "catalog", "document", "facts", "found", "types")
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Subject:
         self.catalog = catalog
         self.found = found
         self._source = source
+        self._options: Options | None = None
         self._steps: dict[type[Step], list[tuple[Step, Scope]]] = {}
         for entry in facts.steps:
             self._steps.setdefault(type(entry[0]), []).append(entry)
@@ -43,6 +45,13 @@ class Subject:
         """All steps of one kind with their scopes, in the order of the document."""
         found: list[tuple[S, Scope]] = self._steps.get(kind, [])  # type: ignore[assignment]
         return found
+
+    @property
+    def options(self) -> Options:
+        """What is known of values beyond their types."""
+        if self._options is None:
+            self._options = Options(self.facts)
+        return self._options
 
     def place(self, pointer: str) -> Span:
         """Where the value at a pointer stands, for what the AST keeps without a place."""

@@ -32,6 +32,7 @@ _HINTS = {
 def check_unused(subject: Subject) -> None:
     """Report variables, indices, functions, parameters, env names and input fields."""
     _check_variables(subject)
+    _check_self(subject)
     _check_functions(subject)
     _check_fields(subject)
 
@@ -54,6 +55,19 @@ def _check_variables(subject: Subject) -> None:
                 subject.place(loop.pointer),
                 loop.pointer,
                 "delete `index`",
+            )
+
+
+def _check_self(subject: Subject) -> None:
+    """`set: {a: ${a}}`."""
+    for a in subject.facts.assignments:
+        if a.value is not None and a.via == "set" and not a.path and a.value.ir == ("name", a.name):
+            subject.found.add(
+                "RUNE-3114",
+                f"`{a.name}` is set to itself",
+                a.value.span,
+                a.pointer,
+                "delete it, or say what it was to be set to",
             )
 
 
