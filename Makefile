@@ -43,8 +43,13 @@ docs: $(READY) ## write the generated reference pages
 bench: $(READY) ## measure, each scenario against its floor
 	@$(BIN)/rune bench $(ARGS)
 
-fuzz: $(READY) ## run 100,000 random skripts with and without the optimizer's passes
+fuzz: $(VENV)/.fuzz ## look for what the tests did not think of: passes, Blueprints, documents
 	@$(BIN)/python scripts/fuzz.py $(ARGS)
+
+# Atheris guides the fuzzers; where it cannot be installed a slower loop of our own does.
+$(VENV)/.fuzz: $(READY)
+	@PYTHON="$(PYTHON)" sh scripts/make_venv.sh $(VENV) fuzz || echo "going on without Atheris"
+	@touch $@
 
 clean: ## remove .venv and all caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,8 +1,14 @@
-"""Runs random skripts with and without the optimizer's passes until something differs.
+"""Looks for what the tests did not think of.
 
-``make fuzz`` takes 100,000 seeds on all processors. It can be stopped at any time: the last line
-says with which ``--start`` to go on. A difference is shown with the command that shows it again;
-``--seed N`` is that command: it makes the skript of one seed as small as it can.
+    make fuzz                                     all of it, one after the other
+    make fuzz ARGS="passes"                       random skripts with and without passes
+    make fuzz ARGS="documents --seconds 3600"     mangled documents, guided by coverage
+    make fuzz ARGS="blueprints --seconds 3600"    forged Blueprints, guided by coverage
+
+It can be stopped at any time. Each finding is printed with the command that shows it again: for the
+passes ``passes --seed N``, which makes the skript as small as it can; for the others
+``TARGET --file FILE``. What a guided run has learnt stays in ``build/fuzz``, and the next one goes
+on from there.
 """
 
 from __future__ import annotations
@@ -12,21 +18,28 @@ import json
 import multiprocessing
 import os
 import random
+import subprocess
 import sys
-from collections.abc import Sequence
+import time
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from hostile.targets import TARGETS
 from properties import differential
 from properties.skripts import skript
 
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "build" / "fuzz"
 #: Seeds a worker takes at a time.
 CHUNK = 50
 #: Failures after which there is no point in going on.
 ENOUGH = 10
 
 
+# --- the passes -----------------------------------------------------------------------------------
 def chunk(first: int) -> tuple[int, int, list[str]]:
     """Check the seeds of one chunk: (the first, skripts that did not compile, failures)."""
     refused = 0
@@ -60,7 +73,7 @@ def many(start: int, count: int, jobs: int) -> int:
     checked = done - start
     print(f"{checked - refused:,} programs, {refused:,} did not compile, {failed} differ")
     if done < end:
-        print(f'go on with: make fuzz ARGS="--start {done}"')
+        print(f'go on with: make fuzz ARGS="passes --start {done}"')
     return 1 if failed else 0
 
 
@@ -84,17 +97,98 @@ def one(seed: int) -> int:
     return 1
 
 
+# --- hostile input --------------------------------------------------------------------------------
+def guided(target: str, seconds: int, jobs: int, seed: int) -> int:
+    """Fuzz one target with as many processes; the exit code."""
+    findings = FOLDER / "findings"
+    findings.mkdir(parents=True, exist_ok=True)
+    before = set(findings.iterdir())
+    paths = [str(ROOT / "src"), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
+    command = [sys.executable, "-m", "hostile.guided", target, "--seconds", str(seconds)]
+    workers = [
+        subprocess.Popen([*command, "--folder", str(FOLDER), "--seed", str(seed + i)], env=env)
+        for i in range(jobs)
+    ]
+    try:
+        for worker in workers:
+            worker.wait()
+    except KeyboardInterrupt:
+        for worker in workers:
+            worker.terminate()
+    found = sorted(set(findings.iterdir()) - before)
+    for path in found:
+        print(f'{path.name}: again with make fuzz ARGS="{target} --file {path}"')
+    print(f"{target}: {len(found)} findings")
+    return 1 if found else 0
+
+
+def again(target: str, file: Path) -> int:
+    """Check one input, and show the smallest one with the same error; the exit code."""
+    check, data = TARGETS[target].check, file.read_bytes()
+    began = time.monotonic()
+    try:
+        result = check(data)
+    except Exception as error:
+        traceback.print_exception(error)
+        if target == "documents":
+            small = shrink(data, check, type(error))
+            print(f"\nmade small:\n{small.decode('utf-8', 'backslashreplace')}")
+        return 1
+    print(f"{file}: {result} in {time.monotonic() - began:.1f} s")
+    return 0
+
+
+def shrink(data: bytes, check: Callable[[bytes], object], kind: type[Exception]) -> bytes:
+    """Leave out lines, then characters, as long as the same kind of error comes."""
+
+    def fails(candidate: bytes) -> bool:
+        try:
+            check(candidate)
+        except kind:
+            return True
+        except Exception:
+            return False
+        return False
+
+    for separator in (b"\n", b""):
+        parts = data.split(separator) if separator else [bytes((byte,)) for byte in data]
+        size = len(parts) // 2
+        while size:
+            at = 0
+            while at < len(parts):
+                candidate = parts[:at] + parts[at + size :]
+                if fails(separator.join(candidate)):
+                    parts = candidate
+                else:
+                    at += size
+            size //= 2
+        data = separator.join(parts)
+    return data
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the options and run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--seed", type=int, help="only this seed, made small if it fails")
-    parser.add_argument("--start", type=int, default=0, help="the first seed (0)")
-    parser.add_argument("--count", type=int, default=100_000, help="how many seeds (100,000)")
+    parser.add_argument("what", nargs="?", default="all", choices=("all", "passes", *TARGETS))
+    parser.add_argument("--seed", type=int, help="passes: only this seed, made small if it fails")
+    parser.add_argument("--start", type=int, default=0, help="passes: the first seed (0)")
+    parser.add_argument("--count", type=int, default=100_000, help="passes: how many (100,000)")
+    parser.add_argument("--seconds", type=int, default=300, help="guided: how long each (300)")
+    parser.add_argument("--file", type=Path, help="guided: only this input")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     options = parser.parse_args(arguments)
-    if options.seed is not None:
+    if options.file is not None:
+        return again(options.what, options.file)
+    if options.seed is not None and options.what in ("all", "passes"):
         return one(options.seed)
-    return many(options.start, options.count, options.jobs)
+    code = 0
+    if options.what in ("all", "passes"):
+        code |= many(options.start, options.count, options.jobs)
+    for target in TARGETS:
+        if options.what in ("all", target):
+            code |= guided(target, options.seconds, options.jobs, options.seed or 1)
+    return code
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Builds a virtual environment with the package (editable) and every extra that pyproject.toml
-# declares; `make venv` calls it. Uses uv where there is one, else venv and pip. An environment
-# that is there and works is kept and brought up to date.
+# declares, but for `fuzz`, which is large and for some Pythons only; `make venv` calls it. Uses uv
+# where there is one, else venv and pip. An environment that is there and works is kept and brought
+# up to date.
 #
-#   scripts/make_venv.sh [DIRECTORY]      PYTHON=python3.12 picks the Python
+#   scripts/make_venv.sh [DIRECTORY [EXTRA]]      PYTHON=python3.12 picks the Python, EXTRA adds one
 set -eu
 cd "$(dirname "$0")/.."
 venv=${1:-.venv}
@@ -43,8 +44,9 @@ fi
 extras=$("$venv/bin/python" -c '
 import tomllib
 with open("pyproject.toml", "rb") as file:
-    print(",".join(tomllib.load(file)["project"].get("optional-dependencies", {})))
-')
+    extras = tomllib.load(file)["project"].get("optional-dependencies", {})
+    print(",".join(name for name in extras if name != "fuzz"))
+')${2:+,$2}
 
 install() {
     if [ -n "$has_uv" ] && uv pip install --quiet --python "$venv/bin/python" -e ".[$extras]"; then

@@ -212,7 +212,7 @@ def check(seed: int) -> bool:
     except Exception as error:
         raise DifferenceError(
             f"seed {seed}, passes {','.join(passes)}: {type(error).__name__}: {error}\n"
-            f'show it: make fuzz ARGS="--seed {seed}"'
+            f'show it: make fuzz ARGS="passes --seed {seed}"'
         ) from error
     return True
 
