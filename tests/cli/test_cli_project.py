@@ -40,6 +40,9 @@ def test_a_project_without_the_table_asks_for_nothing(tmp_path: Path) -> None:
         ("[tool.runeskript.severity]\nRUNE-31x = 'off'", "no finding `RUNE-31x`"),
         ("[tool.runeskript.severity]\nRUNE-3101 = 'eror'", "cannot be 'eror'"),
         ("[tool.runeskript.severity]\nRUNE-3101 = 1", "cannot be 1"),
+        ("[tool.runeskript]\nmax_calls = 0", "whole number, at least 1"),
+        ("[tool.runeskript]\nmax_calls = true", "whole number, at least 1"),
+        ("[tool.runeskript]\nmax_calls = '5'", "whole number, at least 1"),
         ("[tool]\nrunescript = 1 # tool.runeskript\nruneskript = 2", "must be a table"),
     ],
 )
@@ -70,9 +73,24 @@ def test_levels_by_code_name_and_range(tmp_path: Path) -> None:
         "RUNE-3101": "off",
         "RUNE-3102": "error",
         "RUNE-3110": "info",
+        "RUNE-3140": "info",
     }
     assert {code: found.levels[code] for code in wanted} == wanted
     assert "RUNE-3001" not in found.levels
+
+
+def test_a_range_raises_no_infos(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.runeskript.severity]\nRUNE-31xx = "error"\n')
+    found = project.find(tmp_path)
+    assert found is not None
+    assert found.levels["RUNE-3110"] == "error"
+    assert "RUNE-3140" not in found.levels
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.runeskript.severity]\nRUNE-31xx = "off"\nunused-input = "error"\n'
+    )
+    found = project.find(tmp_path)
+    assert found is not None
+    assert (found.levels["RUNE-3140"], found.levels["RUNE-3113"]) == ("off", "error")
 
 
 def test_a_misspelt_finding_is_answered_with_its_nearest_match(tmp_path: Path) -> None:

@@ -81,6 +81,26 @@ def test_lints_are_said_by_check_and_compile_and_not_by_run(rune: Rune, tmp_path
     assert (done.code, done.json["output"], done.err) == (0, "done", "")
 
 
+def test_check_tells_how_many_calls_a_job_can_make(rune: Rune, tmp_path: Path) -> None:
+    text = (
+        "skript: calls\ndo:\n  - for: i\n    in: range(3)\n    do:\n"
+        "      - {call: http.get, with: {url: 'https://example.com/'}}\n"
+    )
+    (tmp_path / "calls.yaml").write_text(text)
+    done = rune("check", "calls.yaml", "--strict", "--output", "text")
+    assert done.code == 0
+    said = "1 file checked: no findings\ncalls.yaml: a job makes at most 3 calls\n"
+    assert done.out == said
+    (row,) = rune("check", "calls.yaml").json
+    assert (row["code"], row["severity"], row["line"]) == ("RUNE-3140", "info", 1)
+    assert rune("compile", "calls.yaml").err == ""
+    project = tmp_path / "pyproject.toml"
+    project.write_text("[tool.runeskript]\nmax_calls = 2\n")
+    assert [row["code"] for row in rune("check", "calls.yaml").json] == ["RUNE-3140", "RUNE-3141"]
+    project.write_text("[tool.runeskript.severity]\nmost-calls = 'off'\n")
+    assert rune("check", "calls.yaml").json == []
+
+
 @pytest.mark.parametrize("verb", ["check", "compile", "explain", "graph", "run"])
 def test_a_project_may_count_a_lint_as_an_error(rune: Rune, tmp_path: Path, verb: str) -> None:
     (tmp_path / "unused.yaml").write_text(UNUSED + "input: {properties: {a: {}}}\n")
@@ -266,7 +286,8 @@ def test_init_writes_a_project_that_runs(
     monkeypatch.chdir(folder)
     ran = rune("run", "greet.yaml", "--input", "name=Sif")
     assert (ran.code, ran.json["output"]["text"]) == (0, "Halló, Sif!")
-    assert rune("check", "greet.yaml", "--strict").json == []
+    checked = rune("check", "greet.yaml", "--strict")
+    assert (checked.code, [row["severity"] for row in checked.json]) == (0, ["info"])
     assert rune("fmt", "--check", "greet.yaml").code == 0
     scope: dict[str, object] = {"__file__": str(folder / "test_greet.py")}
     exec((folder / "test_greet.py").read_text(), scope)

@@ -25,6 +25,8 @@ def lints(text: str, **levels: Level) -> tuple[Diagnostic, ...]:
     """
     if "skript:" not in text:
         text = "skript: x\ndo:\n" + "".join(f"  {line}\n" for line in text.splitlines())
+    # How many calls a job can make is said of nearly every document; tests ask for it by itself.
+    levels = {"RUNE3140": "off", **levels}
     set_levels = {code.replace("RUNE", "RUNE-"): level for code, level in levels.items()}
     return check_text(text, "x.yaml", CATALOG, Options(lint=True, levels=set_levels))
 

@@ -29,6 +29,7 @@ def compile_file(
     source = documents.load(name)
     options = options_for(lint=lint, passes=passes, keep=keep)
     compiled = compile_text(source, name, known, options)
-    if compiled.diagnostics:
-        terminal.note(render_all(compiled.diagnostics))
+    said = render_all(compiled.diagnostics)
+    if said:
+        terminal.note(said)
     return compiled

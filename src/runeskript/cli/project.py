@@ -3,6 +3,7 @@
     [tool.runeskript]
     handlers = ["handlers.py", "shop.payments"]
     severity = {"RUNE-31xx" = "error", unused-input = "off"}
+    max_calls = 1000
 
 The file is the nearest ``pyproject.toml`` at or above the *working directory*, never one found
 beside a document: naming a stranger's skript must not import a stranger's code.
@@ -17,12 +18,13 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from ..model.codes import CODES, Level, code_named, may_be_silenced
+from ..model.limits import CALLS
 from ..model.nearest import did_you_mean
 from ..model.records import record
 from .usage import UsageError
 
 _TABLE = "tool.runeskript"
-_KEYS = ("handlers", "severity")
+_KEYS = ("handlers", "severity", "max_calls")
 _LEVELS: Final[tuple[Level, ...]] = ("error", "warning", "info", "off")
 #: A range of codes: the digits before the x's are those of the codes.
 _RANGE: Final = re.compile(r"RUNE-([0-9]{1,3})x{1,3}\Z")
@@ -32,12 +34,14 @@ _RANGE: Final = re.compile(r"RUNE-([0-9]{1,3})x{1,3}\Z")
 class Project:
     """What a project asks for; ``root`` is the folder its paths are relative to.
 
-    ``levels``: code -> how much its findings count, where that is not as usual.
+    ``levels``: code -> how much its findings count, where that is not as usual. ``max_calls``: the
+    calls that a job may be able to make without a warning.
     """
 
     root: Path
     handlers: tuple[str, ...] = ()
     levels: Mapping[str, Level] = field(default_factory=dict)
+    max_calls: int = CALLS
 
 
 def find(start: Path | None = None) -> Project | None:
@@ -74,7 +78,12 @@ def _read(file: Path, text: str) -> Project:
         raise _wrong(
             file, f"[{_TABLE}] handlers must be a list of texts", 'handlers = ["handlers.py"]'
         )
-    return Project(file.parent, tuple(handlers), _levels(file, table.get("severity", {})))
+    most = table.get("max_calls", CALLS)
+    if type(most) is not int or most < 1:
+        hint = "max_calls = 1000"
+        raise _wrong(file, f"[{_TABLE}] max_calls must be a whole number, at least 1", hint)
+    levels = _levels(file, table.get("severity", {}))
+    return Project(file.parent, tuple(handlers), levels, most)
 
 
 def _levels(file: Path, table: Any) -> dict[str, Level]:
@@ -94,6 +103,8 @@ def _levels(file: Path, table: Any) -> dict[str, Level]:
             codes = [c for c in CODES if c.startswith(start) and may_be_silenced(c)]
             if not codes:
                 raise _wrong(file, f"[{_TABLE}] severity: `{key}` holds no warning")
+            if level in ("error", "warning"):  # an info is no fault: it is raised by name only
+                codes = [c for c in codes if CODES[c].severity == "warning"]
             ranged.update(dict.fromkeys(codes, level))
             continue
         code = code_named(key)

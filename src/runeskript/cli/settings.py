@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ..compiler.pipeline import Options
-from ..model.codes import CODES, LINTS, Level
+from ..model.codes import CODES, LINTS
+from ..model.limits import CALLS
 from . import documents
+
+if TYPE_CHECKING:
+    from .project import Project
 
 
 def options_for(
@@ -18,19 +22,20 @@ def options_for(
     Without ``lint``, the lints that the project counts as errors are run all the same: a document
     it refuses is refused by every verb. Raises UsageError (RUNE-8007).
     """
-    levels = _levels() if lint or _weighs_findings() else {}
+    settings = _settings() if lint or _weighs_findings() else None
+    levels = {} if settings is None else settings.levels
+    most = CALLS if settings is None else settings.max_calls
     if not lint and "error" in levels.values():
         lint = True
         quiet = (code for code in CODES if code.startswith(LINTS) and levels.get(code) != "error")
         levels = {**levels, **dict.fromkeys(quiet, "off")}
-    return Options(documents.resolve, passes, keep, lint, levels)
+    return Options(documents.resolve, passes, keep, lint, levels, most)
 
 
-def _levels() -> Mapping[str, Level]:
+def _settings() -> Project | None:
     from . import project  # with its parser, some milliseconds
 
-    found = project.find()
-    return {} if found is None else found.levels
+    return project.find()
 
 
 def _weighs_findings() -> bool:

@@ -18,8 +18,10 @@ from ..model.ir_text import Names, region_text
 from ..model.ir_text import expression_text as show
 from ..model.isa import Op
 from ..model.spans import Span
+from .estimate import estimate
 from .nodes import Map, Node, Scalar, Seq
 from .pipeline import Compiled
+from .validate.facts import collect_facts
 
 #: Fields of AST nodes that say where, not what.
 _PLACES: Final = frozenset({"span", "handler_span", "skript_span", "pointer", "site"})
@@ -169,9 +171,16 @@ def _stanzas(listing: str) -> dict[str, list[str]]:
 
 
 def _findings(compiled: Compiled) -> str:
-    if not compiled.diagnostics:
-        return "(none)\n"
-    return "".join(f"{d.span}: {d.severity} {d.code}: {d.message}\n" for d in compiled.diagnostics)
+    """What the checks and lints found, and how many calls a job can make."""
+    found = [d for d in compiled.diagnostics if d.code != "RUNE-3140"]  # the last line says it
+    lines = [f"{d.span}: {d.severity} {d.code}: {d.message}\n" for d in found]
+    most = estimate(collect_facts(compiled.document))
+    if most.calls is not None:
+        calls = f"a job makes at most {most.calls:,}"
+    else:
+        place = most.loop.site.span if most.loop is not None else compiled.document.span
+        calls = f"no bound: {place} is a loop of unknown length"
+    return "".join(lines or ["(none)\n"]) + f"calls: {calls}\n"
 
 
 # --- codegen, Blueprint -----------------------------------------------------------------------

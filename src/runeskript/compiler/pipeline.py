@@ -23,6 +23,7 @@ from ..model.catalog import EMPTY, HandlerCatalog
 from ..model.codes import Level
 from ..model.diagnostics import Diagnostic, Diagnostics
 from ..model.isa import BY_OP
+from ..model.limits import CALLS
 from ..model.records import mutable, record
 from ..model.spans import Span
 from ..model.verify import Problem, verify
@@ -51,7 +52,8 @@ class Options:
     ``passes``: names of the optimizer's passes to run (None: all, empty: none), in their own order
     whatever the order given; another name raises UnknownPassError. ``keep`` keeps every stage.
     ``lint``: report what compiles and is hardly meant, too. ``levels``: code -> how much its
-    findings count, for codes that are no errors.
+    findings count, for codes that are no errors. ``max_calls``: calls that a job may be able to
+    make without a warning.
     """
 
     resolve: Resolve | None = None
@@ -59,6 +61,7 @@ class Options:
     keep: bool = False
     lint: bool = False
     levels: Mapping[str, Level] = field(default_factory=dict)
+    max_calls: int = CALLS
 
 
 #: All passes, no files, no stages kept.
@@ -141,7 +144,8 @@ def _lint(unit: Unit) -> None:
     if unit.options.lint and unit.facts is not None and not unit.diagnostics.has_errors:
         from .lints import lint  # a plain run does without
 
-        lint(unit.facts, _have(unit.types), unit.catalog, unit.diagnostics, unit.tree)
+        types, most = _have(unit.types), unit.options.max_calls
+        lint(unit.facts, types, unit.catalog, unit.diagnostics, unit.tree, most)
         check_silences(unit.silences, unit.diagnostics)
 
 

@@ -144,6 +144,10 @@ CODES: dict[str, Code] = {
     "RUNE-3121": Code("constant-comparison", "warning", "A comparison has one outcome"),
     "RUNE-3122": Code("dead-clause", "warning", "A clause never gets its turn"),
     "RUNE-3123": Code("swallowed-error", "warning", "Errors are caught and vanish"),
+    "RUNE-3130": Code("starved-join", "warning", "A join may wait for ever"),
+    "RUNE-3131": Code("failing-branch", "warning", "A branch that a join needs always fails"),
+    "RUNE-3140": Code("most-calls", "info", "How many calls a job can make at most"),
+    "RUNE-3141": Code("many-calls", "warning", "A job can make very many calls"),
     "RUNE-3150": Code("broken-promise", "warning", "What a handler promises would make this fail"),
     # --- 4xxx Blueprints, codec, replay -------------------------------------- (section: blueprint)
     "RUNE-4001": Code("codec", "error", "These bytes are not a well-formed encoded value"),

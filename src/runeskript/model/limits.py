@@ -54,6 +54,10 @@ PURE_WORK: Final = 2_000_000
 #: Turns of loops (and wakings) of one token before it ends with ``limit.work``.
 LOOP_TURNS: Final = 10_000_000_000
 
+# --- lints ------------------------------------------------------------------------------------
+#: Calls that a job may be able to make without a warning; a project sets its own (`max_calls`).
+CALLS: Final = 100_000
+
 # --- runs -------------------------------------------------------------------------------------
 #: Branches of one fork.
 BRANCHES: Final = 1_000_000

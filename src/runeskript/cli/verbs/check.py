@@ -10,7 +10,7 @@ from ...compiler.pipeline import check_text
 from ...model.diagnostics import Diagnostic
 from ...model.spans import Span
 from .. import documents, terminal
-from ..diagnostics import render_all
+from ..diagnostics import is_note, render_all
 from ..options import add_handlers, add_output
 from ..registry import load_registry
 from ..settings import options_for
@@ -43,6 +43,9 @@ def execute(args: Namespace) -> int:
         count = len(args.files)
         nothing = f"{count} {'file' if count == 1 else 'files'} checked: no findings"
         terminal.say(render_all(found, sys.stdout) or nothing)
+        for d in found:
+            if is_note(d):
+                terminal.say(terminal.printable(f"{d.span.file}: {d.message}"))
     bad = ("error", "warning") if args.strict else ("error",)
     return 2 if any(d.severity in bad for d in found) else 0
 

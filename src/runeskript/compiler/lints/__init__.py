@@ -12,12 +12,15 @@ from typing import Final
 
 from ...model.catalog import HandlerCatalog
 from ...model.diagnostics import Diagnostics
+from ...model.limits import CALLS
 from ...model.rows import NamedTuple
 from ..read import Source
 from ..validate.environment import Environment
 from ..validate.facts import Facts
+from .calls import check_calls
 from .clauses import check_clauses
 from .conditions import check_conditions
+from .joins import check_joins
 from .loops import check_loops
 from .promises import check_promises
 from .retries import check_retries
@@ -43,6 +46,8 @@ LINTS: Final = (
     Lint(("RUNE-3107",), check_undos),
     Lint(("RUNE-3120", "RUNE-3121"), check_conditions),
     Lint(("RUNE-3122", "RUNE-3123"), check_clauses),
+    Lint(("RUNE-3130", "RUNE-3131"), check_joins),
+    Lint(("RUNE-3140", "RUNE-3141"), check_calls),
     Lint(("RUNE-3150",), check_promises),
     Lint(("RUNE-3110", "RUNE-3111", "RUNE-3112", "RUNE-3113", "RUNE-3114"), check_unused),
 )
@@ -54,9 +59,10 @@ def lint(
     catalog: HandlerCatalog,
     found: Diagnostics,
     source: Source | None = None,
+    max_calls: int = CALLS,
 ) -> None:
     """Run every lint that can say something; ``source``: the text's tree, for places."""
-    subject = Subject(facts, types, catalog, found, source)
+    subject = Subject(facts, types, catalog, found, source, max_calls)
     for row in LINTS:
         if not all(found.is_off(code) for code in row.codes):
             row.check(subject)

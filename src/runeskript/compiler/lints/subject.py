@@ -7,6 +7,7 @@ from typing import TypeVar
 from ...model.ast import Document, Step
 from ...model.catalog import HandlerCatalog
 from ...model.diagnostics import Diagnostics
+from ...model.limits import CALLS
 from ...model.spans import Span
 from ..nodes import find_node, span_of
 from ..read import Source
@@ -20,7 +21,17 @@ S = TypeVar("S", bound=Step)
 class Subject:
     """A document, the handlers it may call, and where findings go."""
 
-    __slots__ = ("_options", "_source", "_steps", "catalog", "document", "facts", "found", "types")
+    __slots__ = (
+        "_options",
+        "_source",
+        "_steps",
+        "catalog",
+        "document",
+        "facts",
+        "found",
+        "max_calls",
+        "types",
+    )
 
     def __init__(
         self,
@@ -28,13 +39,16 @@ class Subject:
         types: Environment,
         catalog: HandlerCatalog,
         found: Diagnostics,
-        source: Source | None,
+        source: Source | None = None,
+        max_calls: int = CALLS,
     ) -> None:
         self.facts = facts
         self.types = types
         self.document: Document = facts.document
         self.catalog = catalog
         self.found = found
+        #: The most calls a job may be able to make without a warning.
+        self.max_calls = max_calls
         self._source = source
         self._options: Options | None = None
         self._steps: dict[type[Step], list[tuple[Step, Scope]]] = {}
