@@ -80,6 +80,7 @@ EXPRS = (
     ),  # 13
     ("instant", const("2030-01-01T00:00:00Z")),  # 14
     const(30_000),  # 15: a timeout
+    ("aslist", const(["north", "south"])),  # 16
 )
 REGIONS = (
     (
@@ -153,7 +154,12 @@ CODE: tuple[tuple[tuple[Any, ...], int], ...] = (
     ((Op.CALL, 2, None, None, None, None), 7),  # 33
     ((Op.ARRIVE,), 7),  # 34
     ((Op.CALL, 2, None, None, None, None), 4),  # 35
-    ((Op.ARRIVE,), 4),  # 36
+    ((Op.FORKCALL, 6, 16, 2, 0), 4),  # 36
+    ((Op.JOIN, None, "none"), 4),  # 37
+    ((Op.ARRIVE,), 4),  # 38
+    # body 6: an iteration of one call
+    ((Op.CALL, 2, None, 0, None, None), 4),  # 39
+    ((Op.ARRIVE,), 4),  # 40
 )
 STEP_LINES = (4, 5, 7, 8, 9, 10, 12, 13, 14)
 
@@ -190,7 +196,8 @@ def sample() -> Blueprint:
             Body("left", 29, 31, 0, 1, outs=((0, SCAN, ""),)),
             Body("right", 31, 33, 0, 0),
             Body("/do/7.undo", 33, 35, 0, 1, captures=((TOTAL, 0),)),
-            Body("left.undo", 35, 37, 2, 0),
+            Body("left.undo", 35, 39, 2, 0),
+            Body("left.undo[]", 39, 41, 5, 1, item=None, index=None, result=0),
         ),
         exceptions=(
             ExceptionRow(9, 11, 13, "catch", 1, ERROR),
@@ -220,6 +227,7 @@ def sample() -> Blueprint:
                 (),
                 ("total",),
                 (),
+                ("$yield",),
             ),
             source=SOURCE,
         ),
@@ -274,7 +282,7 @@ def sample_values() -> tuple[Any, Any]:
 
 #: What a place is overwritten with: edges of every kind a field may have, and kinds it has not.
 ODDITIES: tuple[Any, ...] = (
-    None, True, False, -1, 0, 1, 2, 3, 7, 25, 36, 37, 255, 10**6, 2**63 - 1, -(2**63), 1.5, "", "x",
+    None, True, False, -1, 0, 1, 2, 3, 7, 25, 36, 37, 255, 40, 41, 10**6, 2**63 - 1, -(2**63), 1.5, "", "x",
     "const", "slot", "if", "exit", "list", "secret", [], {}, [[]], [0], [1, 2], ["const", {}],
     ["slot", 0], ["slot", 99], ["local", 0], ["exit", 0], ["secret", "X"], {"a": 1}, ["if"],
     [1, 99],

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from runeskript.compiler import passes
 from runeskript.engine.ids import SeededIds
 from runeskript.engine.runtime import Runtime
 
@@ -85,3 +86,12 @@ async def runtime(clock: ManualClock) -> AsyncIterator[Callable[..., Awaitable[R
             return await stack.enter_async_context(Runtime(handlers=handlers, **options))
 
         yield start
+
+
+@pytest.fixture(params=["batches", "tokens"])
+def forks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Forks of single calls leave in batches, or (without the pass) as tokens: nobody can tell."""
+    if request.param == "tokens":
+        rest = tuple(one for one in passes.PASSES if one.name != "fork_call")
+        monkeypatch.setattr(passes, "PASSES", rest)
+    return str(request.param)

@@ -15,6 +15,7 @@ from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 
 Start = Callable[..., Awaitable[Runtime]]
+pytestmark = pytest.mark.usefixtures("forks")
 
 CALL = """
 skript: one

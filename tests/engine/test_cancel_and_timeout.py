@@ -14,6 +14,7 @@ from runeskript.engine.runtime import Runtime
 from runeskript.errors import HandlerDefinitionError, JobCancelledError, StepError
 
 Start = Callable[..., Awaitable[Runtime]]
+pytestmark = pytest.mark.usefixtures("forks")
 Settle = Callable[..., Awaitable[None]]
 
 CALL = """

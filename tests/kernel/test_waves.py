@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from runeskript.compiler.pipeline import Options
 from runeskript.kernel import Program, Ready, advance, load, new_run, replay
 from runeskript.model.events import CallDone, CallOut, CancelRequested, Started
 from runeskript.model.limits import WAVE
@@ -16,12 +17,11 @@ FORK = (
 )
 
 
-def begun(limit: str, branches: int, turns: int) -> tuple[Program, Run, Ready]:
-    program = load(
-        compile_yaml(
-            FORK.format(limit=limit).replace("sum(got)", "'${sum(got)}'"), "work"
-        ).blueprint
-    )
+def begun(
+    limit: str, branches: int, turns: int, passes: tuple[str, ...] = ()
+) -> tuple[Program, Run, Ready]:
+    text = FORK.format(limit=limit).replace("sum(got)", "'${sum(got)}'")
+    program = load(compile_yaml(text, "work", options=Options(passes=passes)).blueprint)
     run = new_run(program)
     started = Started(0, program.digest, {"id": "j"}, list(range(branches)), {}, "00" * 16)
     return program, run, advance(program, run, [started], turns=turns)
@@ -53,9 +53,10 @@ def test_all_branches_run_in_order(limit: str) -> None:
     assert replay(program, journal).finished == ready.finished
 
 
-def test_a_cancel_between_two_waves_is_replayed() -> None:
+@pytest.mark.parametrize("passes", [(), ("fork_call",)])
+def test_a_cancel_between_two_waves_is_replayed(passes: tuple[str, ...]) -> None:
     """The place has the name it would have if all branches had been started at once."""
-    program, run, first = begun("true", 2_000, WAVE + 1)
+    program, run, first = begun("true", 2_000, WAVE + 1, passes)
     second = advance(program, run, [CancelRequested(1, "enough")])
     assert second.finished is not None and second.finished.status == "Cancelled"
     (cancel,) = [e for e in second.events if isinstance(e, CancelRequested)]

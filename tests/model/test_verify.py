@@ -76,23 +76,23 @@ SECOND = row(20, 21, 23, kind="finally")
 SIZES: list[tuple[Change, str]] = [
     (other(code=(), sites=()), "the code is empty"),
     (other(bodies=()), "there is no body 0"),
-    (other(sites=(0,)), "1 sites for 37 instructions"),
+    (other(sites=(0,)), "1 sites for 41 instructions"),
     (other(steps=("only",)), "site 1: 1 is no step"),
-    (other(debug=Debug(spans=sample().debug.spans[:3])), "debug: 3 spans where 37 belong"),
-    (other(debug=Debug(step_spans=sample().debug.spans)), "37 step_spans where 9 belong"),
-    (other(debug=Debug(slot_names=((),))), "debug: 1 slot_names where 6 belong"),
+    (other(debug=Debug(spans=sample().debug.spans[:3])), "debug: 3 spans where 41 belong"),
+    (other(debug=Debug(step_spans=sample().debug.spans)), "41 step_spans where 9 belong"),
+    (other(debug=Debug(slot_names=((),))), "debug: 1 slot_names where 7 belong"),
     (
-        other(debug=Debug(slot_names=(("a",) * 9, *[()] * 5))),
+        other(debug=Debug(slot_names=(("a",) * 9, *[()] * 6))),
         "debug: body 0 has more names than slots",
     ),
 ]
 BODIES: list[tuple[Change, str]] = [
-    (body(5, end=38), "body 5: the range [35, 38) is not in the code"),
-    (body(5, entry=37), "body 5: the range [37, 37) is not in the code"),
+    (body(5, end=42), "body 5: the range [35, 42) is not in the code"),
+    (body(5, entry=39), "body 5: the range [39, 39) is not in the code"),
     (body(0, slots=10**7), "body 0: 10000000 slots"),
     (body(0, parent=1), "body 0: body 0 and no other has no parent"),
     (body(1, parent=None), "body 1: body 0 and no other has no parent"),
-    (body(1, parent=6), "body 1: its parent 6 is no body"),
+    (body(1, parent=7), "body 1: its parent 7 is no body"),
     (body(4, parent=5, captures=()), "body"),
     (body(1, captures=((8, 3),)), "body 1: the capture 8 -> 3 is out of a frame"),
     (body(1, captures=((0, 5),)), "body 1: the capture 0 -> 5 is out of a frame"),
@@ -118,7 +118,7 @@ CODE: list[tuple[Change, str]] = [
     (code(1, "LOG"), "address 1: 'LOG' is no opcode"),
     (code(1), "address 1: None is no opcode"),
     (code(1, Op.LOG, 0), "address 1 (LOG): 1 operands where 2 belong"),
-    (code(1, Op.LOG, 16, "info"), "address 1 (LOG): text 16 is not among the 16 there are"),
+    (code(1, Op.LOG, 17, "info"), "address 1 (LOG): text 17 is not among the 17 there are"),
     (code(1, Op.LOG, None, "info"), "address 1 (LOG): text None is not among"),
     (code(1, Op.LOG, True, "info"), "address 1 (LOG): text True is not among"),
     (code(1, Op.LOG, 0, "loud"), "level 'loud' is none of debug, info, warning, error"),
@@ -142,13 +142,28 @@ CODE: list[tuple[Change, str]] = [
     (code(9, Op.RUN, 1, 3, 5, 1, None, False), "skript 1 is not among the 1 there are"),
     (code(9, Op.RUN, 0, 3, 5, 1, None, 0), "detach 0 is no bool"),
     (code(5, Op.JUMP, 6), "address 4 (FORKN): a JOIN must follow"),
-    (code(4, Op.JUMP, 6), "address 5 (JOIN): a FORK or FORKN must come before"),
+    (code(4, Op.JUMP, 6), "address 5 (JOIN): a FORK, FORKN or FORKCALL must come before"),
     (code(5, Op.JOIN, 3, "none"), "it has a slot and nothing to put there"),
     (code(5, Op.JOIN, 3, "object"), "elements have no names to make an object of"),
     (
         lambda bp: with_body(with_code(bp, 7, Op.JOIN, 7, "object"), 3, name="left"),
         "address 6 (FORK): branches of one name make no object",
     ),
+    (code(4, Op.FORKCALL, 1, 1, 2, 0), ""),
+    (code(27, Op.PURE, 3, (28,)), ""),
+    (
+        lambda bp: with_code(with_code(bp, 4, Op.FORKCALL, 1, 1, 2, 0), 27, Op.PURE, 3, (27,)),
+        "address 4 (FORKCALL): its body goes anywhere but to its end",
+    ),
+    (
+        lambda bp: with_code(with_code(bp, 4, Op.FORKCALL, 1, 1, 2, 0), 27, Op.LOG, 0, "info"),
+        "address 4 (FORKCALL): its body is no single call",
+    ),
+    (code(39, Op.LOG, 5, "info"), "address 36 (FORKCALL): its body is no single call"),
+    (code(40, Op.CALL, 2, None, 0, None, None), "its body is no single call"),
+    (code(37, Op.ARRIVE), "address 36 (FORKCALL): a JOIN must follow"),
+    (code(37, Op.JOIN, None, "object"), "elements have no names to make an object of"),
+    (code(36, Op.FORKCALL, 5, 16, 2, 0), "address 36 (FORKCALL): body 5 is no child of body 5"),
     (code(25, Op.ARRIVE), "address 25 (ARRIVE): body 0 ends with RETURN"),
     (code(28, Op.RETURN, None), "address 28 (RETURN): only body 0 returns"),
     (code(13, Op.COMPENSATE, 9), "address 13 (COMPENSATE): error 9 is no slot of the frame"),
@@ -163,9 +178,9 @@ POOLS: list[tuple[Change, str]] = [
         other(policies=(Policy(backoff_ms=9, backoff_max_ms=8), Policy())),
         "policy 0: 9..8 ms is no range of waits",
     ),
-    (other(policies=(Policy(timeout=16), Policy())), "policy 0: its timeout is no expression"),
-    (other(listens=(ListenRef(16, None, None, None),)), "listen 0: its topic, key or where"),
-    (other(listens=(ListenRef(5, None, 16, None),)), "listen 0: its topic, key or where"),
+    (other(policies=(Policy(timeout=17), Policy())), "policy 0: its timeout is no expression"),
+    (other(listens=(ListenRef(17, None, None, None),)), "listen 0: its topic, key or where"),
+    (other(listens=(ListenRef(5, None, 17, None),)), "listen 0: its topic, key or where"),
     (other(skripts=(SkriptRef("", None, None),)), "skript 0: '' is no name of a skript"),
     (
         other(handlers=(HandlerRef("", True, True), *sample().handlers[1:])),
@@ -202,9 +217,10 @@ FLOW: list[tuple[Change, str]] = [
     (code(28, Op.LOG, 2, "info"), "address 28 (LOG): control runs out of body 1"),
     (code(3, Op.JUMP, 5), "address 3 (JUMP): control reaches the JOIN at 5 without a fork"),
     (rows(row(9, 9, 13), SECOND), "exception row 0: the range [9, 9) is not in the code"),
-    (rows(row(9, 40, 13), SECOND), "exception row 0: the range [9, 40) is not in the code"),
+    (rows(row(9, 42, 13), SECOND), "exception row 0: the range [9, 42) is not in the code"),
     (rows(row(20, 27, 23), SECOND), "exception row 0: the range [20, 27) leaves body 0"),
     (rows(row(9, 11, 28), SECOND), "exception row 0: the handler 28 is not in body 0"),
+    (rows(row(39, 40, 40, 0, slot=0), SECOND), "body 6 is that of a FORKCALL"),
     (rows(row(9, 14, 13), SECOND), "the handler 13 lies in the range it handles"),
     (rows(row(9, 11, 5), SECOND), "exception row 0: the handler 5 is a JOIN"),
     (rows(row(9, 11, 13, slot=8), SECOND), "exception row 0: 8 is no slot of the frame"),
@@ -428,7 +444,7 @@ def test_nested_rows_are_no_harder_than_many() -> None:
 def test_the_list_of_problems_is_bounded() -> None:
     bp = sample()
     broken = replace(bp, code=((77,),) * len(bp.code))
-    assert len(verify(broken)) == 37
+    assert len(verify(broken)) == 41
     many = long_code(5_000)
     found = verify(replace(many, code=((77,),) * len(many.code)))
     assert len(found) == MAX_PROBLEMS

@@ -218,7 +218,8 @@ class _Generator:
 
     def forkn(self, op: core.ForkN) -> Instruction:
         over = self.expr(op.over)
-        return (Op.FORKN, self.indexes[id(op.body)], over, self.expr(op.limit), op.need)
+        opcode = Op.FORKCALL if op.calls else Op.FORKN
+        return (opcode, self.indexes[id(op.body)], over, self.expr(op.limit), op.need)
 
     def arrive(self, op: core.Arrive) -> Instruction:
         return (Op.ARRIVE,)

@@ -114,12 +114,16 @@ class Fork(Op):
 
 @mutable
 class ForkN(Op):
-    """One token per element; a Join follows at once."""
+    """One token per element; a Join follows at once.
+
+    ``calls``: the body is one call, so branches need not be tokens (``passes/fork_call.py``).
+    """
 
     body: Body
     over: IR
     limit: IR | None
     need: int
+    calls: bool = False
 
     @property
     def branches(self) -> tuple[Body, ...]:

@@ -96,7 +96,8 @@ def _fork(op: core.Fork) -> Iterator[str]:
 
 def _forkn(op: core.ForkN) -> Iterator[str]:
     limit = "" if op.limit is None else f"; limit {show(op.limit)}"
-    yield f"fork {op.body.name} over {show(op.over)}{limit}; need {op.need or 'all'}"
+    calls = "; calls" if op.calls else ""
+    yield f"fork {op.body.name} over {show(op.over)}{limit}; need {op.need or 'all'}{calls}"
 
 
 def _join(op: core.Join) -> Iterator[str]:

@@ -10,18 +10,14 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from ..errors import RuneskriptError, StoreError
 from ..kernel import Program, Ready, advance, new_run
+from ..model.batches import weight, within
 from ..model.events import (
-    CallDone,
-    CallFailed,
-    CallOut,
     CancelRequested,
     ChildDone,
     Event,
@@ -29,20 +25,18 @@ from ..model.events import (
     MessageIn,
     Started,
     Status,
-    TimerFired,
 )
+from ..model.limits import BATCH_EVENTS
 from ..model.values import Value
 from ..stores.base import Cancel, JobRow, Message, PostOutcome, RowChange, Store, Unit
-from .clock import Clock, SystemClock
+from .arrivals import Arrivals
+from .clock import Clock
 from .effects import Outlet, Turn
-from .executors.base import Call, CallJob, Lane
-from .executors.tasks import TaskPool
-from .handlers.failures import failure
+from .executors.base import Lane
 from .ids import Ids
 from .live import Live
-from .reports import HandlerSink, internal
+from .reports import internal
 from .secrets import Vault
-from .timers import Timers
 
 #: Seconds after which a tick takes no further run, and what one slice of a run should take.
 TICK: Final = 0.005
@@ -53,14 +47,11 @@ TURNS_MAX: Final = 1_000_000
 TURNS_START: Final = 1_000
 #: Inbox rows read at once.
 INBOX: Final = 1_000
-#: Seconds for which one reading of the system clock serves as the time of events.
-READING: Final = 0.0005
 
 _log = logging.getLogger("runeskript.engine")
-_new = tuple.__new__
 
 
-class Driver(HandlerSink):
+class Driver(Arrivals):
     """Runs live jobs on one event loop. Used by ``Runtime``, from the loop's thread."""
 
     def __init__(
@@ -72,97 +63,15 @@ class Driver(HandlerSink):
         env: Callable[[Sequence[str]], dict[str, Value]],
         resources: dict[str, Any],
     ) -> None:
+        super().__init__(clock, vault, resources)
         self.store = store
-        self.clock = clock
         self.ids = ids
         self.env = env
-        self.lives: dict[str, Live] = {}
-        super().__init__(vault, resources, self.lives)
-        #: Runs with something to do, each once.
-        self.pending: deque[Live] = deque()
         self.ticking = False
-        self.timers = Timers(clock)
         self.lanes: Mapping[str, Lane] = {}
         self.outlet: Outlet
-        self.tasks: TaskPool
         self.on_end: Callable[[Live], None] = lambda live: None
         self._seen = 0
-        self._caching = isinstance(clock, SystemClock)
-        self._at = 0
-        self.fresh_until = 0.0
-
-    # --- time -----------------------------------------------------------------------------------
-    def at(self) -> int:
-        """The time of an event seen now; never goes back."""
-        now = monotonic()
-        if now >= self.fresh_until:
-            self.read_clock(now)
-        return self._at
-
-    def read_clock(self, now: float) -> None:
-        """Take a new reading, which serves for a moment if the clock is the computer's."""
-        if self._caching:
-            self.fresh_until = now + READING
-        self._at = max(self._at, self.clock.now_ms())
-
-    # --- what arrives ---------------------------------------------------------------------------
-    def schedule(self, live: Live) -> None:
-        """Have the run advanced in the next tick."""
-        if not live.scheduled:
-            live.scheduled = True
-            self.pending.append(live)
-
-    def arrive(self, live: Live, event: Event) -> None:
-        """An event for a run."""
-        if live.ended:
-            return
-        if live.busy and isinstance(event, TimerFired | CancelRequested):
-            live.urgent.append(event)
-        else:
-            live.inbox.append(event)
-        self.schedule(live)
-
-    def poke(self) -> None:
-        """Something was scheduled from outside the workers."""
-        self.tasks.ensure()
-
-    def done(self, job: CallJob, call: CallOut, result: Value) -> None:
-        """A call succeeded; see ``Host``. The caller has just read the clock."""
-        live: Any = job
-        if live.ended:
-            return
-        if self.vault.used and result is not None:
-            result = self.vault.scrub(result)
-        path, n, step, _, _, attempt, _, _ = call
-        live.inbox.append(_new(CallDone, (self._at, path, n, step, attempt, result)))
-        if not live.scheduled:
-            live.scheduled = True
-            self.pending.append(live)
-
-    def failed(self, job: CallJob, call: CallOut, error: dict[str, Value]) -> None:
-        """An attempt failed; see ``Host``."""
-        if self.vault.used:
-            error = cast("dict[str, Value]", self.vault.scrub(error))
-        event = CallFailed(self.at(), call.path, call.n, call.step, call.attempt, error)
-        self.arrive(cast(Live, job), event)
-
-    def started(self, call: Call) -> None:
-        """A call is under way; see ``Host``."""
-        timeout = call.effect.timeout
-        if timeout is None:
-            timeout = call.lane.timeout_ms
-        if timeout is not None:
-            call.timer = self.timers.set(self.at() + timeout, partial(self._time_out, call))
-
-    def _time_out(self, call: Call) -> None:
-        if call.settled:
-            return
-        call.timer = None
-        call.settle()
-        text = f"no result within {call.effect.timeout or call.lane.timeout_ms} ms"
-        self.failed(call.job, call.effect, failure("timeout", text, retryable=True))
-        call.lane.pool.cancel(call)
-        self.poke()
 
     # --- jobs -----------------------------------------------------------------------------------
     def adopt(self, row: JobRow, program: Program) -> Live:
@@ -286,13 +195,16 @@ class Driver(HandlerSink):
         What is left of an earlier slice comes first: until the run rests it takes only what may
         interrupt it. A completion takes a turn at least, so no more than ``turns`` are of use.
         """
+        if live.gathered is not None:
+            live.close_batch(self.at())
         if live.busy:
             events, live.urgent = live.urgent, []
-        elif len(live.inbox) <= live.turns:
+        elif len(live.inbox) <= live.turns // BATCH_EVENTS:
             events, live.inbox = live.inbox, []
         else:
-            events = live.inbox[: live.turns]
-            del live.inbox[: live.turns]
+            number = within(live.inbox, live.turns)
+            events = live.inbox[:number]
+            del live.inbox[:number]
         return events
 
     def _broken(self, live: Live, exc: Exception) -> Ready:
@@ -306,15 +218,16 @@ class Driver(HandlerSink):
     def _let_out(self, turn: Turn) -> None:
         """The turn is durable: carry out what it asks for."""
         live, ready = turn.live, turn.ready
-        live.seq += len(ready.events)
+        first = live.seq
+        live.seq += sum(map(weight, ready.events))
         live.started = True
         for watch in live.watches:
             watch.wake()
-        if turn.tickets or turn.others or live.narrator is not None:
-            self.outlet.let_out(turn)
+        if turn.tickets or turn.batches or turn.others or live.narrator is not None:
+            self.outlet.let_out(turn, first)
         if ready.finished is not None:
             self._end(live, turn.change)
-        elif ready.more or live.inbox:
+        elif ready.more or live.inbox or live.gathered is not None:
             self.schedule(live)
 
     # --- the end of a job -----------------------------------------------------------------------

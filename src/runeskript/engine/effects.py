@@ -8,11 +8,14 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from ..kernel import Program, Ready
+from ..model.batches import unfold_effects, unfold_events
 from ..model.events import (
     CallDone,
     CallDrop,
     CallFailed,
     CallOut,
+    CallsDrop,
+    CallsOut,
     CancelRequested,
     ChildDone,
     ChildDrop,
@@ -30,7 +33,7 @@ from ..model.events import (
 )
 from ..stores.base import JobRow, Listener, Message, RowChange, Unit
 from .children import Children, Decision
-from .executors.base import Lane, Ticket
+from .executors.base import Batch, Lane, Ticket, members
 from .handlers.failures import failure
 from .live import Live
 from .reports import locate
@@ -62,6 +65,7 @@ class Turn:
 
     __slots__ = (
         "arrived",
+        "batches",
         "change",
         "children",
         "live",
@@ -77,6 +81,7 @@ class Turn:
         self.ready = ready
         self.units: list[Unit] = []
         self.tickets: list[Ticket] = []
+        self.batches: list[tuple[CallsOut, Lane]] = []
         #: Effects that are no calls, in order.
         self.others: list[Effect] = []
         #: What became of each ChildOut, in order.
@@ -97,6 +102,7 @@ class Outlet:
         self._children = children
         self._carry: dict[type[Any], Callable[[Turn, Any], None]] = {
             CallDrop: self._drop_call,
+            CallsDrop: self._drop_calls,
             TimerSet: self._set_timer,
             TimerDrop: self._drop_timer,
             ChildDrop: self._drop_child,
@@ -111,6 +117,8 @@ class Outlet:
         for effect in ready.effects:
             if type(effect) is CallOut:
                 tickets.append((live, effect, lanes[effect.handler]))
+            elif type(effect) is CallsOut:
+                turn.batches.append((effect, lanes[effect.handler]))
             else:
                 others.append(effect)
         if ready.finished is not None:
@@ -176,12 +184,11 @@ class Outlet:
         )
 
     # --- after the commit -----------------------------------------------------------------------
-    def let_out(self, turn: Turn) -> None:
-        """Carry out what the turn asks for."""
+    def let_out(self, turn: Turn, first: int) -> None:
+        """Carry out what the turn asks for; its first event has sequence number ``first``."""
         live = turn.live
         if live.narrator is not None:
-            events = turn.ready.events
-            live.narrator.narrate(turn.ready, self._core.at(), live.seq - len(events))
+            live.narrator.narrate(turn.ready, self._core.at(), first)
         tickets = turn.tickets
         if tickets:
             live.queued += len(tickets)
@@ -191,6 +198,13 @@ class Outlet:
                     lane.direct.append(ticket)  # the worker that ticks goes on with this queue
                 else:
                     lane.admit(ticket)
+        for batch, lane in turn.batches:
+            live.queued += batch.number
+            if lane.direct is not None:
+                lane.direct.append(Batch(live, batch, lane))
+            else:
+                for one in members(batch):
+                    lane.admit((live, one, lane))
         for effect in turn.others:
             carry = self._carry.get(type(effect))
             if carry is not None:
@@ -207,9 +221,10 @@ class Outlet:
             call.lane.pool.cancel(call)
         elif effect.settle:
             if turn.arrived is None:
+                live.close_batch(self._core.at())
                 turn.arrived = {
                     (e.path, e.n)
-                    for e in (*live.run.inbox, *live.inbox)
+                    for e in unfold_events((*live.run.inbox, *live.inbox))
                     if isinstance(e, CallDone | CallFailed)
                 }
             if key not in turn.arrived:
@@ -224,6 +239,11 @@ class Outlet:
                 )
         elif live.queued:
             live.dropped.add(key)
+
+    def _drop_calls(self, turn: Turn, effect: CallsDrop) -> None:
+        for one in unfold_effects([effect]):
+            if isinstance(one, CallDrop):
+                self._drop_call(turn, one)
 
     def _set_timer(self, turn: Turn, effect: TimerSet) -> None:
         live = turn.live

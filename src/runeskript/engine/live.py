@@ -6,13 +6,30 @@ import asyncio
 from typing import Any
 
 from ..kernel import Program
-from ..model.events import Event, Path
+from ..model.batches import size
+from ..model.events import CallsDone, Event, Path
+from ..model.limits import BATCH_BYTES, BATCH_EVENTS
 from ..model.run import Run
+from ..model.values import Value
 from ..stores.base import JobRow, ParentRef
 from .executors.base import Call
 from .narrate import Narrator
 from .timers import Timer
 from .watch import Watch
+
+
+class Gathered:
+    """Results of one FORKCALL's calls that arrived in a row: a batch that still grows."""
+
+    __slots__ = ("indexes", "path", "results", "size", "step")
+
+    def __init__(self, path: Path, step: str) -> None:
+        self.path = path
+        self.step = step
+        self.indexes: list[int] = []
+        self.results: list[Value] = []
+        #: Upper bound of the bytes of the results that are no scalars.
+        self.size = 0
 
 
 class Live:
@@ -24,6 +41,7 @@ class Live:
         "consumed",
         "dropped",
         "ended",
+        "gathered",
         "id",
         "inbox",
         "narrator",
@@ -50,6 +68,8 @@ class Live:
         #: Events that wait for the next tick, and the store's inbox rows they came from.
         self.inbox: list[Event] = []
         self.consumed: list[int] = []
+        #: Stands behind the inbox; closed as soon as anything else arrives or the tick begins.
+        self.gathered: Gathered | None = None
         #: Whether the last slice was used up before the run rested, and what may interrupt it now.
         self.busy = False
         self.urgent: list[Event] = []
@@ -76,6 +96,29 @@ class Live:
     def parent(self) -> ParentRef | None:
         """The step that waits for this job, if one does."""
         return self.row.parent
+
+    def gather(self, path: Path, step: str, index: int, result: Value, at: int) -> None:
+        """The call of branch ``index`` of a FORKCALL succeeded: add it to the batch."""
+        more = 0 if result is None else size(result)
+        found = self.gathered
+        if (
+            found is None
+            or found.path != path
+            or len(found.indexes) >= BATCH_EVENTS
+            or found.size + more > BATCH_BYTES
+        ):
+            self.close_batch(at)
+            found = self.gathered = Gathered(path, step)
+        found.indexes.append(index)
+        found.results.append(result)
+        found.size += more
+
+    def close_batch(self, at: int) -> None:
+        """What was gathered becomes an event."""
+        found, self.gathered = self.gathered, None
+        if found is not None:
+            event = CallsDone(at, found.path, found.step, tuple(found.indexes), found.results)
+            self.inbox.append(event)
 
     def tell(
         self,

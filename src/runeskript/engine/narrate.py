@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ..kernel import Ready
+from ..model.batches import unfold_effects, unfold_events
 from ..model.events import (
     CallDone,
     CallDrop,
@@ -49,17 +50,20 @@ class Narrator:
 
     def narrate(self, ready: Ready, at: int, first: int) -> None:
         """Tell what one turn did, whose first event has journal position ``first``."""
-        again = {e.path for e in ready.effects if isinstance(e, TimerSet) and e.kind == "retry"}
+        effects = list(unfold_effects(ready.effects))
+        again = {e.path for e in effects if isinstance(e, TimerSet) and e.kind == "retry"}
         fired: set[tuple[Path, int]] = set()
-        for self._after, event in enumerate(ready.events, first + 1):
+        self._after = first
+        for event in unfold_events(ready.events):
+            self._after += 1
             self._event(event, again, fired)
         # What the turn let out stands behind its events, but before the end of the job.
-        self._after = first + len(ready.events) - (ready.finished is not None)
+        self._after -= ready.finished is not None
         for path, m in fired:
             if ("m", path, m) in self._waits:
                 self._waits.discard(("m", path, m))
                 self._close("step.done", ("m", path, m), at)
-        for effect in ready.effects:
+        for effect in effects:
             self._effect(effect, at, fired)
 
     def _event(self, event: Event, again: set[Path], fired: set[tuple[Path, int]]) -> None:

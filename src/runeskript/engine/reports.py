@@ -92,7 +92,7 @@ class HandlerSink(ABC):
         live = self._lives.get(context.job_id)
         if live is None or not live.watches or context.cancelled:
             return
-        call = context._call
+        call = context.call
         data = {
             "done": done,
             "total": total,

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import field
 from typing import Any, Final
 
+from ..model.batches import unfold_events
 from ..model.events import (
     CallDone,
     CallFailed,
@@ -121,7 +122,7 @@ class Watch:
             bound = self._after[0] if self._after else None
             limit = PAGE if bound is None else min(bound - position, PAGE)
             page = await store.journal(job, position, limit) if limit > 0 else []
-            for event in page:
+            for event in unfold_events(page):
                 yield journal_record(position, event)
                 position += 1
             if page:

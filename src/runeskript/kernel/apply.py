@@ -16,6 +16,7 @@ from ..model.blueprint import Policy
 from ..model.events import (
     CallDone,
     CallFailed,
+    CallsDone,
     CancelRequested,
     ChildDone,
     ChildDrop,
@@ -26,38 +27,50 @@ from ..model.events import (
 )
 from ..model.faults import DEFAULT_RETRY, Fault, catchable, matches
 from ..model.isa import Op
-from ..model.run import Fork, Token, TokenState
-from .control import arrive, cancel, raise_fault
+from ..model.run import Token, TokenState
+from .calls import call_done, calling, calls_done, go_on_cancelling, is_out
+from .control import cancel, raise_fault
+from .dispatch import dispatch_call, dispatch_child, register_undo, set_timer
 from .faulting import fault_of
-from .ops import dispatch_call, dispatch_child, register_undo, set_timer
 from .ready import Vm
 from .scopes import drop_wait
-
-_ARRIVE = int(Op.ARRIVE)
 
 
 def check_step(vm: Vm, event: Event) -> None:
     """Replay: the step that waits must be the step the journal names."""
-    if not isinstance(event, CallDone | CallFailed | ChildDone):
+    if isinstance(event, CallsDone):
+        fork = vm.run.forks.get(event.path)
+        if fork is None:
+            return  # taken apart, and checked one by one
+        what = f"the call of the branches of fork {event.path}"
+        pc = vm.program.bodies[fork.bodies[0]].entry
+    elif isinstance(event, CallDone | CallFailed | ChildDone):
+        what = f"call {event.n} of token {event.path}"
+        pc = _waits_at(vm, event)
+        if pc < 0:
+            raise ReplayMismatchError(
+                f"the journal completes {what} ({event.step}), which replay never made"
+            )
+    else:
         return
-    token = vm.run.calls.get(event.path)
-    if token is None or token.n != event.n:
-        raise ReplayMismatchError(
-            f"the journal completes call {event.n} of token {event.path} ({event.step}), "
-            "which replay never made"
-        )
-    step = vm.program.step_at(token.pc)
+    step = vm.program.step_at(pc)
     if step != event.step:
-        raise ReplayMismatchError(
-            f"call {event.n} of token {event.path} is step {step} in replay, "
-            f"{event.step} in the journal"
-        )
+        raise ReplayMismatchError(f"{what} is step {step} in replay, {event.step} in the journal")
 
 
-def _started(vm: Vm, event: Started) -> bool:
+def _waits_at(vm: Vm, event: CallDone | CallFailed | ChildDone) -> int:
+    """The address of the call or child that an event completes; -1 where nothing waits for it."""
+    token = vm.run.calls.get(event.path)
+    if token is not None:
+        return token.pc if token.n == event.n else -1
+    fork = is_out(vm, event.path) if event.n == 1 else None
+    return -1 if fork is None else vm.program.bodies[fork.bodies[0]].entry
+
+
+def _started(vm: Vm, event: Started) -> Started | None:
     run, program = vm.run, vm.program
     if run.root is not None:
-        return False
+        return None
     run.job, run.env = event.job, event.env
     context = run.context
     context.seed = bytes.fromhex(event.seed)
@@ -69,63 +82,16 @@ def _started(vm: Vm, event: Started) -> bool:
     run.root = Token((), 0, program.bodies[0].entry, frame, None, 0)
     run.root.state = TokenState.DONE
     vm.wake(run.root)
-    return True
+    return event
 
 
-def _call_done(vm: Vm, event: CallDone) -> bool:
-    _, path, n, _, attempt, result = event
-    calls = vm.run.calls
-    token = calls.get(path)
-    if (
-        token is None
-        or token.n != n
-        or token.attempt != attempt
-        or token.state != TokenState.CALLING
-    ):
-        return False
-    del calls[path]
-    code, pc = vm.program.code, token.pc
-    _, _, _, into, _, undo, _ = code[pc]
-    if into is not None:
-        token.frame[into] = result
-    if undo is not None:
-        register_undo(vm, token, undo)
+def _call_failed(vm: Vm, event: CallFailed) -> CallFailed | None:
+    token = calling(vm, event)
+    if token is None:
+        return None
     if token.cancelling is not None:
-        _go_on_cancelling(vm, token)
-        return True
-    token.pc = pc = pc + 1
-    fork = token.fork
-    if code[pc][0] == _ARRIVE and type(fork) is Fork and not token.scopes:
-        # All that is left to the branch is to arrive: the same as waking it, in a third of the
-        # time, and in a fan-out nearly every completion ends a branch.
-        arrive(vm, fork, token)
-    else:
-        vm.wake(token)
-    return True
-
-
-def _go_on_cancelling(vm: Vm, token: Token) -> None:
-    """What a cancelled token still had to wait for has ended."""
-    stopped, token.cancelling = token.cancelling, None
-    vm.wake(token)
-    if stopped is not None:
-        cancel(vm, token, stopped)
-
-
-def _call_failed(vm: Vm, event: CallFailed) -> bool:
-    calls = vm.run.calls
-    token = calls.get(event.path)
-    if (
-        token is None
-        or token.n != event.n
-        or token.attempt != event.attempt
-        or token.state != TokenState.CALLING
-    ):
-        return False
-    del calls[event.path]
-    if token.cancelling is not None:
-        _go_on_cancelling(vm, token)
-        return True
+        go_on_cancelling(vm, token)
+        return event
     error = event.error
     type_ = str(error.get("type") or "handler")
     fault = Fault(
@@ -138,7 +104,7 @@ def _call_failed(vm: Vm, event: CallFailed) -> bool:
         retryable=error.get("retryable") is True,
     )
     _fail_attempt(vm, token, fault)
-    return True
+    return event
 
 
 def _fail_attempt(vm: Vm, token: Token, fault: Fault) -> None:
@@ -169,12 +135,12 @@ def _backoff(vm: Vm, token: Token, policy: Policy) -> int:
     return delay // 2 + int.from_bytes(raw, "big") * (delay - delay // 2) // (1 << 64)
 
 
-def _timer_fired(vm: Vm, event: TimerFired) -> bool:
+def _timer_fired(vm: Vm, event: TimerFired) -> TimerFired | None:
     run = vm.run
     key = (event.path, event.m)
     found = run.timers.pop(key, None)
     if found is None:
-        return False
+        return None
     token, scope = found
     if scope is not None:
         scope.timer = None
@@ -200,7 +166,7 @@ def _timer_fired(vm: Vm, event: TimerFired) -> bool:
             vm.effect(ChildDrop(token.path, token.n, token.child))
     else:
         raise KernelInvariantError("a timer woke a token that does not rest on it")
-    return True
+    return event
 
 
 def _refresh(vm: Vm, token: Token, draws: int) -> None:
@@ -223,36 +189,36 @@ def _again(vm: Vm, token: Token) -> None:
         raise_fault(vm, token, fault_of(vm.program, token.pc, exc, token.attempt))
 
 
-def _message_in(vm: Vm, event: MessageIn) -> bool:
+def _message_in(vm: Vm, event: MessageIn) -> MessageIn | None:
     token = vm.run.listens.get((event.path, event.m))
     if token is None:
-        return False
+        return None
     _, _, _, listen, into = vm.program.code[token.pc]
     data = event.message.get("data")
     if not vm.program.accepts(listen, data):
-        return True
+        return event
     context = vm.run.context
     _refresh(vm, token, token.draws)
     try:
         matched = vm.program.where(listen, token.frame, context, event.message)
         token.draws = context.draws
         if not matched:
-            return True
+            return event
     except StepError as exc:
         drop_wait(vm, token)
         raise_fault(vm, token, fault_of(vm.program, token.pc, exc))
-        return True
+        return event
     drop_wait(vm, token, str(event.message.get("id", "")))
     if into is not None:
         token.frame[into] = data
     vm.goto(token, token.pc + 1)
-    return True
+    return event
 
 
-def _child_done(vm: Vm, event: ChildDone) -> bool:
+def _child_done(vm: Vm, event: ChildDone) -> ChildDone | None:
     token = vm.run.calls.get(event.path)
     if token is None or token.n != event.n or token.state != TokenState.CHILD:
-        return False
+        return None
     del vm.run.calls[event.path]
     drop_wait(vm, token)
     token.child = None
@@ -269,7 +235,7 @@ def _child_done(vm: Vm, event: ChildDone) -> bool:
         vm.goto(token, token.pc + 1)
     else:
         _fail_attempt(vm, token, stopped or _child_fault(event, token))
-    return True
+    return event
 
 
 def _child_fault(event: ChildDone, token: Token) -> Fault:
@@ -281,21 +247,22 @@ def _child_fault(event: ChildDone, token: Token) -> Fault:
     return Fault(type_, message, event.step, token.attempt, cause.get("data"), event.error)
 
 
-def _cancel_requested(vm: Vm, event: CancelRequested) -> bool:
+def _cancel_requested(vm: Vm, event: CancelRequested) -> CancelRequested | None:
     run = vm.run
     if run.root is None or run.ending is not None or run.finished is not None:
-        return False
+        return None
     pending = run.root.cancelling or run.root.deferred
     if pending is not None and pending.type == "cancel" and pending.scope < 0:
-        return False
+        return None
     cancel(vm, run.root, Fault("cancel", event.reason or "cancelled"))
-    return True
+    return event
 
 
-#: Event -> function that applies it; False where nothing was waiting for it.
-APPLY: Final[dict[type[Any], Callable[[Vm, Any], bool]]] = {
+#: Event -> function that applies it: what was applied, None where nothing was waiting for it.
+APPLY: Final[dict[type[Any], Callable[[Vm, Any], Event | None]]] = {
     Started: _started,
-    CallDone: _call_done,
+    CallDone: call_done,
+    CallsDone: calls_done,
     CallFailed: _call_failed,
     TimerFired: _timer_fired,
     MessageIn: _message_in,

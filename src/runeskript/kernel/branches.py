@@ -9,18 +9,22 @@ has done anything before it runs: how many are started in advance cannot be obse
 from __future__ import annotations
 
 from ..model.limits import WAVE
-from ..model.run import Fork, Token
+from ..model.run import Calls, Fork, Token, TokenState
 from .ready import Vm
 
 
 def start_branches(vm: Vm, fork: Fork) -> None:
     """Start the next wave of branches, as many as the limit allows."""
-    start, end = fork.next, min(fork.total, fork.next + WAVE)
+    start = fork.next
+    end = fork.total if fork.calls is not None else min(fork.total, start + WAVE)
     if fork.limit:
-        end = min(end, start + fork.limit - len(fork.live))
+        end = min(end, start + fork.limit - fork.under_way)
     if end <= start:
         return
     fork.next = end
+    if fork.calls is not None:
+        _let_go(vm, fork, fork.calls, end - start)
+        return
     if fork.items is None:
         started = [_branch(vm, fork, index) for index in range(start, end)]
     else:
@@ -55,6 +59,42 @@ def _branch(vm: Vm, fork: Fork, index: int) -> Token:
     frame = program.frame(body, owner.frame)
     path = (*owner.path, fork.n, index)
     return Token(path, body, program.bodies[body].entry, frame, fork, index)
+
+
+def _let_go(vm: Vm, fork: Fork, calls: Calls, branches: int) -> None:
+    """Have further branches of a FORKCALL started (``kernel/calls.py``) when it is their turn."""
+    if fork.base is None:
+        fork.base = vm.program.frame(fork.bodies[0], fork.owner.frame)
+    fork.virtual += branches
+    if calls.state != TokenState.STARTING:
+        calls.state = TokenState.STARTING
+        vm.queue(calls)
+
+
+def branch_token(vm: Vm, fork: Fork, index: int) -> Token:
+    """A branch of a FORKCALL becomes a token, which stands at its call."""
+    row = vm.program.bodies[fork.bodies[0]]
+    frame = [] if fork.base is None else fork.base.copy()
+    if row.item is not None and fork.items is not None:
+        frame[row.item] = fork.items[index]
+    if row.index is not None:
+        frame[row.index] = index
+    path = (*fork.owner.path, fork.n, index)
+    token = Token(path, fork.bodies[0], row.entry, frame, fork, index)
+    token.n = token.attempt = 1
+    fork.virtual -= 1
+    fork.live[index] = token
+    return token
+
+
+def calling_token(vm: Vm, fork: Fork, index: int) -> Token:
+    """The token of a branch whose call is out; it rests on it."""
+    if fork.calls is not None:
+        fork.calls.out[index] = 0
+    token = branch_token(vm, fork, index)
+    token.state = TokenState.CALLING
+    vm.run.calls[token.path] = token
+    return token
 
 
 def _same_body(vm: Vm, fork: Fork, start: int, end: int) -> list[Token]:

@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import KernelInvariantError
 from ..model.events import (
     CallDrop,
+    CallsDrop,
     ChildDrop,
     Finished,
     LogOut,
@@ -19,12 +20,14 @@ from ..model.events import (
     TimerDrop,
 )
 from ..model.faults import Fault, catchable
-from ..model.run import Compensation, Fork, Token, TokenState
+from ..model.run import Calls, Compensation, Fork, Token, TokenState
 from ..model.values import UNSET, Value
-from .branches import start_branches
+from .branches import calling_token, start_branches
 from .joins import apply_outs, shape_result
 from .ready import Vm
 from .scopes import drop_scopes, drop_wait, shielded, take_undos
+
+_UNNEEDED = "the branch is no longer needed"
 
 
 # --- errors -------------------------------------------------------------------------------------
@@ -162,7 +165,7 @@ def _end_branch(vm: Vm, fork: Fork, token: Token, fault: Fault | None) -> None:
             fork.faults.append((token.index, Fault.load(other)))
     if token.undo:
         (fork.lost if fork.need else fork.undo).extend(token.undo)
-    _count(vm, fork)
+    count_end(vm, fork)
 
 
 def arrive(vm: Vm, fork: Fork, token: Token) -> None:
@@ -189,13 +192,14 @@ def arrive(vm: Vm, fork: Fork, token: Token) -> None:
         fork.undo.extend(token.undo)
     if fork.live and not fork.limit and not fork.need and not fork.closing:
         return  # the others are still under way and none waits to be started
-    _count(vm, fork)
+    count_end(vm, fork)
 
 
-def _count(vm: Vm, fork: Fork) -> None:
+def count_end(vm: Vm, fork: Fork) -> None:
+    """A branch has ended: see whether the fork is decided, or settled."""
     if not fork.closing:
         _decide(vm, fork)
-    elif not fork.live:
+    elif not fork.under_way:
         _settle(vm, fork)
 
 
@@ -215,7 +219,7 @@ def _decide(vm: Vm, fork: Fork) -> None:
 
 def join_fork(vm: Vm, fork: Fork) -> None:
     """The owner reached its JOIN; a fork that started no branch is decided there."""
-    if not fork.live:
+    if not fork.under_way:
         _decide(vm, fork)
 
 
@@ -224,11 +228,49 @@ def close_fork(vm: Vm, fork: Fork | Compensation) -> None:
     if isinstance(fork, Compensation) or fork.closing:
         return
     fork.closing = True
-    if not fork.live:
+    if not fork.under_way:
         _settle(vm, fork)
-        return
-    for token in list(fork.live.values()):
-        cancel(vm, token, Fault("cancel", "the branch is no longer needed"))
+    elif fork.calls is not None:
+        _close_calls(vm, fork, fork.calls)
+    else:
+        for token in list(fork.live.values()):
+            cancel(vm, token, Fault("cancel", _UNNEEDED))
+
+
+def _close_calls(vm: Vm, fork: Fork, calls: Calls) -> None:
+    """The same for a FORKCALL, whose branches are tokens or not, in the order of their indexes.
+
+    A call with an undo has to be awaited, by a token; others are dropped, neighbours as one.
+    """
+    program, body = vm.program, fork.bodies[0]
+    # Branches that never started end here, unseen. Till then they, and one more, keep the fork from
+    # being settled by those that are cancelled.
+    unseen = fork.next - calls.at
+    calls.at, calls.state = fork.next, TokenState.DONE
+    fork.virtual += 1
+    undone = program.call_body(body).undo is not None
+    dropped: list[int] = []
+
+    def drop() -> None:
+        if dropped:
+            step = program.step_at(program.bodies[body].entry)
+            vm.effect(CallsDrop(calls.prefix, step, tuple(dropped)))
+            fork.virtual -= len(dropped)
+            dropped.clear()
+
+    out = [index for index, is_out in enumerate(calls.out) if is_out]
+    for index in sorted([*out, *fork.live]):
+        token = fork.live.get(index)
+        if token is None and not undone:
+            calls.out[index] = 0
+            dropped.append(index)
+        else:
+            drop()
+            cancel(vm, token or calling_token(vm, fork, index), Fault("cancel", _UNNEEDED))
+    drop()
+    fork.virtual -= unseen + 1
+    if not fork.under_way:
+        _settle(vm, fork)
 
 
 def _settle(vm: Vm, fork: Fork) -> None:
@@ -245,6 +287,8 @@ def _settle(vm: Vm, fork: Fork) -> None:
 def _conclude(vm: Vm, fork: Fork) -> None:
     owner = fork.owner
     owner.child = None
+    if fork.calls is not None:
+        del vm.run.forks[fork.calls.prefix]
     gained = fork.undo + fork.lost
     if gained:
         gained.sort(key=lambda e: e.seq)

@@ -6,8 +6,8 @@ of a large one would cost more than running it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import BlueprintError, StepError
 from ..expr.generate import FunctionTable, compile_expr, compile_region, push_targets
@@ -25,10 +25,26 @@ from ..model.verify import Table, verify
 Function: TypeAlias = Callable[[list[Any], Any], Any]
 
 
+class CallBody(NamedTuple):
+    """The body of a FORKCALL: a CALL, perhaps a PURE, ARRIVE."""
+
+    into: int | None
+    undo: int | None
+    #: The region of the PURE and its address.
+    region: int | None
+    tail: int
+    #: Nothing happens in a branch but that its result, if anything, is its yield.
+    plain: bool
+    yields: bool
+    #: Something in it draws by ``uuid()`` or ``random()``: draws are counted by tokens.
+    draws: bool
+
+
 class Program:
     """A verified Blueprint ready to run; immutable but for its caches, shared by all its runs."""
 
     __slots__ = (
+        "_call_bodies",
         "_held",
         "_owners",
         "_schemas",
@@ -62,6 +78,7 @@ class Program:
         self.entropy = _uses_entropy(blueprint)
         #: Where a token stands on its way into the shield of a ``finally``.
         self.finallys = frozenset(r.handler for r in blueprint.exceptions if r.kind == "finally")
+        self._call_bodies: dict[int, CallBody] = {}
         self._table: Table | None = None
         self._owners: dict[tuple[str, int], set[int]] | None = None
         self._held: dict[int, frozenset[int]] = {}
@@ -144,6 +161,14 @@ class Program:
         """The name of the step an instruction belongs to."""
         return self.steps[self.sites[pc]]
 
+    def call_body(self, body: int) -> CallBody:
+        """What the body of a FORKCALL does besides its call."""
+        found = self._call_bodies.get(body)
+        if found is None:
+            found = _call_body(self.blueprint, self.bodies[body])
+            self._call_bodies[body] = found
+        return found
+
     def accepts(self, listen: int, data: Value) -> bool:
         """Whether a message satisfies the schema of a listener.
 
@@ -168,6 +193,25 @@ class Program:
             for source, target in row.captures:
                 frame[target] = outer[source]
         return frame
+
+
+def _call_body(blueprint: Blueprint, body: Body) -> CallBody:
+    code: Sequence[Any] = blueprint.code
+    _, _, with_, into, policy, undo = code[body.entry]
+    tail = body.entry + 1
+    region = code[tail][1] if code[tail][0] == Op.PURE else None
+    plain = (
+        region is None
+        and undo is None
+        and not body.outs
+        and (body.result is None or body.result == into)
+    )
+    timeout = None if policy is None else blueprint.policies[policy].timeout
+    irs = [blueprint.exprs[expr] for expr in (with_, timeout) if expr is not None]
+    if region is not None:
+        irs.extend(region_expressions(blueprint.regions[region]))
+    draws = any("entropy" in uses(ir, blueprint.functions) for ir in irs)
+    return CallBody(into, undo, region, tail, plain, body.result is not None, draws)
 
 
 def _opcode(instruction: Any) -> int:

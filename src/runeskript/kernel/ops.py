@@ -11,17 +11,10 @@ from typing import Any, Final
 
 from ..errors import KernelInvariantError, StepError
 from ..model import ids, limits
-from ..model.events import (
-    CallOut,
-    ChildOut,
-    ListenSet,
-    LogOut,
-    MessageOut,
-    TimerSet,
-)
+from ..model.events import ListenSet, LogOut, MessageOut, TimerSet
 from ..model.faults import UNCATCHABLE, Fault, matches
 from ..model.isa import Op
-from ..model.run import Compensation, Fork, Scope, Token, TokenState, UndoEntry
+from ..model.run import Calls, Compensation, Fork, Scope, Token, TokenState
 from ..model.values import UNSET, type_name
 from .branches import start_branches
 from .control import (
@@ -33,30 +26,12 @@ from .control import (
     raise_fault,
     unwind_cancel,
 )
+from .dispatch import dispatch_call, dispatch_child, evaluate, milliseconds, set_timer
 from .ready import Vm
 from .scopes import close_scope, shielded, take_undos
 
 
-def evaluate(vm: Vm, token: Token, expr: Any) -> Any:
-    """The value of an operand of kind ``expr?``; None where it is absent."""
-    if expr is None:
-        return None
-    return vm.program.exprs[expr](token.frame, vm.run.context)
-
-
-def milliseconds(value: Any) -> int:
-    """A duration as the kernel takes it: a whole number of ms, at least 0, bounded."""
-    if type(value) is not int:
-        raise StepError("duration", f"a duration is a whole number of ms, not {type_name(value)}")
-    if value > limits.DURATION_MS:
-        raise StepError("duration", "the duration is longer than 100 years")
-    return max(value, 0)
-
-
 # --- calls --------------------------------------------------------------------------------------
-_new_tuple = tuple.__new__  # skips the NamedTuple's own constructor, half the cost of making one
-
-
 def op_call(vm: Vm, token: Token, ins: Any) -> bool:
     """CALL."""
     token.n += 1
@@ -67,25 +42,6 @@ def op_call(vm: Vm, token: Token, ins: Any) -> bool:
     return False
 
 
-def dispatch_call(vm: Vm, token: Token, ins: Any) -> None:
-    """Send out attempt ``token.attempt`` of the call the token stands at."""
-    _, name, with_, _, policy, _, step = ins
-    run = vm.run
-    params = {} if with_ is None else vm.program.exprs[with_](token.frame, run.context)
-    if type(params) is not dict:
-        raise StepError("type", f"`with` must be an object, not {type_name(params)}")
-    timeout = queue = None
-    if policy is not None:
-        queue = policy.queue
-        if policy.timeout is not None:
-            timeout = milliseconds(evaluate(vm, token, policy.timeout))
-    path = token.path
-    token.state = TokenState.CALLING
-    run.calls[path] = token
-    out = (path, token.n, step, name, params, token.attempt, timeout, queue)
-    vm.out.effects.append(_new_tuple(CallOut, out))
-
-
 def op_run(vm: Vm, token: Token, ins: Any) -> bool:
     """RUN."""
     token.n += 1
@@ -94,62 +50,31 @@ def op_run(vm: Vm, token: Token, ins: Any) -> bool:
     return dispatch_child(vm, token, ins)
 
 
-def dispatch_child(vm: Vm, token: Token, ins: Any) -> bool:
-    """Create the child job of attempt ``token.attempt``; True where it is detached."""
-    _, row, with_, into, policy, _, detach, step = ins
-    data = evaluate(vm, token, with_)
-    timeout = None
-    if policy is not None and policy.timeout is not None:
-        timeout = milliseconds(evaluate(vm, token, policy.timeout))
-    path, n = token.path, token.n
-    kind = "child" if token.attempt == 1 else f"child{token.attempt}"
-    child = ids.derive(kind, str(vm.run.job.get("id", "")), path, n)
-    vm.effect(ChildOut(path, n, step, child, row.name, row.version, row.digest, data, bool(detach)))
-    if detach:
-        if into is not None:
-            token.frame[into] = child
-        token.pc += 1
-        return True
-    token.state = TokenState.CHILD
-    token.child = child
-    vm.run.calls[path] = token
-    if timeout is not None:
-        set_timer(vm, token, timeout, "timeout")
-    return False
-
-
-def set_timer(vm: Vm, token: Token, delay: int, kind: Any) -> None:
-    """Start the timer the token itself rests on."""
-    token.m += 1
-    token.timer = token.m
-    vm.run.timers[(token.path, token.m)] = (token, None)
-    due = min(vm.run.now + delay, limits.INT_MAX)
-    vm.effect(TimerSet(token.path, token.m, vm.program.step_at(token.pc), due, kind))
-
-
-def register_undo(vm: Vm, token: Token, body: int | None) -> None:
-    """A call succeeded: push its undo with the frame it captures."""
-    if body is None:
-        return
-    run = vm.run
-    run.seq += 1
-    captured = vm.program.frame(body, token.frame)
-    step = vm.program.step_at(token.pc)
-    if token.undo is None:
-        token.undo = []
-    token.undo.append(UndoEntry(run.seq, body, captured, token.path, token.n, step))
-
-
 # --- forks --------------------------------------------------------------------------------------
 def op_fork(vm: Vm, token: Token, ins: Any) -> bool:
     """FORK."""
     _, bodies, need = ins
-    _fork(vm, token, bodies, len(bodies), need, None, 0)
+    _begin(vm, _fork(vm, token, bodies, len(bodies), need, None, 0))
     return True
 
 
 def op_forkn(vm: Vm, token: Token, ins: Any) -> bool:
     """FORKN."""
+    _begin(vm, _forkn(vm, token, ins))
+    return True
+
+
+def op_forkcall(vm: Vm, token: Token, ins: Any) -> bool:
+    """FORKCALL. Draws are counted by tokens: where its branches draw, the same as FORKN."""
+    fork = _forkn(vm, token, ins)
+    if not vm.program.call_body(ins[1]).draws:
+        calls = fork.calls = Calls(fork)
+        vm.run.forks[calls.prefix] = fork
+    _begin(vm, fork)
+    return True
+
+
+def _forkn(vm: Vm, token: Token, ins: Any) -> Fork:
     _, body, over, limit, need = ins
     items = evaluate(vm, token, over)
     if type(items) is not list:
@@ -161,13 +86,12 @@ def op_forkn(vm: Vm, token: Token, ins: Any) -> bool:
             most = 0
         elif type(most) is not int or most < 1:
             raise StepError("value", "`parallel` must be a whole number of at least 1, or true")
-    _fork(vm, token, (body,), len(items), need, items, most)
-    return True
+    return _fork(vm, token, (body,), len(items), need, items, most)
 
 
 def _fork(
     vm: Vm, token: Token, bodies: Any, total: int, need: int, items: list[Any] | None, most: int
-) -> None:
+) -> Fork:
     if total > limits.BRANCHES:
         raise StepError("limit.branches", f"a fork has at most {limits.BRANCHES} branches")
     if len(token.path) >= 2 * limits.FORK_DEPTH:
@@ -175,9 +99,14 @@ def _fork(
     token.n += 1
     fork = Fork(token, token.n, bodies, total, need, items, most)
     token.child = fork
-    if total >= need:
-        start_branches(vm, fork)
     token.pc += 1
+    return fork
+
+
+def _begin(vm: Vm, fork: Fork) -> None:
+    """Start the first branches, unless there are too few of them to meet the join."""
+    if fork.total >= fork.need:
+        start_branches(vm, fork)
 
 
 def op_join(vm: Vm, token: Token, ins: Any) -> bool:
@@ -380,6 +309,7 @@ OPS: Final[list[Callable[[Vm, Token, Any], bool] | None]] = [None] * (max(Op) + 
 OPS[Op.CALL] = op_call
 OPS[Op.FORK] = op_fork
 OPS[Op.FORKN] = op_forkn
+OPS[Op.FORKCALL] = op_forkcall
 OPS[Op.ARRIVE] = op_arrive
 OPS[Op.JOIN] = op_join
 OPS[Op.WAIT] = op_wait

@@ -6,7 +6,7 @@ from bisect import insort
 from typing import Any
 
 from ..model.events import Effect, Event, Finished
-from ..model.run import Run, Token, TokenState
+from ..model.run import Calls, Run, Token, TokenState
 from .load import Program
 
 
@@ -29,12 +29,14 @@ class Ready:
 class Vm:
     """One turn of the kernel: the program, the run it moves and what it has to say."""
 
-    __slots__ = ("out", "program", "run")
+    __slots__ = ("left", "out", "program", "run")
 
     def __init__(self, program: Program, run: Run, out: Ready) -> None:
         self.program = program
         self.run = run
         self.out = out
+        #: Turns that the slice has left while an event is applied; a batch may use them up.
+        self.left = 0
 
     def effect(self, effect: Effect) -> None:
         """Ask the driver for something; it leaves after the commit."""
@@ -48,8 +50,8 @@ class Vm:
         token.turns = token.turns + 2 | 1
         self.queue(token)
 
-    def queue(self, token: Token) -> None:
-        """Put a ready token among the others, in token-path order."""
+    def queue(self, token: Token | Calls) -> None:
+        """Put a ready token, or calls to start, among the others, in token-path order."""
         ready = self.run.ready
         if not ready or token.path < ready[-1].path:
             ready.append(token)
@@ -60,6 +62,17 @@ class Vm:
         """Continue a token at an address, waking it where it rests."""
         token.pc = pc
         self.wake(token)
+
+
+def first_ready(run: Run) -> Token | Calls | None:
+    """What goes on next; None where all tokens rest. Forgets those that were cancelled."""
+    ready = run.ready
+    while ready:
+        top: Token | Calls = ready[-1]
+        if top.state == TokenState.READY or top.state == TokenState.STARTING:
+            return top
+        ready.pop()
+    return None
 
 
 class _Reverse:
@@ -74,5 +87,5 @@ class _Reverse:
         return other.path < self.path
 
 
-def _reverse(token: Token) -> Any:
+def _reverse(token: Token | Calls) -> Any:
     return _Reverse(token.path)

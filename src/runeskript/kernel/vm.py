@@ -16,12 +16,14 @@ from ..model.limits import LOOP_TURNS, PURE_WORK, SLICE_TURNS
 from ..model.run import Run, Token, TokenState
 from .apply import APPLY, check_step
 from .branches import start_more
+from .calls import start_calls
 from .control import raise_fault
 from .faulting import fault_of
 from .load import Program
 from .ops import OPS
-from .ready import Ready, Vm
+from .ready import Ready, Vm, first_ready
 
+_STARTING = TokenState.STARTING
 _JUMP, _PURE, _LOOP = int(Op.JUMP), int(Op.PURE), int(Op.LOOP)
 #: ``Token.turns`` rises by two a turn and a waking.
 _MOST_TURNS = 2 * LOOP_TURNS
@@ -67,7 +69,13 @@ def advance(
                 raise ReplayMismatchError("the run rested before the turn its journal names")
         if not inbox or run.finished is not None:
             break
+        vm.left = left
         _take(vm, inbox.popleft())
+        if vm.left != left:
+            left = vm.left
+            if left < _LEAST and inbox:
+                out.more = True
+                break
     if run.finished is not None:
         inbox.clear()
         out.finished = run.finished
@@ -86,8 +94,9 @@ def _take(vm: Vm, event: Event) -> None:
     before = run.now
     if event.at > before:
         run.now = run.context.now_ms = event.at
-    if APPLY[type(event)](vm, event):
-        vm.out.events.append(event)
+    applied = APPLY[type(event)](vm, event)
+    if applied is not None:
+        vm.out.events.append(applied)
     else:
         run.now = run.context.now_ms = before
 
@@ -100,11 +109,9 @@ def _stopped(run: Run) -> bool:
 def _interrupt(vm: Vm) -> None:
     """A cancel or a deadline does not wait for a pure region to end: take it at this loop head."""
     run = vm.run
-    while run.ready and run.ready[-1].state != TokenState.READY:
-        run.ready.pop()
-    if not run.ready:
+    top = first_ready(run)
+    if top is None:
         return
-    top = run.ready[-1]
     for event in run.inbox:
         if not isinstance(event, CancelRequested | TimerFired) or event.stop is not None:
             continue
@@ -128,7 +135,12 @@ def execute(vm: Vm, left: int) -> int:
     while ready:
         token = ready.pop()
         if token.state:
-            continue  # cancelled while it was ready
+            if token.state != _STARTING:
+                continue  # cancelled while it was ready
+            left = start_calls(vm, token, left - _LEAST + 1) + _LEAST - 1
+            if token.state == _STARTING:
+                break
+            continue
         if left < _LEAST or (stop is not None and stop == (token.path, token.turns)):
             ready.append(token)
             break

@@ -51,6 +51,21 @@ class CallDone(NamedTuple):
     result: Value
 
 
+class CallsDone(NamedTuple):
+    """First calls of branches of one FORKCALL succeeded at the first attempt, in this order.
+
+    A batch: the same as a CallDone for each of ``indexes``, with ``path`` + (index,) as its path,
+    1 as its n and its attempt (``model/batches.py`` unfolds it). ``path``: the owner's, then the
+    fork's n. It may cover any of the branches that are under way.
+    """
+
+    at: int
+    path: Path
+    step: str
+    indexes: tuple[int, ...]
+    results: list[Value]
+
+
 class CallFailed(NamedTuple):
     """One attempt failed. ``error``: type, message, data, retryable."""
 
@@ -112,6 +127,7 @@ class Finished(NamedTuple):
 Event: TypeAlias = (
     Started
     | CallDone
+    | CallsDone
     | CallFailed
     | TimerFired
     | MessageIn
@@ -130,6 +146,7 @@ EVENT_KINDS: dict[int, type[Any]] = {
     6: ChildDone,
     7: CancelRequested,
     8: Finished,
+    9: CallsDone,
 }
 KIND_OF: dict[type[Any], int] = {cls: number for number, cls in EVENT_KINDS.items()}
 
@@ -148,6 +165,23 @@ class CallOut(NamedTuple):
     queue: str | None
 
 
+class CallsOut(NamedTuple):
+    """Dispatch the calls of ``number`` branches of a FORKCALL, from index ``first`` on.
+
+    A batch: the same as as many CallOuts, each the first attempt of call 1 of ``path`` + (index,).
+    ``params`` is None where no call has any, ``timeouts`` where none has one.
+    """
+
+    path: Path
+    step: str
+    handler: str
+    first: int
+    number: int
+    params: list[Any] | None
+    timeouts: list[int] | None
+    queue: str | None
+
+
 class CallDrop(NamedTuple):
     """The result of this call is no longer wanted: cancel the handler.
 
@@ -160,6 +194,14 @@ class CallDrop(NamedTuple):
     step: str
     attempt: int
     settle: bool = False
+
+
+class CallsDrop(NamedTuple):
+    """The results of these branches' calls (see CallsOut) are no longer wanted."""
+
+    path: Path
+    step: str
+    indexes: tuple[int, ...]
 
 
 class TimerSet(NamedTuple):
@@ -241,7 +283,9 @@ class LogOut(NamedTuple):
 
 Effect: TypeAlias = (
     CallOut
+    | CallsOut
     | CallDrop
+    | CallsDrop
     | TimerSet
     | TimerDrop
     | ListenSet

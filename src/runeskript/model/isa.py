@@ -44,6 +44,7 @@ class Op(enum.IntEnum):
     RERAISE = 16
     COMPENSATE = 17
     RETURN = 18
+    FORKCALL = 19
 
 
 #: Operand kinds. The verifier checks each against the pool or range it points into.
@@ -130,6 +131,15 @@ ROWS: Final[tuple[Row, ...]] = (
         True,
         True,
         "one token per element of `over`, at most `limit` at once (absent: no limit)",
+    ),
+    Row(
+        Op.FORKCALL,
+        (_("body", "body"), _("over", "expr"), _("limit", "expr?"), _("need", "count")),
+        "next",
+        True,
+        True,
+        "as FORKN, for a body that is one CALL, at most one PURE behind it, and ARRIVE: the calls "
+        "leave as one effect, a branch becomes a token only where its call fails",
     ),
     Row(Op.ARRIVE, (), "halt", False, False, "the branch (or undo) is done; its yield counts"),
     Row(

@@ -1,6 +1,7 @@
 """Events <-> values: the record format of journals (``versions.JOURNAL``).
 
-A record is a list: kind number, then the event's fields in order. Paths are lists of ints.
+A record is a list: kind number, then the event's fields in order. Paths are lists of ints, and so
+are the indexes of a batch.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 from typing import Any, get_type_hints
 
 from ..errors import CodecError
-from .events import EVENT_KINDS, KIND_OF, Event
+from .events import EVENT_KINDS, KIND_OF, CallsDone, Event
 from .values import Value
 
 _PATH_FIELDS = {cls: tuple(cls._fields).index("path") for cls in KIND_OF if "path" in cls._fields}
 _STOP_FIELDS = {cls: tuple(cls._fields).index("stop") for cls in KIND_OF if "stop" in cls._fields}
+_INDEXES = CallsDone._fields.index("indexes")
 
 
 def to_record(event: Event) -> list[Value]:
@@ -21,6 +23,8 @@ def to_record(event: Event) -> list[Value]:
     fields: list[Any] = list(event)
     if cls in _PATH_FIELDS:
         fields[_PATH_FIELDS[cls]] = list(fields[_PATH_FIELDS[cls]])
+    if cls is CallsDone:
+        fields[_INDEXES] = list(fields[_INDEXES])
     if cls in _STOP_FIELDS:
         stop = fields[_STOP_FIELDS[cls]]
         fields[_STOP_FIELDS[cls]] = None if stop is None else [list(stop[0]), stop[1]]
@@ -60,6 +64,13 @@ def from_record(record: object) -> Event:
         raise CodecError(f"journal record: {cls.__name__} has {len(names)} fields")
     if cls in _PATH_FIELDS:
         fields[_PATH_FIELDS[cls]] = _path(fields[_PATH_FIELDS[cls]])
+    if cls is CallsDone:
+        indexes, results = fields[_INDEXES], fields[_INDEXES + 1]
+        if not isinstance(results, list) or not isinstance(indexes, list):
+            raise CodecError("journal record: a batch has a list of indexes and one of results")
+        if len(indexes) != len(results) or not all(type(i) is int for i in indexes):
+            raise CodecError("journal record: a batch has an index for each result")
+        fields[_INDEXES] = tuple(indexes)
     if cls in _STOP_FIELDS and (stop := fields[_STOP_FIELDS[cls]]) is not None:
         if not isinstance(stop, list) or len(stop) != 2 or type(stop[1]) is not int:
             raise CodecError("journal record: stop is [path, turns]")

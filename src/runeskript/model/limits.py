@@ -71,6 +71,10 @@ DURATION_MS: Final = 100 * 365 * 24 * 3600 * 1000
 ATTEMPTS: Final = 10_000
 #: Branches started at once: a millisecond's work. The last of them starts the next ones.
 WAVE: Final = 500
+#: Completions that one batch event stands for: as many as a segment of a journal holds.
+BATCH_EVENTS: Final = 1_000
+#: Bytes of the results in a batch event of several: they fit a segment (256 KB) with its head.
+BATCH_BYTES: Final = 240 * 1024
 #: Source-level loop turns in one slice before the kernel hands the run back to the driver.
 SLICE_TURNS: Final = 20_000
 

@@ -23,6 +23,8 @@ class TokenState:
     CHILD: Final = 5
     COMPENSATING: Final = 6
     DONE: Final = 7
+    #: Not a token's: ``Calls`` that stand among the ready tokens.
+    STARTING: Final = 8
 
 
 class Scope:
@@ -111,12 +113,41 @@ class Token:
         self.undo: list[UndoEntry] | None = None
 
 
+class Calls:
+    """The branches of a FORKCALL that are no tokens: started in one go, ended by their results.
+
+    While some are still to be started it stands among the ready tokens in the place of the first
+    of them, and is what an event that interrupts the run there names.
+    """
+
+    __slots__ = ("at", "fork", "out", "prefix", "state")
+
+    #: What a branch's token has before it was woken for the first time.
+    turns: Final = 1
+
+    def __init__(self, fork: Fork) -> None:
+        self.fork = fork
+        #: The fork's path; that of a branch is one longer.
+        self.prefix: Path = (*fork.owner.path, fork.n)
+        #: The next branch to start, of those the fork has let go (``Fork.next``).
+        self.at = 0
+        #: For each branch 1 while its call is out and it is no token.
+        self.out = bytearray(fork.total)
+        self.state: int = TokenState.DONE
+
+    @property
+    def path(self) -> Path:
+        """The path of the next branch to start."""
+        return (*self.prefix, self.at)
+
+
 class Fork:
-    """One executed FORK/FORKN: who waits, who runs, what arrived."""
+    """One executed FORK, FORKN or FORKCALL: who waits, who runs, what arrived."""
 
     __slots__ = (
         "base",
         "bodies",
+        "calls",
         "closing",
         "faults",
         "items",
@@ -131,6 +162,7 @@ class Fork:
         "results",
         "total",
         "undo",
+        "virtual",
         "wins",
     )
 
@@ -168,6 +200,14 @@ class Fork:
         self.lost: list[UndoEntry] = []
         #: Set once the outcome is decided and only losers are waited for.
         self.closing = False
+        #: FORKCALL: the branches that are no tokens, and how many of them have not ended.
+        self.calls: Calls | None = None
+        self.virtual = 0
+
+    @property
+    def under_way(self) -> int:
+        """How many branches may start or have started, and have not ended."""
+        return len(self.live) + self.virtual
 
 
 class Compensation:
@@ -195,6 +235,7 @@ class Run:
         "ending",
         "env",
         "finished",
+        "forks",
         "inbox",
         "job",
         "listens",
@@ -213,10 +254,13 @@ class Run:
         self.job: dict[str, Any] = {}
         self.env: dict[str, Any] = {}
         self.now = 0
-        self.ready: list[Token] = []
+        #: Tokens, and Calls that have branches to start.
+        self.ready: list[Any] = []
         self.inbox: deque[Event] = deque()
         #: By path: a token waits for one call or child at a time.
         self.calls: dict[Path, Token] = {}
+        #: FORKCALLs under way, by their path: that of the owner, then n.
+        self.forks: dict[Path, Fork] = {}
         self.timers: dict[tuple[Path, int], tuple[Token, Scope | None]] = {}
         self.listens: dict[tuple[Path, int], Token] = {}
         self.root: Token | None = None

@@ -123,7 +123,11 @@ class InboxRow(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """One run's part of a commit. ``first`` is the sequence number of ``events[0]`` (from 0)."""
+    """One run's part of a commit. ``first`` is the sequence number of ``events[0]`` (from 0).
+
+    Sequence numbers count single events: a batch (``model/batches.py``) counts as those it stands
+    for, and may be stored and read in pieces.
+    """
 
     job: str
     epoch: int
@@ -208,7 +212,7 @@ class Store(Protocol):
         """The job's row, or None."""
 
     async def journal(self, job: str, start: int, limit: int) -> list[Event]:
-        """At most ``limit`` events of a job from sequence number ``start`` on."""
+        """Events of a job from sequence number ``start`` on, which stand for at most ``limit``."""
 
     async def query(
         self, wanted: JobFilter, cursor: str | None, limit: int

@@ -13,7 +13,9 @@ from itertools import islice
 from typing import Final
 
 from ..errors import StoreError
+from ..model.batches import unfold_events
 from ..model.events import Event, Status
+from ..model.history import History
 from ..model.machine import FINAL, may_change
 from ..model.values import Value
 from .base import (
@@ -52,7 +54,7 @@ class MemoryStore:
         self._keep_events = keep_events
         self._rows: dict[str, JobRow] = {}
         self._keys: dict[str, str] = {}
-        self._journals: dict[str, list[Event]] = {}
+        self._journals: dict[str, History] = {}
         self._blobs: dict[str, bytes] = {}
         self._records: dict[tuple[RecordTable, str], Record] = {}
         self._mail = Mailbox(now)
@@ -113,7 +115,8 @@ class MemoryStore:
     async def journal(self, job: str, start: int, limit: int) -> list[Event]:
         """A stretch of the job's journal; empty for an unknown job."""
         self._open()
-        return self._journals.get(job, [])[start : start + limit]
+        found = self._journals.get(job)
+        return [] if found is None else found.read(start, limit)
 
     async def query(
         self, wanted: JobFilter, cursor: str | None, limit: int
@@ -180,7 +183,7 @@ class MemoryStore:
         if row.key is not None:
             self._keys[row.key] = row.id
         self._rows[row.id] = row
-        self._journals[row.id] = []
+        self._journals[row.id] = History()
         return Submitted("created" if holder is None else "replaced", row)
 
     def _forget(self, job: str) -> None:
@@ -204,8 +207,9 @@ class MemoryStore:
             return "fenced"
         journal = self._journals[unit.job]
         if unit.first != len(journal):
-            same = journal[unit.first : unit.first + len(unit.events)] == list(unit.events)
-            return "already" if unit.events and same else "conflict"
+            sent = list(unfold_events(unit.events))
+            same = list(unfold_events(journal.read(unit.first, len(sent)))) == sent
+            return "already" if sent and same else "conflict"
         change = unit.row
         if change is not None and not _allowed(row.status, change.status):
             return "conflict"

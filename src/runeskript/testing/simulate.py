@@ -15,12 +15,14 @@ from typing import Any
 
 from ..kernel import Program, Ready, advance, load, new_run
 from ..model import limits
+from ..model.batches import unfold_effects, unfold_events
 from ..model.blueprint import Blueprint
 from ..model.events import (
     CallDone,
     CallDrop,
     CallFailed,
     CallOut,
+    CallsOut,
     CancelRequested,
     ChildDone,
     ChildDrop,
@@ -43,6 +45,7 @@ from ..model.run import Run
 from ..model.values import Value, normalise
 from ..stores.base import Listener, Message
 from ..stores.mailbox import Mailbox
+from .draw import draw
 from .mocks import Mock, answer, failed
 from .trace import show_effect, show_event
 
@@ -79,7 +82,8 @@ class Simulation:
     result, HANG or After, or raises. ``messages``: (topic, key, data), sent before the start and
     kept until a listener takes them. ``children`` are the skripts that ``run`` finds, by name or
     digest; a detached one is traced, not run. ``shuffle``: a seed; what can happen at the same
-    time then happens in an order drawn from it. ``turns``: the kernel's slice.
+    time then happens in an order drawn from it, and calls that may complete in batches do so.
+    ``turns``: the kernel's slice.
     """
 
     def __init__(
@@ -109,6 +113,8 @@ class Simulation:
         self.sent: list[MessageOut] = []
         self.queue: list[Event] = []
         self.timers: list[_Due] = []
+        #: The FORKCALLs, by their paths: their calls may complete in batches.
+        self.forks: set[Path] = set()
         self.live: dict[tuple[str, Path, int], int] = {}
         self.order = 0
         self.random = None if shuffle is None else random.Random(shuffle)  # noqa: S311
@@ -169,8 +175,11 @@ class Simulation:
         if self.more:
             self.feed()
         elif self.queue:
-            pick = 0 if self.random is None else self.random.randrange(len(self.queue))
-            self.feed(self.queue.pop(pick)._replace(at=self.now))
+            if self.random is None:
+                event = self.queue.pop(0)
+            else:
+                event = draw(self.queue, self.forks, self.random)
+            self.feed(event._replace(at=self.now))
         elif not any(self._step_child(*row) for row in list(self.running.values())):
             event = heapq.heappop(self.timers).event
             del self.live[_key(event)]
@@ -210,16 +219,18 @@ class Simulation:
     def _record(self, ready: Ready) -> None:
         self.journal.extend(ready.events)
         clock = f"+{self.now - self.start}ms"
-        events = [e for e in ready.events if e is not ready.finished]
+        events = [e for e in unfold_events(ready.events) if e is not ready.finished]
+        effects = list(unfold_effects(ready.effects))
         self.trace.extend(f"{clock} < {show_event(event)}" for event in events)
-        self.trace.extend(f"{clock} > {show_effect(e, self.now)}" for e in ready.effects)
+        self.trace.extend(f"{clock} > {show_effect(effect, self.now)}" for effect in effects)
         if ready.finished is not None:
             self.trace.append(f"{clock} < {show_event(ready.finished)}")
         self.more = ready.more
         # As in a store's commit: listeners change before the messages of the same commit arrive.
-        for effect in ready.effects:
+        for effect in effects:
             self._listen(effect)
-        for effect in ready.effects:
+        self.forks.update(e.path for e in ready.effects if isinstance(e, CallsOut))
+        for effect in effects:
             self._carry_out(effect)
         if ready.finished is not None:
             self.finished = ready.finished

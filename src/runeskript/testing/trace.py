@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..model.batches import completions, unfold_effects
 from ..model.events import (
     CallDone,
     CallDrop,
     CallFailed,
     CallOut,
+    CallsDone,
+    CallsDrop,
+    CallsOut,
     CancelRequested,
     ChildDone,
     ChildDrop,
@@ -35,6 +39,8 @@ def show_event(event: Event) -> str:
         return f"started input={_json(event.input)}"
     if isinstance(event, CallDone):
         return f"done {event.step} [{_path(event.path)}#{event.n}] {_json(event.result)}"
+    if isinstance(event, CallsDone):
+        return "\n".join(map(show_event, completions(event)))
     if isinstance(event, CallFailed):
         return (
             f"failed {event.step} [{_path(event.path)}#{event.n}] attempt {event.attempt}: "
@@ -62,6 +68,8 @@ def show_effect(effect: Effect, now: int) -> str:
             f"call {effect.handler} for {effect.step} [{_path(effect.path)}#{effect.n}] "
             f"attempt {effect.attempt} with {_json(effect.params)}{extra}"
         )
+    if isinstance(effect, CallsOut | CallsDrop):
+        return "\n".join(show_effect(one, now) for one in unfold_effects([effect]))
     if isinstance(effect, CallDrop):
         return f"drop call [{_path(effect.path)}#{effect.n}]"
     if isinstance(effect, TimerSet):

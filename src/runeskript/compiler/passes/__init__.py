@@ -15,6 +15,7 @@ from ...model.catalog import HandlerCatalog
 from ...model.nearest import did_you_mean
 from ...model.records import record
 from .. import core
+from .fork_call import fork_call
 from .join_pure import join_pure
 
 
@@ -34,6 +35,7 @@ class Pass:
 #: All passes, in the order in which they run.
 PASSES: Final[tuple[Pass, ...]] = (
     Pass("join_pure", join_pure, "steps in a row that only compute run as one function"),
+    Pass("fork_call", fork_call, "branches of one call each leave as one effect and are no tokens"),
 )
 
 

@@ -8,11 +8,12 @@ handler does after that is ignored, but its slot is held until it ends.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ...errors import NotAValueError
-from ...model.events import CallOut, Path
+from ...model.batches import member
+from ...model.events import CallOut, CallsOut, Path
 from ...model.values import Value, normalise
 from ..handlers.failures import failure, failure_of, result_failure
 from ..handlers.registry import Registered
@@ -37,6 +38,31 @@ class CallJob(Protocol):
 Ticket: TypeAlias = "tuple[CallJob, CallOut, Lane]"
 
 
+class Member(CallOut):
+    """A call that left in a batch; what it comes to goes into a batch again."""
+
+    __slots__ = ()
+
+
+class Batch:
+    """The calls of a batch on their way through the task pool, which starts them in order."""
+
+    __slots__ = ("effect", "job", "lane", "next")
+
+    def __init__(self, job: CallJob, effect: CallsOut, lane: Lane) -> None:
+        self.job = job
+        self.effect = effect
+        self.lane = lane
+        #: The position of the one that starts next.
+        self.next = 0
+
+
+def members(batch: CallsOut) -> Iterator[Member]:
+    """The calls of a batch, each by itself."""
+    for position in range(batch.number):
+        yield Member._make(member(batch, position))
+
+
 class Pool(Protocol):
     """An executor, as a lane sees it."""
 
@@ -57,6 +83,9 @@ class Host(Sink, Protocol):
 
     def done(self, job: CallJob, call: CallOut, result: Value) -> None:
         """A call succeeded."""
+
+    def member_done(self, job: CallJob, path: Path, step: str, index: int, result: Value) -> None:
+        """The call of a branch of a FORKCALL succeeded without suspending."""
 
     def failed(self, job: CallJob, call: CallOut, error: dict[str, Value]) -> None:
         """An attempt failed."""
@@ -129,7 +158,7 @@ class Lane:
         self.timeout_ms = registered.timeout_ms
         self.pool = pool
         #: Where tickets go at once if nothing bounds the handler; whoever appends sees to the rest.
-        self.direct: deque[Ticket] | None = None
+        self.direct: deque[Ticket | Batch] | None = None
         self.active = 0
         self.waiting: deque[Ticket] = deque()
 

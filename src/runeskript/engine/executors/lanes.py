@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from ..handlers.registry import HandlerRegistry
 from .base import Lane, Pool
-from .tasks import TaskHost, TaskPool
+from .tasks import TaskPool
+from .worker import TaskHost
 
 if TYPE_CHECKING:
     from .processes import ProcessPool

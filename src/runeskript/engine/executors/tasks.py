@@ -22,20 +22,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import enum
 import logging
 from collections import deque
 from collections.abc import Generator
 from time import monotonic
 from types import coroutine
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final
 
+from ...model.batches import member
+from ...model.events import CallOut
 from ..handlers.failures import failure, failure_of
 from ..secrets import SCALARS, open_params
-from .base import Call, Host, Outcome, Ticket, deliver, outcome_of, wanted
-
-if TYPE_CHECKING:
-    from ..handlers.context import HandlerContext
+from .base import Batch, Call, Member, Outcome, Ticket, deliver, outcome_of, wanted
+from .worker import TaskHost, Then, Worker
 
 #: Seconds a worker runs before it lets the event loop have a turn.
 SLICE: Final = 0.005
@@ -49,50 +48,6 @@ GRACE: Final = 5.0
 _log = logging.getLogger("runeskript.engine")
 
 
-class TaskHost(Host, Protocol):
-    """The driver, as the workers see it."""
-
-    @property
-    def pending(self) -> Any: ...  # noqa: D102 - true while runs wait for a tick
-    @property
-    def ticking(self) -> bool: ...  # noqa: D102 - a tick is waiting for its commit
-
-    #: Until when (``monotonic``) the last reading of the clock serves as the time of events.
-    fresh_until: float
-
-    def read_clock(self, now: float) -> None:
-        """Take a new reading; ``now`` is the interval clock's."""
-
-    async def tick(self) -> None:
-        """Advance pending runs, commit, let the effects out. Raises nothing."""
-
-
-class _Then(enum.Enum):
-    """What a worker does next."""
-
-    GO_ON = 1
-    #: Nothing to do: rest until woken.
-    REST = 2
-    #: A handler that had suspended is over: rest too, but see to it that its completion is taken.
-    RESUMED = 3
-    #: End: the next handler would see traces of this one.
-    RETIRE = 4
-
-
-class Worker:
-    """One pooled task. ``current`` is set while a handler runs, ``call`` once it suspended."""
-
-    __slots__ = ("call", "cancels", "current", "task", "ticket", "wake")
-
-    def __init__(self) -> None:
-        self.task: asyncio.Task[None]
-        self.wake: asyncio.Future[None]
-        self.current: HandlerContext | None = None
-        self.ticket: Ticket | None = None
-        self.call: Call | None = None
-        self.cancels = 0
-
-
 class TaskPool:
     """The workers. ``size``: handlers that may be suspended at once."""
 
@@ -102,7 +57,7 @@ class TaskPool:
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         #: Tickets ready to start; the driver appends to it and calls ``ensure``.
-        self.queue: deque[Ticket] = deque()
+        self.queue: deque[Ticket | Batch] = deque()
         self._workers: set[Worker] = set()
         self._idle: list[Worker] = []
         #: Workers that run, or will in this turn of the loop, without having suspended.
@@ -127,13 +82,19 @@ class TaskPool:
     def ensure(self, workers: int = 1) -> None:
         """See to it that somebody works if there is work."""
         host = self._host
-        startable = min(len(self.queue), self._size - self._suspended)
+        startable = min(self._waiting(), self._size - self._suspended)
         if self._active or self._closed or not (startable or (host.pending and not host.ticking)):
             return
         for _ in range(max(min(workers, startable), 1)):
             worker = self._rested() or self._spawn()
             self._active.add(worker)
             worker.wake.set_result(None)
+
+    def _waiting(self) -> int:
+        """How many calls wait in the queue, of batches only the first."""
+        head = self.queue[0] if self.queue else None
+        more = head.effect.number - head.next - 1 if isinstance(head, Batch) else 0
+        return len(self.queue) + more
 
     async def close(self) -> None:
         """Cancel every handler and wait for them, at most ``GRACE`` seconds."""
@@ -175,9 +136,9 @@ class TaskPool:
             while True:
                 await me.wake
                 then = await self._lead(me)
-                if then is _Then.RESUMED:
+                if then is Then.RESUMED:
                     self._arm()
-                if then is _Then.RETIRE or len(self._idle) >= IDLE:
+                if then is Then.RETIRE or len(self._idle) >= IDLE:
                     return
                 me.wake = self._loop.create_future()
                 self._active.discard(me)
@@ -191,14 +152,18 @@ class TaskPool:
                 self._idle.remove(me)
             self.ensure()
 
-    async def _lead(self, me: Worker) -> _Then:
+    async def _lead(self, me: Worker) -> Then:
         """Handlers and ticks in turns, as long as there is work and no handler suspends."""
         host = self._host
         until = monotonic() + SLICE
         while not self._closed:
             if self.queue and self._suspended < self._size:
-                then = await self._serve(me, until)
-                if then is not _Then.GO_ON:
+                head = self.queue[0]
+                if isinstance(head, Batch):
+                    then = await self._serve_batch(me, head, until)
+                else:
+                    then = await self._serve(me, until)
+                if then is not Then.GO_ON:
                     return then
             if host.pending and not host.ticking:
                 if len(self._active) > 1:
@@ -209,9 +174,9 @@ class TaskPool:
             if monotonic() >= until:
                 await _turn()
                 until = monotonic() + SLICE
-        return _Then.REST
+        return Then.REST
 
-    async def _serve(self, me: Worker, until: float) -> _Then:
+    async def _serve(self, me: Worker, until: float) -> Then:
         """Run queued handlers until the queue is empty, the slice is used up or one suspended.
 
         Every call of every job comes through here, so nothing is called that can be avoided.
@@ -219,7 +184,11 @@ class TaskPool:
         host, queue, vault, pristine = self._host, self.queue, self._host.vault, self._context
         cancelling = me.task.cancelling
         while queue:
-            job, effect, lane = me.ticket = queue.popleft()
+            ticket = queue.popleft()
+            if isinstance(ticket, Batch):
+                queue.appendleft(ticket)
+                break
+            job, effect, lane = me.ticket = ticket
             job.queued -= 1
             if (job.ended or job.dropped) and not self._wanted(me.ticket):
                 continue
@@ -249,7 +218,7 @@ class TaskPool:
                 host.read_clock(now)
             if me.call is not None:
                 self._resumed(me, (good, result))
-                return _Then.RESUMED if self._is_clean(me) else _Then.RETIRE
+                return Then.RESUMED if self._is_clean(me) else Then.RETIRE
             if good:
                 host.done(job, effect, result)
             else:
@@ -258,12 +227,79 @@ class TaskPool:
                 lane.release()
             try:
                 if contextvars.copy_context() != pristine or cancelling():
-                    return _Then.RETIRE
+                    return Then.RETIRE
             except Exception:  # somebody's value cannot be compared
-                return _Then.RETIRE
+                return Then.RETIRE
             if now >= until:
                 break
-        return _Then.GO_ON
+        return Then.GO_ON
+
+    async def _serve_batch(self, me: Worker, batch: Batch, until: float) -> Then:
+        """The same for the batch at the head of the queue; it leaves with its last call.
+
+        Only handlers without a limit come here, so there is no place to be given back.
+        """
+        host, vault, pristine = self._host, self._host.vault, self._context
+        cancelling = me.task.cancelling
+        job, effect, lane = batch.job, batch.effect, batch.lane
+        path, step, _, first, number, params, _, _ = effect
+        function, prepare, is_async, make = lane.function, lane.prepare, lane.is_async, lane.context
+        me.ticket = batch
+        while (position := batch.next) < number:
+            batch.next = position + 1
+            if batch.next == number:
+                self.queue.popleft()
+            job.queued -= 1
+            if (job.ended or job.dropped) and not self._still_wanted(batch, position):
+                continue
+            if not self._looking:
+                self._arm()
+            good = True
+            context = me.current = make(job, effect, host, False, None, None, position)
+            try:
+                given: Any = {} if params is None else params[position].copy()
+                for item in given.values():
+                    if type(item) not in SCALARS:
+                        given = open_params(given, vault)
+                        break
+                if prepare is not None:
+                    given = prepare(given)
+                result = function(given, context)
+                if is_async:
+                    result = await result
+            except BaseException as exc:
+                good, result = self._raised(exc)
+            else:
+                if result is not None:
+                    good, result = outcome_of(result)
+            me.current = None
+            if me.call is not None:
+                me.ticket = None
+                self._resumed(me, (good, result))
+                return Then.RESUMED if self._is_clean(me) else Then.RETIRE
+            if good:
+                host.member_done(job, path, step, first + position, result)
+            else:
+                host.failed(job, Member._make(member(effect, position)), result)
+            try:
+                if contextvars.copy_context() != pristine or cancelling():
+                    me.ticket = None
+                    return Then.RETIRE
+            except Exception:  # somebody's value cannot be compared
+                me.ticket = None
+                return Then.RETIRE
+            if monotonic() >= until:
+                break
+        me.ticket = None
+        return Then.GO_ON
+
+    def _still_wanted(self, batch: Batch, position: int) -> bool:
+        """Whether a call of a batch that was just taken is to be started."""
+        job, effect = batch.job, batch.effect
+        keep = not job.ended and ((*effect.path, effect.first + position), 1) not in job.dropped
+        if not job.queued:
+            job.dropped.clear()
+        return keep
 
     def _wanted(self, ticket: Ticket) -> bool:
         """Whether a ticket that was just taken is to be started; if not, it leaves its lane."""
@@ -319,7 +355,11 @@ class TaskPool:
             context, ticket = worker.current, worker.ticket
             if worker is me or context is None or ticket is None:
                 continue
-            job, effect, lane = ticket
+            if isinstance(ticket, Batch):
+                job, lane = ticket.job, ticket.lane
+                effect: CallOut = Member._make(context.call)
+            else:
+                job, effect, lane = ticket
             call = Call(job, effect, lane, context)
             call.owner = worker
             worker.call = call

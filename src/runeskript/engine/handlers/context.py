@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from ...model.events import CallOut
+from ...model import batches
+from ...model.events import CallOut, CallsOut
 from ...model.ids import idempotency_key
 from .sink import Job, Sink
 
@@ -23,14 +24,22 @@ class HandlerContext(msgspec.Struct, gc=False, eq=False):
     """
 
     _job: Job
-    _call: CallOut
+    _call: CallOut | CallsOut
     _sink: Sink
     _cancelled: bool = False
     _key: str | None = None
     _log: logging.LoggerAdapter[logging.Logger] | None = None
+    #: Which call of a batch it is, counted from 0.
+    _position: int = 0
 
     def __repr__(self) -> str:
         return f"<context of {self.step}, attempt {self.attempt}, job {self.job_id}>"
+
+    @property
+    def call(self) -> CallOut:
+        """The effect that let the call out; where it left in a batch, its own part of it."""
+        call = self._call
+        return batches.member(call, self._position) if isinstance(call, CallsOut) else call
 
     @property
     def job_id(self) -> str:
@@ -45,13 +54,14 @@ class HandlerContext(msgspec.Struct, gc=False, eq=False):
     @property
     def attempt(self) -> int:
         """1 for the first attempt."""
-        return self._call.attempt
+        return self.call.attempt
 
     @property
     def idempotency_key(self) -> str:
         """32 hex digits: the same for retries, timeouts and crashes of this call, for no other."""
         if self._key is None:
-            self._key = idempotency_key(self._job.id, self._call.path, self._call.n)
+            call = self.call
+            self._key = idempotency_key(self._job.id, call.path, call.n)
         return self._key
 
     @property

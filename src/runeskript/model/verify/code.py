@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from ..blueprint import Blueprint
+from ..blueprint import Blueprint, Body
 from ..isa import BY_OP, Op, Operand, Row
 from ..limits import BRANCHES, FORK_DEPTH
 from .facts import Facts, Use, is_index, shown
@@ -41,7 +41,7 @@ def check_code(facts: Facts) -> None:
             _note_uses(facts, body, row, instruction)
             if row.op is Op.FORK:
                 forked.update(instruction[1])
-            elif row.op is Op.FORKN:
+            elif row.op in (Op.FORKN, Op.FORKCALL):
                 forked.add(instruction[1])
         for problem in problems:
             facts.say("instruction", problem, "code", address, row.op.name)
@@ -113,22 +113,24 @@ def _single_problem(
 
 def _rule_problems(bp: Blueprint, body: int, address: int, op: Op) -> Iterator[str]:
     """The operands are in order when this is asked."""
-    instruction = bp.code[address]
+    instruction: Any = bp.code[address]
     home = bp.bodies[body]
     before = bp.code[address - 1][:1] if address > home.entry else ()
     behind = bp.code[address + 1] if address + 1 < home.end else ()
-    if op in (Op.FORK, Op.FORKN):
+    if op in (Op.FORK, Op.FORKN, Op.FORKCALL):
         if behind[:1] != (Op.JOIN,):
             yield "a JOIN must follow"
         if op is Op.FORK:
             yield from _fork_problems(bp, instruction, behind)
+        elif op is Op.FORKCALL:
+            yield from _call_body_problems(bp, bp.bodies[instruction[1]])
     elif op is Op.JOIN:
         _, into, shape = instruction
-        if before not in ((Op.FORK,), (Op.FORKN,)):
-            yield "a FORK or FORKN must come before"
+        if before not in ((Op.FORK,), (Op.FORKN,), (Op.FORKCALL,)):
+            yield "a FORK, FORKN or FORKCALL must come before"
         if into is not None and shape == "none":
             yield "it has a slot and nothing to put there"
-        if shape == "object" and before == (Op.FORKN,):
+        if shape == "object" and before != (Op.FORK,):
             yield "elements have no names to make an object of"
     elif op is Op.ARRIVE and body == 0:
         yield "body 0 ends with RETURN"
@@ -146,6 +148,17 @@ def _fork_problems(
         yield f"it needs {need} of {len(bodies)} branches"
     if join[-1:] == ("object",) and len({bp.bodies[i].name for i in bodies}) != len(bodies):
         yield "branches of one name make no object"
+
+
+def _call_body_problems(bp: Blueprint, body: Body) -> Iterator[str]:
+    """The body of a FORKCALL is CALL, ARRIVE, or CALL, PURE, ARRIVE."""
+    code: list[Any] = list(bp.code[body.entry : body.end])
+    opcodes = [instruction[:1] for instruction in code]
+    end = body.end - 1
+    if opcodes not in ([(Op.CALL,), (Op.ARRIVE,)], [(Op.CALL,), (Op.PURE,), (Op.ARRIVE,)]):
+        yield "its body is no single call"
+    elif len(code) == 3 and (len(code[1]) != 3 or set(code[1][2]) != {end}):
+        yield "its body goes anywhere but to its end"
 
 
 def _check_fork_depth(facts: Facts, forked: set[int]) -> None:

@@ -17,7 +17,7 @@ counted, sliced and cancelled. JOIN is reached from its fork only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from ..blueprint import Blueprint, ExceptionRow
@@ -25,6 +25,7 @@ from ..isa import BY_OP, Op
 from ..limits import SCOPES
 from .facts import Facts, Kind
 
+_FORKS: Final = (Op.FORK, Op.FORKN, Op.FORKCALL)
 #: No row covers the address; the address has not been reached.
 _NONE: Final = -1
 #: For each address, where control goes from there when nothing fails.
@@ -111,18 +112,22 @@ class Table:
 
 def _check_rows(facts: Facts) -> None:
     bp = facts.bp
+    code: Sequence[tuple[Any, ...]] = bp.code
+    called = {instruction[1] for instruction in code if instruction[0] == Op.FORKCALL}
     for i, row in enumerate(bp.exceptions):
-        for problem in _row_problems(facts, row):
+        for problem in _row_problems(facts, row, called):
             facts.say("flow", problem, "exceptions", i)
 
 
-def _row_problems(facts: Facts, row: ExceptionRow) -> Iterator[str]:
+def _row_problems(facts: Facts, row: ExceptionRow, called: set[Any]) -> Iterator[str]:
     code = facts.bp.code
     if not 0 <= row.start < row.end <= len(code):
         yield f"the range [{row.start}, {row.end}) is not in the code"
         return
     index = facts.owner[row.start]
     body = facts.bp.bodies[index]
+    if index in called:
+        yield f"body {index} is that of a FORKCALL, which catches nothing"
     if row.end > body.end:
         yield f"the range [{row.start}, {row.end}) leaves body {index}"
     if not body.entry <= row.handler < body.end:
@@ -171,7 +176,7 @@ def _check_edges(facts: Facts, edges: Edges) -> None:
         for target in edges[address]:
             if target >= body.end:
                 _say(facts, address, f"control runs out of body {facts.owner[address]}")
-            elif code[target][0] == Op.JOIN and instruction[0] not in (Op.FORK, Op.FORKN):
+            elif code[target][0] == Op.JOIN and instruction[0] not in _FORKS:
                 _say(facts, address, f"control reaches the JOIN at {target} without a fork")
 
 

@@ -1,0 +1,98 @@
+"""What leaves for a token: calls, child jobs and timers; what a success of them registers.
+
+The opcodes that begin these and the events that go on with them (a further attempt) meet here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import StepError
+from ..model import ids, limits
+from ..model.events import CallOut, ChildOut, TimerSet
+from ..model.run import Token, TokenState, UndoEntry
+from ..model.values import type_name
+from .ready import Vm
+
+_new_tuple = tuple.__new__  # skips the NamedTuple's own constructor, half the cost of making one
+
+
+def evaluate(vm: Vm, token: Token, expr: Any) -> Any:
+    """The value of an operand of kind ``expr?``; None where it is absent."""
+    if expr is None:
+        return None
+    return vm.program.exprs[expr](token.frame, vm.run.context)
+
+
+def milliseconds(value: Any) -> int:
+    """A duration as the kernel takes it: a whole number of ms, at least 0, bounded."""
+    if type(value) is not int:
+        raise StepError("duration", f"a duration is a whole number of ms, not {type_name(value)}")
+    if value > limits.DURATION_MS:
+        raise StepError("duration", "the duration is longer than 100 years")
+    return max(value, 0)
+
+
+def dispatch_call(vm: Vm, token: Token, ins: Any) -> None:
+    """Send out attempt ``token.attempt`` of the call the token stands at."""
+    _, name, with_, _, policy, _, step = ins
+    run = vm.run
+    params = {} if with_ is None else vm.program.exprs[with_](token.frame, run.context)
+    if type(params) is not dict:
+        raise StepError("type", f"`with` must be an object, not {type_name(params)}")
+    timeout = queue = None
+    if policy is not None:
+        queue = policy.queue
+        if policy.timeout is not None:
+            timeout = milliseconds(evaluate(vm, token, policy.timeout))
+    path = token.path
+    token.state = TokenState.CALLING
+    run.calls[path] = token
+    out = (path, token.n, step, name, params, token.attempt, timeout, queue)
+    vm.out.effects.append(_new_tuple(CallOut, out))
+
+
+def dispatch_child(vm: Vm, token: Token, ins: Any) -> bool:
+    """Create the child job of attempt ``token.attempt``; True where it is detached."""
+    _, row, with_, into, policy, _, detach, step = ins
+    data = evaluate(vm, token, with_)
+    timeout = None
+    if policy is not None and policy.timeout is not None:
+        timeout = milliseconds(evaluate(vm, token, policy.timeout))
+    path, n = token.path, token.n
+    kind = "child" if token.attempt == 1 else f"child{token.attempt}"
+    child = ids.derive(kind, str(vm.run.job.get("id", "")), path, n)
+    vm.effect(ChildOut(path, n, step, child, row.name, row.version, row.digest, data, bool(detach)))
+    if detach:
+        if into is not None:
+            token.frame[into] = child
+        token.pc += 1
+        return True
+    token.state = TokenState.CHILD
+    token.child = child
+    vm.run.calls[path] = token
+    if timeout is not None:
+        set_timer(vm, token, timeout, "timeout")
+    return False
+
+
+def set_timer(vm: Vm, token: Token, delay: int, kind: Any) -> None:
+    """Start the timer the token itself rests on."""
+    token.m += 1
+    token.timer = token.m
+    vm.run.timers[(token.path, token.m)] = (token, None)
+    due = min(vm.run.now + delay, limits.INT_MAX)
+    vm.effect(TimerSet(token.path, token.m, vm.program.step_at(token.pc), due, kind))
+
+
+def register_undo(vm: Vm, token: Token, body: int | None) -> None:
+    """A call succeeded: push its undo with the frame it captures."""
+    if body is None:
+        return
+    run = vm.run
+    run.seq += 1
+    captured = vm.program.frame(body, token.frame)
+    step = vm.program.step_at(token.pc)
+    if token.undo is None:
+        token.undo = []
+    token.undo.append(UndoEntry(run.seq, body, captured, token.path, token.n, step))
