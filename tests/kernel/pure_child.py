@@ -13,10 +13,19 @@ from typing import Any
 
 from runeskript.kernel import Program, advance, load, new_run, replay
 from runeskript.model import events as ev
+from runeskript.model.batches import unfold_effects
 from runeskript.model.blueprint_codec import decode
 
-#: Audit events of what the kernel does need: making functions, and looking at tracebacks.
-NEEDED = {"compile", "exec", "code.__new__", "function.__new__", "object.__getattr__"}
+#: Audit events of what the kernel does need: making functions, looking at tracebacks, and telling
+#: whether two parts of a schema are one object.
+NEEDED = {
+    "compile",
+    "exec",
+    "code.__new__",
+    "function.__new__",
+    "object.__getattr__",
+    "builtins.id",
+}
 MODULES = (
     "time",
     "random",
@@ -106,7 +115,7 @@ def drive(program: Program) -> dict[str, Any]:
             effects += ready.effects
         kinds.update(type(effect).__name__ for effect in effects)
         # Timers come last: what can be answered without waiting is.
-        found = [e for e in map(answer, effects) if e is not None]
+        found = [e for e in map(answer, unfold_effects(effects)) if e is not None]
         timers = [e for e in found if isinstance(e, ev.TimerFired)]
         pending.extendleft(e for e in reversed(found) if not isinstance(e, ev.TimerFired))
         pending.extend(sorted(timers, key=lambda e: e.at))
