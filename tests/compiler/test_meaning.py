@@ -379,3 +379,22 @@ def test_a_child_without_a_schema_takes_anything() -> None:
     assert given("{a: 1}", "skript: child\ndo: [{log: x}]\n") == []
     assert given("", "skript: child\ninput: {}\ndo: [{log: x}]\n") == []
     assert given("", "skript: child\ninput: {type: string}\ndo: [{log: x}]\n") != []
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "- try: [{call: f}]\n  finally: [{return: 1}, {log: x}]",
+        "- try: [{call: f}]\n  finally: [{if: input.a, then: [{return: 1}, {log: x}]}]",
+        "- parallel: {a: [{return: 1}, {log: x}]}",
+        "- for: i\n  in: [1]\n  parallel: 2\n  do: [{return: 1}, {log: x}]",
+        "- call: f\n  undo: {do: [{return: 1}, {log: x}]}",
+    ],
+)
+def test_a_return_that_is_refused_hides_nothing_behind_it(steps: str) -> None:
+    assert [code[:4] for code in found(f"{steps}\n- return: 1")] == ["3016"]
+
+
+def test_behind_a_finally_a_return_returns_again() -> None:
+    steps = "- try: [{call: f}]\n  finally: [{log: x}]\n- return: 1\n- log: x"
+    assert [code[:4] for code in found(steps)] == ["3020"]

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from runeskript.compiler.load_text import parse_document
-from runeskript.compiler.pipeline import check_text
+from runeskript.compiler.pipeline import check_text, compile_text
 from runeskript.compiler.render import render
+from runeskript.errors import CompileError
 from runeskript.model.catalog import PlainHandler, StaticCatalog
 from runeskript.model.codes import CODES
 from runeskript.model.diagnostics import Diagnostic, Diagnostics
-from runeskript.model.limits import DIAGNOSTICS
+from runeskript.model.limits import DIAGNOSTICS, DIAGNOSTICS_COUNTED
 
 BAD = Path(__file__).parents[1] / "bad"
 DOCUMENTS = sorted(p for p in BAD.iterdir() if p.suffix in (".yaml", ".json"))
@@ -74,3 +75,25 @@ def test_reading_findings_stop_at_the_limit() -> None:
     assert len(diagnostics.sorted()) == DIAGNOSTICS
     assert diagnostics.dropped == 50
     assert "(and 50 more)" in render(diagnostics.sorted(), {}, dropped=diagnostics.dropped)
+
+
+@pytest.mark.parametrize("step", ["- lgo: x", "- log: ${a +}", "- log: x\n  lvel: info", "- foo: 1"])
+def test_a_document_of_errors_is_not_read_to_its_end(step: str) -> None:
+    text = "skript: x\ndo:\n" + f"{step}\n" * 5_000
+    diagnostics = Diagnostics()
+    document = parse_document(text, "many.yaml", diagnostics)
+    assert len(diagnostics.sorted()) == DIAGNOSTICS
+    assert DIAGNOSTICS_COUNTED <= diagnostics.dropped < DIAGNOSTICS_COUNTED + 10
+    assert document is not None
+    assert len(document.body) < 2_000
+    with pytest.raises(CompileError, match="more than 12[0-9][0-9] errors"):
+        compile_text(text, "many.yaml")
+
+
+def test_a_document_of_warnings_is_read_to_its_end() -> None:
+    text = "skript: x\nvars: {total: 1}\ndo:\n" + "- log: total * 2\n" * 2_000
+    diagnostics = Diagnostics()
+    document = parse_document(text, "many.yaml", diagnostics)
+    assert document is not None
+    assert len(document.body) == 2_000
+    assert not diagnostics.has_errors

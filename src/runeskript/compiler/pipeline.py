@@ -300,6 +300,8 @@ def _finish(unit: Unit) -> Compiled:
     if unit.diagnostics.has_errors or unit.blueprint is None or unit.document is None:
         errors = sum(d.severity == "error" for d in diagnostics) + unit.diagnostics.dropped
         what = "1 error" if errors == 1 else f"{errors} errors"
+        if unit.diagnostics.is_hopeless:
+            what = f"more than {what}"
         raise CompileError(f"{unit.file}: {what}", diagnostics)
     stages = {
         "source": unit.source,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from .codes import CODES, Level
-from .limits import DIAGNOSTICS
+from .limits import DIAGNOSTICS, DIAGNOSTICS_COUNTED
 from .records import record
 from .spans import Span
 
@@ -127,9 +127,9 @@ class Diagnostics:
         return self._errors > 0
 
     @property
-    def is_full(self) -> bool:
-        """Whether what is found from here on is only counted."""
-        return len(self._items) >= DIAGNOSTICS
+    def is_hopeless(self) -> bool:
+        """Whether so much was found that looking for more helps nobody: the rest is left unread."""
+        return self.dropped >= DIAGNOSTICS_COUNTED and self.has_errors
 
     def sorted(self) -> tuple[Diagnostic, ...]:
         """All findings in the order of the document."""

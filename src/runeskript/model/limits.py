@@ -32,6 +32,8 @@ DOCUMENT_DEPTH: Final = 100
 ALIAS_NODES: Final = 100_000
 #: Diagnostics reported for one document; a longer list helps nobody.
 DIAGNOSTICS: Final = 200
+#: Further ones that are counted before the rest of a document is left unread.
+DIAGNOSTICS_COUNTED: Final = 1_000
 #: Digits of an integer literal before it is refused unread (int() is quadratic).
 INT_DIGITS: Final = 20
 #: Characters of an identifier or id.

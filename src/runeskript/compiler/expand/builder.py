@@ -86,6 +86,7 @@ class Builder:
         "reachable",
         "renames",
         "shared",
+        "shielded",
         "used",
         "ways",
         "yielded",
@@ -98,6 +99,8 @@ class Builder:
         #: Scopes entered and not yet left.
         self.depth = 0
         self.reachable = True
+        #: In a ``finally``, which nothing leaves.
+        self.shielded = False
         #: Names that mean another variable here (``error`` inside a catch).
         self.renames = renames
         self.ways: list[LoopWays | FinallyWays | TryWays] = []

@@ -177,7 +177,10 @@ def lower_raise(b: Builder, step: ast.Raise, site: int) -> None:
 def lower_return(b: Builder, step: ast.Return, site: int) -> None:
     """``return``: at once, or through every ``finally`` around it."""
     value = b.ir(step.value)
-    if any(isinstance(ways, FinallyWays) for ways in b.ways):
+    if b.shielded or b.body.kind != "root":
+        # Refused where structure is checked; what comes behind it is not reported besides.
+        b.set(site, "$return", value, (step.value,))
+    elif any(isinstance(ways, FinallyWays) for ways in b.ways):
         b.set(site, "$return", value, (step.value,))
         b.go(site, RETURN)
     else:

@@ -139,10 +139,11 @@ def _finally(b: Builder, block: ast.Block, site: int, code: str, fault: str) -> 
     outer = b.renames
     b.renames = {**outer, "error": error}
     ways, b.ways = b.ways, []
+    around, b.shielded = b.shielded, True
     b.enter(site, "shield")
     b.block(block)
     b.leave(site)
-    b.renames, b.ways = outer, ways
+    b.renames, b.ways, b.shielded = outer, ways, around
 
 
 def _dispatch(

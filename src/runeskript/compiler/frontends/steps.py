@@ -98,8 +98,14 @@ class Steps:
     def block(self, node: Node, pointer: str, field: str) -> Block:
         """A list of steps. One step without a list is reported and read as a list of one."""
         if type(node) is Seq:
-            found = (self.step(child, f"{pointer}/{i}") for i, child in enumerate(node.items))
-            return tuple(step for step in found if step is not None)
+            diagnostics, steps = self.fields.diagnostics, []
+            for i, child in enumerate(node.items):
+                step = self.step(child, f"{pointer}/{i}")
+                if step is not None:
+                    steps.append(step)
+                if diagnostics.dropped and diagnostics.is_hopeless:
+                    break
+            return tuple(steps)
         hint = f"`{field}: []` does nothing"
         if type(node) is Map:
             hint = "put `- ` before each step"
