@@ -39,6 +39,13 @@ def test_a_value_is_json_where_it_reads_as_json(word: str, value: object) -> Non
     assert type(got["a"]) is type(value)
 
 
+@pytest.mark.parametrize("word", ['a={"x": 1, "x": 2}', 'a=[{"b": {"x": 1, "y": 2, "x": 3}}]'])
+def test_a_key_that_stands_twice_is_refused_as_in_a_file(word: str) -> None:
+    with pytest.raises(UsageError, match="the key `x` stands twice") as caught:
+        inputs.parse([word])
+    assert caught.value.code == "RUNE-8004"
+
+
 def test_dots_set_fields_and_later_words_win() -> None:
     words = ["user.level=VIP", "user.name=Sif", "user.level=plain", "n=1"]
     assert inputs.parse(words) == {"user": {"level": "plain", "name": "Sif"}, "n": 1}

@@ -74,8 +74,18 @@ def _value(text: str, word: str) -> Any:
     def constant(name: str) -> Any:
         raise ValueError(name)  # NaN and Infinity are no JSON: they are texts here
 
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in made:
+                raise _wrong(f"`{word[:40]}`: the key `{key[:40]}` stands twice in one object")
+            made[key] = value
+        return made
+
     try:
-        return json.loads(text, parse_int=integer, parse_constant=constant)
+        return json.loads(
+            text, parse_int=integer, parse_constant=constant, object_pairs_hook=once
+        )
     except (ValueError, RecursionError):
         return text
 

@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..kernel import Program
 from ..model.events import Status
+from ..model.limits import TOPIC
 from ..model.machine import FINAL
 from ..model.values import Value, is_text, normalise
 from ..stores import Store, open_store
@@ -51,8 +52,6 @@ from .watch import JobEvent, Watch
 if TYPE_CHECKING:
     from .builtin.common import Resolver
 
-#: Characters of a job's key, of a label, of a message's topic and id.
-NAME: Final = 512
 MAX_JOBS: Final = 10_000
 
 
@@ -396,6 +395,6 @@ class Runtime:
 
 
 def _name(text: object, what: str) -> str:
-    if not isinstance(text, str) or not text or len(text) > NAME or not is_text(text):
-        raise RuntimeOptionError(f"{what} is a text of 1 to {NAME} characters")
+    if not isinstance(text, str) or not text or len(text) > TOPIC or not is_text(text):
+        raise RuntimeOptionError(f"{what} is a text of 1 to {TOPIC} characters")
     return text

@@ -158,8 +158,8 @@ def op_wait(vm: Vm, token: Token, ins: Any) -> bool:
 
 def message_topic(topic: Any) -> str:
     """A topic must be a text that says something."""
-    if type(topic) is not str or not topic or len(topic) > limits.NAME:
-        raise StepError("value", f"a topic is a text of 1 to {limits.NAME} characters")
+    if type(topic) is not str or not topic or len(topic) > limits.TOPIC:
+        raise StepError("value", f"a topic is a text of 1 to {limits.TOPIC} characters")
     return topic
 
 

@@ -39,6 +39,9 @@ INT_DIGITS: Final = 20
 #: Characters of an identifier or id.
 NAME: Final = 128
 
+#: Characters of a topic, a job's key, a label or the id of a message: stores index them.
+TOPIC: Final = 512
+
 # --- expressions ------------------------------------------------------------------------------
 #: Characters of one expression.
 EXPRESSION: Final = 20_000

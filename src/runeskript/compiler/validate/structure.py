@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...model import ast
 from ...model.diagnostics import Diagnostics
+from ...model.limits import TOPIC
 from .. import core
 from .facts import Facts, Scope
 
@@ -38,6 +39,8 @@ def check_structure(facts: Facts, program: core.Program, found: Diagnostics) -> 
             _check_cases(step, found)
         elif isinstance(step, ast.Call | ast.Run):
             _check_undo(step, found)
+        elif isinstance(step, ast.Listen | ast.Emit):
+            _check_topic(step.topic, found)
     _check_clauses(facts.document.catches, found)
     _check_gathers(facts, found)
     for site in program.unreachable:
@@ -164,6 +167,13 @@ def _same(one: object, other: object) -> bool:
     if type(one) in numbers and type(other) in numbers:
         return one == other
     return type(one) is type(other) and not isinstance(one, list | dict) and one == other
+
+
+def _check_topic(topic: ast.Expr, found: Diagnostics) -> None:
+    if topic.is_const and type(topic.ir[1]) is str and not 0 < len(topic.ir[1]) <= TOPIC:
+        found.add(
+            "RUNE-1114", f"a topic has 1 to {TOPIC} characters", topic.span, topic.pointer
+        )
 
 
 def _check_undo(step: ast.Call | ast.Run, found: Diagnostics) -> None:
