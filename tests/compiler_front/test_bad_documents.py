@@ -77,7 +77,9 @@ def test_reading_findings_stop_at_the_limit() -> None:
     assert "(and 50 more)" in render(diagnostics.sorted(), {}, dropped=diagnostics.dropped)
 
 
-@pytest.mark.parametrize("step", ["- lgo: x", "- log: ${a +}", "- log: x\n  lvel: info", "- foo: 1"])
+@pytest.mark.parametrize(
+    "step", ["- lgo: x", "- log: ${a +}", "- log: x\n  lvel: info", "- foo: 1"]
+)
 def test_a_document_of_errors_is_not_read_to_its_end(step: str) -> None:
     text = "skript: x\ndo:\n" + f"{step}\n" * 5_000
     diagnostics = Diagnostics()

@@ -214,6 +214,10 @@ skript: a
         'skript: n\ndo:\n- log: "a\u2028b"  # \x85 c\n',
         'skript: n\ndo:\n  - log: "a\u2028b"  # \x85 c\n',
     ),
+    "surrogate pairs stay as they are written": (
+        'skript: n\ndo:\n- log: "\\ud83d\\ude00 \\\\ud83d"  # \\ud83d\\ude00\n',
+        'skript: n\ndo:\n  - log: "\\ud83d\\ude00 \\\\ud83d"  # \\ud83d\\ude00\n',
+    ),
     "a question mark for a key": ("? skript\n: q\n? do\n: []\n", "skript: q\ndo: []\n"),
 }
 

@@ -83,9 +83,7 @@ def _value(text: str, word: str) -> Any:
         return made
 
     try:
-        return json.loads(
-            text, parse_int=integer, parse_constant=constant, object_pairs_hook=once
-        )
+        return json.loads(text, parse_int=integer, parse_constant=constant, object_pairs_hook=once)
     except (ValueError, RecursionError):
         return text
 

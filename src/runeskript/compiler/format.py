@@ -21,8 +21,9 @@ from .emit import LONG_KEY, WIDTH, is_plain, quoted
 from .frontends.expressions import SUSPECT
 from .layout import Comment, Entry, Item, Layout, read_layout
 from .load_text import parse_tree, read_text
+from .masks import mask
 from .nodes import to_value
-from .read import Source, mask_old_breaks
+from .read import Source
 from .shapes import ROOT, Shape
 
 _LINE_BREAK: Final = re.compile("\r\n|\r|\n")
@@ -51,11 +52,11 @@ def format_text(data: bytes | str, file: str = "<string>") -> str:
     if source.is_json:
         value = _sorted_value(to_value(source.root), ROOT)
         return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    masked, unmask = mask_old_breaks(source.text)
+    masked, stand_ins = mask(source.text)
     layout = read_layout(masked)
-    out = _Printer(layout, loose=unmask is None).document()
-    if unmask is not None:
-        out = out.translate(unmask)
+    out = _Printer(layout, loose=stand_ins is None).document()
+    if stand_ins is not None:
+        out = stand_ins.source(out)
     _check(source, layout, out, ast_hash(document), file)
     return out
 
@@ -67,7 +68,7 @@ def _check(source: Source, layout: Layout, out: str, digest: str, file: str) -> 
     why = None
     if again is None or diagnostics.has_errors or ast_hash(again) != digest:
         why = "the result would not mean the same"
-    elif sorted(read_layout(mask_old_breaks(out)[0]).comments) != sorted(layout.comments):
+    elif sorted(read_layout(mask(out)[0]).comments) != sorted(layout.comments):
         why = "the result would lose a comment"
     if why is not None:
         span = Span(file, 1, 1, 1, 1)

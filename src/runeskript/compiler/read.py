@@ -14,6 +14,7 @@ from typing import Final
 from ..model.diagnostics import Diagnostics
 from ..model.limits import DOCUMENT_BYTES
 from ..model.spans import Span
+from .masks import mask
 from .nodes import Node, Scalar
 from .read_json import JsonSyntaxError, read_json
 from .read_yaml import read_yaml
@@ -25,7 +26,6 @@ _FORBIDDEN: Final = re.compile(
 )
 _ASCII_ALLOWED: Final = bytes([9, 10, 13, *range(0x20, 0x7F)])
 #: Line breaks that YAML 1.1 knows and YAML 1.2 does not; they are ordinary characters here.
-_OLD_BREAKS: Final = re.compile("[\x85\u2028\u2029]")
 _LINE_BREAK: Final = re.compile("\r\n|\r|\n")
 #: Bad characters of one document that are reported one by one.
 _REPORTED: Final = 5
@@ -102,9 +102,9 @@ def _read_yaml(
     source: Source, text: str, diagnostics: Diagnostics, as_json: JsonSyntaxError | None
 ) -> None:
     """Read as YAML. Where that fails too, the reader that got further has the say."""
-    masked, unmask = mask_old_breaks(text)
+    masked, stand_ins = mask(text)
     attempt = Diagnostics()
-    root, stopped = read_yaml(masked, source.file, attempt, unmask)
+    root, stopped = read_yaml(masked, source.file, attempt, stand_ins)
     if as_json is not None and stopped and stopped[0] <= (as_json.line, as_json.column):
         as_json.report(diagnostics, source.file)
         return
@@ -196,16 +196,3 @@ def _place(text: str, offset: int, file: str) -> Span:
     """The span of one character."""
     before = _LINE_BREAK.split(text[:offset])
     return Span(file, len(before), len(before[-1]) + 1, len(before), len(before[-1]) + 2)
-
-
-def mask_old_breaks(text: str) -> tuple[str, dict[int, int] | None]:
-    """Stand-ins for NEL, LS and PS, which libyaml takes for line breaks as YAML 1.1 did.
-
-    The stand-ins are private-use characters that the text does not contain; the table turns them
-    back in the scalars that were read.
-    """
-    if text.isascii() or not _OLD_BREAKS.search(text):
-        return text, None
-    free = (point for point in range(0xE000, 0xF8FF) if chr(point) not in text)
-    masks = {old: next(free) for old in (0x85, 0x2028, 0x2029)}
-    return text.translate(masks), {mask: old for old, mask in masks.items()}

@@ -24,6 +24,7 @@ from ..model.diagnostics import Diagnostics
 from ..model.limits import ALIAS_NODES, DOCUMENT_DEPTH
 from ..model.spans import Span
 from ..model.values import is_text
+from .masks import Mask
 from .nodes import UNREAD, Map, Node, Scalar, Seq, clip, span_of
 from .scalars import ScalarError, resolve
 from .yaml_problem import Problem
@@ -78,20 +79,20 @@ def read_yaml(
     text: str,
     file: str,
     diagnostics: Diagnostics,
-    unmask: dict[int, int] | None = None,
+    mask: Mask | None = None,
     *,
     pure_python: bool = False,
 ) -> tuple[Node | None, list[tuple[int, int]]]:
     """The tree of a YAML text (None: no usable one), and (line, column) of its syntax errors.
 
-    ``unmask`` translates stand-in characters back in every scalar. A slip that concerns one
-    character (a stray ``:``, an unknown escape) is reported and read over, so that the rest of the
-    document is checked too.
+    ``mask`` takes stand-ins back in every scalar. A slip that concerns one character (a stray
+    ``:``, an unknown escape) is reported and read over, so that the rest of the document is checked
+    too.
     """
     stopped: list[tuple[int, int]] = []
     for _ in range(_REPAIRS):
         found = Diagnostics()
-        builder = _Builder(file, found, unmask)
+        builder = _Builder(file, found, mask)
         root: Node | None = None
         try:
             root = builder.build(parser_for(text, pure_python=pure_python))
@@ -116,10 +117,10 @@ def read_yaml(
 class _Builder:
     """One reading of one document."""
 
-    def __init__(self, file: str, diagnostics: Diagnostics, unmask: dict[int, int] | None) -> None:
+    def __init__(self, file: str, diagnostics: Diagnostics, mask: Mask | None) -> None:
         self.file = file
         self.diagnostics = diagnostics
-        self.unmask = unmask
+        self.mask = mask
         #: Anchor -> its node, and how many nodes an alias to it adds; None while it is still open.
         self.anchors: dict[str, tuple[Node, int] | None] = {}
         self.heights: dict[int, int] = {}
@@ -128,7 +129,7 @@ class _Builder:
 
     def build(self, events: _Events) -> Node | None:
         """Read the whole stream. Raises yaml.YAMLError and _StopReadingError."""
-        get_event, unmask = events.get_event, self.unmask
+        get_event, mask = events.get_event, self.mask
         surrogates = isinstance(events, _PurePython)  # libyaml refuses their escapes itself
         memo: dict[str, Any] = {}  # plain text -> value
         texts: dict[str, str] = {}
@@ -158,8 +159,9 @@ class _Builder:
                     self._properties(event)
                     if event.anchor is not None:
                         self.anchors[event.anchor] = (node, 1)
-                if unmask is not None:
-                    _unmask(node, unmask)
+                if mask is not None:
+                    _unmask(node, mask)
+                    text = node.text
                 if surrogates and not text.isascii() and not is_text(text):
                     self._surrogate(node)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
@@ -374,9 +376,9 @@ class _Builder:
         self.diagnostics.add(code, message, span, "", hint)
 
 
-def _unmask(node: Scalar, table: dict[int, int]) -> None:
+def _unmask(node: Scalar, mask: Mask) -> None:
     """Put the characters back that the parser was not to see."""
-    node.text = node.text.translate(table)
+    node.text = mask.text(node.text, escaped=node.style == '"')
     if isinstance(node.value, str):
         node.value = node.text
 

@@ -171,9 +171,7 @@ def _same(one: object, other: object) -> bool:
 
 def _check_topic(topic: ast.Expr, found: Diagnostics) -> None:
     if topic.is_const and type(topic.ir[1]) is str and not 0 < len(topic.ir[1]) <= TOPIC:
-        found.add(
-            "RUNE-1114", f"a topic has 1 to {TOPIC} characters", topic.span, topic.pointer
-        )
+        found.add("RUNE-1114", f"a topic has 1 to {TOPIC} characters", topic.span, topic.pointer)
 
 
 def _check_undo(step: ast.Call | ast.Run, found: Diagnostics) -> None:
