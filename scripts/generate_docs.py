@@ -85,6 +85,10 @@ _STATEMENTS = {
     "path": "`slot[keys] = expr`; copies what it changes",
     "unset": "the slot holds nothing from here on",
     "if": "`then` where the condition holds, else `else`; both are lists of statements",
+    "loop": "a loop of the source: `body`, turn after turn; at its head the region may give way",
+    "break": "leave the innermost loop",
+    "continue": "the next turn of the innermost loop",
+    "raise": "raise {type, message, data}",
     "exit": "leave the region; control goes on at the instruction's exit number `k`",
 }
 
@@ -129,7 +133,7 @@ def instructions_page() -> str:
     lines += _table(
         ("statement", "operands", "what it does"),
         [
-            (f"`{tag}`", ", ".join(f"`{o}`" for o in operands), _STATEMENTS[tag])
+            (f"`{tag}`", ", ".join(f"`{o.name}`" for o in operands), _STATEMENTS[tag])
             for tag, operands in STATEMENTS.items()
         ],
     )

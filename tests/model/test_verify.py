@@ -25,7 +25,7 @@ from runeskript.model.blueprint import (
 from runeskript.model.isa import ROWS, Op
 from runeskript.model.limits import FORK_DEPTH
 from runeskript.model.verify import MAX_PROBLEMS, verify
-from runeskript.model.verify.pools import REGION_DEPTH
+from runeskript.model.verify.regions import REGION_DEPTH
 
 
 def problems(bp: Blueprint) -> list[str]:

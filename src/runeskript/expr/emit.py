@@ -112,7 +112,7 @@ class Emitter(OperatorEmitter, ValueEmitter):
         kind = Kind(mask, WIDEST if row.wide else FITS, INFINITE, not row.wide, grown)
         if name == "len" and len(codes) == 1:
             return self.length(codes[0])
-        self.risky = True
+        self.risky = self.burns = True
         return Code(self.call(f"f_{name}", self.var("c"), *[code.node for code in codes]), kind)
 
     def length(self, code: Code) -> Code:
@@ -134,7 +134,7 @@ class Emitter(OperatorEmitter, ValueEmitter):
         if len(ir[2]) != self.table.rows[index].params:
             raise BlueprintError("a call with a wrong number of arguments")
         args = [self.finish(self.emit(arg)).node for arg in ir[2]]
-        self.risky = True
+        self.risky = self.burns = True
         return Code(self.call(f"u{index}", self.var("c"), *args), ANY)
 
     def isset(self, ir: IR) -> Code:
@@ -145,7 +145,7 @@ class Emitter(OperatorEmitter, ValueEmitter):
             # Read or set before on this path; the frame may not have it yet.
             return Code(self.const(True), TRUTH)
         test = ast.Compare(
-            self.element(ir[1]), [IS_NOT], [self.var("U")], lineno=self.line, col_offset=0
+            self.content(ir[1]), [IS_NOT], [self.var("U")], lineno=self.line, col_offset=0
         )
         return Code(test, TRUTH)
 
@@ -164,7 +164,7 @@ class Emitter(OperatorEmitter, ValueEmitter):
             raise BlueprintError("only a list that one slot alone holds can be appended to")
         holder, value = self.held(ir[1]), self.narrow(self.emit(ir[2]))
         if value.kind.mask & CONTAINER:
-            self.risky = True
+            self.risky = self.burns = True
             value = Code(self.call("leave", value.node, self.var("c"), self.const(1)), value.kind)
         return Code(self.help("push", holder.node, value.node), Kind(LIST))
 
@@ -181,14 +181,18 @@ class Emitter(OperatorEmitter, ValueEmitter):
         inner.scope = dict(self.scope)
         # Only what it reads is handed on: many comprehensions among many names stay small.
         inner.read = self.read if id(ir) in self.read else locals_read(ir)
-        passed = [f"l{i}" for i in self.scope if i in inner.read[id(ir)]]
-        inner.arguments = passed
-        inner.preloaded = set()
+        outer = [f"l{i}" for i in self.scope if i in inner.read[id(ir)]]
+        inner.cached = dict(self.cached)
+        inner.passed = set()
         grown = inner.loops(ir)
+        # The frame may be older than what this function holds in variables, so slots are passed.
+        slots = sorted(inner.passed)
+        inner.frame = False
+        inner.arguments = [f"v{i}" for i in slots] + outer
         self.inner.append(inner.definitions()[-1])
-        self.risky = True
-        frame = [self.var("s")] if self.frame else []
-        node = self.call(name, *frame, self.var("c"), *[self.var(name) for name in passed])
+        self.risky = self.burns = True
+        arguments = [self.content(i) for i in slots] + [self.var(name) for name in outer]
+        node = self.call(name, self.var("c"), *arguments)
         mask = LIST if ir[0] == "listcomp" else OBJECT
         return Code(node, Kind(mask, grown=grown))
 
@@ -228,15 +232,10 @@ class Emitter(OperatorEmitter, ValueEmitter):
                 self.var("o"), self.var(name), STORE, lineno=self.line, col_offset=0
             )
             into.append(self.store(value.node, place))
-        loads = [
-            self.store(self.element(i), self.target(f"v{i}")) for i in sorted(self.preloaded or ())
-        ]
         result: ast.expr = self.var("o")
         if len(generators) > 1:
             result = self.call("bounded", result)
-        self.body = [
-            *loads, self.store(empty, self.target("o")), *outermost, self.ret(result)
-        ]  # fmt: skip
+        self.body = [self.store(empty, self.target("o")), *outermost, self.ret(result)]
         return bool(value.kind.mask & CONTAINER)
 
     def loop(self, targets: Any, over: IR) -> tuple[ast.For, list[ast.stmt]]:

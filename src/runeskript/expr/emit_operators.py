@@ -140,12 +140,12 @@ class OperatorEmitter(Trees):
         first = self.emit(ir[1][0])
         kind = first.kind
         nodes = [first.node]
-        before = dict(self.cached)
+        before = self.known()
         for part in ir[1][1:]:
             code = self.emit(part)
             nodes.append(code.node)
             kind = either(kind, code.kind)
-        self.cached = before
+        self.forget(before)
         if len(nodes) == 1:
             return first
         op: ast.boolop = ast.And() if ir[0] == "and" else ast.Or()
@@ -153,9 +153,9 @@ class OperatorEmitter(Trees):
 
     def maybe(self, ir: IR) -> Code:
         """Emit what is evaluated only under a condition: slots read there may stay unread."""
-        before = dict(self.cached)
+        before = self.known()
         code = self.emit(ir)
-        self.cached = before
+        self.forget(before)
         # A variable bound only under a condition cannot be read again outside it; inside it can.
         return code
 
@@ -169,12 +169,12 @@ class OperatorEmitter(Trees):
     def comparison(self, ir: IR) -> Code:
         """``compare``, chained as in Python: every operand once."""
         left_ir, left = ir[1], self.emit(ir[1])
-        before: dict[int, Kind] | None = None
+        before = None
         tests = []
         for i, (op, right_ir) in enumerate(ir[2]):
             right = self.emit(right_ir)
             if i == 0:
-                before = dict(self.cached)
+                before = self.known()
             if i + 1 < len(ir[2]):
                 value, again = self.keep(right)
                 right = Code(value, right.kind, again if right.again is None else right.again)
@@ -183,7 +183,8 @@ class OperatorEmitter(Trees):
                 kept = right
             tests.append(self.test(op, left_ir, left, right_ir, right))
             left_ir, left = right_ir, kept
-        self.cached = before if before is not None else self.cached
+        if before is not None:
+            self.forget(before)
         return Code(tests[0] if len(tests) == 1 else self.both(*tests), TRUTH)
 
     def test(self, op: str, a_ir: IR, a: Code, b_ir: IR, b: Code) -> ast.expr:

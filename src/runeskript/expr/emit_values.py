@@ -49,23 +49,27 @@ class ValueEmitter(Trees):
             raise BlueprintError("an expression reads a slot that it cannot see")
         name = f"v{index}"
         node = self.var(name)
+        if self.passed is not None:
+            self.passed.add(index)
         known = self.cached.get(index)
         if known is not None:
             return Code(node, known, node)
-        certain = self.maybe_unset is not None and index not in self.maybe_unset
-        if self.preloaded is not None:
-            self.preloaded.add(index)
-            value: ast.expr = node
-        elif certain:
-            value = self.bind(name, self.element(index))
-        else:
-            value = self.bind(name, self.element(index))
+        loaded = self.passed is not None or index in self.loose
+        self.loose.discard(index)
         self.cached[index] = ANY
-        if certain:
+        value = node if loaded else self.bind(name, self.element(index))
+        if self.maybe_unset is not None and index not in self.maybe_unset:
             return Code(value, ANY, node)
         self.risky = True
         test = ast.Compare(value, [IS_NOT], [self.var("U")], lineno=self.line, col_offset=0)
         return Code(self.ifexp(test, node, self.unset(index)), ANY, node)
+
+    def content(self, index: int) -> ast.expr:
+        """What a slot holds, without a look at whether that is a value."""
+        if self.passed is not None:
+            self.passed.add(index)
+        held = self.passed is not None or index in self.cached or index in self.loose
+        return self.var(f"v{index}") if held else self.element(index)
 
     def unset(self, index: int) -> ast.expr:
         """The call that raises ``unset``."""

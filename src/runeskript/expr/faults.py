@@ -6,10 +6,13 @@ All are :class:`~runeskript.errors.StepError` with a type of the language and th
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..errors import RuneskriptError, StepError
 from ..model.codes import code_for_type
+from ..model.faults import UNCATCHABLE, matches
+from ..model.limits import NAME
+from ..model.values import type_name
 
 #: A finding about an expression: (code, message, offset, length, hint); offsets in characters.
 Problem = tuple[str, str, int, int, str | None]
@@ -65,3 +68,17 @@ def raise_unset(name: str | None = None) -> NoReturn:
 def raise_work() -> NoReturn:
     """``limit.work``: the evaluation spent all its units."""
     raise fault("limit.work", "the evaluation spent all its units of work")
+
+
+def raised(error: Any, _c: object = None) -> NoReturn:
+    """Raise what a ``raise`` step says: an object with ``type``, ``message``, ``data``."""
+    if type(error) is not dict:
+        raise StepError("type", f"`raise` takes an object, not {type_name(error)}")
+    type_ = error.get("type")
+    if type(type_) is not str or not type_ or len(type_) > NAME:
+        raise StepError("value", f"an error type is a text of 1 to {NAME} characters")
+    if any(matches(type_, reserved) for reserved in UNCATCHABLE):
+        raise StepError("value", f"the error type `{type_}` is reserved")
+    message = error.get("message")
+    text = message if type(message) is str else type_
+    raise StepError(type_, text, data=error.get("data"))

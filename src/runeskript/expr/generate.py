@@ -22,19 +22,15 @@ from ..model.ast import IR
 from ..model.blueprint import FunctionRow
 from ..model.limits import CALL_DEPTH
 from ..model.values import UNSET, Value
-from . import access, ops, runtime
+from . import access, ops, runtime, turns
 from .emit import Emitter
-from .faults import raise_unset, raise_work
+from .faults import raise_unset, raise_work, raised
 from .functions import FUNCTIONS
 from .instants import to_duration, to_instant
 from .ir import children, depth
-from .regions import (
-    RegionEmitter,
-    numeric_slots,
-    push_targets,
-    region_expressions,
-    region_nesting,
-)
+from .labels import Label, push_targets, region_expressions, region_labels, region_nesting
+from .numeric import numeric
+from .regions import RegionEmitter
 from .runtime import Context, host_depth
 from .show import join_text, secret_text
 
@@ -43,6 +39,7 @@ __all__ = [
     "HELPERS",
     "REGION_FILE",
     "FunctionTable",
+    "Looped",
     "compile_expr",
     "compile_region",
     "fault_site",
@@ -106,6 +103,10 @@ HELPERS: Final[dict[str, Any]] = {
     "to_duration": to_duration,
     "to_instant": to_instant,
     "public_fault": runtime.public_fault,
+    "raised": raised,
+    "counted": turns.counted,
+    "work": turns.work,
+    "turn_back": turns.turn_back,
     "as_list": runtime.as_list,
     "push": runtime.push,
     "unshared": runtime.unshared,
@@ -285,35 +286,86 @@ def compile_region(
     maybe_unset: frozenset[int] | None = None,
     slot_names: Sequence[str] | None = None,
     holders: frozenset[int] = frozenset(),
+    protected: bool = True,
 ) -> Callable[[list[Any], Context], int]:
-    """A function ``f(frame, context)`` that runs a region (``isa.STATEMENTS``) over the frame and
-    returns the index of the exit it takes; 0 where it runs off the end.
+    """A function ``f(frame, context)`` that runs a region (``isa.STATEMENTS``) without loops over
+    the frame and returns the index of the exit it takes; 0 where it runs off the end.
 
-    When it raises StepError, the frame holds what the statements before have set, and
-    :func:`fault_site` tells which statement failed.
+    When it raises StepError, the frame holds what the statements before have set, if ``protected``,
+    and :func:`fault_site` tells which statement failed.
     """
     table = _table(functions)
     held = holders.union(push_targets(statements))
-
-    def emitter() -> RegionEmitter:
-        return RegionEmitter(
-            table, f"r{table.serial()}", maybe_unset=maybe_unset, slot_names=slot_names,
-            holders=held,
-        )  # fmt: skip
+    found = numeric(statements)
 
     def general() -> Callable[[list[Any], Context], int]:
         with _region_room(statements):
-            made = emitter()
-            made.region(statements)
+            made = RegionEmitter(
+                table, f"r{table.serial()}", maybe_unset=maybe_unset, slot_names=slot_names,
+                holders=held,
+            )  # fmt: skip
+            made.region(statements, protected=protected)
             return table.make(made, REGION_FILE)
 
-    numeric = numeric_slots(statements)
-    if not numeric:
+    if found is None:
         return general()
     with _region_room(statements):
-        made = emitter()
-        made.numeric_region(statements, numeric, table.later(general))
+        made = RegionEmitter(
+            table, f"r{table.serial()}", maybe_unset=maybe_unset, slot_names=slot_names,
+            holders=held, numeric=found,
+        )  # fmt: skip
+        made.numeric_region(statements, table.later(general), protected=protected)
         return table.make(made, REGION_FILE)
+
+
+class Looped:
+    """The function of a region with loops; its bodies are generated when they are first run."""
+
+    __slots__ = ("_bodies", "_make", "_numeric", "labels")
+
+    def __init__(
+        self,
+        statements: Sequence[IR],
+        functions: FunctionTable | Sequence[FunctionRow] | None = None,
+        *,
+        maybe_unset: frozenset[int] | None = None,
+        slot_names: Sequence[str] | None = None,
+        holders: frozenset[int] = frozenset(),
+        protected: bool = True,
+    ) -> None:
+        """As for :func:`compile_region`."""
+        table = _table(functions)
+        held = holders.union(push_targets(statements))
+        self.labels: tuple[Label, ...] = region_labels(statements)
+        self._numeric = numeric(statements) is not None
+        self._bodies: dict[bool, Callable[..., int]] = {}
+
+        def make(for_numbers: bool) -> Callable[..., int]:
+            with _region_room(statements):
+                made = RegionEmitter(
+                    table, f"r{table.serial()}", maybe_unset=maybe_unset, slot_names=slot_names,
+                    holders=held, numeric=numeric(statements) if for_numbers else None,
+                )  # fmt: skip
+                made.looped_region(statements, protected=protected)
+                return table.make(made, REGION_FILE)
+
+        self._make = make
+
+    def __call__(self, frame: list[Any], c: Context, entry: int) -> int:
+        """Run it from a label (0: the beginning) on the budget of the context (``turns.grant``).
+
+        Returns an exit, or -k where the budget was used up at label k; the frame holds all there is.
+        """
+        k = self._body(self._numeric)(frame, c, c.budget, entry)
+        if k <= turns.GENERAL:
+            k = self._body(False)(frame, c, c.budget, turns.GENERAL - k)
+        return k
+
+    def _body(self, for_numbers: bool) -> Callable[..., int]:
+        known = self._bodies.get(for_numbers)
+        if known is None:
+            known = self._bodies[for_numbers] = self._make(for_numbers)
+        return known
 
 
 def fault_site(error: BaseException) -> int | None:

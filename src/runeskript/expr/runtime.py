@@ -35,10 +35,23 @@ class Context:
 
     ``fuel``: units of work left; ``depth``: user calls in flight; ``now_ms``: time of the latest
     event, ms since 1970 UTC; ``seed``: 16 to 64 bytes; ``path``: the token's path; ``draws``: how
-    many random values the token has drawn. ``gate`` belongs to :func:`descend`.
+    many random values the token has drawn. ``gate`` belongs to :func:`descend`; ``budget``,
+    ``mark``, ``turns`` and ``woken`` to ``turns.py``.
     """
 
-    __slots__ = ("depth", "draws", "fuel", "gate", "now_ms", "path", "seed")
+    __slots__ = (
+        "budget",
+        "depth",
+        "draws",
+        "fuel",
+        "gate",
+        "mark",
+        "now_ms",
+        "path",
+        "seed",
+        "turns",
+        "woken",
+    )
 
     def __init__(
         self,
@@ -56,6 +69,9 @@ class Context:
         self.path = path
         self.draws = draws
         self.gate = GATE
+        self.budget: Iterator[None] = iter(())
+        self.mark = self.turns = 0
+        self.woken = -1
 
     def draw(self, size: int) -> bytes:
         """``size`` (at most 64) random bytes: keyed BLAKE2b (RFC 7693) of (path, draws)."""

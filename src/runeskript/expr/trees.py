@@ -33,6 +33,12 @@ OPERATORS: Final[dict[str, ast.operator]] = {
 }
 
 
+#: Helpers that never spend work.
+_FREE: Final = frozenset(
+    ("sub", "div", "floordiv", "mod", "neg", "pos", "item", "as_list", "push", "to_duration")
+)
+
+
 class Code(NamedTuple):
     """``node`` evaluates the operand, once; ``again`` reads it afterwards, where that is possible
     without a temporary."""
@@ -91,14 +97,26 @@ class Trees(ABC):
         self.read: dict[int, frozenset[int]] = {}
         #: Slots whose value the host variable ``v<slot>`` holds at this point.
         self.cached: dict[int, Kind] = {}
+        #: Slots of which it holds the content, which may be that of a slot nothing has set.
+        self.loose: set[int] = set()
         #: Set when something emitted since it was cleared may raise.
         self.risky = False
-        #: Slots read before anything was emitted: loaded at the start (comprehensions only).
-        self.preloaded: set[int] | None = None
+        #: Comprehensions only: the slots they are passed, because they read them.
+        self.passed: set[int] | None = None
+        #: Whether something emitted may spend units of work.
+        self.burns = False
 
     @abstractmethod
     def emit(self, ir: IR) -> Code:
         """The code of any node."""
+
+    def known(self) -> tuple[dict[int, Kind], set[int]]:
+        """What is known of slots here; for :meth:`forget`."""
+        return dict(self.cached), set(self.loose)
+
+    def forget(self, before: tuple[dict[int, Kind], set[int]]) -> None:
+        """Back to what was known: what was emitted since is evaluated only under a condition."""
+        self.cached, self.loose = before
 
     def place(self) -> Any:
         """Line and column keywords."""
@@ -116,10 +134,13 @@ class Trees(ABC):
         """A call of a helper."""
         return ast.Call(self.var(helper), list(args), [], lineno=self.line, col_offset=0)
 
-    def help(self, helper: str, *args: ast.expr) -> ast.expr:
-        """A call that may raise, with the context as last argument."""
+    def help(
+        self, helper: str, *args: ast.expr, burns: bool = True, last: Sequence[ast.expr] = ()
+    ) -> ast.expr:
+        """A call that may raise (and spend work, if ``burns``); ``last`` follow the context."""
         self.risky = True
-        return self.call(helper, *args, self.var("c"))
+        self.burns = self.burns or (burns and helper not in _FREE)
+        return self.call(helper, *args, self.var("c"), *last)
 
     def context(self, field: str) -> ast.expr:
         """A field of the context."""
@@ -140,6 +161,10 @@ class Trees(ABC):
     def both(self, *tests: ast.expr) -> ast.expr:
         """All tests hold."""
         return ast.BoolOp(ast.And(), list(tests), lineno=self.line, col_offset=0)
+
+    def all_of(self, tests: Sequence[ast.expr]) -> ast.expr:
+        """Any number of tests hold."""
+        return self.both(*tests) if len(tests) > 1 else tests[0] if tests else self.const(True)
 
     def either(self, *tests: ast.expr) -> ast.expr:
         """One of the tests holds."""

@@ -64,6 +64,7 @@ def _deferred_cancel(vm: Vm, token: Token, depth: int, fault: Fault) -> bool:
 
 def _enter_handler(vm: Vm, token: Token, handler: int, depth: int, slot: int, fault: Fault) -> None:
     drop_scopes(vm, token, depth)
+    token.entry = 0
     token.frame[slot] = fault.stored()
     vm.goto(token, handler)
 

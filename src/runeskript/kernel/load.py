@@ -7,13 +7,13 @@ of a large one would cost more than running it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..errors import BlueprintError, StepError
-from ..expr.generate import FunctionTable, compile_expr, compile_region, push_targets
+from ..expr.generate import FunctionTable, Looped, compile_expr, compile_region, push_targets
 from ..expr.ir import uses
 from ..expr.ir_check import check_ir
-from ..expr.regions import region_expressions
+from ..expr.labels import has_loops, region_expressions
 from ..expr.schema import check_schema, compile_schema
 from ..model.blueprint import Blueprint, Body, ExceptionRow
 from ..model.blueprint_codec import digest
@@ -45,6 +45,7 @@ class Program:
 
     __slots__ = (
         "_call_bodies",
+        "_covered",
         "_held",
         "_owners",
         "_schemas",
@@ -58,6 +59,7 @@ class Program:
         "exprs",
         "finallys",
         "functions",
+        "loops",
         "regions",
         "sites",
         "steps",
@@ -75,6 +77,8 @@ class Program:
         self.functions = FunctionTable(blueprint.functions)
         self.exprs: list[Function] = [self._lazy_expr(i) for i in range(len(blueprint.exprs))]
         self.regions: list[Function] = [self._lazy_region(i) for i in range(len(blueprint.regions))]
+        #: The regions with loops that have run so far.
+        self.loops: dict[int, Looped] = {}
         self.entropy = _uses_entropy(blueprint)
         #: Where a token stands on its way into the shield of a ``finally``.
         self.finallys = frozenset(r.handler for r in blueprint.exceptions if r.kind == "finally")
@@ -82,6 +86,7 @@ class Program:
         self._table: Table | None = None
         self._owners: dict[tuple[str, int], set[int]] | None = None
         self._held: dict[int, frozenset[int]] = {}
+        self._covered: set[int] = set()
         self._wheres: dict[int, Callable[..., Value]] = {}
         self._schemas: dict[int, Callable[[Any], Any]] = {}
 
@@ -101,15 +106,24 @@ class Program:
     def _lazy_region(self, i: int) -> Function:
         def generate(frame: list[Any], context: Any) -> Any:
             function = compile_region(
-                self.blueprint.regions[i],
-                self.functions,
-                slot_names=self._names("region", i),
-                holders=self._holders("region", i),
+                self.blueprint.regions[i], self.functions, **self._surroundings(i)
             )
             self.regions[i] = function
             return function(frame, context)
 
         return generate
+
+    def looped(self, i: int) -> Looped:
+        """The function of a region with loops."""
+        made = self.loops[i] = Looped(
+            self.blueprint.regions[i], self.functions, **self._surroundings(i)
+        )
+        return made
+
+    def _surroundings(self, i: int) -> dict[str, Any]:
+        """What generating a region needs to know of the frames it runs over."""
+        names, holders = self._names("region", i), self._holders("region", i)
+        return {"slot_names": names, "holders": holders, "protected": i in self._covered}
 
     def _names(self, kind: str, i: int) -> tuple[str, ...]:
         """The slot names, for messages, of the body that an expression or region belongs to."""
@@ -128,6 +142,7 @@ class Program:
         if self._owners is None:
             self._owners = _owners(self.blueprint)
             self._held = _held(self.blueprint, self._owners)
+            self._covered = _covered(self.blueprint)
         return self._owners.get((kind, i), set())
 
     def where(self, listen: int, frame: list[Any], context: Any, data: Value) -> bool:
@@ -253,11 +268,29 @@ def _held(
     return {body: frozenset(slots) for body, slots in held.items()}
 
 
+def _covered(blueprint: Blueprint) -> set[int]:
+    """The regions whose errors may be caught, by a row of the exception table."""
+    found: set[int] = set()
+    at = 0
+    for row in sorted(blueprint.exceptions, key=lambda row: row.start):
+        at = max(at, row.start)
+        while at < row.end:
+            ins: Any = blueprint.code[at]
+            if ins[0] == Op.PURE or ins[0] == Op.LOOP:
+                found.add(ins[1])
+            at += 1
+    return found
+
+
+#: What stands for PURE where the region has loops (:func:`_decode`); no opcode of a Blueprint.
+LOOPED: Final = 0
+
+
 def _decode(blueprint: Blueprint, pc: int) -> Any:
     """An instruction as the kernel runs it: CALL and RUN get their table rows and step bound.
 
     (CALL, handler name, with, into, policy row, undo, step);
-    (RUN, skript row, with, into, policy row, undo, detach, step).
+    (RUN, skript row, with, into, policy row, undo, detach, step). A PURE with loops is LOOPED.
     """
     ins: Any = blueprint.code[pc]
     step = blueprint.steps[blueprint.sites[pc]]
@@ -269,6 +302,8 @@ def _decode(blueprint: Blueprint, pc: int) -> Any:
         _, skript, with_, into, policy, undo, detach = ins
         row = None if policy is None else blueprint.policies[policy]
         return (int(Op.RUN), blueprint.skripts[skript], with_, into, row, undo, detach, step)
+    if ins[0] == Op.PURE and has_loops(blueprint.regions[ins[1]]):
+        return (LOOPED, *ins[1:])
     return (int(ins[0]), *ins[1:])
 
 

@@ -19,7 +19,8 @@ from .branches import start_more
 from .calls import start_calls
 from .control import raise_fault
 from .faulting import fault_of
-from .load import Program
+from .load import LOOPED, Program
+from .loops import run_loops
 from .ops import OPS
 from .ready import Ready, Vm, first_ready
 
@@ -160,6 +161,12 @@ def execute(vm: Vm, left: int) -> int:
                         pc = ins[2][regions[ins[1]](frame, context)]
                     elif op == _JUMP:
                         pc = ins[1]
+                    elif op == LOOPED:
+                        token.pc = pc
+                        left, pc = run_loops(vm, token, ins, left)
+                        if pc < 0:
+                            ready.append(token)
+                            break
                     elif op == _LOOP:
                         left -= 1
                         if (left < 0 or stop is not None) and _yields(run, token, left):

@@ -33,6 +33,8 @@ _INFIX: Final = {
 _PREFIX: Final = {"neg": ("-", _SIGN), "pos": ("+", _SIGN), "not": ("not ", _NOT)}
 _JOINED: Final = {"and": (" and ", _AND), "or": (" or ", _OR)}
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+#: Statements that stand for no step.
+_UNPLACED: Final = ("exit", "break", "continue")
 #: Nesting shown; what is deeper becomes an ellipsis.
 _DEPTH: Final = 80
 
@@ -234,8 +236,12 @@ def _block(
         lines.append((None, pad + "…"))
         return
     for statement in statements:
+        if statement[0] == "loop":
+            lines.append((statement[1], f"{pad}loop:"))
+            _block(lines, statement[2], names, exits, level + 1)
+            continue
         if statement[0] != "if":
-            site = None if statement[0] == "exit" else statement[1]
+            site = None if statement[0] in _UNPLACED else statement[1]
             lines.append((site, pad + _simple(statement, names, exits)))
             continue
         word = "if"
@@ -262,5 +268,9 @@ def _simple(statement: Any, names: Names, exits: Sequence[object]) -> str:
         return f"{names.slot(statement[2])}{keys} = {expression_text(statement[4], names)}"
     if tag == "unset":
         return f"unset {names.slot(statement[2])}"
+    if tag == "raise":
+        return f"raise {expression_text(statement[2], names)}"
+    if tag in ("break", "continue"):
+        return str(tag)
     k = statement[1]
     return f"goto {exits[k]}" if 0 <= k < len(exits) else f"exit {k}"

@@ -244,12 +244,23 @@ del _
 
 BY_OP: Final[dict[int, Row]] = {int(row.op): row for row in ROWS}
 
-#: Region statements (what a PURE runs), tag -> operand names. ``site`` is the address-independent
-#: index into ``steps`` of the source step, so that an error inside a fused region names its step.
-STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
-    "set": ("site", "slot", "expr"),
-    "path": ("site", "slot", "keys", "expr"),
-    "unset": ("site", "slot"),
-    "if": ("site", "condition", "then", "else"),
-    "exit": ("k",),
+#: Region statements (what a PURE runs), tag -> operands. ``site`` is the address-independent index
+#: into ``steps`` of the source step, so that an error inside a fused region names its step. Kinds
+#: beside those above:
+#:   site   index into ``steps``             keys   tuple of at least one expression
+#:   block  tuple of statements              k      index into the instruction's exits
+#: A block goes on behind its last statement: a loop's body at the next turn, an `if` behind the
+#: `if`; at the end of a region there must be an exit.
+_ = Operand
+STATEMENTS: Final[dict[str, tuple[Operand, ...]]] = {
+    "set": (_("site", "site"), _("slot", "slot", "write"), _("expr", "expr")),
+    "path": (_("site", "site"), _("slot", "slot", "write"), _("keys", "keys"), _("expr", "expr")),
+    "unset": (_("site", "site"), _("slot", "slot", "write")),
+    "if": (_("site", "site"), _("condition", "expr"), _("then", "block"), _("else", "block")),
+    "loop": (_("site", "site"), _("body", "block")),
+    "break": (),
+    "continue": (),
+    "raise": (_("site", "site"), _("error", "expr")),
+    "exit": (_("k", "k"),),
 }
+del _

@@ -66,6 +66,7 @@ class Token:
         "deferred",
         "drawn",
         "draws",
+        "entry",
         "fork",
         "frame",
         "index",
@@ -92,6 +93,8 @@ class Token:
         self.index = index
         self.n = 0
         self.m = 0
+        #: The label at which the region at ``pc`` is entered (``expr/labels.py``); 0: its beginning.
+        self.entry = 0
         #: Names the places where the token can be interrupted, each once in its life (it may be
         #: woken without an event, by another token): odd where it was woken, even at loop heads;
         #: a turn adds two, and so does waking.

@@ -5,7 +5,8 @@ make the kernel do no more than a document can. One file per stage, in this orde
 
 * ``bodies.py``  sizes, address ranges, frames, parents
 * ``code.py``    every instruction against its row of ``isa.ROWS``
-* ``pools.py``   what instructions point to: policies, listens, regions ...
+* ``pools.py``   what instructions point to: policies, listens ...
+* ``regions.py`` the statements of regions
 * ``header.py``  names: of the skript, of what it calls
 * ``flow.py``    where control can go: scopes, the exception table, loops
 * ``slots.py``   slots that hold errors, or a list that grows in place
@@ -25,7 +26,8 @@ from .code import check_code
 from .facts import MAX_PROBLEMS, PLACES, CheckIr, CheckSchema, Facts, Problem
 from .flow import Table, check_flow
 from .header import check_header
-from .pools import check_exprs, check_pools, check_regions, check_schemas
+from .pools import check_exprs, check_pools, check_schemas
+from .regions import check_regions
 from .slots import check_slots
 
 __all__ = ["MAX_PROBLEMS", "PLACES", "CheckIr", "CheckSchema", "Problem", "Table", "verify"]

@@ -130,6 +130,8 @@ class Facts:
     region_uses: dict[int, Use] = field(default_factory=dict)
     #: The expressions inside each region, with the region's index.
     region_exprs: list[tuple[int, IR]] = field(default_factory=list)
+    #: Regions that hold loops -> whether they begin with one.
+    looping: dict[int, bool] = field(default_factory=dict)
 
     def say(
         self,

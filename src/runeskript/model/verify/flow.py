@@ -11,8 +11,9 @@ paths meet they bring the same depth; a handler begins with the depth of its row
 row covers never goes below. COMPENSATE needs a scope to look at. ARRIVE and RETURN may come at any
 depth: the end of a token ends its scopes.
 
-*Loops.* Every circle, errors included, passes a LOOP: only there can a token that never rests be
-counted, sliced and cancelled. JOIN is reached from its fork only.
+*Loops.* Every circle, errors included, passes a LOOP, or a PURE whose region begins with a loop:
+only there can a token that never rests be counted, sliced and cancelled. A LOOP's own region holds
+no loops. JOIN is reached from its fork only.
 """
 
 from __future__ import annotations
@@ -236,11 +237,16 @@ def _check_loops(facts: Facts, table: Table, edges: Edges) -> None:
             row = node - size
             outer = table.around[row]
             return [table.rows[row].handler] + ([size + outer] if outer != _NONE else [])
-        if code[node][0] == Op.LOOP:
+        if code[node][0] == Op.LOOP or (
+            code[node][0] == Op.PURE and facts.looping.get(_region(code[node]))
+        ):
             return []
         row = table.innermost[node]
         return [*edges[node], *([size + row] if row != _NONE else [])]
 
+    for address, instruction in enumerate(code):
+        if instruction[0] == Op.LOOP and _region(instruction) in facts.looping:
+            _say(facts, address, "the region of a LOOP holds a loop", "loop")
     fresh, open_, done = 0, 1, 2
     state = bytearray(size + len(table.rows))
     for start in range(size):
@@ -261,3 +267,7 @@ def _check_loops(facts: Facts, table: Table, edges: Edges) -> None:
             else:
                 state[node] = done
                 path.pop()
+
+
+def _region(instruction: tuple[Any, ...]) -> int:
+    return int(instruction[1])

@@ -1,18 +1,13 @@
-"""What instructions point to: roots, policies, listens, functions, regions, expressions."""
+"""What instructions point to: roots, policies, listens, functions, expressions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from ..ast import IR
-from ..isa import STATEMENTS
 from ..limits import ATTEMPTS, DURATION_MS, EXPRESSION_NODES, REGION_NODES
-from .facts import CheckIr, CheckSchema, Facts, Use, is_index, is_node, shown
+from .facts import CheckIr, CheckSchema, Facts, Use, is_index, is_node
 
-#: Nesting of ``if`` statements in one region (a chain of ``elif`` nests, too); every walker of
-#: regions, Python's own compiler among them, goes this deep without trouble.
-REGION_DEPTH: Final = 200
 _ROOTS: Final = ("input", "env", "job")
 #: Parameters of one user function: as many as Python lets a call write out without a warning.
 _PARAMETERS: Final = 255
@@ -52,103 +47,6 @@ def _check_policies(facts: Facts) -> None:
             facts.say("entry", what, "policies", i)
         if policy.timeout is not None and not is_index(policy.timeout, len(facts.bp.exprs)):
             facts.say("entry", "its timeout is no expression", "policies", i)
-
-
-# --- regions ----------------------------------------------------------------------------------
-
-
-def check_regions(facts: Facts) -> None:
-    """The statements of every region; fills ``facts.region_exprs``."""
-    for i, statements in enumerate(facts.bp.regions):
-        use = facts.region_uses.get(i, Use())
-        problems = _Region(facts, i, use).check(statements)
-        for problem in problems:
-            facts.say("expression", problem, "regions", i)
-
-
-class _Region:
-    """One region. Statements nest, so a stack of blocks stands in for recursion."""
-
-    __slots__ = ("exprs", "facts", "index", "problems", "use")
-
-    def __init__(self, facts: Facts, index: int, use: Use) -> None:
-        self.facts = facts
-        self.index = index
-        self.use = use
-        self.problems: list[str] = []
-
-    def check(self, statements: tuple[IR, ...]) -> list[str]:
-        # (block, whether every path through it must end in an exit, nesting)
-        waiting: list[tuple[object, bool, int]] = [(statements, True, 0)]
-        while waiting:
-            block, must_exit, depth = waiting.pop()
-            if type(block) is not tuple:
-                self.problems.append("a block is no list of statements")
-                continue
-            if depth > REGION_DEPTH:
-                self.problems.append(f"it nests deeper than {REGION_DEPTH} levels")
-                break
-            if must_exit and (not block or not _is_statement(block[-1], ("exit", "if"))):
-                self.problems.append("a path ends without an exit")
-            for statement in block:
-                if not _is_statement(statement, STATEMENTS):
-                    self.problems.append(f"{shown(statement)} is no statement")
-                    continue
-                self._operands(statement)
-                if statement[0] == "if":
-                    inside = must_exit and statement is block[-1]
-                    waiting.extend((branch, inside, depth + 1) for branch in statement[3:5])
-        return self.problems
-
-    def _operands(self, statement: IR) -> None:
-        bp = self.facts.bp
-        for name, value in zip(STATEMENTS[statement[0]], statement[1:], strict=True):
-            if name == "site" and not is_index(value, len(bp.steps)):
-                self.problems.append(f"{shown(value)} is no step")
-            elif name == "slot" and not is_index(value, self.use.slots):
-                self.problems.append(f"slot {shown(value)} is not in the frame of every user")
-            elif name == "k" and not is_index(value, self.use.least):
-                self.problems.append(f"exit {shown(value)} has no address in some user")
-            elif name in ("expr", "condition"):
-                self._expr(self._pushed(statement, value) if name == "expr" else value)
-            elif name == "keys":
-                if type(value) is not tuple or not value:
-                    self.problems.append("a path without keys")
-                else:
-                    for key in value:
-                        self._expr(key)
-
-    def _pushed(self, statement: IR, ir: Any) -> object:
-        """What a statement `set s = push(s, e)` appends; any other expression as it is.
-
-        The list must be the slot's own, so the slot is noted as a holder: see `slots.py`.
-        """
-        if not (is_node(ir) and ir[0] == "push" and len(ir) == 3):
-            return ir
-        slot = statement[2]
-        if statement[0] != "set" or ir[1] != ("slot", slot):
-            self.problems.append("a list is appended to in another place than its own slot")
-        elif is_index(slot, self.use.slots):
-            for body in self.facts.region_bodies.get(self.index, ()):
-                self.facts.holders.setdefault(body, set()).add(slot)
-        return ir[2]
-
-    def _expr(self, ir: object) -> None:
-        if not is_node(ir):
-            self.problems.append(f"{shown(ir)} is no expression")
-        else:
-            assert isinstance(ir, tuple)  # noqa: S101 - is_node
-            self.facts.region_exprs.append((self.index, ir))
-
-
-def _is_statement(statement: object, tags: Sequence[str] | dict[str, tuple[str, ...]]) -> bool:
-    return (
-        type(statement) is tuple
-        and bool(statement)
-        and type(statement[0]) is str
-        and statement[0] in tags
-        and len(statement) == 1 + len(STATEMENTS[statement[0]])
-    )
 
 
 # --- expressions ------------------------------------------------------------------------------

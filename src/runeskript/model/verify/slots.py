@@ -86,8 +86,8 @@ def _written(statements: tuple[object, ...]) -> Iterator[int]:
         statement = stack.pop()
         if type(statement) is not tuple or not statement:
             continue
-        for name, value in zip(STATEMENTS[statement[0]], statement[1:], strict=True):
-            if name == "slot" and type(value) is int:
+        for operand, value in zip(STATEMENTS[statement[0]], statement[1:], strict=True):
+            if operand.role == "write" and type(value) is int:
                 yield value
-            elif name in ("then", "else"):
+            elif operand.kind == "block":
                 stack.extend(value)

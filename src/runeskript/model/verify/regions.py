@@ -1,0 +1,145 @@
+"""The statements of regions: their operands, where control leaves them, how deep they nest."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..ast import IR
+from ..isa import STATEMENTS, Operand
+from .facts import Facts, Use, is_index, is_node, shown
+
+#: Nesting of statements in one region (a chain of ``elif`` nests, too); every walker of regions,
+#: Python's own compiler among them, goes this deep without trouble.
+REGION_DEPTH: Final = 200
+#: Nesting of loops in one region: Python's compiler takes 20 blocks within each other.
+LOOP_DEPTH: Final = 12
+#: Statements behind which nothing in their block can be reached.
+_ENDS: Final = ("exit", "break", "continue", "raise")
+
+
+def check_regions(facts: Facts) -> None:
+    """All regions; fills ``facts.region_exprs`` and ``facts.looping``."""
+    for i, statements in enumerate(facts.bp.regions):
+        region = _Region(facts, i, facts.region_uses.get(i, Use()))
+        for problem in region.check(statements):
+            facts.say("expression", problem, "regions", i)
+        if region.loops:
+            facts.looping[i] = bool(statements) and statements[0][:1] == ("loop",)
+
+
+class _Region:
+    """One region. Statements nest, so a stack of blocks stands in for recursion."""
+
+    __slots__ = ("endless", "facts", "index", "left", "loops", "problems", "use")
+
+    def __init__(self, facts: Facts, index: int, use: Use) -> None:
+        self.facts = facts
+        self.index = index
+        self.use = use
+        self.problems: list[str] = []
+        #: How many loops there are; which are left by ``break``; behind which no statement follows.
+        self.loops = 0
+        self.left: set[int] = set()
+        self.endless: list[int] = []
+
+    def check(self, statements: tuple[IR, ...]) -> list[str]:
+        # (block, whether every path through it must leave the region, nesting, loops around it:
+        # their number and the innermost)
+        waiting: list[tuple[object, bool, int, int, int]] = [(statements, True, 0, 0, 0)]
+        while waiting:
+            block, must_leave, depth, around, inside = waiting.pop()
+            if type(block) is not tuple:
+                self.problems.append("a block is no list of statements")
+                continue
+            if depth > REGION_DEPTH:
+                self.problems.append(f"it nests deeper than {REGION_DEPTH} levels")
+                break
+            if around > LOOP_DEPTH:
+                self.problems.append(f"loops nest deeper than {LOOP_DEPTH} levels")
+                break
+            if must_leave and not (block and _is_statement(block[-1]) and _leads_out(block[-1])):
+                self.problems.append("a path ends without an exit")
+            for place, statement in enumerate(block, 1):
+                if not _is_statement(statement):
+                    self.problems.append(f"{shown(statement)} is no statement")
+                    continue
+                tag, last = statement[0], place == len(block)
+                self._operands(statement)
+                if tag in _ENDS and not last:
+                    self.problems.append(f"a statement stands behind {tag}")
+                elif tag == "if":
+                    for branch in statement[3:5]:
+                        waiting.append((branch, must_leave and last, depth + 1, around, inside))
+                elif tag == "loop":
+                    self.loops += 1
+                    if must_leave and last:
+                        self.endless.append(self.loops)
+                    waiting.append((statement[2], False, depth + 1, around + 1, self.loops))
+                elif tag == "break" or tag == "continue":
+                    if not around:
+                        self.problems.append(f"{tag} outside a loop")
+                    elif tag == "break":
+                        self.left.add(inside)
+        if not self.left.isdisjoint(self.endless):
+            self.problems.append("a path ends without an exit")
+        return self.problems
+
+    def _operands(self, statement: IR) -> None:
+        for operand, value in zip(STATEMENTS[statement[0]], statement[1:], strict=True):
+            problem = self._problem(operand, self._pushed(statement, operand, value))
+            if problem is not None:
+                self.problems.append(problem)
+
+    def _problem(self, operand: Operand, value: Any) -> str | None:
+        kind = operand.kind
+        if kind == "site" and not is_index(value, len(self.facts.bp.steps)):
+            return f"{shown(value)} is no step"
+        if kind == "slot" and not is_index(value, self.use.slots):
+            return f"slot {shown(value)} is not in the frame of every user"
+        if kind == "k" and not is_index(value, self.use.least):
+            return f"exit {shown(value)} has no address in some user"
+        if kind == "expr":
+            self._expr(value)
+        elif kind == "keys":
+            if type(value) is not tuple or not value:
+                return "a path without keys"
+            for key in value:
+                self._expr(key)
+        return None
+
+    def _pushed(self, statement: IR, operand: Operand, value: Any) -> Any:
+        """What a statement `set s = push(s, e)` appends; any other operand as it is.
+
+        The list must be the slot's own, so the slot is noted as a holder: see `slots.py`.
+        """
+        if operand.kind != "expr" or not is_node(value) or value[0] != "push" or len(value) != 3:
+            return value
+        slot = statement[2]
+        if statement[0] != "set" or value[1] != ("slot", slot):
+            self.problems.append("a list is appended to in another place than its own slot")
+        elif is_index(slot, self.use.slots):
+            for body in self.facts.region_bodies.get(self.index, ()):
+                self.facts.holders.setdefault(body, set()).add(slot)
+        return value[2]
+
+    def _expr(self, ir: object) -> None:
+        if not is_node(ir):
+            self.problems.append(f"{shown(ir)} is no expression")
+        else:
+            assert isinstance(ir, tuple)  # noqa: S101 - is_node
+            self.facts.region_exprs.append((self.index, ir))
+
+
+def _leads_out(statement: Any) -> bool:
+    """Whether control may have left the region behind the last statement of a block."""
+    return statement[0] in ("exit", "raise", "if", "loop")
+
+
+def _is_statement(statement: object) -> bool:
+    return (
+        type(statement) is tuple
+        and bool(statement)
+        and type(statement[0]) is str
+        and statement[0] in STATEMENTS
+        and len(statement) == 1 + len(STATEMENTS[statement[0]])
+    )
