@@ -135,11 +135,11 @@ class Making:
                 turn.append(("set", self.at(), index, ("slot", at)))
         turn.append(("set", self.at(), at, ("add", ("slot", at), ("const", 1))))
         more = ("compare", ("slot", at), (("<", ("call", "len", (("slot", items),))),))
-        body = ("if", self.at(), more, (*turn, *self.block(depth - 1, loops + 1)), (("break",),))
+        ends = ("if", self.at(), ("not", more), (("break",),), ())
         return [
             ("set", self.at(), items, source),
             ("set", self.at(), at, ("const", 0)),
-            ("loop", self.at(), (body,)),
+            ("loop", self.at(), (ends, *turn, *self.block(depth - 1, loops + 1))),
         ]
 
     def region(self) -> tuple[Any, ...]:

@@ -7,10 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import runeskript
 from runeskript.model.blueprint_codec import encode
 from support import compile_yaml
 
 CHILD = Path(__file__).with_name("pure_child.py")
+#: Isolated, but with the package under test.
+START = (
+    "import runpy, sys; sys.path.insert(0, sys.argv[2]); "
+    "runpy.run_path(sys.argv[1], run_name='__main__')"
+)
 
 #: Every opcode, entropy and the clock of the language.
 PROGRAM = """
@@ -89,7 +95,7 @@ do:
 def outcome_of(text: str) -> dict[str, object]:
     blueprint = compile_yaml(text, "flaky", "undo", "echo", "book", "bad").blueprint
     child = subprocess.run(
-        [sys.executable, "-I", str(CHILD)],
+        [sys.executable, "-I", "-c", START, str(CHILD), str(Path(runeskript.__file__).parents[1])],
         input=encode(blueprint),
         capture_output=True,
         check=False,

@@ -126,7 +126,7 @@ CODE: list[tuple[Change, str]] = [
     (code(3, Op.JUMP, -1), "address 3 (JUMP): to -1 is no address of its body"),
     (code(27, Op.PURE, 3, (1,)), "address 27 (PURE): exits 1 is no address of its body"),
     (code(0, Op.PURE, 9, (1, 2)), "region 9 is not among the 4 there are"),
-    (code(0, Op.PURE, 0, ()), "address 0 (PURE): exits must name at least one"),
+    (code(0, Op.PURE, 0, ()), "region 0: exit 0 has no address in some user"),
     (code(0, Op.PURE, 0, 1), "address 0 (PURE): exits must name at least one"),
     (code(5, Op.JOIN, 8, "list"), "address 5 (JOIN): into 8 is no slot of the frame"),
     (code(4, Op.FORKN, 0, 1, 2, 0), "address 4 (FORKN): body 0 is no child of body 0"),

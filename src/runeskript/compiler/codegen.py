@@ -143,6 +143,10 @@ class _Generator:
             return (tag, s[1], self.at.write(s[2]))
         if tag == "if":
             return (tag, s[1], self.ir(s[2]), self.statements(s[3]), self.statements(s[4]))
+        if tag == "loop":
+            return (tag, s[1], self.statements(s[2]))
+        if tag == "raise":
+            return (tag, s[1], self.ir(s[2]))
         return s
 
     def policy(self, p: core.Policy | None) -> int | None:

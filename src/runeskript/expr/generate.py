@@ -354,7 +354,7 @@ class Looped:
     def __call__(self, frame: list[Any], c: Context, entry: int) -> int:
         """Run it from a label (0: the beginning) on the budget of the context (``turns.grant``).
 
-        Returns an exit, or -k where the budget was used up at label k; the frame holds all there is.
+        Returns an exit, or -k where the budget was used up at label k; then the frame holds all.
         """
         k = self._body(self._numeric)(frame, c, c.budget, entry)
         if k <= turns.GENERAL:

@@ -1,9 +1,9 @@
 """The places inside a region where it may be left in the middle and entered again.
 
 A region with loops is one function; between two turns it may have to give way to other runs, or to
-a cancel. It then writes its variables to the frame and returns the number of the place, its *label*,
-with which it is called again. Labels are numbered from 1 in the order of the text; they follow from
-the statements alone, so the kernel and the generator agree on them without telling each other.
+a cancel. It then writes its variables to the frame and returns the number of the place, its
+*label*, with which it is called again. Labels are numbered from 1 in the order of the text; they
+follow from the statements alone, so the kernel and the generator agree on them without a word.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from .ir import walk
 
 
 class Label(NamedTuple):
-    """One label. ``site``: the step that stands there. ``depth``: how many loops are around it, each
-    of which takes a turn of the budget on the way in."""
+    """One label. ``site``: the step that stands there. ``depth``: how many loops are around it,
+    each of which takes a turn of the budget on the way in."""
 
     site: int
     depth: int
@@ -77,9 +77,7 @@ def has_loops(statements: Sequence[IR]) -> bool:
     """Whether a region has labels."""
     for statement in statements:
         tag = statement[0]
-        if tag == "loop" or (
-            tag == "if" and (has_loops(statement[3]) or has_loops(statement[4]))
-        ):
+        if tag == "loop" or (tag == "if" and (has_loops(statement[3]) or has_loops(statement[4]))):
             return True
     return False
 
@@ -132,9 +130,7 @@ def _exposed(statements: Sequence[IR], sets: set[int], found: set[int]) -> bool:
     for statement in statements:
         tag = statement[0]
         for ir in expressions(statement):
-            found.update(
-                [n[1] for n in walk(ir) if n[0] in ("slot", "isset") and n[1] not in sets]
-            )
+            found.update([n[1] for n in walk(ir) if n[0] in ("slot", "isset") and n[1] not in sets])
         if tag == "set":
             sets.add(statement[2])
         elif tag == "path":

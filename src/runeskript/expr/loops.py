@@ -1,8 +1,8 @@
 """Loops of a region -> Python syntax tree.
 
 A loop is ``for _ in b``, ``b`` being the budget that all loops of the region draw from; when it is
-used up the loop's ``else`` writes the variables to the frame and returns the loop's label, negative.
-Called again with that label, the function skips what stands before it in the text.
+used up the loop's ``else`` writes the variables to the frame and returns the loop's label, made
+negative. Called again with that label, the function skips what stands before it in the text.
 
 What is known at a head must hold however control comes there. Variables that the loop sets are
 therefore known to be set at most, but for those that a body for numbers expects to be numbers of
@@ -43,14 +43,14 @@ class Head(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """A loop over a list, as the compiler lowers it: ``if at < len(items)``: take the element."""
+    """A loop over a list, as the compiler lowers it: ``if not at < len(items): break``, then
+    ``item = items[at]``, ``number = at``, ``at = at + 1``, and the steps of the loop."""
 
     items: int
     at: int
     item: int
-    index: int | None
+    number: int | None
     test: IR
-    steps: Sequence[IR]
     rest: Sequence[IR]
 
 
@@ -65,7 +65,7 @@ class LoopEmitter(StatementEmitter):
         #: The bodies of all loops, whose first statement may be a charge for work.
         self.turns: list[list[ast.stmt]] = []
 
-    def loop(self, statement: IR) -> Emitted:
+    def loop_statement(self, statement: IR) -> Emitted:
         """``loop``."""
         body = statement[2]
         line = self.line
@@ -303,9 +303,9 @@ class LoopEmitter(StatementEmitter):
             kind = numeric.bound(loop.item)
             test = self.is_number(self.var(f"v{loop.item}"), self.var(f"v{loop.item}"), kind)
             nodes += self.give_up_unless([test], head, refund=1)
-        if loop.index is not None:
-            nodes.append(self.store(self.var(at), self.target(f"v{loop.index}")))
-            self.now_holds(loop.index, _INDEX)
+        if loop.number is not None:
+            nodes.append(self.store(self.var(at), self.target(f"v{loop.number}")))
+            self.now_holds(loop.number, _INDEX)
         one = self.binop(self.var(at), "add", self.const(1))
         nodes.append(self.store(one, self.target(at)))
         self.now_holds(loop.item, kind)
@@ -346,18 +346,18 @@ def _special(statements: Sequence[IR]) -> tuple[set[int], set[int]]:
 
 def _counted(body: Sequence[IR], written: set[int]) -> Counted | None:
     """The parts of a loop over a list, where ``body`` is one and leaves its index alone."""
-    if len(body) != 1 or body[0][0] != "if" or body[0][4] != (("break",),):
+    if len(body) < 3 or body[0][0] != "if" or body[0][3:] != ((("break",),), ()):
         return None
-    _, _, condition, then, _ = body[0]
-    match condition:
-        case ("compare", ("slot", at), (("<", ("call", "len", (("slot", items),))),)):
+    match body[0][2]:
+        case ("not", ("compare", ("slot", at), (("<", ("call", "len", (("slot", items),))),))):
             pass
         case _:
             return None
-    if not then or then[0][0] != "set" or then[0][3] != ("item", ("slot", items), ("slot", at)):
+    then = body[1:]
+    if then[0][0] != "set" or then[0][3] != ("item", ("slot", items), ("slot", at)):
         return None
     item, index, used = then[0][2], None, 1
-    if len(then) > 1 and then[1][0] == "set" and then[1][3] == ("slot", at):
+    if then[1][0] == "set" and then[1][3] == ("slot", at):
         index, used = then[1][2], 2
     step = ("add", ("slot", at), ("const", 1))
     if len(then) <= used or then[used][0] != "set" or then[used][2:4] != (at, step):
@@ -366,7 +366,7 @@ def _counted(body: Sequence[IR], written: set[int]) -> Counted | None:
     slots = [slot for slot in (items, at, item, index) if slot is not None]
     if len(set(slots)) != len(slots) or items in written or _sets(rest, at):
         return None
-    return Counted(items, at, item, index, body[0], then[: used + 1], rest)
+    return Counted(items, at, item, index, body[0], rest)
 
 
 def _sets(statements: Sequence[IR], slot: int) -> bool:

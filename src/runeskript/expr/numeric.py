@@ -109,7 +109,7 @@ class _Search:
     def factors(self, statements: Sequence[IR]) -> set[int]:
         """What goes into a product, through any number of assignments.
 
-        Backwards through the text; twice where there are loops, whose end is before their beginning.
+        Backwards through the text; twice where there are loops: their ends lead to their heads.
         """
         found: set[Any] = set(self.products)
         for _ in range(2 if self.looped else 1):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from typing import ClassVar
 
 from ..model.ast import IR
 from .loops import LoopEmitter
@@ -42,13 +43,16 @@ class RegionEmitter(LoopEmitter):
         self.body += [ast.If(test, fast, [], **self.place()), slow]
 
     def begin_numeric(self) -> list[ast.expr]:
-        """From here on the slots it starts from are numbers; the tests for that, which load them."""
+        """From here on the slots it starts from are numbers; the tests for that also load them."""
         tests: list[ast.expr] = []
         numeric = self.numeric
-        for slot in () if numeric is None else numeric.live:
+        if numeric is None:
+            return tests
+        for slot in numeric.live:
             wanted = numeric.bound(slot)
             name = f"v{slot}"
-            tests.append(self.is_number(self.bind(name, self.element(slot)), self.var(name), wanted))
+            first = self.bind(name, self.element(slot))
+            tests.append(self.is_number(first, self.var(name), wanted))
             self.cached[slot] = wanted
             self.loose.discard(slot)
         return tests
@@ -89,12 +93,12 @@ class RegionEmitter(LoopEmitter):
         fails = ast.UnaryOp(ast.Not(), holds, **self.place())
         return [ast.If(fails, [self.ret(self.const(GENERAL - label))], [], **self.place())]
 
-    handlers = {
+    handlers: ClassVar = {
         "set": LoopEmitter.assign,
         "path": LoopEmitter.assign_path,
         "unset": LoopEmitter.unassign,
         "if": LoopEmitter.branch,
-        "loop": LoopEmitter.loop,
+        "loop": LoopEmitter.loop_statement,
         "break": LoopEmitter.break_,
         "continue": LoopEmitter.continue_,
         "raise": LoopEmitter.raise_,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from ..errors import BlueprintError
 from ..model.ast import IR
@@ -182,7 +182,7 @@ class StatementEmitter(Emitter):
         return handler(self, statement)
 
     #: Tag -> method; filled by the class that has them all.
-    handlers: dict[str, Callable[..., Emitted]]
+    handlers: ClassVar[dict[str, Callable[..., Emitted]]]
 
     # --- statements ---------------------------------------------------------------------------
 

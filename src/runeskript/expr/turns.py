@@ -35,8 +35,12 @@ def grant(c: Context, turns: int, passed: int, depth: int, *, woken: bool) -> No
 
 
 def _spent() -> Iterator[None]:
+    """Fails at the head that draws from it."""
+    yield from _fail()
+
+
+def _fail() -> Iterator[None]:
     raise fault("limit.work", "the loop has used up its turns")
-    yield
 
 
 def passed(c: Context) -> int:

@@ -240,7 +240,6 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     Row(Op.RETURN, (_("value", "expr?"),), "halt", False, True, "body 0 only: the run's output"),
 )
-del _
 
 BY_OP: Final[dict[int, Row]] = {int(row.op): row for row in ROWS}
 
@@ -251,7 +250,6 @@ BY_OP: Final[dict[int, Row]] = {int(row.op): row for row in ROWS}
 #:   block  tuple of statements              k      index into the instruction's exits
 #: A block goes on behind its last statement: a loop's body at the next turn, an `if` behind the
 #: `if`; at the end of a region there must be an exit.
-_ = Operand
 STATEMENTS: Final[dict[str, tuple[Operand, ...]]] = {
     "set": (_("site", "site"), _("slot", "slot", "write"), _("expr", "expr")),
     "path": (_("site", "site"), _("slot", "slot", "write"), _("keys", "keys"), _("expr", "expr")),

@@ -93,7 +93,7 @@ class Token:
         self.index = index
         self.n = 0
         self.m = 0
-        #: The label at which the region at ``pc`` is entered (``expr/labels.py``); 0: its beginning.
+        #: The label (``expr/labels.py``) at which the region at ``pc`` is entered; 0: at its start.
         self.entry = 0
         #: Names the places where the token can be interrupted, each once in its life (it may be
         #: woken without an event, by another token): odd where it was woken, even at loop heads;

@@ -16,6 +16,7 @@ from ...model.nearest import did_you_mean
 from ...model.records import record
 from .. import core
 from .fork_call import fork_call
+from .fuse import fuse
 from .join_pure import join_pure
 
 
@@ -36,6 +37,7 @@ class Pass:
 PASSES: Final[tuple[Pass, ...]] = (
     Pass("join_pure", join_pure, "steps in a row that only compute run as one function"),
     Pass("fork_call", fork_call, "branches of one call each leave as one effect and are no tokens"),
+    Pass("fuse", fuse, "conditionals and loops that only compute run as one function"),
 )
 
 

@@ -71,7 +71,8 @@ def _operand_problem(bp: Blueprint, body: int, operand: Operand, value: Any) -> 
             return None
         kind = kind[:-1]
     if kind in _SEVERAL:
-        if type(value) is not tuple or not value:
+        # A region may have no exit: it ends in an error, or not at all.
+        if type(value) is not tuple or (not value and kind != "addrs"):
             return "must name at least one"
         for item in value:
             problem = _single_problem(bp, body, _SEVERAL[kind], operand, item)

@@ -1,0 +1,141 @@
+"""Pure straight lines, conditionals and loops become one region.
+
+Why: a region is one function. Between its statements nothing is dispatched, variables stay in host
+variables, and a loop is a loop of the host. It may give way at each of its heads and go on there
+later, so slices, cancel and replay see no difference: a turn is counted where it was.
+
+Allowed because a region is entered at its beginning only, under one cover of the exception table,
+and does exactly what its parts did in the same order. What has no structure (jumps into loops) and
+what is too long or nests too deep stays apart.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...model.ast import IR
+from ...model.catalog import HandlerCatalog
+from .. import core
+from ..purity import Graph
+from ..structure import Text
+
+#: Each attempt finds where the one before has to be cut; what needs more stays as it is.
+_ATTEMPTS: Final = 4
+
+
+def fuse(program: core.Program, _catalog: HandlerCatalog) -> None:
+    """Rewrite the operations of every body in place."""
+    labels = Labels(program)
+    for body in program.bodies():
+        fuse_body(body, labels)
+
+
+class Labels:
+    """Makes labels that the program does not have."""
+
+    def __init__(self, program: core.Program) -> None:
+        self._program = program
+        self._last = -1
+
+    def fresh(self) -> core.Label:
+        """A new label."""
+        if self._last < 0:
+            self._last = max(
+                (op.label for b in self._program.bodies() for op in b.ops if type(op) is core.Mark),
+                default=0,
+            )
+        self._last += 1
+        return self._last
+
+
+def fuse_body(body: core.Body, labels: Labels) -> None:
+    """Fuse what can be fused in one body."""
+    if not any(isinstance(op, core.Pure) for op in body.ops):
+        return
+    cut: frozenset[int] = frozenset()
+    for _ in range(_ATTEMPTS):
+        graph = Graph(body, cut)
+        texts: dict[int, tuple[Text, tuple[IR, ...]]] = {}
+        cuts: set[int] = set()
+        for first in graph.parts():
+            node = graph.nodes[first]
+            if first in graph.irregular or not (node.children or first in node.back):
+                continue
+            text = Text(graph, first)
+            statements = text.write()
+            cuts |= text.cuts
+            texts[first] = (text, tuple(statements))
+        if cuts <= cut:
+            break
+        cut |= cuts
+    done = {first: made for first, made in texts.items() if not made[0].cuts}
+    if done:
+        _replace(body, graph, done, labels)
+
+
+def _replace(
+    body: core.Body,
+    graph: Graph,
+    texts: dict[int, tuple[Text, tuple[IR, ...]]],
+    labels: Labels,
+) -> None:
+    """Put the regions where their first operations stand; all others of them go."""
+    ops = body.ops
+    gone = {graph.nodes[n].place for text, _ in texts.values() for n in text.absorbed}
+    named: dict[int, core.Label] = {}
+    added: set[int] = set()
+
+    def label(place: int) -> core.Label:
+        known = named.get(place)
+        if known is None:
+            before = ops[place - 1] if place else None
+            if isinstance(before, core.Mark):
+                known = before.label
+            else:
+                known = labels.fresh()
+                added.add(place)
+            named[place] = known
+        return known
+
+    regions: dict[int, core.Pure] = {}
+    for first, (text, statements) in texts.items():
+        op = graph.nodes[first].op
+        if text.bare and text.looped:
+            statements = (("loop", op.site, statements),)
+        reads = [expr for n in text.absorbed for expr in graph.nodes[n].op.reads]
+        exits = tuple(label(place) for place in text.exits)
+        regions[graph.nodes[first].place] = core.Pure(
+            op.site, tuple(reads), statements, exits, text.bare and not text.looped
+        )
+    out: list[core.Op] = []
+    for place, op in enumerate(ops):
+        if place in added:
+            out.append(core.Mark(op.site, (), named[place]))
+        region = regions.get(place)
+        if region is not None:
+            out.append(region)
+        elif place not in gone:
+            out.append(op)
+    body.ops = out
+    drop_unreached(body)
+
+
+def drop_unreached(body: core.Body) -> None:
+    """Leave out operations that nothing leads to; labels stay."""
+    ops = body.ops
+    marks = {op.label: i for i, op in enumerate(ops) if isinstance(op, core.Mark)}
+    reached = bytearray(len(ops) + 1)
+    waiting = [0, *(marks[row.handler] for row in body.ranges)]
+    while waiting:
+        place = waiting.pop()
+        while place < len(ops) and not reached[place]:
+            reached[place] = 1
+            op = ops[place]
+            if isinstance(op, core.Jump):
+                waiting.append(marks[op.to])
+            elif isinstance(op, core.Pure):
+                waiting += [marks[label] for label in op.exits if label is not None]
+            if core.ends(op):
+                break
+            place += 1
+    body.ops = [op for i, op in enumerate(ops) if reached[i] or isinstance(op, core.Mark)]
