@@ -227,4 +227,4 @@ def _loop(s: Any, frame_: list[Any], c: Context, site: list[int]) -> Iterator[An
 
 
 def _value(ir: Any, frame_: list[Any], c: Context) -> Any:
-    return compile_expr(ir)(frame_, c)
+    return compile_expr(ir, holders=frozenset(range(SLOTS)))(frame_, c)

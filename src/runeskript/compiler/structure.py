@@ -269,18 +269,21 @@ class Text:
         return max(inner, key=lambda number: self.nodes[number].order) if inner else None
 
 
+_ENDS: Final = frozenset(("exit", "break", "continue", "raise"))
+
+
 def _plain(block: tuple[IR, ...]) -> bool:
-    return block[-1][0] == "exit"
+    return len(block) > 0 and block[-1][0] == "exit"
 
 
 def _closed(block: Sequence[IR]) -> bool:
     """Whether control never comes out at the end of a block."""
-    tag, *operands = tuple(block[-1])
-    if tag == "if":
-        return all(arm and _closed(arm) for arm in operands[2:])
-    if tag == "loop":
-        return not _breaks(operands[1])
-    return str(tag) in ("exit", "break", "continue", "raise")
+    last = block[-1]
+    if last[0] == "if":
+        return all(arm and _closed(arm) for arm in last[3:5])
+    if last[0] == "loop":
+        return not _breaks(last[2])
+    return last[0] in _ENDS
 
 
 def _breaks(block: tuple[IR, ...]) -> bool:

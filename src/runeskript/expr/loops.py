@@ -72,15 +72,15 @@ class LoopEmitter(StatementEmitter):
         self.label += 1
         label = self.label
         written, used = self.touched(body)
-        out = self.loads(used - self.held().slots())
-        self.loose |= used - self.held().slots()
+        out = self.loads(used - self.state().slots())
+        self.loose |= used - self.state().slots()
         counted = _counted(body, written)
         needed = exposed(body)
         emptied = self.expect(body, written, counted, needed)
         tests = self.head_tests(needed - emptied)
-        self.entries[label] = self.held()._replace(dirty=self.dirty | written)
+        self.entries[label] = self.state()._replace(dirty=self.dirty | written)
         self.dirty |= written
-        head = Head(label, len(self.heads), self.held(), [])
+        head = Head(label, len(self.heads), self.state(), [])
         out += self.unless_entering(self.give_up_unless(tests, head))
         inner = sum(map(label_count, body))
         arrived: ast.stmt = self.store(self.const(0), self.target("e"))
@@ -274,7 +274,7 @@ class LoopEmitter(StatementEmitter):
     def break_(self, statement: IR) -> Emitted:
         """``break``."""
         nodes: list[ast.stmt] = [ast.Break(**self.place())]
-        self.head().breaks.append((self.held(), nodes, 0))
+        self.head().breaks.append((self.state(), nodes, 0))
         return nodes, True
 
     def continue_(self, statement: IR) -> Emitted:
@@ -293,7 +293,7 @@ class LoopEmitter(StatementEmitter):
         )
         ends = self.compare(self.var(at), ast.GtE(), self.var(length))
         leaves: list[ast.stmt] = [ast.Break(**self.place())]
-        head.breaks.append((self.held(), leaves, 0))
+        head.breaks.append((self.state(), leaves, 0))
         nodes: list[ast.stmt] = [ast.If(ends, leaves, [], **self.place())]
         element = ast.Subscript(self.var(items), self.var(at), ast.Load(), **self.place())
         nodes.append(self.store(element, self.target(f"v{loop.item}")))

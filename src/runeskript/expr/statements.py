@@ -65,7 +65,7 @@ class StatementEmitter(Emitter):
 
     # --- what host variables hold -------------------------------------------------------------
 
-    def held(self) -> Held:
+    def state(self) -> Held:
         """What they hold here."""
         return Held(dict(self.cached), set(self.loose), set(self.dirty))
 
@@ -256,17 +256,17 @@ class StatementEmitter(Emitter):
             where = self.compare(self.var("e"), ast.LtE(), self.const(entering + inside))
             new = ast.UnaryOp(ast.Not(), self.var("e"), **self.place())
             test = self.ifexp(new, test, where)
-        before = self.held()
+        before = self.state()
         yes, yes_ends = self.statements(then)
-        after_yes = self.held()
+        after_yes = self.state()
         self.hold(before)
         no, no_ends = self.statements(other)
         if yes_ends and no_ends:
             pass
         elif yes_ends or no_ends:
-            self.hold(after_yes if no_ends else self.held())
+            self.hold(after_yes if no_ends else self.state())
         else:
-            self.meet([(after_yes, yes, len(yes)), (self.held(), no, len(no))])
+            self.meet([(after_yes, yes, len(yes)), (self.state(), no, len(no))])
         self.line = line
         node = ast.If(
             test, yes or [ast.Pass(lineno=line, col_offset=0)], no, lineno=line, col_offset=0
