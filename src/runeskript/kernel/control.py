@@ -14,15 +14,13 @@ from ..model.events import (
     CallDrop,
     CallsDrop,
     ChildDrop,
-    Finished,
     LogOut,
-    Status,
-    TimerDrop,
 )
 from ..model.faults import Fault, catchable
 from ..model.run import Calls, Compensation, Fork, Token, TokenState
 from ..model.values import UNSET, Value
 from .branches import calling_token, start_branches
+from .ending import finish
 from .joins import apply_outs, shape_result
 from .ready import Vm
 from .scopes import drop_scopes, drop_wait, shielded, take_undos
@@ -388,14 +386,3 @@ def _finish_ending(vm: Vm, failures: list[Any]) -> None:
         raise KernelInvariantError("a run ends without an outcome")
     status, fault = vm.run.ending
     finish(vm, status, None, fault.with_list("undo_failed", failures).public())
-
-
-def finish(vm: Vm, status: Any, output: Value, error: dict[str, Value] | None) -> None:
-    """End the run: the last record, and nothing of it is left pending."""
-    run = vm.run
-    for path, m in run.timers:
-        vm.effect(TimerDrop(path, m))
-    run.timers.clear()
-    outcome: Status = status
-    run.finished = Finished(run.now, outcome, output, error)
-    run.ready.clear()

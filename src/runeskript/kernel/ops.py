@@ -20,13 +20,13 @@ from .branches import start_branches
 from .control import (
     arrive,
     end_token,
-    finish,
     join_fork,
     next_undo,
     raise_fault,
     unwind_cancel,
 )
 from .dispatch import dispatch_call, dispatch_child, evaluate, milliseconds, set_timer
+from .ending import finish
 from .ready import Vm
 from .scopes import close_scope, shielded, take_undos
 
