@@ -22,7 +22,7 @@ _POOLS: Final = {
 #: Operand kinds that are a tuple of another kind.
 _SEVERAL: Final = {"addrs": "addr", "bodies": "body"}
 #: Opcodes with rules that no kind expresses.
-_RULED: Final = frozenset((Op.FORK, Op.FORKN, Op.JOIN, Op.ARRIVE, Op.RETURN, Op.WAIT))
+_RULED: Final = frozenset((Op.FORK, Op.FORKN, Op.FORKCALL, Op.JOIN, Op.ARRIVE, Op.RETURN, Op.WAIT))
 #: Opcode -> its operands: where each stands, its kind, whether it may be absent, its words.
 _OPERANDS: Final = {
     opcode: tuple(
