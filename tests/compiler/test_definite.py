@@ -168,6 +168,12 @@ def test_the_random_documents_are_worth_it() -> None:
         ("- while: input.a\n  do: [{log: '${x}'}, set: {x: 1}]", {"x"}),
         ("- parallel: {a: [set: {x: 1}], b: [set: {y: 1}]}\n- log: ${x + y}", set()),
         ("- for: i\n  in: input.a\n  parallel: true\n  do: [{set: {x: 1}}, log: '${x}']", set()),
+        (
+            "- for: i\n  in: input.a\n  parallel: 2\n  do:\n"
+            "    - set: {x: 1}\n    - for: j\n      in: input.b\n      parallel: 2\n"
+            "      do: [log: '${x}']",
+            set(),
+        ),
         ("- try: [{set: {x: 1}}, call: h]\n  catch: [do: [log: '${x}']]", {"x"}),
         ("- {call: h, into: x, undo: {call: h, with: {a: '${x}'}}}", set()),
     ],

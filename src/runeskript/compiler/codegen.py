@@ -103,20 +103,32 @@ class _Generator:
         functions = program.document.functions
         self.functions = {f.name: i for i, f in enumerate(functions)}
         self.at = BodyCode(program.root, 0)
+        #: Of the body at hand: variable -> its node; identity of an IR -> that IR (so that it stays
+        #: the only one of this identity) and what became of it. Equal texts share their IR.
+        self.slots: dict[str, IR] = {}
+        self.known: dict[int, tuple[IR, IR]] = {}
         for f in functions:
             self.out.functions.append(FunctionRow(f.name, len(f.params), self.ir(f.body.ir)))
 
     # --- parts ---------------------------------------------------------------------------------
     def leaf(self, node: IR) -> IR:
         if node[0] == "name":
-            return ("slot", self.at.slot(node[1]))
+            name = node[1]
+            known = self.slots.get(name)
+            if known is None:
+                known = self.slots[name] = ("slot", self.at.slot(name))
+            return known
         if isinstance(node[1], str):
             return ("ucall", self.functions[node[1]], *node[2:])
         return node
 
     def ir(self, ir: IR) -> IR:
-        out: IR = replace(ir, self.leaf)
-        return out
+        if ir[0] == "const":
+            return ir
+        known = self.known.get(id(ir))
+        if known is None:
+            known = self.known[id(ir)] = (ir, replace(ir, self.leaf))
+        return known[1]
 
     def operand(self, ir: IR) -> int:
         self.out.exprs.append(self.ir(ir))
@@ -169,6 +181,7 @@ class _Generator:
     # --- bodies --------------------------------------------------------------------------------
     def body(self, body: core.Body, index: int) -> None:
         at = self.at = BodyCode(body, index)
+        self.slots, self.known = {}, {}
         self.out.bodies.append(at)
         for name in (body.item, body.index, body.result):
             if name is not None:

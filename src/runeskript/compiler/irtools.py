@@ -53,9 +53,19 @@ def replace(ir: Any, leaf: Callable[[IR], Any]) -> Any:
     changed = False
     out = []
     for part in ir:
-        new = replace(part, leaf) if type(part) is tuple else part
-        changed = changed or new is not part
-        out.append(new)
+        if type(part) is tuple and part:
+            kind = part[0]
+            # Leaves are most of an expression; asking here saves the call.
+            if kind == "name":
+                new = leaf(part)
+            elif kind == "const" or kind == "slot" or kind == "local":
+                new = part
+            else:
+                new = replace(part, leaf)
+            changed = changed or new is not part
+            out.append(new)
+        else:
+            out.append(part)
     result = tuple(out) if changed else ir
     return leaf(result) if tag == "ucall" else result
 

@@ -275,6 +275,14 @@ def _plainly_sound(ir: Any, slots: int, functions: Sequence[int], locals_: int) 
             elif tag == "slot" or tag == "isset":
                 if size != 2 or type(node[1]) is not int or not 0 <= node[1] < slots:
                     return 0
+            elif tag == "item":
+                if size != 3:
+                    return 0
+                below.append(node[1])
+                if _is_plain_text(node[2]):
+                    nodes += 1
+                else:
+                    below.append(node[2])
             elif tag in _EXPRESSIONS:
                 if size != 1 + _EXPRESSIONS[tag]:
                     return 0
@@ -289,8 +297,12 @@ def _plainly_sound(ir: Any, slots: int, functions: Sequence[int], locals_: int) 
             elif tag == "object":
                 if size != 2 or not _are_pairs(node[1]):
                     return 0
-                for pair in node[1]:
-                    below += pair
+                for key, value in node[1]:
+                    if _is_plain_text(key):
+                        nodes += 1
+                    else:
+                        below.append(key)
+                    below.append(value)
             elif tag == "compare":
                 if size != 3 or not node[2] or not _are_pairs(node[2]):
                     return 0
@@ -324,6 +336,17 @@ def _plainly_sound(ir: Any, slots: int, functions: Sequence[int], locals_: int) 
 
 #: Tags with a tuple of expressions that may be empty.
 _MAY_BE_EMPTY: Final = _SEVERAL - {"and", "or"}
+
+
+def _is_plain_text(node: Any) -> bool:
+    """Whether a node is a constant as nearly all keys are."""
+    return (
+        type(node) is tuple
+        and len(node) == 2
+        and node[0] == "const"
+        and type(node[1]) is str
+        and node[1].isascii()
+    )
 
 
 def _are_pairs(operand: Any) -> bool:

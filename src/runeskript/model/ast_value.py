@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
 from ..errors import CodecError
 from . import ast
-from .ast import IR, Document, Expr, Name
+from .ast import IR, Document, Expr, Name, Site
 from .records import fields_of, is_record
 from .spans import NOWHERE
 from .values import Value
@@ -40,63 +39,72 @@ def _fields(cls: type[Any]) -> tuple[str, ...]:
     return tuple(n for n in names if n not in _OUTSIDE or (cls is ast.Site and n == "pointer"))
 
 
-def _getter(fields: tuple[str, ...]) -> Callable[[Any], Any]:
-    """All fields of an object as a tuple (``attrgetter`` of one name gives no tuple)."""
-    if len(fields) > 1:
-        return operator.attrgetter(*fields)
-    return lambda item: tuple(getattr(item, field) for field in fields)
-
-
 _FIELDS: Final = {name: _fields(cls) for name, cls in _CLASSES.items()}
 
-#: Class -> its name, a getter of all its fields at once, and for each whether it is taken as it is.
-_ROWS: Final[dict[type[Any], tuple[str, Callable[[Any], Any], tuple[tuple[str, bool], ...]]]] = {
-    _CLASSES[name]: (
-        name,
-        _getter(fields),
-        tuple((field, field in _PLAIN) for field in fields),
-    )
-    for name, fields in _FIELDS.items()
+
+def _maker(name: str, fields: tuple[str, ...]) -> Callable[[Any], dict[str, Any]]:
+    """A function that gives a node of one class as an object, its parts as they are."""
+
+    def make(item: Any) -> dict[str, Any]:
+        out: dict[str, Any] = {"node": name}
+        for field in fields:
+            value = getattr(item, field)
+            if value is not None:
+                out[field] = value
+        return out
+
+    return make
+
+
+def _expr(item: Expr) -> dict[str, Any]:
+    return {"ir": item.ir}
+
+
+def _site(item: Site) -> dict[str, Any]:
+    out = {"node": "Site", "pointer": item.pointer}
+    if item.id is not None:
+        out["id"] = item.id
+    return out
+
+
+#: Class -> what makes an object of a node. Most nodes are of the two that are written out.
+_OBJECTS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
+    **{_CLASSES[name]: _maker(name, fields) for name, fields in _FIELDS.items()},
+    Expr: _expr,
+    Site: _site,
 }
 
 
 def to_value(document: Document) -> Value:
     """The canonical value of a document: lists and objects only, no shared containers."""
-    return cast(Value, _plain(_node(document)))
+    return cast(Value, _plain(document))
 
 
 def ast_hash(document: Document) -> str:
     """Hex SHA-256 over the canonical value, as compact ASCII JSON with keys in field order."""
-    text = json.dumps(_node(document), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(
+        document,
+        ensure_ascii=True,
+        allow_nan=False,
+        separators=(",", ":"),
+        check_circular=False,
+        default=_object,
+    )
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _node(item: Any) -> Any:
-    """A node as a dict; tuples stay tuples (JSON writes both alike)."""
-    kind = type(item)
-    if kind is Expr:
-        return {"ir": item.ir}
-    if kind is tuple:
-        return [_node(part) for part in item]
-    row = _ROWS.get(kind)
-    if row is None:
-        return item
-    name, get, fields = row
-    out: dict[str, Any] = {"node": name}
-    for (field, plain), value in zip(fields, get(item), strict=True):
-        if value is None:
-            continue
-        out[field] = value if plain or type(value) is str else _node(value)
-    return out
+def _object(item: Any) -> dict[str, Any]:
+    """A node, of which JSON asks how to write it (it writes tuples as lists)."""
+    return _OBJECTS[type(item)](item)
 
 
 def _plain(item: Any) -> Any:
-    """A copy with lists for tuples."""
+    """A copy with lists for tuples and objects for nodes."""
     if isinstance(item, list | tuple):
         return [_plain(part) for part in item]
     if isinstance(item, dict):
         return {key: _plain(part) for key, part in item.items()}
-    return item
+    return _plain(_object(item)) if type(item) in _OBJECTS else item
 
 
 def from_value(value: Value) -> Document:

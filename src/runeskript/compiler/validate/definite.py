@@ -14,9 +14,12 @@ no nest of blocks and loops (a ``Flow`` may have two ways into one loop) is left
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable
-from typing import Any, Final, final
+from typing import Any, Final, TypeAlias, final
 
 from .. import core
+
+#: The bodies that vanish around a place, outermost first.
+Region: TypeAlias = tuple[int, ...]
 
 
 @final
@@ -39,7 +42,7 @@ def unsettled(program: core.Program, variables: Collection[str]) -> set[str] | N
     """
     walk = _Walk(program, variables)
     try:
-        walk.body(program.root, id(program.root))
+        walk.body(program.root, (0,))
     except _NoNestError:
         return None
     return walk.found
@@ -59,7 +62,8 @@ class _Walk:
         self.reducers = program.reducers
         self.found: set[str] = set()
         #: Variables that vanish with a body that writes them. Others see an old value then, so a
-        #: write of one counts in its region only, which is the innermost body that vanishes.
+        #: write of one counts in its region only, which is the innermost body that vanishes, and
+        #: in the regions inside.
         self.lossy: set[str] = set()
         for body in program.bodies():
             for op in body.ops:
@@ -72,11 +76,11 @@ class _Walk:
         self.set: set[Hashable] = set()
 
     # --- chains --------------------------------------------------------------------------------
-    def key(self, name: str, region: int) -> Hashable:
+    def key(self, name: str, region: Region) -> Hashable:
         """A variable, as what it is called in chains."""
         return (region, name) if name in self.lossy else name
 
-    def write(self, name: str, region: int) -> None:
+    def write(self, name: str, region: Region) -> None:
         """A variable is set."""
         if name in self.variables:
             key = self.key(name, region)
@@ -111,7 +115,7 @@ class _Walk:
         self.at = to
 
     # --- bodies --------------------------------------------------------------------------------
-    def body(self, body: core.Body, region: int) -> list[str]:
+    def body(self, body: core.Body, region: Region) -> list[str]:
         """Walk a body that begins here; which of its writes are certain when it arrives."""
         start = self.at
         code = _Code(self, body, region)
@@ -127,14 +131,14 @@ class _Walk:
         self.go(start)
         return certain
 
-    def fork(self, fork: core.Fork | core.ForkN, body: core.Body, region: int) -> list[str]:
+    def fork(self, fork: core.Fork | core.ForkN, body: core.Body, region: Region) -> list[str]:
         """Walk the branches of a fork; what is certainly set behind its join."""
         certain: list[str] = []
         for branch in fork.branches:
             if fork.keeps:
                 certain += self.body(branch, region)
                 continue
-            self.body(branch, id(branch))
+            self.body(branch, (*region, id(branch)))
             around: core.Body | None = body
             while around is not None:  # what stood in the variable before may be read for it
                 self.found.update(around.writes.keys() & branch.writes.keys() - self.reducers)
@@ -148,7 +152,7 @@ class _Code:
     __slots__ = ("arrived", "body", "certain", "marks", "reachable", "region", "starts", "states",
                  "waiting", "walk", "yields")  # fmt: skip
 
-    def __init__(self, walk: _Walk, body: core.Body, region: int) -> None:
+    def __init__(self, walk: _Walk, body: core.Body, region: Region) -> None:
         self.walk = walk
         self.body = body
         self.region = region
@@ -208,13 +212,22 @@ class _Code:
                 # Most names are set, or none of the document's (`input`, an item, a function).
                 if text in set_ or text not in walk.variables or name.kind != "variable":
                     continue
-                if walk.key(text, self.region) not in set_:
+                if text not in walk.lossy or not self.is_set_around(text):
                     walk.found.add(text)
         effect = _EFFECTS.get(type(op))
         if effect is not None:
             effect(self, op, position)
         if core.ends(op):
             self.reachable = False
+
+    def is_set_around(self, name: str) -> bool:
+        """Whether a variable that may vanish is set here, or was in a region around."""
+        region = self.region
+        while region:
+            if (region, name) in self.walk.set:
+                return True
+            region = region[:-1]
+        return False
 
     def pure(self, op: core.Pure, position: int) -> None:
         """Statements, then exits."""

@@ -113,6 +113,7 @@ class _Analysis:
         "bits",
         "blocks",
         "bodies",
+        "concerned",
         "entries",
         "forks",
         "found",
@@ -128,6 +129,11 @@ class _Analysis:
         self.bodies = program.bodies()
         #: The variables that are looked at; all others are taken to be set.
         self.bits = {name: 1 << i for i, name in enumerate(names)}
+        #: Bodies that mention one of them, and those around.
+        self.concerned = {id(program.root)}
+        for body in reversed(self.bodies):
+            if body.parent is not None and (id(body) in self.concerned or self._mentions(body)):
+                self.concerned |= {id(body), id(body.parent)}
         self.blocks: dict[int, list[Block]] = {}
         self.summaries: dict[int, Summary] = {}
         self.entries: dict[int, State] = {}
@@ -138,12 +144,13 @@ class _Analysis:
         self.reported: set[tuple[int, str]] = set()
 
     def run(self) -> None:
-        for body in self.bodies:
+        bodies = [body for body in self.bodies if id(body) in self.concerned]
+        for body in bodies:
             self.blocks[id(body)] = blocks_of(body)
-        for body in reversed(self.bodies[1:]):
+        for body in reversed(bodies[1:]):
             self._summarise(body)
         self.entries[id(self.program.root)] = State(0, 0, 0)
-        for body in self.bodies:
+        for body in bodies:
             entry = self.entries.get(id(body))
             if entry is not None:
                 states = self._solve(self.blocks[id(body)], entry)
@@ -153,6 +160,20 @@ class _Analysis:
     def _bit(self, name: str) -> int:
         """The bit of a variable; 0 if it is not looked at."""
         return self.bits.get(name, 0)
+
+    def _mentions(self, body: core.Body) -> bool:
+        """Whether a body reads or writes one of the variables itself."""
+        bits = self.bits
+        if not bits.keys().isdisjoint(body.writes):
+            return True
+        for op in body.ops:
+            if any(name.name in bits for expr in op.reads for name in expr.names):
+                return True
+            if isinstance(op, core.Pure) and any(
+                s[0] == "set" and s[2] in bits for s in op.statements
+            ):
+                return True
+        return False
 
     # --- solving -------------------------------------------------------------------------------
     def _summarise(self, body: core.Body) -> None:
@@ -252,6 +273,8 @@ class _Analysis:
     def _join(self, op: core.Join, state: State) -> None:
         kept = op.fork.keeps
         for body in op.fork.branches:
+            if id(body) not in self.concerned:
+                continue
             summary = self.summaries[id(body)]
             for name in body.writes:
                 bit = self._bit(name)

@@ -21,12 +21,23 @@ _POOLS: Final = {
 }
 #: Operand kinds that are a tuple of another kind.
 _SEVERAL: Final = {"addrs": "addr", "bodies": "body"}
+#: Opcodes with rules that no kind expresses.
+_RULED: Final = frozenset((Op.FORK, Op.FORKN, Op.FORKCALL, Op.JOIN, Op.ARRIVE, Op.RETURN, Op.WAIT))
+#: Opcode -> its operands: where each stands, its kind, whether it may be absent, its words.
+_OPERANDS: Final = {
+    opcode: tuple(
+        (i, operand.kind.rstrip("?"), operand.kind.endswith("?"), operand.words)
+        for i, operand in enumerate(row.operands, 1)
+    )
+    for opcode, row in BY_OP.items()
+}
 
 
 def check_code(facts: Facts) -> None:
     """All instructions; fills ``facts.expr_uses`` and ``facts.region_uses``."""
     bp = facts.bp
     forked: set[int] = set()
+    sizes = {kind: len(getattr(bp, pool)) for kind, pool in _POOLS.items()}
     code: Sequence[tuple[Any, ...]] = bp.code
     for address, instruction in enumerate(code):
         opcode = instruction[0] if instruction else None
@@ -35,10 +46,13 @@ def check_code(facts: Facts) -> None:
             facts.say("instruction", f"{shown(opcode)} is no opcode", "code", address)
             continue
         body = facts.owner[address]
-        problems = list(_operand_problems(bp, body, row, instruction))
+        problems: list[str] = []
+        if not _are_in_order(instruction, _OPERANDS[row.op], bp.bodies[body], sizes):
+            problems = list(_operand_problems(bp, body, row, instruction))
         if not problems:
-            problems = list(_rule_problems(bp, body, address, row.op))
-            _note_uses(facts, body, row, instruction)
+            if row.op in _RULED:
+                problems = list(_rule_problems(bp, body, address, row.op))
+            _note_uses(facts, body, row.op, instruction)
             if row.op is Op.FORK:
                 forked.update(instruction[1])
             elif row.op in (Op.FORKN, Op.FORKCALL):
@@ -49,6 +63,37 @@ def check_code(facts: Facts) -> None:
 
 
 # --- operands by kind -------------------------------------------------------------------------
+
+
+def _are_in_order(
+    instruction: tuple[Any, ...],
+    operands: tuple[tuple[int, str, bool, tuple[str, ...]], ...],
+    home: Body,
+    sizes: dict[str, int],
+) -> bool:
+    """Whether all operands are certainly right; the words for those that are not come after."""
+    if len(instruction) != len(operands) + 1:
+        return False
+    for i, kind, optional, words in operands:
+        value = instruction[i]
+        if value is None:
+            if not optional:
+                return False
+        elif kind in sizes:
+            if type(value) is not int or not 0 <= value < sizes[kind]:
+                return False
+        elif kind == "addrs":
+            if type(value) is not tuple or not value:
+                return False
+            for target in value:
+                if type(target) is not int or not home.entry <= target < home.end:
+                    return False
+        elif kind == "slot":
+            if type(value) is not int or not 0 <= value < home.slots:
+                return False
+        elif type(value) is not str or value not in words:
+            return False
+    return True
 
 
 def _operand_problems(
@@ -178,37 +223,61 @@ def _check_fork_depth(facts: Facts, forked: set[int]) -> None:
 # --- uses -------------------------------------------------------------------------------------
 
 
-def _note_uses(facts: Facts, body: int, row: Row, instruction: tuple[Any, ...]) -> None:
+#: Opcode -> the operands that use expressions and regions: where each stands, its kind, and
+#: whether secrets may stand in it: they go to a handler and nowhere else (what is sent or stored
+#: holds none).
+_USES: Final = {
+    opcode: tuple(
+        (
+            i,
+            operand.kind.rstrip("?"),
+            operand.name == "with" and any(other.kind == "handler" for other in row.operands),
+        )
+        for i, operand in enumerate(row.operands, 1)
+        if operand.kind.rstrip("?") in ("expr", "region", "policy", "listen")
+    )
+    for opcode, row in BY_OP.items()
+}
+#: Opcode -> where the addresses stand that the exits of its region lead to.
+_EXITS: Final = {
+    opcode: next((i for i, operand in enumerate(row.operands, 1) if operand.kind == "addrs"), None)
+    for opcode, row in BY_OP.items()
+}
+
+
+def _note_uses(facts: Facts, body: int, opcode: Op, instruction: tuple[Any, ...]) -> None:
     """Record what this instruction offers to the expressions and regions it uses."""
     bp = facts.bp
     slots = bp.bodies[body].slots
-    exits = 0
-    #: A secret may go to a handler and nowhere else: what is sent or stored holds none.
-    calls = any(operand.kind == "handler" for operand in row.operands)
-
-    def note(index: int | None, locals_: int = 0, *, secret: bool = False) -> None:
-        # Entries of other pools are checked in `pools.py`; until then they may point anywhere.
-        if index is not None and is_index(index, len(bp.exprs)):
-            use = facts.expr_uses.setdefault(index, Use())
-            use.narrow(slots, locals_, secret=secret)
-
-    # Backwards, because the exits stand behind their region.
-    for operand, value in reversed(list(zip(row.operands, instruction[1:], strict=True))):
-        kind = operand.kind.rstrip("?")
+    for i, kind, secret in _USES[opcode]:
+        value = instruction[i]
         if value is None:
             continue
         if kind == "expr":
-            note(value, secret=calls and operand.name == "with")
-        elif kind == "addrs":
-            exits = len(value)
+            _note(facts.expr_uses, value, slots, 0, secret=secret)
         elif kind == "region":
-            use = facts.region_uses.setdefault(value, Use())
-            use.narrow(slots, exits, secret=False)
+            at = _EXITS[opcode]
+            exits = 0 if at is None else len(instruction[at])
+            _note(facts.region_uses, value, slots, exits, secret=False)
             facts.region_bodies.setdefault(value, set()).add(body)
         elif kind == "policy":
-            note(bp.policies[value].timeout)
-        elif kind == "listen":
+            _note_entry(facts, bp.policies[value].timeout, slots)
+        else:
             listen = bp.listens[value]
-            note(listen.topic)
-            note(listen.key)
-            note(listen.where, 1)
+            _note_entry(facts, listen.topic, slots)
+            _note_entry(facts, listen.key, slots)
+            _note_entry(facts, listen.where, slots, 1)
+
+
+def _note(uses: dict[int, Use], index: int, slots: int, least: int, *, secret: bool) -> None:
+    use = uses.get(index)
+    if use is None:
+        uses[index] = Use(slots, least, secret)
+    else:
+        use.narrow(slots, least, secret=secret)
+
+
+def _note_entry(facts: Facts, index: int | None, slots: int, locals_: int = 0) -> None:
+    """Entries of other pools are checked in ``pools.py``; until then they may point anywhere."""
+    if index is not None and is_index(index, len(facts.bp.exprs)):
+        _note(facts.expr_uses, index, slots, locals_, secret=False)

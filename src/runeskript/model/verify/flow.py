@@ -26,16 +26,17 @@ from ..isa import BY_OP, Op
 from ..limits import SCOPES
 from .facts import Facts, Kind
 
-_FORKS: Final = (Op.FORK, Op.FORKN, Op.FORKCALL)
 #: No row covers the address; the address has not been reached.
 _NONE: Final = -1
+_JOIN: Final = int(Op.JOIN)
+_LOOP: Final = int(Op.LOOP)
 #: For each address, where control goes from there when nothing fails.
 Edges: TypeAlias = list[tuple[int, ...]]
 
 
 def check_flow(facts: Facts) -> None:
     """All three questions; each needs the answer before it."""
-    edges = [tuple(_successors(code, address)) for address, code in enumerate(facts.bp.code)]
+    edges = _edges(facts.bp)
     _check_rows(facts)
     _check_edges(facts, edges)
     if facts.problems:
@@ -158,36 +159,54 @@ def _check_nesting(facts: Facts, table: Table) -> bool:
 # --- edges ------------------------------------------------------------------------------------
 
 
-def _successors(instruction: tuple[Any, ...], address: int) -> Iterator[int]:
-    """Where control goes from ``address`` when nothing fails."""
-    row = BY_OP[instruction[0]]
-    if row.flow in ("next", "wait"):
-        yield address + 1
-    for operand, value in zip(row.operands, instruction[1:], strict=True):
-        if operand.kind == "addr":
-            yield value
-        elif operand.kind == "addrs":
-            yield from value
+#: Opcode -> whether control falls through to the next address; where the address stands that it
+#: jumps to, if there is one; where the tuple of such addresses stands.
+_LEADS: Final = {
+    opcode: (
+        row.flow in ("next", "wait"),
+        next((i for i, operand in enumerate(row.operands, 1) if operand.kind == "addr"), None),
+        next((i for i, operand in enumerate(row.operands, 1) if operand.kind == "addrs"), None),
+    )
+    for opcode, row in BY_OP.items()
+}
+_FORKS: Final = frozenset((int(Op.FORK), int(Op.FORKN), int(Op.FORKCALL)))
+
+
+def _edges(bp: Blueprint) -> Edges:
+    """Where control goes from each address when nothing fails."""
+    edges: Edges = []
+    code: tuple[tuple[Any, ...], ...] = bp.code
+    for address, instruction in enumerate(code):
+        falls, one, several = _LEADS[instruction[0]]
+        targets = instruction[several] if several is not None else ()
+        if one is not None:
+            targets = (instruction[one], *targets)
+        edges.append((address + 1, *targets) if falls else targets)
+    return edges
 
 
 def _check_edges(facts: Facts, edges: Edges) -> None:
-    code = facts.bp.code
-    for address, instruction in enumerate(code):
-        body = facts.bp.bodies[facts.owner[address]]
-        for target in edges[address]:
-            if target >= body.end:
+    code, bodies = facts.bp.code, facts.bp.bodies
+    joins = {address for address, instruction in enumerate(code) if instruction[0] == _JOIN}
+    for address, targets in enumerate(edges):
+        end = bodies[facts.owner[address]].end
+        for target in targets:
+            if target >= end:
                 _say(facts, address, f"control runs out of body {facts.owner[address]}")
-            elif code[target][0] == Op.JOIN and instruction[0] not in _FORKS:
+            elif target in joins and _opcode(facts, address) not in _FORKS:
                 _say(facts, address, f"control reaches the JOIN at {target} without a fork")
 
 
 # --- scope depth ------------------------------------------------------------------------------
 
 
+#: Opcodes that open, close or need a scope -> how the number of open ones changes.
+_SCOPES: Final = {int(Op.ENTER): 1, int(Op.LEAVE): -1, int(Op.COMPENSATE): 0}
+
+
 def _check_depth(facts: Facts, table: Table, edges: Edges) -> None:
     """A forward pass over everything that can be reached; each address is visited once."""
-    code = facts.bp.code
-    depth = [_NONE] * len(code)
+    depth = [_NONE] * len(facts.bp.code)
     routed = [False] * len(table.rows)
     waiting: list[int] = []
 
@@ -205,30 +224,50 @@ def _check_depth(facts: Facts, table: Table, edges: Edges) -> None:
         address = waiting.pop()
         scopes = depth[address]
         row = table.innermost[address]
-        if row != _NONE and scopes < table.rows[row].depth:
-            _say(facts, address, f"{scopes} scopes where row {row} keeps {table.rows[row].depth}")
-        for outer in table.route(row):
-            if routed[outer]:
-                break
-            routed[outer] = True
-            reach(table.rows[outer].handler, table.rows[outer].depth)
-        opcode = code[address][0]
-        if opcode in (Op.LEAVE, Op.COMPENSATE) and scopes == 0:
-            _say(facts, address, "there is no scope")
-            continue
-        if opcode == Op.ENTER and scopes >= SCOPES:
-            _say(facts, address, f"more than {SCOPES} scopes are open")
-            return
-        change = 1 if opcode == Op.ENTER else -1 if opcode == Op.LEAVE else 0
+        if row != _NONE:
+            least = table.rows[row].depth
+            if scopes < least:
+                _say(facts, address, f"{scopes} scopes where row {row} keeps {least}")
+            for outer in table.route(row):
+                if routed[outer]:
+                    break
+                routed[outer] = True
+                reach(table.rows[outer].handler, table.rows[outer].depth)
+        change = _SCOPES.get(_opcode(facts, address))
+        if change is not None:
+            if change < 1 and scopes == 0:
+                _say(facts, address, "there is no scope")
+                continue
+            if change == 1 and scopes >= SCOPES:
+                _say(facts, address, f"more than {SCOPES} scopes are open")
+                return
+            scopes += change
         for target in edges[address]:
-            reach(target, scopes + change)
+            if depth[target] != scopes:
+                reach(target, scopes)
 
 
 # --- loops ------------------------------------------------------------------------------------
 
 
+def _leads_onward(bp: Blueprint, edges: Edges) -> bool:
+    """Whether every way but those from or to a LOOP leads to a higher address: then no circle
+    passes it by, and nothing has to be searched. The compiler's code is always so."""
+    if any(row.handler < row.end for row in bp.exceptions):
+        return False
+    loops = {address for address, instruction in enumerate(bp.code) if instruction[0] == _LOOP}
+    for address, targets in enumerate(edges):
+        if address not in loops:
+            for target in targets:
+                if target <= address and target not in loops:
+                    return False
+    return True
+
+
 def _check_loops(facts: Facts, table: Table, edges: Edges) -> None:
     """Depth-first over addresses and, numbered behind them, exception rows; LOOPs are dead ends."""
+    if _leads_onward(facts.bp, edges):
+        return
     code = facts.bp.code
     size = len(code)
 

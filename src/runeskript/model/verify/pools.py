@@ -57,37 +57,34 @@ def check_exprs(facts: Facts, check_ir: CheckIr) -> None:
     bp = facts.bp
     params = [function.params for function in bp.functions]
 
-    def check(section: str, i: int, ir: IR, use: Use) -> int:
+    tally: list[int] = []
+
+    def check(section: str, i: int, ir: IR, slots: int, locals_: int, *, secret: bool) -> int:
         """Look at one expression; the number of its nodes."""
-        tally: list[int] = []
-        for problem in check_ir(
-            ir,
-            slots=use.slots,
-            functions=params,
-            locals_=use.least,
-            secrets=use.secret,
-            tally=tally,
-        ):
-            facts.say(
-                "limit" if sum(tally) > EXPRESSION_NODES else "expression", problem, section, i
-            )
-        return sum(tally)
+        problems = check_ir(
+            ir, slots=slots, functions=params, locals_=locals_, secrets=secret, tally=tally
+        )
+        nodes = tally.pop()
+        for problem in problems:
+            facts.say("limit" if nodes > EXPRESSION_NODES else "expression", problem, section, i)
+        return nodes
 
     # What nothing evaluates still has to have the right shape.
     unused = Use(least=0)
     for i, expr in enumerate(bp.exprs):
-        check("exprs", i, expr, facts.expr_uses.get(i, unused))
+        use = facts.expr_uses.get(i, unused)
+        check("exprs", i, expr, use.slots, use.least, secret=use.secret)
     nodes: dict[int, int] = {}
     for i, ir in facts.region_exprs:
         slots = facts.region_uses.get(i, unused).slots
-        count = check("regions", i, ir, Use(slots, 0, secret=False))
+        count = check("regions", i, ir, slots, 0, secret=False)
         nodes[i] = nodes.get(i, 0) + count + 1
     for i, count in nodes.items():
         if count > REGION_NODES:
             what = f"statements of {count:,} nodes; the bound is {REGION_NODES:,}"
             facts.say("limit", what, "regions", i)
     for i, function in enumerate(bp.functions):
-        check("functions", i, function.ir, Use(0, function.params, secret=False))
+        check("functions", i, function.ir, 0, function.params, secret=False)
 
 
 def check_schemas(facts: Facts, check_schema: CheckSchema) -> None:
