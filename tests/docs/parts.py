@@ -8,6 +8,16 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
+from runeskript.compiler.frontends.graph.tables import (
+    ALLOW,
+    BRANCH_FIELDS,
+    COMMON,
+    EDGE,
+    NEXT,
+    NODE_TYPES,
+    WORKFLOW,
+    NodeType,
+)
 from runeskript.compiler.tables import DOCUMENT, KEYWORDS, KINDS, MODIFIERS, ROOTS, VERBS, Key, Verb
 from runeskript.expr.formats import FORMATS
 from runeskript.expr.functions import FUNCTIONS
@@ -25,7 +35,12 @@ def parts() -> dict[str, str]:
         "reserved": reserved(),
         "schema": schema(),
         "limits": limit_table(),
+        "graph-document": keys(WORKFLOW),
+        "graph-node": keys((*COMMON, NEXT, ALLOW)),
+        "graph-branch": keys(BRANCH_FIELDS),
+        "graph-edge": keys(EDGE),
     }
+    made.update((f"node-{row.name}", node_part(row)) for row in NODE_TYPES)
     made.update((f"verb-{verb.name}", verb_part(verb)) for verb in VERBS if verb.example)
     return made
 
@@ -33,6 +48,12 @@ def parts() -> dict[str, str]:
 # --- keys -----------------------------------------------------------------------------------------
 def verb_part(verb: Verb) -> str:
     return f"{verb.doc}\n\n{keys((verb.value, *verb.keys))}"
+
+
+def node_part(row: NodeType) -> str:
+    """A type of node; keys that nearly all have are listed once."""
+    own = [key for key in row.keys if key not in (NEXT, ALLOW)]
+    return f"{row.doc}\n\n{keys(own)}" if own else row.doc
 
 
 def keys(rows: Iterable[Key]) -> str:
@@ -52,7 +73,9 @@ def _key_rows(row: Key, name: str) -> Iterator[str]:
         shown = row.default if isinstance(row.default, str) else json.dumps(row.default)
         meaning += f" Default: `{shown}`."
     yield f"| `{name}` | {_cell(value)} | {_cell(meaning)} |"
-    inner = f"{name}[]" if row.kind == "clauses" else name
+    inner = f"{name}[]" if row.kind in ("clauses", "assignments") else name
+    if row.kind == "if-branches":
+        return  # a table of their own
     for field in row.fields:
         yield from _key_rows(field, f"{inner}.{field.name}")
 

@@ -87,6 +87,16 @@ def test_approvals() -> None:
     assert run("approvals.yaml", amount=20).output == {"approved": True, "by": "nobody"}
 
 
+@pytest.mark.parametrize(
+    ("level", "message"),
+    [("VIP", "Total is: 164.0"), ("Member", "Total is: 184.5"), ("Guest", "Total is: 205.0")],
+)
+def test_level_discount(level: str, message: str) -> None:
+    basket = json.loads((EXAMPLES / "basket.json").read_text("utf-8"))
+    basket["user"]["level"] = level
+    assert run("level-discount.yaml", **basket).output == message
+
+
 def test_fan_out() -> None:
     lucky = [i for i in range(500) if i % 100 != 13]
     assert run("fan-out.yaml", branches=500).output == {

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from ..model.ast import Args, Expr, Function, Name, Retry, Site, Target
+from ..model.ast import Args, Do, Expr, Flow, Function, Name, Retry, Site, Target
 from ..model.blueprint import Blueprint
 from ..model.disasm import disassemble
 from ..model.ir_text import Names, region_text
@@ -82,6 +82,8 @@ def _node_lines(label: str, node: Any, indent: str) -> Iterator[str]:
     flat = _flat(node)
     if flat is not None:
         yield f"{indent}{label}{flat}"
+    elif isinstance(node, Flow):
+        yield from _flow_lines(label, node, indent)
     elif isinstance(node, tuple):
         yield f"{indent}{label}".rstrip()
         for item in node:
@@ -94,6 +96,19 @@ def _node_lines(label: str, node: Any, indent: str) -> Iterator[str]:
             value = getattr(node, f.name)
             if f.name not in _PLACES and value not in (None, (), {}, f.default):
                 yield from _node_lines(f"{f.name}: ", value, indent + "  ")
+
+
+def _flow_lines(label: str, flow: Flow, indent: str) -> Iterator[str]:
+    """A flow: each label with its step and where it leads."""
+    yield f"{indent}{label}Flow"
+    for name, step, jumps in zip(flow.labels, flow.steps, flow.jumps, strict=True):
+        yield f"{indent}  {name}:"
+        if not (isinstance(step, Do) and not step.body):
+            yield from _node_lines("", step, indent + "    ")
+        for condition, to in jumps:
+            where = "on" if to is None else f"to {flow.labels[to]}"
+            test = "" if condition is None else f" if {show(condition.ir)}"
+            yield f"{indent}    {where}{test}"
 
 
 def _flat(node: Any) -> str | None:

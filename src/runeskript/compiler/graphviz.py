@@ -213,22 +213,32 @@ class _Drawing:
         return []
 
     def flow(self, step: ast.Flow, ins: list[Out]) -> list[Out]:
-        heads = [self.node(label, "pure", []) for label in step.labels]
-        if not heads:
+        """The steps, each once, and between them every jump."""
+        entries: list[str] = []
+        ends: list[list[Out]] = []
+        for label, inner, jumps in zip(step.labels, step.steps, step.jumps, strict=True):
+            entries.append(f"n{self.count + 1}")
+            if isinstance(inner, ast.Do) and not inner.body:
+                node = self.node(label, "choice" if len(jumps) > 1 else "pure", [])
+                ends.append([(node, "")])
+            else:
+                ends.append(self.block((inner,), []))
+        if not entries:
             return ins
-        self.link(ins, heads[0])
+        self.link(ins, entries[0])
         outs: list[Out] = []
-        for head, inner, jumps in zip(heads, step.steps, step.jumps, strict=True):
-            ends = self.block((inner,), [(head, "")])
+        for leaving, jumps in zip(ends, step.jumps, strict=True):
             for condition, target in jumps:
-                label = "" if condition is None else _short(condition)
-                here = [(node, label or old) for node, old in ends]
+                label = "else" if len(jumps) > 1 else ""
+                if condition is not None:
+                    label = _short(condition)
+                here = [(node, label or old) for node, old in leaving]
                 if target is None:
                     outs += here
                 else:
-                    self.link(here, heads[target])
-            if not any(condition is None for condition, _ in jumps):
-                outs += ends
+                    self.link(here, entries[target])
+            if not jumps or jumps[-1][0] is not None:
+                outs += leaving
         return outs
 
 

@@ -1,4 +1,4 @@
-"""The published JSON Schema of the native form (draft 2020-12), generated from the tables.
+"""The published JSON Schema of documents (draft 2020-12), generated from the tables.
 
 Editors complete and check documents with it. It says what a table can say; what needs more than
 the shape (names, types, joins that cannot be met) only the compiler knows, so the schema accepts
@@ -8,12 +8,23 @@ every document the compiler accepts, not the other way round.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
 from ..model.codes import CODES, may_be_silenced
 from ..model.durations import PATTERN as DURATION
 from ..model.limits import BRANCHES, NAME
+from .frontends.graph.tables import (
+    ASSIGNMENT_FIELDS,
+    BRANCH_FIELDS,
+    COMMON,
+    EDGE,
+    NODE_TYPES,
+    PART,
+    WORKFLOW,
+    WRAPPED,
+    NodeType,
+)
 from .tables import DOCUMENT, KEYWORDS, KINDS, MODIFIERS, REDUCERS, ROOTS, VERBS, Key, Kind, Verb
 
 Schema: TypeAlias = dict[str, Any]
@@ -190,6 +201,7 @@ _OWN: Final[dict[Kind, Callable[[Key], Schema]]] = {
     "count": lambda row: {"type": "integer", "minimum": row.minimum, "maximum": row.maximum},
     "object": lambda row: _object(row.fields),
     "clauses": lambda row: {"type": "array", "items": _object(row.fields), "minItems": 1},
+    "workflow": lambda row: _object(row.fields),
     "delay": lambda row: {"anyOf": [_ref("duration"), _object(row.fields)]},
 }
 
@@ -220,25 +232,118 @@ def _verb(verb: Verb) -> Schema:
 
 def schema() -> Schema:
     """The whole schema, as plain data."""
-    verbs = [verb for verb in VERBS if verb.value.kind != "graph"]
     defs: Schema = {kind: {"title": KINDS[kind], **part} for kind, part in SHARED.items()}
     defs["step"] = {
         "title": "a step",
         "description": "One verb, its keys, and the modifiers `id`, `if`, `timeout` and `allow`.",
         "anyOf": [
-            *(_ref(f"step-{verb.name}") for verb in verbs),
+            *(_ref(f"step-{verb.name}") for verb in VERBS),
             {"enum": ["break", "continue"]},
         ],
     }
-    defs |= {f"step-{verb.name}": _verb(verb) for verb in verbs}
+    defs |= {f"step-{verb.name}": _verb(verb) for verb in VERBS}
+    defs["document"] = {"title": "a document of the native form", **_object(DOCUMENT)}
+    defs |= _graph_definitions()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:runeskript:schema:skript:1",
         "title": "Runeskript document",
-        "description": "A skript in the native form, as YAML 1.2 or JSON.",
-        **_object(DOCUMENT),
+        "description": "A skript in the native or the graph form, as YAML 1.2 or JSON.",
+        "type": "object",
+        # One error in a document, not one for each form it does not have.
+        "if": {"required": ["workflow"]},
+        "then": _ref("graph-wrapped"),
+        "else": {
+            "if": {"required": ["nodes"]},
+            "then": _ref("graph-document"),
+            "else": _ref("document"),
+        },
         "$defs": defs,
     }
+
+
+# --- the graph form ---------------------------------------------------------------------------
+#: Kinds that only stand in the graph form.
+_GRAPH_KINDS: Final[dict[Kind, Schema]] = {
+    "graph": {**_object(PART)},
+    "nodes": {"type": "array", "items": _ref("graph-node")},
+    "edges": {"type": "array", "items": _ref("graph-edge")},
+    "node-id": {**_ID, "type": ["string", "number", "boolean"]},
+    "node-ref": {"type": ["string", "number", "boolean"]},
+    "label": {"type": ["string", "number", "boolean", "null"]},
+    "condition": {
+        "description": "An expression; `${…}` may stand around names in it.",
+        "anyOf": [
+            {"type": "string", "pattern": r"\S"},
+            {"type": ["number", "boolean", "null", "array"]},
+        ],
+    },
+    "result": {"type": "string", "pattern": r"\S"},
+    "part": {"anyOf": [_ref("nodes"), _object(PART)]},
+    "parts": {"type": "array", "minItems": 1, "items": _ref("part")},
+    "else": {
+        "anyOf": [
+            _ref("node-ref"),
+            _ref("part"),
+            {"enum": [None, True]},
+            {"type": "object", "maxProperties": 0},
+        ],
+    },
+    "if-branches": {"type": "array", "minItems": 1, "items": _object(BRANCH_FIELDS)},
+    "assignments": {"type": "array", "minItems": 1, "items": _object(ASSIGNMENT_FIELDS)},
+    "assignment": {"type": "string", "pattern": r"\S\s*=\s*\S", "examples": ["n = n + 1"]},
+}
+
+
+#: Types of nodes that need one of some keys.
+_ONE_OF: Final = {
+    "Function": ("function", "action", "name"),
+    "Assign": ("assignments", "expression"),
+}
+
+
+def _graph_definitions() -> Schema:
+    """Nodes by their type, edges, and the two layouts of a document."""
+    defs: Schema = {kind: {"title": KINDS[kind], **part} for kind, part in _GRAPH_KINDS.items()}
+    defs["node-type"] = {
+        "title": KINDS["node-type"],
+        "anyOf": [
+            {"enum": [name for row in NODE_TYPES for name in row.names]},
+            {"pattern": _any_case([name for row in NODE_TYPES for name in row.names])},
+        ],
+    }
+    defs["graph-node"] = {
+        "title": "a node",
+        "type": "object",
+        "anyOf": [{"required": ["type"]}, {"required": ["kind"]}],
+        "properties": {"type": _ref("node-type"), "kind": _ref("node-type")},
+        "allOf": [_if_type(row) for row in NODE_TYPES],
+    }
+    for row in NODE_TYPES:
+        made = _object((*COMMON, *row.keys))
+        if row.name in _ONE_OF:
+            made["anyOf"] = [{"required": [key]} for key in _ONE_OF[row.name]]
+        defs[f"node-{row.name}"] = {"title": row.name, "description": row.doc, **made}
+    defs["graph-edge"] = {"title": "an edge", **_object(EDGE)}
+    defs["graph-document"] = {"title": "a document of the graph form", **_object(WORKFLOW)}
+    defs["graph-wrapped"] = {"title": "a document with `workflow`", **_object(WRAPPED)}
+    return defs
+
+
+def _if_type(row: NodeType) -> Schema:
+    said = {"pattern": _any_case(row.names)}
+    return {
+        "if": {
+            "anyOf": [{"required": [key], "properties": {key: said}} for key in ("type", "kind")]
+        },
+        "then": _ref(f"node-{row.name}"),
+    }
+
+
+def _any_case(words: Iterable[str]) -> str:
+    """A pattern for some words in upper and lower case; patterns have no flag for that."""
+    made = ("".join(f"[{c.upper()}{c.lower()}]" for c in word) for word in words)
+    return rf"^\s*({'|'.join(made)})\s*$"
 
 
 def schema_text() -> str:

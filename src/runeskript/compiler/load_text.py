@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..model.ast import Document
 from ..model.diagnostics import Diagnostics
 from .collector import paused_collector
-from .frontends.native import parse_native
+from .frontends.forms import parse_source
 from .read import Source, read
 
 
@@ -29,10 +29,10 @@ def parse_document(source: bytes | str, file: str, diagnostics: Diagnostics) -> 
 
 def _parse(source: Source, diagnostics: Diagnostics) -> Document | None:
     if not source.slips:
-        return parse_native(source, diagnostics)
+        return parse_source(source, diagnostics)
     # A line with a syntax error was read with a stand-in; what follows from that is not reported.
     found = Diagnostics()
-    document = parse_native(source, found)
+    document = parse_source(source, found)
     for item in found.sorted():
         if not any(item.span.line - 1 <= line < item.span.end_line for line in source.slips):
             diagnostics.add(

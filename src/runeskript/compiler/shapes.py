@@ -8,6 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from .frontends.graph.tables import (
+    ASSIGNMENT_FIELDS,
+    BRANCH_FIELDS,
+    COMMON,
+    EDGE,
+    NODE_TYPES,
+    PART,
+    WORKFLOW,
+    WRAPPED,
+)
 from .tables import BY_VERB, DOCUMENT, MODIFIERS, Key, Kind, Verb
 
 
@@ -28,10 +38,13 @@ class Shape:
     @property
     def is_expression(self) -> bool:
         """Whether a text here is an expression."""
-        return self.kind == "expr"
+        return self.kind in ("expr", "condition", "assignment", "result")
 
     def for_keys(self, keys: Iterable[str]) -> Shape:
         """The shape of an object with these keys: for a step, that of its verb."""
+        if self is ROOT:
+            present = set(keys)
+            return _WRAPPED if "workflow" in present else _FLAT if "nodes" in present else self
         if self.kind != "step":
             return self
         present = set(keys)
@@ -62,14 +75,16 @@ class Shape:
             return _STEP
         if self.kind == "clauses":
             return Shape("object", tuple(self._rows.values()))
-        if self.kind == "expr" or self.inside_expression:
+        if self.kind in ("expr", "condition") or self.inside_expression:
             return _INSIDE
-        return ANY
+        return _ITEMS.get(self.kind, ANY) if self.kind is not None else ANY
 
 
 def _of(row: Key) -> Shape:
-    if row.kind in ("object", "clauses", "delay"):
+    if row.kind in ("object", "clauses", "delay", "workflow"):
         return Shape(row.kind, row.fields)
+    if row.kind in ("part", "else", "graph"):
+        return Shape(row.kind, PART)
     return _BY_KIND.setdefault(row.kind, Shape(row.kind))
 
 
@@ -91,5 +106,27 @@ _BY_KIND: Final[dict[Kind, Shape]] = {
     "block": _BLOCK, "step": _STEP, "expr": _EXPRESSION,
 }  # fmt: skip
 _STEPS: Final = {name: _step(verb) for name, verb in BY_VERB.items()}
-#: The whole document.
+#: The whole document, whatever its form.
 ROOT: Final = Shape("object", DOCUMENT)
+_FLAT: Final = Shape("object", WORKFLOW)
+_WRAPPED: Final = Shape("object", WRAPPED)
+
+
+def _node() -> Shape:
+    """Keys of nodes of any type, in one order: what a node leads to stands last."""
+    rows = {row.name: row for row in COMMON}
+    last: dict[str, Key] = {}
+    for type_ in NODE_TYPES:
+        for row in type_.keys:
+            (last if row.name in ("next", "allow") else rows).setdefault(row.name, row)
+    return Shape("object", (*rows.values(), *last.values()))
+
+
+_NODE: Final = _node()
+#: A branch of an If or of a Parallel: an object, or (the latter) a list of nodes.
+_BRANCH: Final = Shape("part", BRANCH_FIELDS)
+#: What stands in the lists of the graph form.
+_ITEMS: Final[dict[Kind, Shape]] = {
+    "nodes": _NODE, "edges": Shape("object", EDGE), "part": _NODE, "else": _NODE,
+    "parts": _BRANCH, "if-branches": _BRANCH, "assignments": Shape("object", ASSIGNMENT_FIELDS),
+}  # fmt: skip

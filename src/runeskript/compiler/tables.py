@@ -16,7 +16,9 @@ Kind: TypeAlias = Literal[
     "expr", "template", "text", "switchable", "duration", "backoff", "block", "step", "name",
     "id", "target", "targets", "args", "word", "count", "limit", "join", "schema", "literals",
     "handler", "skript", "queue", "errors", "nothing", "flag", "object", "clauses", "branches",
-    "delay", "title", "labels", "names", "vars", "functions", "graph", "silences",
+    "delay", "title", "labels", "names", "vars", "functions", "graph", "silences", "nodes", "edges",
+    "node-id", "node-type", "node-ref", "label", "condition", "result", "part", "parts", "else",
+    "if-branches", "assignments", "assignment", "workflow",
 ]  # fmt: skip
 
 #: What each kind of value is, in the words of "expected ..., found ...".
@@ -55,8 +57,24 @@ KINDS: Final[dict[Kind, str]] = {
     "names": "a list of names",
     "vars": "an object of names and values",
     "functions": "an object such as `area(w, h): w * h`",
-    "graph": "nodes and edges",
+    "graph": "an object with `nodes` and `edges`",
     "silences": "an object of codes and reasons, such as `RUNE-3101: the service deduplicates`",
+    # The rest stands in the graph form only.
+    "nodes": "a list of nodes",
+    "edges": "a list of edges",
+    "node-id": "an id",
+    "node-type": "a type of node",
+    "node-ref": "the id of a node",
+    "label": "a text",
+    "condition": "an expression, in which `${…}` may stand around names",
+    "result": "the name of a variable",
+    "part": "a list of nodes, or an object with `nodes` and `edges`",
+    "parts": "a list of branches, each a list of nodes or an object with `nodes` and `edges`",
+    "else": "the id of a node, or nodes",
+    "if-branches": "a list of branches, each with a `condition`",
+    "assignments": "a list of assignments, each with `key` and `value`",
+    "assignment": "an assignment such as `total = price * quantity`",
+    "workflow": "an object with `id`, `nodes` and `edges`",
 }
 
 
@@ -320,9 +338,10 @@ VERBS: Final[tuple[Verb, ...]] = (
     Verb(
         "graph",
         Key("graph", "graph", "`{nodes, edges}`."),
-        (),
-        "The nodes/edges form as a step. Not yet in this version.",
-        "",
+        (Key("into", "target", "Where the value of the `output` of the `End` goes."),),
+        "A workflow of nodes and edges as a step; where it ends, the next step follows.",
+        "graph: {nodes: [{id: start, type: Start}, {id: sum, type: Assign,"
+        " expression: total = 1 + 2}], edges: [{source: start, target: sum}]}",
     ),
 )  # fmt: skip
 

@@ -52,7 +52,8 @@ def parse_expression(text: str, *, locals_: tuple[str, ...] = (), graph: bool = 
     and ``+`` with a text joins text. Raises :class:`ExpressionError` with every finding; offsets
     are characters of ``text``.
     """
-    simple = None if graph else read_simple(text, locals_)
+    # It knows neither inserts nor another meaning of `+`.
+    simple = None if graph and ("+" in text or "$" in text) else read_simple(text, locals_)
     if simple is not None:
         return Parsed(*simple)
     return parse_any_expression(text, locals_=locals_, graph=graph)

@@ -27,8 +27,9 @@ class Name:
     name: str
     #: Characters from the start of the expression's ``span``.
     offset: int
-    #: ``secret`` marks ``secrets.X`` (``name`` is ``X``).
-    kind: Literal["variable", "function", "secret"]
+    #: ``secret`` marks ``secrets.X`` (``name`` is ``X``); ``maybe`` a variable that may be unset
+    #: here without harm (the expression looks first).
+    kind: Literal["variable", "function", "secret", "maybe"]
 
 
 @record

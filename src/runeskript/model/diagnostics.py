@@ -131,6 +131,11 @@ class Diagnostics:
         """Whether so much was found that looking for more helps nobody: the rest is left unread."""
         return self.dropped >= DIAGNOSTICS_COUNTED and self.has_errors
 
+    @property
+    def errors(self) -> int:
+        """The errors found so far, those past the limit included."""
+        return self._errors
+
     def sorted(self) -> tuple[Diagnostic, ...]:
         """All findings in the order of the document."""
         return tuple(

@@ -195,7 +195,11 @@ def lower_yield(b: Builder, step: ast.Yield, site: int) -> None:
 
 
 def lower_flow(b: Builder, step: ast.Flow, site: int) -> None:
-    """A ``Flow``: labelled steps with jumps between them."""
+    """A ``Flow``: labelled steps with jumps between them.
+
+    Every jump back leads to the head of a loop, where pure code yields, counts its turns and can be
+    cancelled; in every cycle there is one.
+    """
     after = b.label()
     labels = [b.label() for _ in step.steps]
     heads = {
@@ -205,20 +209,20 @@ def lower_flow(b: Builder, step: ast.Flow, site: int) -> None:
         if target is not None and target <= at
     }
     b.used.update(labels)  # any of them may be the target of a jump further down
-    for at, (label, inner, jumps) in enumerate(zip(labels, step.steps, step.jumps, strict=True)):
+    # What does not fit is reported by the validation (``structure.py``).
+    for at, (label, inner, jumps) in enumerate(zip(labels, step.steps, step.jumps, strict=False)):
         b.mark(site, label)
         if at in heads:
             b.op(core.Pure(site, (), (("exit", 0),), (None,), loop=True))
         here = b.step(inner)
         for condition, target in jumps:
-            to = after if target is None else labels[target]
+            known = target is not None and 0 <= target < len(labels)
+            to = labels[target] if known and target is not None else after
             if condition is None:
                 b.jump(here, to)
                 break
-            skip = b.label()
-            b.test(here, b.ir(condition), skip, (condition,))
-            b.jump(here, to)
-            b.mark(here, skip)
+            test = ("if", here, b.ir(condition), (("exit", 0),), (("exit", 1),))
+            b.op(core.Pure(here, (condition,), (test,), (to, None)))
         else:
             b.jump(here, after)
     b.mark(site, after)

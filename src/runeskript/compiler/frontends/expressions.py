@@ -42,6 +42,9 @@ def escape(key: str) -> str:
 class Expressions:
     """Reads the expressions of one document."""
 
+    #: Whether they are written as in the graph form: see ``parse_expression``.
+    graph = False
+
     def __init__(self, source: Source, diagnostics: Diagnostics) -> None:
         self.source = source
         self.file = source.file
@@ -97,7 +100,7 @@ class Expressions:
         if not text.strip():
             self.add("RUNE-1121", f"the expression of `{field}` is empty", node, pointer)
             return self.broken(node, pointer)
-        if "${" in text:
+        if "${" in text and not self.graph:
             return self._insert_in_expression(node, text, pointer, field, locals_)
         return self._expression(node, text, 0, pointer, locals_)
 
@@ -121,7 +124,8 @@ class Expressions:
         """Each text is parsed once. Raises ExpressionError."""
         known = self._expressions.get((text, locals_))
         if known is None:
-            known = self._expressions[text, locals_] = parse_expression(text, locals_=locals_)
+            known = parse_expression(text, locals_=locals_, graph=self.graph)
+            self._expressions[text, locals_] = known
         return known
 
     def _insert_in_expression(
@@ -279,7 +283,11 @@ class Expressions:
             if whole.ir[0] not in ("text", "const"):
                 return Args((), whole, span, pointer)
         self.wrong_kind(
-            "args", node, pointer, field, "write `with: {name: value}` or `with: ${params}`"
+            "args",
+            node,
+            pointer,
+            field,
+            f"write `{field}: {{name: value}}` or `{field}: ${{params}}`",
         )
         return Args((), None, span, pointer)
 

@@ -325,7 +325,7 @@ def _return(p: Parts) -> Step:
 
 
 def _graph(p: Parts) -> Step:
-    return Do(p.site, p.when, p.timeout, ())
+    return Do(p.site, p.when, p.timeout, p.read["graph"](p.get("into")))
 
 
 MAKERS: Final[dict[str, Maker]] = {

@@ -11,18 +11,19 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ...expr.functions import FUNCTIONS
-from ...model.ast import Document, Function, Var
+from ...model.ast import Document, Function
 from ...model.diagnostics import Diagnostics
-from ...model.nearest import did_you_mean, nearest
+from ...model.nearest import nearest
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, clip, describe, span_of
 from ..read import Source
-from ..tables import BY_VERB, DOCUMENT, FORMS, REDUCERS
+from ..tables import BY_VERB, DOCUMENT
 from .allows import read_allows
 from .expressions import escape
 from .fields import Fields
 from .seen import check_seen
 from .steps import Steps
+from .variables import read_vars
 
 _FUNCTION: Final = re.compile(r"\s*([^\s(]*)\s*\((.*)\)\s*\Z", re.DOTALL)
 _ROWS: Final = {row.name: row for row in DOCUMENT}
@@ -64,8 +65,6 @@ class _Native:
                 "a document is an object: `skript: NAME` and `do:` with a list of steps",
             )
             return None
-        if not self._is_native(root):
-            return None
         read = self._read(root)
         body = read.get("do", ())
         catches = read.get("catch", ())
@@ -86,34 +85,6 @@ class _Native:
         )
         check_seen(self.fields.seen, self.source, self.fields.diagnostics)
         return document
-
-    def _is_native(self, root: Map) -> bool:
-        """Which form a document has, by its top-level keys."""
-        present = [key for key in FORMS if key in root.entries]
-        forms = {FORMS[key] for key in present}
-        if len(forms) > 1:
-            first, second = present[0], next(k for k in present if FORMS[k] != FORMS[present[0]])
-            self.fields.add(
-                "RUNE-1106",
-                f"`{first}` and `{second}` are two forms of document",
-                root.entries[second][0],
-                f"/{second}",
-                "a file has one form: `skript`, `workflow`/`nodes`, or `machine`",
-                ((span_of(root.entries[first][0], self.file), "the other form"),),
-            )
-            return False
-        form = forms.pop() if forms else "native"
-        if form == "native":
-            return True
-        what = "the graph form" if form == "graph" else "the machine form"
-        self.fields.add(
-            "RUNE-1105",
-            f"{what} is not in this version",
-            root.entries[present[0]][0],
-            f"/{present[0]}",
-            "write it in the native form: `skript: NAME` and `do:` with a list of steps",
-        )
-        return False
 
     def _read(self, root: Map) -> dict[str, Any]:
         """Every top-level key; `skript` and `do` must be there."""
@@ -170,47 +141,14 @@ class _Native:
         if row.kind == "names":
             return self.literals.names(node, pointer, key)
         if row.kind == "vars":
-            return self._vars(node, pointer)
+            return read_vars(self.fields, node, pointer, "vars")
         if row.kind == "functions":
             return self._functions(node, pointer)
         if row.kind == "silences":
             return read_allows(self.fields, node, pointer)
         return self.fields.duration(node, pointer, key)
 
-    # --- vars and functions ----------------------------------------------------------------------
-
-    def _vars(self, node: Node, pointer: str) -> tuple[Var, ...]:
-        if type(node) is not Map:
-            self.fields.wrong_kind("vars", node, pointer, "vars", "write `vars: {name: value}`")
-            return ()
-        out = []
-        for key, (key_node, child) in node.entries.items():
-            at = f"{pointer}/{escape(key)}"
-            name = self.fields.check_name(key, key_node, at, "vars")
-            reduce = None
-            value_at = at
-            if type(child) is Map and set(child.entries) == {"init", "reduce"}:
-                kind = child.entries["reduce"][1]
-                reduce = self._reducer(kind, f"{at}/reduce")
-                child, value_at = child.entries["init"][1], f"{at}/init"
-            value = self.fields.template(child, value_at)
-            if name is not None:
-                self.fields.seen.variables.add(name)
-                out.append(Var(name, value, reduce, span_of(key_node, self.file), at))
-        return tuple(out)
-
-    def _reducer(self, node: Node, pointer: str) -> Any:
-        if type(node) is Scalar and node.value in REDUCERS:
-            return node.value
-        text = node.text if type(node) is Scalar else ""
-        self.fields.add(
-            "RUNE-1113",
-            f"`reduce` cannot be {describe(node)}",
-            node,
-            pointer,
-            did_you_mean(text, REDUCERS) or f"one of {', '.join(REDUCERS)}",
-        )
-        return None
+    # --- functions --------------------------------------------------------------------------------
 
     def _functions(self, node: Node, pointer: str) -> tuple[Function, ...]:
         if type(node) is not Map:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
-from ...model.ast import Block, Branch, Break, CatchClause, Continue, Site, Step
+from ...model.ast import Block, Branch, Break, CatchClause, Continue, Site, Step, Target
 from ...model.nearest import nearest
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, Seq, clip, describe, span_of
@@ -57,6 +57,8 @@ class Steps:
         self.ids: dict[str, Span] = {}
         #: Steps that stand in another file than the document: identity of the node -> file.
         self.files: Mapping[int, str] = {}
+        #: Reads the steps `graph` of the document; made by the first.
+        self._graphs: Any = None
         f, lit = fields, self.literals
         #: Kind of a row -> how its value is read.
         self._readers: dict[str, Callable[[Key, Node, str], Any]] = {
@@ -191,7 +193,7 @@ class Steps:
                     f"did you mean `{match}`?",
                 )
                 return match
-        hint = f"one of {', '.join(v.name for v in VERBS if v.name != 'graph')}"
+        hint = f"one of {', '.join(v.name for v in VERBS)}"
         at: Node = node
         if "if" in entries:
             at = entries["if"][0]
@@ -360,14 +362,13 @@ class Steps:
             return self.fixed(node, row.fields, pointer, row.name)
         return self.fields.duration(node, pointer, row.name, positive=False)
 
-    def _graph(self, row: Key, node: Node, pointer: str) -> None:
-        self.fields.add(
-            "RUNE-1105",
-            "the graph form is not in this version",
-            node,
-            pointer,
-            "write the steps in the native form",
-        )
+    def _graph(self, row: Key, node: Node, pointer: str) -> Callable[[Target | None], Block]:
+        from .graph.step import GraphStep  # few documents need it, and it takes time to import
+
+        if self._graphs is None:
+            self._graphs = GraphStep(self.fields, self.ids)
+        made: Callable[[Target | None], Block] = self._graphs.read(node, pointer)
+        return made
 
 
 def _hint_of(doc: str) -> str:

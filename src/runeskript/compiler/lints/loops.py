@@ -51,7 +51,7 @@ def _check_end(loop: ast.While, drawing: frozenset[str], subject: Subject) -> No
         return
     if draws(condition.ir, drawing):
         return
-    reads = {name.name for name in condition.names if name.kind == "variable"}
+    reads = {name.name for name in condition.names if name.kind in ("variable", "maybe")}
     for step in descend(loop.body):
         if isinstance(step, (*_EFFECTS, *_EXITS)):
             return

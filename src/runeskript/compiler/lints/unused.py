@@ -82,7 +82,7 @@ def _names_read(subject: Subject) -> set[str]:
             continue
         name_of = own.get(id(expr))
         for name in expr.names:
-            if name.kind == "variable" and name.name != name_of:
+            if name.kind in ("variable", "maybe") and name.name != name_of:
                 read.add(name.name)
     return read
 

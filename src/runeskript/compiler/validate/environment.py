@@ -226,7 +226,7 @@ def _read(sources: Iterable[_Source]) -> set[str]:
         for source in sources
         for expr in source.reads
         for name in expr.names
-        if name.kind == "variable"
+        if name.kind in ("variable", "maybe")
     }
 
 

@@ -37,6 +37,8 @@ def check_structure(facts: Facts, program: core.Program, found: Diagnostics) -> 
             _check_for(step, found)
         elif isinstance(step, ast.Switch):
             _check_cases(step, found)
+        elif isinstance(step, ast.Flow):
+            _check_flow(step, found)
         elif isinstance(step, ast.Call | ast.Run):
             _check_undo(step, found)
         elif isinstance(step, ast.Listen | ast.Emit):
@@ -172,6 +174,23 @@ def _same(one: object, other: object) -> bool:
 def _check_topic(topic: ast.Expr, found: Diagnostics) -> None:
     if topic.is_const and type(topic.ir[1]) is str and not 0 < len(topic.ir[1]) <= TOPIC:
         found.add("RUNE-1114", f"a topic has 1 to {TOPIC} characters", topic.span, topic.pointer)
+
+
+def _check_flow(step: ast.Flow, found: Diagnostics) -> None:
+    """Of a flow that no front end made."""
+    count = len(step.steps)
+    problem = None
+    if not len(step.labels) == len(step.jumps) == count:
+        problem = f"{count} steps, {len(step.labels)} labels and jumps of {len(step.jumps)}"
+    elif len(set(step.labels)) < count:
+        problem = "a label that stands twice"
+    elif any(to is not None and not 0 <= to < count for row in step.jumps for _, to in row):
+        problem = "a jump to a step that is not there"
+    elif any(condition is None for row in step.jumps for condition, _ in row[:-1]):
+        problem = "a jump that is never reached"
+    if problem is not None:
+        message = f"this flow has {problem}"
+        found.add("RUNE-3015", message, step.site.span, step.site.pointer)
 
 
 def _check_undo(step: ast.Call | ast.Run, found: Diagnostics) -> None:

@@ -1,0 +1,153 @@
+"""Whole documents of the graph form: wrapped in ``workflow``, flat, or split over both."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from ....model.ast import Document, Var
+from ....model.diagnostics import Diagnostics
+from ....model.limits import NAME
+from ....model.nearest import nearest
+from ...nodes import Map, Node, Scalar, Seq, clip, span_of
+from ...read import Source
+from ...tables import Key
+from ..allows import read_allows
+from ..expressions import escape
+from ..literals import Literals
+from ..seen import check_seen
+from ..variables import read_vars
+from .fields import GraphFields
+from .lower import lower_document
+from .names import first_values
+from .nodes import NodeReader
+from .tables import WORKFLOW, WRAPPED
+
+#: What the input of such a document may be: its fields are variables.
+INPUT: Final[dict[str, Any]] = {"type": ["object", "null"]}
+_NO_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+
+Read = dict[str, Any]
+Place = tuple[Node, str]
+
+
+def parse_graph(source: Source, diagnostics: Diagnostics) -> Document | None:
+    """The document a tree with `workflow` or `nodes` describes."""
+    root = source.root
+    if type(root) is not Map:
+        return None
+    return _Graph(source, diagnostics).document(root)
+
+
+class _Graph:
+    def __init__(self, source: Source, diagnostics: Diagnostics) -> None:
+        self.source = source
+        self.file = source.file
+        self.fields = GraphFields(source, diagnostics)
+        self.literals = Literals(self.fields)
+        self.reader = NodeReader(self.fields)
+
+    def document(self, root: Map) -> Document:
+        """The whole document."""
+        head, nodes, edges = self._parts(root)
+        name = self._name(head)
+        declared: tuple[Var, ...] = head.get("variables") or ()
+        if nodes is None:
+            self.fields.add("RUNE-1101", "the document needs `nodes`", _first(root), "")
+        part = self.reader.graph(nodes, edges, root, "")
+        body: Any = ()
+        assigned: tuple[str, ...] = ()
+        if part.nodes:
+            body, assigned = lower_document(self.reader, part, [v.name for v in declared], name)
+        elif nodes is not None and type(nodes[0]) is Seq and not nodes[0].items:
+            self.fields.add("RUNE-1123", "the document has no nodes", *nodes)
+        self.fields.seen.variables.update(assigned)
+        check_seen(self.fields.seen, self.source, self.fields.diagnostics)
+        self.fields.check_suspects({*self.fields.seen.variables, *self.fields.used})
+        return Document(
+            name,
+            head.get("version"),
+            {},
+            INPUT,
+            (),
+            first_values(declared),
+            (),
+            None,
+            body,
+            (),
+            None,
+            span_of(root, self.file),
+            head.get("allow", ()),
+        )
+
+    def _parts(self, root: Map) -> tuple[Read, Place | None, Place | None]:
+        """The head, and where the nodes and the edges stand."""
+        if "workflow" not in root.entries:
+            read = self._keys(root, WORKFLOW, "", "a document of the graph form")
+            return read, read.get("nodes"), read.get("edges")
+        beside = self._keys(root, WRAPPED, "", "a document with `workflow`")
+        inner = root.entries["workflow"][1]
+        if type(inner) is not Map:
+            hint = "with `id`, `nodes` and `edges`"
+            self.fields.wrong_kind("workflow", inner, "/workflow", "workflow", hint)
+            return {}, beside.get("nodes"), beside.get("edges")
+        read = self._keys(inner, WORKFLOW, "/workflow", "`workflow`")
+        for key in ("nodes", "edges"):
+            if key in read and key in beside:
+                self.fields.add(
+                    "RUNE-1118",
+                    f"`{key}` stand inside `workflow` and beside it",
+                    root.entries[key][0],
+                    f"/{key}",
+                    "put them into one place",
+                    ((span_of(inner.entries[key][0], self.file), "the others"),),
+                )
+        nodes = read.get("nodes") or beside.get("nodes")
+        return read, nodes, read.get("edges") or beside.get("edges")
+
+    def _keys(self, node: Map, rows: tuple[Key, ...], pointer: str, owner: str) -> Read:
+        """The values of the keys of one object."""
+        known = {row.name: row for row in rows}
+        read: Read = {}
+        for key, (key_node, value) in node.entries.items():
+            at = f"{pointer}/{escape(key)}"
+            row = known.get(key)
+            if row is None:
+                match = nearest(key, [name for name in known if name not in node.entries])
+                hint = f"did you mean `{match}`?" if match else f"its keys are {', '.join(known)}"
+                message = f"{owner} has no key `{clip(key)}`"
+                self.fields.add("RUNE-1100", message, key_node, at, hint)
+                if match is None:
+                    continue
+                row = known[match]
+            read[row.name] = self._value(row, value, at)
+        return read
+
+    def _value(self, row: Key, node: Node, pointer: str) -> Any:
+        if row.kind in ("nodes", "edges", "workflow"):
+            return node, pointer
+        if row.kind == "count":
+            return self.literals.count(row, node, pointer)
+        if row.kind == "silences":
+            return read_allows(self.fields, node, pointer)
+        if row.kind == "vars":
+            return read_vars(self.fields, node, pointer, row.name)
+        if row.kind == "title":
+            return self.fields.label(node, pointer, "title", "document's id")
+        if type(node) is not Scalar:
+            self.fields.wrong_kind(row.kind, node, pointer, row.name)
+            return None
+        return node.text
+
+    def _name(self, head: Read) -> str:
+        """The skript's name: `id`, else `name` with what a name cannot hold replaced."""
+        given = head.get("id")
+        if isinstance(given, str):
+            return given
+        made = _NO_NAME.sub("-", str(head.get("name") or "")).strip("-.")[:NAME]
+        return made or "workflow"
+
+
+def _first(root: Map) -> Node:
+    """Where a document begins."""
+    return next((key for key, _ in root.entries.values()), root)
