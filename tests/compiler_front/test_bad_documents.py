@@ -88,7 +88,7 @@ def test_a_document_of_errors_is_not_read_to_its_end(step: str) -> None:
     assert DIAGNOSTICS_COUNTED <= diagnostics.dropped < DIAGNOSTICS_COUNTED + 10
     assert document is not None
     assert len(document.body) < 2_000
-    with pytest.raises(CompileError, match="more than 12[0-9][0-9] errors"):
+    with pytest.raises(CompileError, match=r"more than 12[0-9][0-9] errors"):
         compile_text(text, "many.yaml")
 
 
