@@ -25,7 +25,6 @@ CODE_FOLDERS = ("src", "tests", "scripts", "examples", "benchmarks")
 #: Lines of one module; a longer one is a question with an answer below.
 LINES = 400
 LONG: dict[str, str] = {
-    "src/runeskript/engine/runtime.py": "the public class; its methods only delegate",
     "src/runeskript/expr/reader.py": "one recursive descent over the host's syntax tree",
     "src/runeskript/expr/types.py": "one table of types and the inference over it",
 }

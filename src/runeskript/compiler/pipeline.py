@@ -7,109 +7,43 @@ is read by a function the caller passes in.
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Callable, Mapping
-from dataclasses import field
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable
+from typing import Final
 
-from ..errors import BlueprintError, CompileError, RuneskriptError
+from ..errors import BlueprintError, CompileError
 from ..expr.ir_check import check_ir
 from ..expr.schema import check_schema
-from ..model.ast import Document, Run
+from ..model.ast import Document
 from ..model.ast_value import ast_hash
-from ..model.blueprint import Blueprint, SkriptRef
-from ..model.blueprint_codec import digest
+from ..model.blueprint import Blueprint
 from ..model.catalog import EMPTY, HandlerCatalog
-from ..model.codes import Level
 from ..model.diagnostics import Diagnostic, Diagnostics
 from ..model.isa import BY_OP
-from ..model.limits import CALLS
-from ..model.records import mutable, record
 from ..model.spans import Span
 from ..model.verify import Problem, verify
-from . import core
 from .assemble import assemble
-from .codegen import Code, generate
+from .codegen import generate
 from .collector import paused_collector
 from .expand import expand
 from .listing import show_core
 from .load_text import parse_tree, read_text
 from .passes import Pass, choose, optimize
-from .silences import Silences, check_silences, silences_of
+from .pinning import normal, pin_children
+from .silences import check_silences, silences_of
+from .unit import DEFAULTS, Compiled, Family, Options, Resolve, Unit, have
 from .validate import validate
-from .validate.arguments import check_input
-from .validate.environment import Environment
-from .validate.facts import Facts, collect_facts
+from .validate.facts import collect_facts
 
-#: Reads the file that ``run: PATH`` in a file means: (path, file) -> text. Raises OSError.
-Resolve: TypeAlias = Callable[[str, str], "bytes | str"]
-
-
-@record
-class Options:
-    """How to compile.
-
-    ``passes``: names of the optimizer's passes to run (None: all, empty: none), in their own order
-    whatever the order given; another name raises UnknownPassError. ``keep`` keeps every stage.
-    ``lint``: report what compiles and is hardly meant, too. ``levels``: code -> how much its
-    findings count, for codes that are no errors. ``max_calls``: calls that a job may be able to
-    make without a warning.
-    """
-
-    resolve: Resolve | None = None
-    passes: tuple[str, ...] | None = None
-    keep: bool = False
-    lint: bool = False
-    levels: Mapping[str, Level] = field(default_factory=dict)
-    max_calls: int = CALLS
-
-
-#: All passes, no files, no stages kept.
-DEFAULTS: Final = Options()
-
-
-@record
-class Compiled:
-    """A compiled document. ``children``: every Blueprint it pins, by digest, in any depth."""
-
-    blueprint: Blueprint
-    document: Document
-    diagnostics: tuple[Diagnostic, ...]
-    children: Mapping[str, Blueprint]
-    #: The document after each stage (texts and data for ``explain``); empty unless kept.
-    stages: Mapping[str, Any]
-
-
-@mutable
-class Unit:
-    """One document on its way through the stages."""
-
-    file: str
-    catalog: HandlerCatalog
-    options: Options
-    family: Family
-    diagnostics: Diagnostics
-    source: bytes | str = ""
-    tree: Any = None
-    document: Document | None = None
-    program: core.Program | None = None
-    code: Code | None = None
-    blueprint: Blueprint | None = None
-    facts: Facts | None = None
-    types: Environment | None = None
-    silences: Silences = field(default_factory=dict)
-    stages: dict[str, Any] = field(default_factory=dict)
-    #: ``run: PATH`` -> what it is pinned to.
-    pinned: dict[str, SkriptRef] = field(default_factory=dict)
-    children: dict[str, Blueprint] = field(default_factory=dict)
-
-
-@mutable
-class Family:
-    """A document and the files it runs: what is compiled, what is being compiled."""
-
-    done: dict[str, Compiled | None] = field(default_factory=dict)
-    open: list[str] = field(default_factory=list)
+__all__ = [
+    "DEFAULTS",
+    "STAGES",
+    "Compiled",
+    "Options",
+    "Resolve",
+    "check_text",
+    "compile_document",
+    "compile_text",
+]
 
 
 # --- stages -------------------------------------------------------------------------------------
@@ -144,7 +78,7 @@ def _lint(unit: Unit) -> None:
     if unit.options.lint and unit.facts is not None and not unit.diagnostics.has_errors:
         from .lints import lint  # a plain run does without
 
-        types, most = _have(unit.types), unit.options.max_calls
+        types, most = have(unit.types), unit.options.max_calls
         lint(unit.facts, types, unit.catalog, unit.diagnostics, unit.tree, most)
         check_silences(unit.silences, unit.diagnostics)
 
@@ -152,11 +86,11 @@ def _lint(unit: Unit) -> None:
 def _pin_all(unit: Unit) -> None:
     unit.diagnostics.silence({})  # a child's findings are for its own document to allow
     if unit.program is not None:
-        _pin_children(unit)
+        pin_children(unit, _compile_child)
 
 
 def _optimize(unit: Unit) -> None:
-    program, passes = _have(unit.program), choose(unit.options.passes)
+    program, passes = have(unit.program), choose(unit.options.passes)
     if not unit.options.keep:
         optimize(program, unit.catalog, passes)
         return
@@ -176,22 +110,22 @@ def _optimize(unit: Unit) -> None:
 
 
 def _codegen(unit: Unit) -> None:
-    unit.code = generate(_have(unit.program), unit.catalog, unit.pinned)
+    unit.code = generate(have(unit.program), unit.catalog, unit.pinned)
 
 
 def _assemble(unit: Unit) -> None:
     text = unit.tree.text if unit.tree is not None else ""
-    program = _have(unit.program)
-    unit.blueprint = assemble(program, _have(unit.code), ast_hash(program.document), text)
+    program = have(unit.program)
+    unit.blueprint = assemble(program, have(unit.code), ast_hash(program.document), text)
 
 
 def _verify(unit: Unit) -> None:
-    blueprint: Blueprint = _have(unit.blueprint)
+    blueprint: Blueprint = have(unit.blueprint)
     problems = verify(blueprint, check_ir, check_schema)
     if problems and all(problem.code == "RUNE-4006" for problem in problems):
         hint = "move a part into a skript of its own and `run` it"
         for problem in problems:
-            span = _place(blueprint, problem) or _have(unit.document).span
+            span = _place(blueprint, problem) or have(unit.document).span
             unit.diagnostics.add("RUNE-4006", f"too much in one place: {problem}", span, "", hint)
     elif problems:
         raise BlueprintError(
@@ -231,12 +165,6 @@ STAGES: Final[tuple[tuple[tuple[str, Callable[[Unit], None]], ...], ...]] = (
         ("verify", _verify),
     ),
 )
-
-
-def _have(part: Any) -> Any:
-    if part is None:
-        raise RuneskriptError("a stage ran before the one that makes what it needs")
-    return part
 
 
 def _run(unit: Unit, *, skip: int = 0, groups: int = len(STAGES)) -> None:
@@ -291,7 +219,7 @@ def check_text(
 
 def _unit(file: str, catalog: HandlerCatalog, options: Options) -> Unit:
     family = Family()
-    family.open.append(_normal(file))
+    family.open.append(normal(file))
     return Unit(file, catalog, options, family, Diagnostics(options.levels))
 
 
@@ -319,63 +247,6 @@ def _finish(unit: Unit) -> Compiled:
 
 
 # --- child skripts ------------------------------------------------------------------------------
-def _pin_children(unit: Unit) -> None:
-    """Compile the files that ``run: PATH`` names, each once, and pin them by digest."""
-    program = _have(unit.program)
-    for body in program.bodies():
-        for op in body.ops:
-            if isinstance(op, core.Run) and op.path is not None and op.path not in unit.pinned:
-                _pin(unit, op.path, op, program)
-    for step, _ in _have(unit.facts).steps:
-        if isinstance(step, Run) and step.path in unit.pinned:
-            child = unit.family.done[_beside(unit, step.path)]
-            if child is not None:
-                schema = child.document.input_schema
-                check_input(step, schema, _have(unit.types), unit.diagnostics)
-
-
-def _pin(unit: Unit, path: str, op: core.Run, program: core.Program) -> None:
-    site = program.sites[op.site]
-    file = _beside(unit, path)
-    family = unit.family
-
-    def report(code: str, message: str, hint: str | None = None) -> None:
-        span = op.span
-        unit.diagnostics.add(code, message, span, f"{site.pointer}/run", hint)
-
-    if file in family.open:
-        chain = " -> ".join([*family.open[family.open.index(file) :], file])
-        report("RUNE-3031", f"`{path}` runs itself: {chain}", "run a skript by its name to recurse")
-        return
-    if file not in family.done:
-        if unit.options.resolve is None:
-            report(
-                "RUNE-3030",
-                f"`{path}` cannot be read: this document has no place in a folder",
-                "run a deployed skript by its name",
-            )
-            return
-        try:
-            source = unit.options.resolve(path, unit.file)
-        except OSError as error:
-            reason = error.strerror or str(error) or type(error).__name__
-            report(
-                "RUNE-3030",
-                f"`{path}` cannot be read: {reason}",
-                "a path is taken from the folder of this file",
-            )
-            return
-        family.done[file] = _compile_child(unit, source, file)
-    child = family.done[file]
-    if child is None:
-        report("RUNE-3032", f"`{path}` has errors of its own")
-        return
-    key = digest(child.blueprint)
-    unit.pinned[path] = SkriptRef(child.blueprint.name, child.blueprint.version, key)
-    unit.children[key] = child.blueprint
-    unit.children.update(child.children)
-
-
 def _compile_child(unit: Unit, source: bytes | str, file: str) -> Compiled | None:
     """Compile a file this one runs; its findings join this document's."""
     found = Diagnostics(unit.options.levels)
@@ -390,12 +261,3 @@ def _compile_child(unit: Unit, source: bytes | str, file: str) -> Compiled | Non
             d.code, d.message, d.span, d.pointer, d.hint, severity=d.severity, related=d.related
         )
     return None if inner.diagnostics.has_errors else _finish(inner)
-
-
-def _beside(unit: Unit, path: str) -> str:
-    """The file that ``run: PATH`` in this document means."""
-    return _normal(posixpath.join(posixpath.dirname(_normal(unit.file)), path))
-
-
-def _normal(file: str) -> str:
-    return posixpath.normpath(file.replace("\\", "/"))

@@ -7,44 +7,30 @@ match, so that the variables it declares are still declared.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from ...model.ast import Block, Branch, Break, CatchClause, Continue, Site, Step, Target
 from ...model.nearest import nearest
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, Seq, clip, describe, span_of
-from ..tables import BY_VERB, CATCH_FIELDS, MODIFIERS, VERBS, Key, Verb
+from ..tables import BY_VERB, CATCH_FIELDS, VERBS, Key
 from .allows import read_allows
 from .expressions import escape
 from .fields import Fields
 from .literals import Literals
 from .make import MAKERS, Parts
+from .step_rows import (
+    MODIFIER_ROWS,
+    OWNERS,
+    REQUIRED,
+    STEP_ROWS,
+    TAKEN_BY,
+    nearest_verb,
+    renamed,
+)
 
 #: What an object's keys were read as: key -> value (an AST part; which one, the row's kind says).
 Read: TypeAlias = dict[str, Any]
-
-_MODIFIER_ROWS: Final = {key.name: key for key in MODIFIERS}
-
-
-def _rows(verb: Verb) -> dict[str, Key]:
-    """Every key a step with this verb may have; its own keys count over modifiers."""
-    own = {verb.name: verb.value, **{key.name: key for key in verb.keys}}
-    return {**own, **{k: row for k, row in _MODIFIER_ROWS.items() if k not in own}}
-
-
-_REQUIRED: Final = {v.name: tuple(row for row in v.keys if row.required) for v in VERBS}
-_STEP_ROWS: Final = {verb.name: _rows(verb) for verb in VERBS}
-#: Verbs that are also keys of others (`do`, `parallel`): those others.
-_TAKEN_BY: Final = {
-    verb.name: frozenset(o.name for o in VERBS if any(k.name == verb.name for k in o.keys))
-    for verb in VERBS
-}
-#: Key -> the verbs that have it, for the hint about a key that stands beside the wrong verb.
-_OWNERS: Final = {
-    name: [v.name for v in VERBS if any(k.name == name for k in v.keys)]
-    for name in {k.name for v in VERBS for k in v.keys}
-}
 
 
 class Steps:
@@ -142,9 +128,9 @@ class Steps:
         if name is None:
             return None
         if name not in entries:  # misspelt, reported
-            entries = _renamed(entries, name)
-        read = self._entries(entries, _STEP_ROWS[name], pointer, name)
-        for row in _REQUIRED[name]:
+            entries = renamed(entries, name)
+        read = self._entries(entries, STEP_ROWS[name], pointer, name)
+        for row in REQUIRED[name]:
             if row.name not in entries:
                 self._missing(row, entries[name][0], pointer, f"`{name}`")
         site = Site(pointer, span_of(node, self.file), read.get("id"), read.get("allow", ()))
@@ -161,7 +147,7 @@ class Steps:
             found.remove("if")
         if len(found) > 1:
             present = set(found)
-            found = [key for key in found if not (_TAKEN_BY[key] & present)]
+            found = [key for key in found if not (TAKEN_BY[key] & present)]
         if len(found) == 1:
             return found[0]
         if found:
@@ -184,7 +170,7 @@ class Steps:
         entries = node.entries
         for key, (key_node, _) in entries.items():
             match = nearest_verb(key)
-            if match is not None and key not in _MODIFIER_ROWS and key not in _OWNERS:
+            if match is not None and key not in MODIFIER_ROWS and key not in OWNERS:
                 self.fields.add(
                     "RUNE-1103",
                     f"`{clip(key)}` is no verb",
@@ -200,7 +186,7 @@ class Steps:
             hint = "add `then` with steps, or the verb that `if` is to guard"
         elif entries:
             key, (at, _) = next(iter(entries.items()))
-            owners = _OWNERS.get(key)
+            owners = OWNERS.get(key)
             if owners:
                 hint = f"`{key}` stands beside {_list(owners)}"
         what = "an empty object is no step" if not entries else "this step has no verb"
@@ -253,11 +239,11 @@ class Steps:
         owner: str,
     ) -> Key | None:
         """Report a key nobody knows; the row it was probably meant to be."""
-        if key in BY_VERB and owner in BY_VERB and not _OWNERS.get(key):
+        if key in BY_VERB and owner in BY_VERB and not OWNERS.get(key):
             return None  # a second verb, reported as such
         match = nearest(key, rows)
         hint = f"did you mean `{match}`?" if match else None
-        owners = _OWNERS.get(key)
+        owners = OWNERS.get(key)
         if owners:
             hint = f"`{key}` stands beside {_list(owners)}"
         elif hint is None:
@@ -380,23 +366,6 @@ def _hint_of(doc: str) -> str:
 def _is_if(entries: Mapping[str, object]) -> bool:
     """Whether an `if` without `then` was meant as a verb."""
     return "elif" in entries or "else" in entries
-
-
-@lru_cache(1024)
-def nearest_verb(key: str) -> str | None:
-    """The verb that was probably meant. Kept: one mistake is often made in thousands of steps."""
-    return nearest(key, BY_VERB)
-
-
-def _renamed(
-    entries: Mapping[str, tuple[Scalar, Node]], verb: str
-) -> dict[str, tuple[Scalar, Node]]:
-    """The entries with the first key that looks like ``verb`` renamed to it."""
-    out: dict[str, tuple[Scalar, Node]] = {}
-    for key, entry in entries.items():
-        meant = key not in _OWNERS and key not in _MODIFIER_ROWS and verb not in out
-        out[verb if meant and nearest_verb(key) == verb else key] = entry
-    return out
 
 
 def _list(names: list[str]) -> str:
