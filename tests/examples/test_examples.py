@@ -37,7 +37,8 @@ def run(name: str, /, **given: Any) -> JobResult:
 def test_an_example_has_no_findings(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     handlers = [word for file in HANDLERS for word in ("--handlers", str(file))]
     assert main(["check", "--strict", str(EXAMPLES / name), *handlers]) == 0
-    assert json.loads(capsys.readouterr().out) == []
+    told = json.loads(capsys.readouterr().out)
+    assert [finding for finding in told if finding["severity"] != "info"] == []
 
 
 @pytest.mark.parametrize("name", [n for n in DOCUMENTS if n != "order-fulfilment.yaml"])
