@@ -119,8 +119,7 @@ do:
 async def test_results_and_validation(runtime: Start, handlers: Any) -> None:
     rt = await runtime(handlers, max_processes=1)
     assert (await rt.run_job(one("add", "{a: 2, b: 3}"))).unwrap() == 5
-    doc = one("add", "{a: \"${get({}, 'x')}\"}")
-    error = (await rt.run_job(doc)).error
+    error = (await rt.run_job(one("add", "{a: '${input.a}'}"), {"a": None})).error
     assert error is not None
     assert error["type"] == "params"
 

@@ -8,6 +8,7 @@ waiting, interrupting it anywhere changes nothing, and no invariant of the kerne
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, Final, Literal
 
 from hostile.world import ENV, INPUT, MESSAGES, Catalog, Handlers, children, small_world
@@ -24,6 +25,7 @@ from runeskript.model.blueprint_codec import decode, digest, encode
 from runeskript.model.codes import CODES
 from runeskript.model.diagnostics import Diagnostic
 from runeskript.model.disasm import disassemble, instruction_texts
+from runeskript.model.isa import BY_OP
 from runeskript.model.journal import from_record, to_record
 from runeskript.model.verify import MAX_PROBLEMS, verify
 from runeskript.testing import Outcome, Simulation
@@ -64,9 +66,9 @@ def blueprint(data: bytes) -> Result:
 
 def sound(bp: Blueprint) -> None:
     """A Blueprint that the verifier takes: all code can be made of it, and it runs rightly."""
-    program = load(bp)
-    make_all(program)
     with small_world():
+        program = load(bp)
+        make_all(program)
         for seed in (0, 1, 2):
             runs(program, seed)
 
@@ -76,14 +78,23 @@ def make_all(program: Program) -> None:
     bp = program.blueprint
     for i in range(len(bp.functions)):
         program.functions.function(i)
-    wheres = {listen.where for listen in bp.listens}
+    listens = list(used_listens(bp))
+    wheres = {bp.listens[i].where for i in listens}
     for i, ir in enumerate(bp.exprs):
         seen = 1 if i in wheres else 0
         compile_expr(ir, program.functions, locals_=seen, holders=program._holders("expr", i))
     for make in program.regions:
         generate(make)
-    for listen in range(len(bp.listens)):
+    for listen in listens:
         program.accepts(listen, {"weight": 1})
+
+
+def used_listens(bp: Blueprint) -> Iterator[int]:
+    """The listens that an instruction names: what no run looks at may be a `where` and be wrong."""
+    for opcode, *operands in bp.code:
+        for operand, value in zip(BY_OP[opcode].operands, operands, strict=True):
+            if operand.kind.rstrip("?") == "listen" and value is not None:
+                yield value
 
 
 def generate(region: Any) -> None:

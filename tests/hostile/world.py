@@ -6,15 +6,15 @@ milliseconds; everything else is the production kernel.
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
 from unittest import mock
 
 from runeskript.errors import StepError
-from runeskript.kernel import Program, load, vm
-from runeskript.model import limits
+from runeskript.kernel import Program, load
 from runeskript.model.blueprint import Blueprint, Body
 from runeskript.model.catalog import HandlerInfo, PlainHandler
 from runeskript.model.isa import Op
@@ -105,8 +105,18 @@ class Catalog:
 @contextmanager
 def small_world() -> Iterator[None]:
     """Bounds a hundredth of the language's, so that programs which use them up are quick."""
-    with (
-        mock.patch.multiple(limits, BRANCHES=300, PURE_WORK=20_000),
-        mock.patch.object(vm, "PURE_WORK", 20_000),
-    ):
+    with ExitStack() as patched:
+        for module, names in _BOUNDED.items():
+            for name in names:
+                patched.enter_context(mock.patch.object(module, name, _SMALL[name]))
         yield
+
+
+#: The bounds of the small world. They are patched wherever they were imported: were the kernel's
+#: unit of work not the regions', a slice would grow where it should shrink.
+_SMALL: Final = {"BRANCHES": 300, "PURE_WORK": 20_000}
+_BOUNDED: Final = {
+    module: names
+    for name, module in sorted(sys.modules.items())
+    if name.startswith("runeskript.") and (names := [n for n in _SMALL if n in vars(module)])
+}

@@ -55,7 +55,7 @@ class Parts(NamedTuple):
     when: Expr | None
     #: Key -> what its value was read as.
     read: Read
-    #: Key -> (key, value) as they stand in the document.
+    #: Key -> (key, value) as they stand in the document, of each key in ``read``.
     entries: Mapping[str, tuple[Scalar, Node]]
     #: The value of the verb's own key.
     value: Node

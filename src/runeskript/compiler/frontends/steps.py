@@ -129,13 +129,14 @@ class Steps:
             return None
         if name not in entries:  # misspelt, reported
             entries = renamed(entries, name)
-        read = self._entries(entries, STEP_ROWS[name], pointer, name)
+        nodes: dict[str, tuple[Scalar, Node]] = {}
+        read = self._entries(entries, STEP_ROWS[name], pointer, name, nodes)
         for row in REQUIRED[name]:
             if row.name not in entries:
                 self._missing(row, entries[name][0], pointer, f"`{name}`")
         site = Site(pointer, span_of(node, self.file), read.get("id"), read.get("allow", ()))
         when = read.get("if") if name != "if" else None
-        return MAKERS[name](Parts(self.fields, site, when, read, entries, entries[name][1]))
+        return MAKERS[name](Parts(self.fields, site, when, read, nodes, entries[name][1]))
 
     # --- verbs -----------------------------------------------------------------------------------
 
@@ -215,7 +216,9 @@ class Steps:
         rows: dict[str, Key],
         pointer: str,
         owner: str,
+        nodes: dict[str, tuple[Scalar, Node]] | None = None,
     ) -> Read:
+        """What the keys say; ``nodes`` is told where each stands that was understood."""
         read: Read = {}
         for key, (key_node, value) in entries.items():
             row = rows.get(key)
@@ -227,6 +230,8 @@ class Steps:
             else:
                 at = f"{pointer}/{key}"
             read[row.name] = self._readers[row.kind](row, value, at)
+            if nodes is not None:
+                nodes[row.name] = (key_node, value)
         return read
 
     def _unknown(
