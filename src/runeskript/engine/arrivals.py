@@ -15,9 +15,9 @@ from ..model.events import (
     CallDone,
     CallFailed,
     CallOut,
+    CallsOut,
     CancelRequested,
     Event,
-    Path,
     TimerFired,
 )
 from ..model.limits import BATCH_EVENTS
@@ -110,22 +110,25 @@ class Arrivals(HandlerSink):
             live.scheduled = True
             self.pending.append(live)
 
-    def member_done(self, job: CallJob, path: Path, step: str, index: int, result: Value) -> None:
-        """The call of a branch of a FORKCALL succeeded; see ``Host``."""
+    def member_done(self, job: CallJob, batch: CallsOut, position: int, result: Value) -> None:
+        """The call at a position of a batch succeeded; see ``Host``."""
         live: Any = job
         if live.ended:
             return
+        path, step, _, first, _, _, _, _ = batch
         if result is None:
             found = live.gathered
             # What every branch of a large fork comes to, nearly.
             if found is not None and found.path == path and len(found.indexes) < BATCH_EVENTS:
-                found.indexes.append(index)
+                found.indexes.append(first + position)
                 found.results.append(None)
                 return
         elif self.vault.used:
             result = self.vault.scrub(result)
-        live.gather(path, step, index, result, self.at())
-        self.schedule(live)
+        live.gather(path, step, first + position, result, self._at)
+        if not live.scheduled:
+            live.scheduled = True
+            self.pending.append(live)
 
     def failed(self, job: CallJob, call: CallOut, error: dict[str, Value]) -> None:
         """An attempt failed; see ``Host``."""

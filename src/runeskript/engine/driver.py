@@ -223,7 +223,7 @@ class Driver(Arrivals):
         live.started = True
         for watch in live.watches:
             watch.wake()
-        if turn.tickets or turn.batches or turn.others or live.narrator is not None:
+        if turn.calls or turn.others or live.narrator is not None:
             self.outlet.let_out(turn, first)
         if ready.finished is not None:
             self._end(live, turn.change)

@@ -33,7 +33,7 @@ from ..model.events import (
 )
 from ..stores.base import JobRow, Listener, Message, RowChange, Unit
 from .children import Children, Decision
-from .executors.base import Batch, Lane, Ticket, members
+from .executors.base import Batch, Lane, members
 from .handlers.failures import failure
 from .live import Live
 from .reports import locate
@@ -65,14 +65,13 @@ class Turn:
 
     __slots__ = (
         "arrived",
-        "batches",
+        "calls",
         "change",
         "children",
         "live",
         "mail",
         "others",
         "ready",
-        "tickets",
         "units",
     )
 
@@ -80,8 +79,8 @@ class Turn:
         self.live = live
         self.ready = ready
         self.units: list[Unit] = []
-        self.tickets: list[Ticket] = []
-        self.batches: list[tuple[CallsOut, Lane]] = []
+        #: Calls to be let out, in order: to one handler in a row, or those of one batch.
+        self.calls: list[tuple[Lane, list[CallOut] | CallsOut]] = []
         #: Effects that are no calls, in order.
         self.others: list[Effect] = []
         #: What became of each ChildOut, in order.
@@ -113,12 +112,19 @@ class Outlet:
     async def prepare(self, turn: Turn) -> None:
         """Sort the effects and make the turn's units."""
         live, ready, lanes = turn.live, turn.ready, self._lanes
-        tickets, others = turn.tickets, turn.others
+        calls, others = turn.calls, turn.others
+        handler = ""
+        row: list[CallOut] = []
         for effect in ready.effects:
             if type(effect) is CallOut:
-                tickets.append((live, effect, lanes[effect.handler]))
+                # Neighbours to one handler go on their way together.
+                if effect[3] != handler:
+                    handler, row = effect[3], []
+                    calls.append((lanes[handler], row))
+                row.append(effect)
             elif type(effect) is CallsOut:
-                turn.batches.append((effect, lanes[effect.handler]))
+                calls.append((lanes[effect.handler], effect))
+                handler = ""
             else:
                 others.append(effect)
         if ready.finished is not None:
@@ -189,21 +195,13 @@ class Outlet:
         live = turn.live
         if live.narrator is not None:
             live.narrator.narrate(turn.ready, self._core.at(), first)
-        tickets = turn.tickets
-        if tickets:
-            live.queued += len(tickets)
-            for ticket in tickets:
-                lane = ticket[2]
-                if lane.direct is not None:
-                    lane.direct.append(ticket)  # the worker that ticks goes on with this queue
-                else:
-                    lane.admit(ticket)
-        for batch, lane in turn.batches:
-            live.queued += batch.number
+        for lane, calls in turn.calls:
+            live.queued += calls.number if isinstance(calls, CallsOut) else len(calls)
             if lane.direct is not None:
-                lane.direct.append(Batch(live, batch, lane))
+                # The worker that ticks goes on with this queue.
+                lane.direct.append(Batch(live, lane, calls))
             else:
-                for one in members(batch):
+                for one in members(calls) if isinstance(calls, CallsOut) else calls:
                     lane.admit((live, one, lane))
         for effect in turn.others:
             carry = self._carry.get(type(effect))

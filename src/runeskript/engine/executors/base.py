@@ -45,16 +45,31 @@ class Member(CallOut):
 
 
 class Batch:
-    """The calls of a batch on their way through the task pool, which starts them in order."""
+    """Calls of one job to one handler on their way through the task pool, to be started in order.
 
-    __slots__ = ("effect", "job", "lane", "next")
+    Either effects, or the one effect that stands for all of them.
+    """
 
-    def __init__(self, job: CallJob, effect: CallsOut, lane: Lane) -> None:
+    __slots__ = ("effects", "job", "lane", "next", "number", "one")
+
+    def __init__(self, job: CallJob, lane: Lane, effects: list[CallOut] | CallsOut) -> None:
         self.job = job
-        self.effect = effect
         self.lane = lane
+        self.effects: list[CallOut] = []
+        self.one: CallsOut | None = None
+        if isinstance(effects, CallsOut):
+            self.one, self.number = effects, effects.number
+        else:
+            self.effects, self.number = effects, len(effects)
         #: The position of the one that starts next.
         self.next = 0
+
+    def key(self, position: int) -> tuple[Path, int]:
+        """What identifies the call at a position: its token's path and its n."""
+        if self.one is None:
+            effect = self.effects[position]
+            return effect.path, effect.n
+        return (*self.one.path, self.one.first + position), 1
 
 
 def members(batch: CallsOut) -> Iterator[Member]:
@@ -84,8 +99,8 @@ class Host(Sink, Protocol):
     def done(self, job: CallJob, call: CallOut, result: Value) -> None:
         """A call succeeded."""
 
-    def member_done(self, job: CallJob, path: Path, step: str, index: int, result: Value) -> None:
-        """The call of a branch of a FORKCALL succeeded without suspending."""
+    def member_done(self, job: CallJob, batch: CallsOut, position: int, result: Value) -> None:
+        """The call at a position of a batch succeeded without suspending."""
 
     def failed(self, job: CallJob, call: CallOut, error: dict[str, Value]) -> None:
         """An attempt failed."""
@@ -136,6 +151,7 @@ class Lane:
         "is_async",
         "limit",
         "name",
+        "parts",
         "pool",
         "prepare",
         "registered",
@@ -156,9 +172,11 @@ class Lane:
         self.prepare = registered.prepare
         self.limit = registered.limit
         self.timeout_ms = registered.timeout_ms
+        #: What the task pool needs for every call, fetched as one.
+        self.parts = (HandlerContext, self.prepare, self.function, self.is_async)
         self.pool = pool
-        #: Where tickets go at once if nothing bounds the handler; whoever appends sees to the rest.
-        self.direct: deque[Ticket | Batch] | None = None
+        #: Where calls go at once if nothing bounds the handler; whoever appends sees to the rest.
+        self.direct: deque[Batch] | None = None
         self.active = 0
         self.waiting: deque[Ticket] = deque()
 

@@ -27,13 +27,11 @@ from collections import deque
 from collections.abc import Generator
 from time import monotonic
 from types import coroutine
-from typing import Any, Final
+from typing import Final
 
-from ...model.batches import member
-from ...model.events import CallOut
 from ..handlers.failures import failure, failure_of
 from ..secrets import SCALARS, open_params
-from .base import Batch, Call, Member, Outcome, Ticket, deliver, outcome_of, wanted
+from .base import Batch, Call, Member, Outcome, Ticket, deliver, outcome_of
 from .worker import TaskHost, Then, Worker
 
 #: Seconds a worker runs before it lets the event loop have a turn.
@@ -57,7 +55,7 @@ class TaskPool:
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         #: Tickets ready to start; the driver appends to it and calls ``ensure``.
-        self.queue: deque[Ticket | Batch] = deque()
+        self.queue: deque[Batch] = deque()
         self._workers: set[Worker] = set()
         self._idle: list[Worker] = []
         #: Workers that run, or will in this turn of the loop, without having suspended.
@@ -70,7 +68,8 @@ class TaskPool:
     # --- from outside --------------------------------------------------------------------------
     def submit(self, ticket: Ticket) -> None:
         """Queue a ticket."""
-        self.queue.append(ticket)
+        job, effect, lane = ticket
+        self.queue.append(Batch(job, lane, [effect]))
         self.ensure()
 
     def cancel(self, call: Call) -> None:
@@ -92,9 +91,10 @@ class TaskPool:
 
     def _waiting(self) -> int:
         """How many calls wait in the queue, of batches only the first."""
-        head = self.queue[0] if self.queue else None
-        more = head.effect.number - head.next - 1 if isinstance(head, Batch) else 0
-        return len(self.queue) + more
+        if not self.queue:
+            return 0
+        head = self.queue[0]
+        return len(self.queue) - 1 + head.number - head.next
 
     async def close(self) -> None:
         """Cancel every handler and wait for them, at most ``GRACE`` seconds."""
@@ -158,11 +158,7 @@ class TaskPool:
         until = monotonic() + SLICE
         while not self._closed:
             if self.queue and self._suspended < self._size:
-                head = self.queue[0]
-                if isinstance(head, Batch):
-                    then = await self._serve_batch(me, head, until)
-                else:
-                    then = await self._serve(me, until)
+                then = await self._serve(me, until)
                 if then is not Then.GO_ON:
                     return then
             if host.pending and not host.ticking:
@@ -179,137 +175,84 @@ class TaskPool:
     async def _serve(self, me: Worker, until: float) -> Then:
         """Run queued handlers until the queue is empty, the slice is used up or one suspended.
 
-        Every call of every job comes through here, so nothing is called that can be avoided.
+        Every call of every job comes through here, so nothing is called that can be avoided. A
+        batch stays at the head of the queue, for others to go on with, until its last call begins.
         """
         host, queue, vault, pristine = self._host, self.queue, self._host.vault, self._context
         cancelling = me.task.cancelling
         while queue:
-            ticket = queue.popleft()
-            if isinstance(ticket, Batch):
-                queue.appendleft(ticket)
-                break
-            job, effect, lane = me.ticket = ticket
-            job.queued -= 1
-            if (job.ended or job.dropped) and not self._wanted(me.ticket):
-                continue
-            if not self._looking:
-                self._arm()
-            good = True
-            context = me.current = lane.context(job, effect, host)
-            try:
-                given = effect.params.copy()
-                for item in given.values():
-                    if type(item) not in SCALARS:
-                        given = open_params(effect.params, vault)
-                        break
-                if lane.prepare is not None:
-                    given = lane.prepare(given)
-                result = lane.function(given, context)
-                if lane.is_async:
-                    result = await result
-            except BaseException as exc:
-                good, result = self._raised(exc)
-            else:
-                if result is not None:
-                    good, result = outcome_of(result)
-            me.current = me.ticket = None  # an idle worker must not keep a job alive
-            now = monotonic()
-            if now >= host.fresh_until:
-                host.read_clock(now)
-            if me.call is not None:
-                self._resumed(me, (good, result))
-                return Then.RESUMED if self._is_clean(me) else Then.RETIRE
-            if good:
-                host.done(job, effect, result)
-            else:
-                host.failed(job, effect, result)
-            if lane.limit is not None:
-                lane.release()
-            try:
-                if contextvars.copy_context() != pristine or cancelling():
-                    return Then.RETIRE
-            except Exception:  # somebody's value cannot be compared
-                return Then.RETIRE
-            if now >= until:
-                break
+            batch = me.batch = queue[0]
+            job, lane, effects, one = batch.job, batch.lane, batch.effects, batch.one
+            make, prepare, function, is_async = lane.parts
+            params = None if one is None else one.params
+            number = batch.number
+            while (position := batch.next) < number:
+                batch.next = position + 1
+                if batch.next == number:
+                    queue.popleft()
+                job.queued -= 1
+                if (job.ended or job.dropped) and not self._wanted(batch, position):
+                    continue
+                if not self._looking:
+                    self._arm()
+                if one is None:
+                    effect = effects[position]
+                    context = me.current = make(job, effect, host)
+                    given = effect.params.copy()
+                else:
+                    context = me.current = make(job, one, host, False, None, None, position)
+                    given = {} if params is None else params[position].copy()
+                good = True
+                try:
+                    for item in given.values():
+                        if type(item) not in SCALARS:
+                            given = open_params(given, vault)
+                            break
+                    if prepare is not None:
+                        given = prepare(given)
+                    result = function(given, context)
+                    if is_async:
+                        result = await result
+                except BaseException as exc:
+                    good, result = self._raised(exc)
+                else:
+                    if result is not None:
+                        good, result = outcome_of(result)
+                me.current = None
+                now = monotonic()
+                if now >= host.fresh_until:
+                    host.read_clock(now)
+                if me.call is not None:
+                    me.batch = None  # an idle worker must not keep a job alive
+                    self._resumed(me, (good, result))
+                    return Then.RESUMED if self._is_clean(me) else Then.RETIRE
+                if not good:
+                    host.failed(job, context.call, result)
+                elif one is None:
+                    host.done(job, effect, result)
+                else:
+                    host.member_done(job, one, position, result)
+                if lane.limit is not None:
+                    lane.release()
+                try:
+                    clean = contextvars.copy_context() == pristine and not cancelling()
+                except Exception:  # somebody's value cannot be compared
+                    clean = False
+                if not clean or now >= until:
+                    me.batch = None
+                    return Then.GO_ON if clean else Then.RETIRE
+        me.batch = None
         return Then.GO_ON
 
-    async def _serve_batch(self, me: Worker, batch: Batch, until: float) -> Then:
-        """The same for the batch at the head of the queue; it leaves with its last call.
-
-        Only handlers without a limit come here, so there is no place to be given back.
-        """
-        host, vault, pristine = self._host, self._host.vault, self._context
-        cancelling = me.task.cancelling
-        job, effect, lane = batch.job, batch.effect, batch.lane
-        path, step, _, first, number, params, _, _ = effect
-        function, prepare, is_async, make = lane.function, lane.prepare, lane.is_async, lane.context
-        me.ticket = batch
-        while (position := batch.next) < number:
-            batch.next = position + 1
-            if batch.next == number:
-                self.queue.popleft()
-            job.queued -= 1
-            if (job.ended or job.dropped) and not self._still_wanted(batch, position):
-                continue
-            if not self._looking:
-                self._arm()
-            good = True
-            context = me.current = make(job, effect, host, False, None, None, position)
-            try:
-                given: Any = {} if params is None else params[position].copy()
-                for item in given.values():
-                    if type(item) not in SCALARS:
-                        given = open_params(given, vault)
-                        break
-                if prepare is not None:
-                    given = prepare(given)
-                result = function(given, context)
-                if is_async:
-                    result = await result
-            except BaseException as exc:
-                good, result = self._raised(exc)
-            else:
-                if result is not None:
-                    good, result = outcome_of(result)
-            me.current = None
-            if me.call is not None:
-                me.ticket = None
-                self._resumed(me, (good, result))
-                return Then.RESUMED if self._is_clean(me) else Then.RETIRE
-            if good:
-                host.member_done(job, path, step, first + position, result)
-            else:
-                host.failed(job, Member._make(member(effect, position)), result)
-            try:
-                if contextvars.copy_context() != pristine or cancelling():
-                    me.ticket = None
-                    return Then.RETIRE
-            except Exception:  # somebody's value cannot be compared
-                me.ticket = None
-                return Then.RETIRE
-            if monotonic() >= until:
-                break
-        me.ticket = None
-        return Then.GO_ON
-
-    def _still_wanted(self, batch: Batch, position: int) -> bool:
-        """Whether a call of a batch that was just taken is to be started."""
-        job, effect = batch.job, batch.effect
-        keep = not job.ended and ((*effect.path, effect.first + position), 1) not in job.dropped
+    def _wanted(self, batch: Batch, position: int) -> bool:
+        """Whether a call that was just taken is to be started; if not, it leaves its lane."""
+        job = batch.job
+        keep = not job.ended and (not job.dropped or batch.key(position) not in job.dropped)
         if not job.queued:
             job.dropped.clear()
+        if not keep:
+            batch.lane.release()
         return keep
-
-    def _wanted(self, ticket: Ticket) -> bool:
-        """Whether a ticket that was just taken is to be started; if not, it leaves its lane."""
-        job, _, lane = ticket
-        if wanted(ticket):
-            return True
-        if not job.queued:
-            job.dropped.clear()
-        lane.release()
-        return False
 
     def _is_clean(self, me: Worker) -> bool:
         """Whether the next handler finds this task as the first one did."""
@@ -352,15 +295,13 @@ class TaskPool:
         """Note the calls of workers that are in the middle of a handler; how many are new."""
         found = 0
         for worker in list(self._active):
-            context, ticket = worker.current, worker.ticket
-            if worker is me or context is None or ticket is None:
+            context, batch = worker.current, worker.batch
+            if worker is me or context is None or batch is None:
                 continue
-            if isinstance(ticket, Batch):
-                job, lane = ticket.job, ticket.lane
-                effect: CallOut = Member._make(context.call)
-            else:
-                job, effect, lane = ticket
-            call = Call(job, effect, lane, context)
+            job, effect = batch.job, context.call
+            if batch.one is not None:
+                effect = Member._make(effect)
+            call = Call(job, effect, batch.lane, context)
             call.owner = worker
             worker.call = call
             self._active.discard(worker)

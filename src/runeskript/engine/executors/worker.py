@@ -6,7 +6,7 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .base import Batch, Call, Host, Ticket
+from .base import Batch, Call, Host
 
 if TYPE_CHECKING:
     from ..handlers.context import HandlerContext
@@ -45,12 +45,12 @@ class Then(enum.Enum):
 class Worker:
     """One pooled task. ``current`` is set while a handler runs, ``call`` once it suspended."""
 
-    __slots__ = ("call", "cancels", "current", "task", "ticket", "wake")
+    __slots__ = ("batch", "call", "cancels", "current", "task", "wake")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[None]
         self.wake: asyncio.Future[None]
         self.current: HandlerContext | None = None
-        self.ticket: Ticket | Batch | None = None
+        self.batch: Batch | None = None
         self.call: Call | None = None
         self.cancels = 0
