@@ -19,12 +19,12 @@ from ..model.run import Calls, Fork, Token, TokenState
 from ..model.values import Value, type_name
 from .branches import branch_token, calling_token
 from .control import arrive, cancel, count_end, raise_fault
-from .dispatch import milliseconds, register_undo
+from .dispatch import dispatch_call, milliseconds, register_undo
 from .faulting import fault_of
 from .load import CallBody
 from .ready import Vm, first_ready
 
-_ARRIVE = int(Op.ARRIVE)
+_ARRIVE, _CALL = int(Op.ARRIVE), int(Op.CALL)
 _new = tuple.__new__
 #: More branches than any fork has.
 _ALL: Final = 1 << 62
@@ -160,6 +160,60 @@ def call_done(vm: Vm, event: CallDone) -> CallDone | None:
     else:
         vm.wake(token)
     return event
+
+
+def take_results(vm: Vm, left: int) -> int:
+    """Take CallDones from the inbox as long as each only ends a branch or leads on to a call.
+
+    The same as ``call_done`` and the loop of ``vm.py`` do, in half the time: a fan-out is little
+    else. What needs more is left to them. Returns what is left of the slice. Not for replay.
+    """
+    run, program = vm.run, vm.program
+    inbox, calls, ready, context = run.inbox, run.calls, run.ready, run.context
+    code, events = program.code, vm.out.events
+    while left > 1 and inbox and type(inbox[0]) is CallDone:
+        event: CallDone = inbox[0]
+        at, path, n, _, attempt, result = event
+        token = calls.get(path)
+        if token is None or token.cancelling is not None:
+            break
+        if token.n != n or token.attempt != attempt or token.state != TokenState.CALLING:
+            inbox.popleft()
+            continue
+        pc = token.pc
+        _, _, _, into, _, undo, _ = code[pc]
+        ins = code[pc + 1]
+        fork = token.fork
+        arrives = ins[0] == _ARRIVE and type(fork) is Fork and not token.scopes
+        if undo is not None or not (arrives or (ins[0] == _CALL and not program.entropy)):
+            break
+        inbox.popleft()
+        events.append(event)
+        if at > run.now:
+            run.now = context.now_ms = at
+        if into is not None:
+            token.frame[into] = result
+        token.pc = pc + 1
+        if arrives:
+            del calls[path]
+            arrive(vm, fork, token)
+        else:
+            token.n = n + 1
+            token.attempt = 1
+            context.fuel = PURE_WORK
+            try:
+                dispatch_call(vm, token, ins)
+            except Exception:  # the loop meets it, too, and knows where it goes
+                context.depth = 0
+                token.n = n
+                del calls[path]
+                vm.wake(token)
+                break
+            token.turns = token.turns + 2 | 1
+            left -= 1 + (PURE_WORK - context.fuel >> 4)
+        if ready:
+            break
+    return left
 
 
 def calling(vm: Vm, event: CallFailed) -> Token | None:

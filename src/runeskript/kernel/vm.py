@@ -10,13 +10,13 @@ from collections.abc import Iterable
 
 from ..errors import ReplayMismatchError, StepError
 from ..expr.runtime import Context
-from ..model.events import CancelRequested, Event, TimerFired
+from ..model.events import CallDone, CancelRequested, Event, TimerFired
 from ..model.isa import Op
 from ..model.limits import LOOP_TURNS, PURE_WORK, SLICE_TURNS
 from ..model.run import Run, Token, TokenState
 from .apply import APPLY, check_step
 from .branches import start_more
-from .calls import start_calls
+from .calls import start_calls, take_results
 from .control import raise_fault
 from .faulting import fault_of
 from .load import LOOPED, Program
@@ -60,7 +60,7 @@ def advance(
     left = max(turns, _LEAST)
     while run.finished is None:
         if run.ready:
-            run.stop = getattr(inbox[0], "stop", None) if inbox else None
+            run.stop = getattr(inbox[0], "stop", None) if inbox and run.replaying else None
             left = execute(vm, left)
             if run.ready:
                 if not _stopped(run):
@@ -70,6 +70,10 @@ def advance(
                 raise ReplayMismatchError("the run rested before the turn its journal names")
         if not inbox or run.finished is not None:
             break
+        if type(inbox[0]) is CallDone and not run.replaying:
+            left = take_results(vm, left)
+            if run.ready or not inbox:
+                continue
         vm.left = left
         _take(vm, inbox.popleft())
         if vm.left != left:
