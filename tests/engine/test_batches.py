@@ -16,7 +16,7 @@ from runeskript.engine.live import Live
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import StepError
 from runeskript.kernel import replay
-from runeskript.model.events import CallDone, CallFailed, CallsDone, Event
+from runeskript.model.events import CallDone, CallFailed, CallOut, CallsDone, CallsOut, Event
 from runeskript.model.ids import idempotency_key
 
 Start = Callable[..., Awaitable[Runtime]]
@@ -410,21 +410,56 @@ async def test_a_slice_takes_no_more_completions_than_it_can(
     assert max(sum(sizes) for sizes in taken) <= 10 + 3, "the last one may go beyond"
 
 
+async def test_call_n_of_two_branches_may_be_two_steps(runtime: Start) -> None:
+    @handler("probe")
+    async def probe(params: Any, ctx: Any) -> None:
+        return None
+
+    doc = """
+skript: two-ways
+do:
+  - for: i
+    in: [0, 0, 0, 1, 1, 0]
+    parallel: true
+    do:
+      - if: i == 0
+        then: [{call: probe}, {call: probe}]
+        else: [{call: probe}]
+"""
+    rt = await runtime(probe)
+    journal = await replayed(rt, (await rt.run_job(doc)).id)
+    found = [(batch.n, batch.step[-6:], batch.indexes) for batch in batches(journal)]
+    assert found[:3] == [
+        (1, "then/0", (0, 1, 2)),
+        (1, "else/0", (3, 4)),
+        (1, "then/0", (5,)),
+    ]
+
+
 def test_what_was_gathered_keeps_its_place() -> None:
-    """Between other events in the order of arrival, and apart for different forks."""
+    """Between other events in the order of arrival, and apart for different forks, calls and steps."""
     live: Any = Live.__new__(Live)
     live.inbox, live.gathered = [], None
-    live.gather((1,), "/a", 3, "x", 5)
-    live.gather((1,), "/a", 1, None, 6)
-    live.gather((2,), "/b", 0, 1, 7)
-    live.close_batch(8)
+    live.gather((1,), 1, "/a", 3, "x", 5)
+    live.gather((1,), 1, "/a", 1, None, 6)
+    live.gather((2,), 1, "/b", 0, 1, 7)
+    live.gather((2,), 2, "/b", 0, 2, 8)
+    live.gather((2,), 2, "/c", 1, 3, 9)
     live.close_batch(9)
+    live.close_batch(10)
     assert live.inbox == [
-        CallsDone(7, (1,), "/a", (3, 1), ["x", None]),
-        CallsDone(8, (2,), "/b", (0,), [1]),
+        CallsDone(7, (1,), 1, "/a", (3, 1), ["x", None]),
+        CallsDone(8, (2,), 1, "/b", (0,), [1]),
+        CallsDone(9, (2,), 2, "/b", (0,), [2]),
+        CallsDone(9, (2,), 2, "/c", (1,), [3]),
     ]
 
 
 def test_a_batch_knows_what_comes_next() -> None:
-    batch: Any = Batch(None, None, None)  # type: ignore[arg-type]
-    assert batch.next == 0
+    nothing: Any = None
+    singles = [CallOut((1, i), 3, "/a", "h", {}, 2, None, None) for i in (4, 0)]
+    batch = Batch(nothing, nothing, singles)
+    assert (batch.next, batch.number, batch.key(1)) == (0, 2, ((1, 0), 3))
+    one = CallsOut((1,), 2, "/a", "h", [4, 0, 7], None, None, None)
+    batch = Batch(nothing, nothing, one)
+    assert (batch.next, batch.number, batch.key(2)) == (0, 3, ((1, 7), 2))

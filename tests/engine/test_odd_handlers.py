@@ -69,7 +69,7 @@ async def test_an_idle_worker_keeps_no_job_alive() -> None:
     async with Runtime(handlers=[quick]) as runtime:
         await runtime.run_job(ONE)
         workers = [o for o in gc.get_objects() if type(o) is Worker]
-        assert workers and all(w.ticket is None and w.current is None for w in workers)
+        assert workers and all(w.batch is None and w.current is None for w in workers)
 
 
 async def test_a_defect_in_one_turn_ends_that_job_only(monkeypatch: pytest.MonkeyPatch) -> None:

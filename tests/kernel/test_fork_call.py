@@ -108,7 +108,7 @@ def batched(journal: Sequence[Event], forks: set[tuple[int, ...]], seed: int) ->
                 indexes=(*last.indexes, index), results=[*last.results, event.result]
             )
         else:
-            out.append(CallsDone(event.at, path, event.step, (index,), [event.result]))
+            out.append(CallsDone(event.at, path, 1, event.step, (index,), [event.result]))
     return out
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from runeskript.compiler.pipeline import Options
 from runeskript.kernel import Program, Ready, advance, load, new_run, replay
+from runeskript.model.batches import unfold_effects
 from runeskript.model.events import CallDone, CallOut, CancelRequested, Started
 from runeskript.model.limits import WAVE
 from runeskript.model.run import Fork, Run
@@ -34,7 +35,7 @@ def test_a_slice_starts_no_more_than_it_can_run() -> None:
     fork = run.root.child
     assert isinstance(fork, Fork)
     assert len(fork.live) == WAVE
-    assert len([e for e in first.effects if isinstance(e, CallOut)]) == 298
+    assert len(list(unfold_effects(first.effects))) == 298
 
 
 @pytest.mark.parametrize("limit", ["true", "700", "1"])
@@ -43,7 +44,7 @@ def test_all_branches_run_in_order(limit: str) -> None:
     program, run, ready = begun(limit, branches, 400)
     journal, order = [*ready.events], []
     while ready.finished is None:
-        calls = [e for e in ready.effects if isinstance(e, CallOut)]
+        calls = [e for e in unfold_effects(ready.effects) if isinstance(e, CallOut)]
         order += [call.params["i"] for call in calls]
         done = [CallDone(0, c.path, c.n, c.step, 1, 1) for c in calls]
         ready = advance(program, run, done, turns=400)

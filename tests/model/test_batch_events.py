@@ -34,7 +34,7 @@ from runeskript.model.events import (
 from runeskript.model.history import History
 from runeskript.model.journal import from_record, to_record
 
-BATCH = CallsDone(7, (2, 1, 4), "/step", (3, 0, 1), ["x", None, {"a": [1]}])
+BATCH = CallsDone(7, (2, 1, 4), 1, "/step", (3, 0, 1), ["x", None, {"a": [1]}])
 ALONE = CancelRequested(8, "enough")
 SINGLES: list[Event] = [
     CallDone(7, (2, 1, 4, 3), 1, "/step", 1, "x"),
@@ -49,30 +49,30 @@ def test_a_batch_of_results_unfolds_in_its_order() -> None:
 
 
 def test_a_batch_of_calls_unfolds() -> None:
-    out = CallsOut((1,), "/step", "h", 5, 2, [{"i": 5}, {"i": 6}], [10, 20], "q")
+    out = CallsOut((1,), 3, "/step", "h", [5, 8], [{"i": 5}, {"i": 8}], [10, 20], "q")
     expected = [
-        CallOut((1, 5), 1, "/step", "h", {"i": 5}, 1, 10, "q"),
-        CallOut((1, 6), 1, "/step", "h", {"i": 6}, 1, 20, "q"),
+        CallOut((1, 5), 3, "/step", "h", {"i": 5}, 1, 10, "q"),
+        CallOut((1, 8), 3, "/step", "h", {"i": 8}, 1, 20, "q"),
     ]
     log = LogOut("/log", "info", "text")
     assert list(unfold_effects([log, out])) == [log, *expected]
     bare = out._replace(params=None, timeouts=None, queue=None)
-    assert member(bare, 1) == CallOut((1, 6), 1, "/step", "h", {}, 1, None, None)
+    assert member(bare, 1) == CallOut((1, 8), 3, "/step", "h", {}, 1, None, None)
     assert member(bare, 0).params is not member(bare, 0).params
-    drop = CallsDrop((1,), "/step", (4, 2))
+    drop = CallsDrop((1,), 2, "/step", (4, 2))
     assert list(unfold_effects([drop])) == [
-        CallDrop((1, 4), 1, "/step", 1),
-        CallDrop((1, 2), 1, "/step", 1),
+        CallDrop((1, 4), 2, "/step", 1),
+        CallDrop((1, 2), 2, "/step", 1),
     ]
 
 
 def test_a_piece_of_a_batch() -> None:
-    assert piece(BATCH, 1, 3) == CallsDone(7, (2, 1, 4), "/step", (0, 1), [None, {"a": [1]}])
+    assert piece(BATCH, 1, 3) == CallsDone(7, (2, 1, 4), 1, "/step", (0, 1), [None, {"a": [1]}])
 
 
 def test_a_batch_is_split_by_number_and_by_size() -> None:
     texts = ["x" * n for n in (10, 10, 100, 10, 10, 10)]
-    batch = CallsDone(1, (1,), "/s", tuple(range(6)), list(texts))
+    batch = CallsDone(1, (1,), 1, "/s", tuple(range(6)), list(texts))
     parts = list(split(batch, 2, 10**6))
     assert [part.indexes for part in parts] == [(0, 1), (2, 3), (4, 5)]
     parts = list(split(batch, 100, 40))
@@ -102,14 +102,14 @@ def test_how_many_events_are_worth_a_bound() -> None:
 # --- records ----------------------------------------------------------------------------------
 def test_the_record_of_a_batch() -> None:
     record = to_record(BATCH)
-    assert record == [9, 7, [2, 1, 4], "/step", [3, 0, 1], ["x", None, {"a": [1]}]]
+    assert record == [9, 7, [2, 1, 4], 1, "/step", [3, 0, 1], ["x", None, {"a": [1]}]]
     assert from_record(record) == BATCH
 
 
 @pytest.mark.parametrize(
     ("position", "value"),
-    [(1, None), (2, [1.5]), (2, "1"), (3, 4), (4, "x"), (4, [1, 2]), (4, [1, 2, True]), (5, {}),
-     (5, ["x"])],
+    [(1, None), (2, [1.5]), (2, "1"), (3, "1"), (3, True), (4, 4), (5, "x"), (5, [1, 2]),
+     (5, [1, 2, True]), (6, {}), (6, ["x"])],
 )  # fmt: skip
 def test_a_malformed_record_is_refused(position: int, value: Any) -> None:
     record = to_record(BATCH)

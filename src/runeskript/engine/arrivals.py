@@ -101,7 +101,7 @@ class Arrivals(HandlerSink):
             result = self.vault.scrub(result)
         path, n, step, _, _, attempt, _, _ = call
         if type(call) is Member:
-            live.gather(path[:-1], step, path[-1], result, self._at)
+            live.gather(path[:-1], n, step, path[-1], result, self._at)
         else:
             if live.gathered is not None:
                 live.close_batch(self._at)
@@ -115,17 +115,23 @@ class Arrivals(HandlerSink):
         live: Any = job
         if live.ended:
             return
-        path, step, _, first, _, _, _, _ = batch
+        path, n, step, _, indexes, _, _, _ = batch
         if result is None:
             found = live.gathered
             # What every branch of a large fork comes to, nearly.
-            if found is not None and found.path == path and len(found.indexes) < BATCH_EVENTS:
-                found.indexes.append(first + position)
+            if (
+                found is not None
+                and found.path == path
+                and found.n == n
+                and found.step == step
+                and len(found.indexes) < BATCH_EVENTS
+            ):
+                found.indexes.append(indexes[position])
                 found.results.append(None)
                 return
         elif self.vault.used:
             result = self.vault.scrub(result)
-        live.gather(path, step, first + position, result, self._at)
+        live.gather(path, n, step, indexes[position], result, self._at)
         if not live.scheduled:
             live.scheduled = True
             self.pending.append(live)

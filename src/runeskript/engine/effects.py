@@ -196,7 +196,7 @@ class Outlet:
         if live.narrator is not None:
             live.narrator.narrate(turn.ready, self._core.at(), first)
         for lane, calls in turn.calls:
-            live.queued += calls.number if isinstance(calls, CallsOut) else len(calls)
+            live.queued += len(calls.indexes if isinstance(calls, CallsOut) else calls)
             if lane.direct is not None:
                 # The worker that ticks goes on with this queue.
                 lane.direct.append(Batch(live, lane, calls))

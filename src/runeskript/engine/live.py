@@ -19,12 +19,13 @@ from .watch import Watch
 
 
 class Gathered:
-    """Results of one FORKCALL's calls that arrived in a row: a batch that still grows."""
+    """Results of one fork's calls that arrived in a row: a batch that still grows."""
 
-    __slots__ = ("indexes", "path", "results", "size", "step")
+    __slots__ = ("indexes", "n", "path", "results", "size", "step")
 
-    def __init__(self, path: Path, step: str) -> None:
+    def __init__(self, path: Path, n: int, step: str) -> None:
         self.path = path
+        self.n = n
         self.step = step
         self.indexes: list[int] = []
         self.results: list[Value] = []
@@ -97,18 +98,20 @@ class Live:
         """The step that waits for this job, if one does."""
         return self.row.parent
 
-    def gather(self, path: Path, step: str, index: int, result: Value, at: int) -> None:
-        """The call of branch ``index`` of a FORKCALL succeeded: add it to the batch."""
+    def gather(self, path: Path, n: int, step: str, index: int, result: Value, at: int) -> None:
+        """Call ``n`` of branch ``index`` of a fork succeeded: add it to the batch."""
         more = 0 if result is None else size(result)
         found = self.gathered
         if (
             found is None
             or found.path != path
+            or found.n != n
+            or found.step != step
             or len(found.indexes) >= BATCH_EVENTS
             or found.size + more > BATCH_BYTES
         ):
             self.close_batch(at)
-            found = self.gathered = Gathered(path, step)
+            found = self.gathered = Gathered(path, n, step)
         found.indexes.append(index)
         found.results.append(result)
         found.size += more
@@ -117,7 +120,8 @@ class Live:
         """What was gathered becomes an event."""
         found, self.gathered = self.gathered, None
         if found is not None:
-            event = CallsDone(at, found.path, found.step, tuple(found.indexes), found.results)
+            indexes = tuple(found.indexes)
+            event = CallsDone(at, found.path, found.n, found.step, indexes, found.results)
             self.inbox.append(event)
 
     def tell(

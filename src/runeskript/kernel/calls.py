@@ -112,7 +112,7 @@ def _dispatch(vm: Vm, calls: Calls, end: int, left: int) -> tuple[Exception | No
         calls.out[first:index] = b"\1" * number
         given = None if with_ is None else params[:number]
         bounds = None if timeout is None else timeouts
-        out = (calls.prefix, step, name, first, number, given, bounds, queue)
+        out = (calls.prefix, 1, step, name, range(first, index), given, bounds, queue)
         vm.out.effects.append(_new(CallsOut, out))
     calls.at = index if fault is None else index + 1
     return fault, work
@@ -162,58 +162,74 @@ def call_done(vm: Vm, event: CallDone) -> CallDone | None:
     return event
 
 
-def take_results(vm: Vm, left: int) -> int:
+def take_results(vm: Vm) -> None:
     """Take CallDones from the inbox as long as each only ends a branch or leads on to a call.
 
-    The same as ``call_done`` and the loop of ``vm.py`` do, in half the time: a fan-out is little
-    else. What needs more is left to them. Returns what is left of the slice. Not for replay.
+    What needs more is left to the loop of ``vm.py``. Not for replay.
     """
-    run, program = vm.run, vm.program
-    inbox, calls, ready, context = run.inbox, run.calls, run.ready, run.context
-    code, events = program.code, vm.out.events
-    while left > 1 and inbox and type(inbox[0]) is CallDone:
+    run, events = vm.run, vm.out.events
+    inbox, calls, ready = run.inbox, run.calls, run.ready
+    while vm.left > 1 and inbox and type(inbox[0]) is CallDone:
         event: CallDone = inbox[0]
         at, path, n, _, attempt, result = event
         token = calls.get(path)
-        if token is None or token.cancelling is not None:
+        if token is None:
             break
         if token.n != n or token.attempt != attempt or token.state != TokenState.CALLING:
             inbox.popleft()
             continue
-        pc = token.pc
-        _, _, _, into, _, undo, _ = code[pc]
-        ins = code[pc + 1]
-        fork = token.fork
-        arrives = ins[0] == _ARRIVE and type(fork) is Fork and not token.scopes
-        if undo is not None or not (arrives or (ins[0] == _CALL and not program.entropy)):
+        before = run.now
+        if at > before:
+            run.now = run.context.now_ms = at
+        if not _go_on(vm, token, result):
+            run.now = run.context.now_ms = before
             break
         inbox.popleft()
         events.append(event)
-        if at > run.now:
-            run.now = context.now_ms = at
-        if into is not None:
-            token.frame[into] = result
-        token.pc = pc + 1
-        if arrives:
-            del calls[path]
-            arrive(vm, fork, token)
-        else:
-            token.n = n + 1
-            token.attempt = 1
-            context.fuel = PURE_WORK
-            try:
-                dispatch_call(vm, token, ins)
-            except Exception:  # the loop meets it, too, and knows where it goes
-                context.depth = 0
-                token.n = n
-                del calls[path]
-                vm.wake(token)
-                break
-            token.turns = token.turns + 2 | 1
-            left -= 1 + (PURE_WORK - context.fuel >> 4)
-        if ready:
+        if ready or run.finished is not None:
             break
-    return left
+
+
+def _go_on(vm: Vm, token: Token, result: Value) -> bool:
+    """Apply the result of a call that ends the branch or leads on to its next call.
+
+    The same as ``call_done`` and the loop of ``vm.py`` do, in half the time: a fan-out is little
+    else. False, and nothing done, where they have to.
+    """
+    program, pc = vm.program, token.pc
+    _, _, _, into, _, undo, _ = program.code[pc]
+    ins = program.code[pc + 1]
+    if undo is not None or token.cancelling is not None:
+        return False
+    fork, frame = token.fork, token.frame
+    if ins[0] == _ARRIVE and type(fork) is Fork and not token.scopes:
+        if into is not None:
+            frame[into] = result
+        token.pc = pc + 1
+        del vm.run.calls[token.path]
+        arrive(vm, fork, token)
+        return True
+    if ins[0] != _CALL or program.entropy:
+        return False
+    if into is not None:
+        before, frame[into] = frame[into], result
+    token.pc = pc + 1
+    token.n += 1
+    context = vm.run.context
+    attempt, token.attempt = token.attempt, 1
+    context.fuel = PURE_WORK
+    try:
+        dispatch_call(vm, token, ins)
+    except Exception:  # the loop meets it, too, and knows where it goes
+        context.depth = 0
+        token.pc, token.attempt = pc, attempt
+        token.n -= 1
+        if into is not None:
+            frame[into] = before
+        return False
+    token.turns = token.turns + 2 | 1
+    vm.left -= 1 + (PURE_WORK - context.fuel >> 4)
+    return True
 
 
 def calling(vm: Vm, event: CallFailed) -> Token | None:
@@ -249,13 +265,11 @@ def calls_done(vm: Vm, event: CallsDone) -> CallsDone | None:
     run before the next one is looked at, or the slice is used up, the batch is cut: the rest is put
     back into the inbox.
     """
-    at, prefix, step, indexes, results = event
+    at, prefix, n, step, indexes, results = event
     run = vm.run
     fork = run.forks.get(prefix)
-    if fork is None or fork.calls is None:
-        # Its branches are tokens: in a journal of this document with other optimisations.
-        run.inbox.extendleft(reversed(list(completions(event))))
-        return None
+    if fork is None or fork.calls is None or n != 1:
+        return _tokens_done(vm, event)
     body = vm.program.call_body(fork.bodies[0])
     if body.plain and _all_at_once(vm, fork, indexes, results, body):
         return event
@@ -276,12 +290,40 @@ def calls_done(vm: Vm, event: CallsDone) -> CallsDone | None:
         if vm.left <= 0 or first_ready(run) is not None:
             run.inbox.appendleft(piece(event, position + 1, last + 1))
             break
-    if len(taken) == len(indexes):
+    return _taken(event, taken)
+
+
+def _tokens_done(vm: Vm, event: CallsDone) -> CallsDone | None:
+    """The same where the branches are tokens. What none of them can take at once comes singly."""
+    _, prefix, n, _, indexes, results = event
+    run = vm.run
+    calls, ready, last = run.calls, run.ready, len(indexes) - 1
+    taken: list[int] = []
+    for position, (index, result) in enumerate(zip(indexes, results, strict=True)):
+        token = None if run.replaying else calls.get((*prefix, index))
+        if token is not None and (
+            token.n != n or token.attempt != 1 or token.state != TokenState.CALLING
+        ):
+            continue
+        if token is None or not _go_on(vm, token, result):
+            rest = piece(event, position, last + 1)
+            run.inbox.extendleft(reversed(list(completions(rest))))
+            break
+        taken.append(position)
+        if (ready or vm.left <= 1) and position < last:
+            run.inbox.appendleft(piece(event, position + 1, last + 1))
+            break
+    return _taken(event, taken)
+
+
+def _taken(event: CallsDone, positions: list[int]) -> CallsDone | None:
+    """The part of a batch that was accepted."""
+    if len(positions) == len(event.indexes):
         return event
-    if not taken:
+    if not positions:
         return None
-    took = tuple([indexes[i] for i in taken])
-    return CallsDone(at, prefix, step, took, [results[i] for i in taken])
+    indexes = tuple([event.indexes[i] for i in positions])
+    return event._replace(indexes=indexes, results=[event.results[i] for i in positions])
 
 
 def _all_at_once(

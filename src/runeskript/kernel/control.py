@@ -253,7 +253,7 @@ def _close_calls(vm: Vm, fork: Fork, calls: Calls) -> None:
     def drop() -> None:
         if dropped:
             step = program.step_at(program.bodies[body].entry)
-            vm.effect(CallsDrop(calls.prefix, step, tuple(dropped)))
+            vm.effect(CallsDrop(calls.prefix, 1, step, tuple(dropped)))
             fork.virtual -= len(dropped)
             dropped.clear()
 

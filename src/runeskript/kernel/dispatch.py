@@ -9,8 +9,8 @@ from typing import Any
 
 from ..errors import StepError
 from ..model import ids, limits
-from ..model.events import CallOut, ChildOut, TimerSet
-from ..model.run import Token, TokenState, UndoEntry
+from ..model.events import CallOut, CallsOut, ChildOut, TimerSet
+from ..model.run import Fork, Token, TokenState, UndoEntry
 from ..model.values import type_name
 from .ready import Vm
 
@@ -45,11 +45,35 @@ def dispatch_call(vm: Vm, token: Token, ins: Any) -> None:
         queue = policy.queue
         if policy.timeout is not None:
             timeout = milliseconds(evaluate(vm, token, policy.timeout))
-    path = token.path
+    path, n, fork, effects = token.path, token.n, token.fork, vm.out.effects
     token.state = TokenState.CALLING
     run.calls[path] = token
-    out = (path, token.n, step, name, params, token.attempt, timeout, queue)
-    vm.out.effects.append(_new_tuple(CallOut, out))
+    if token.attempt > 1 or type(fork) is not Fork or fork.items is None:
+        out = (path, n, step, name, params, token.attempt, timeout, queue)
+        effects.append(_new_tuple(CallOut, out))
+        return
+    # Branches of one fork that make the same call in a row make it in a batch.
+    batch = vm.batch
+    if (
+        batch is None
+        or vm.fork is not fork
+        or vm.pc != token.pc
+        or batch[1] != n
+        or effects[-1] is not batch
+    ):
+        given: Any = None if with_ is None else []
+        timeouts: Any = None if timeout is None else []
+        parts: Any = (path[:-1], n, step, name, [], given, timeouts, queue)
+        batch = vm.batch = _new_tuple(CallsOut, parts)
+        vm.fork, vm.pc = fork, token.pc
+        effects.append(batch)
+    made: Any = batch  # its lists grow until the slice ends
+    _, _, _, _, indexes, given, timeouts, _ = made
+    indexes.append(token.index)
+    if with_ is not None:
+        given.append(params)
+    if timeout is not None:
+        timeouts.append(timeout)
 
 
 def dispatch_child(vm: Vm, token: Token, ins: Any) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import insort
 from typing import Any
 
-from ..model.events import Effect, Event, Finished
-from ..model.run import Calls, Run, Token, TokenState
+from ..model.events import CallsOut, Effect, Event, Finished
+from ..model.run import Calls, Fork, Run, Token, TokenState
 from .load import Program
 
 
@@ -29,7 +29,7 @@ class Ready:
 class Vm:
     """One turn of the kernel: the program, the run it moves and what it has to say."""
 
-    __slots__ = ("left", "out", "program", "run")
+    __slots__ = ("batch", "fork", "left", "out", "pc", "program", "run")
 
     def __init__(self, program: Program, run: Run, out: Ready) -> None:
         self.program = program
@@ -37,6 +37,10 @@ class Vm:
         self.out = out
         #: Turns that the slice has left while an event is applied; a batch may use them up.
         self.left = 0
+        #: The batch that the next call may be a part of: from the same place in the same fork.
+        self.batch: CallsOut | None = None
+        self.fork: Fork | None = None
+        self.pc = 0
 
     def effect(self, effect: Effect) -> None:
         """Ask the driver for something; it leaves after the commit."""

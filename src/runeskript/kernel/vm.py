@@ -71,8 +71,10 @@ def advance(
         if not inbox or run.finished is not None:
             break
         if type(inbox[0]) is CallDone and not run.replaying:
-            left = take_results(vm, left)
-            if run.ready or not inbox:
+            vm.left = left
+            take_results(vm)
+            left = vm.left
+            if run.ready or not inbox or _ended(run):
                 continue
         vm.left = left
         _take(vm, inbox.popleft())

@@ -25,30 +25,30 @@ def unfold_events(events: Iterable[Event]) -> Iterator[Event]:
 
 def completions(event: CallsDone) -> Iterator[CallDone]:
     """What a batch stands for, in its order."""
-    at, path, step, indexes, results = event
+    at, path, n, step, indexes, results = event
     for index, result in zip(indexes, results, strict=True):
-        yield CallDone(at, (*path, index), 1, step, 1, result)
+        yield CallDone(at, (*path, index), n, step, 1, result)
 
 
 def unfold_effects(effects: Iterable[Effect]) -> Iterator[Effect]:
     """The effects with every batch as single ones."""
     for effect in effects:
         if type(effect) is CallsOut:
-            for position in range(effect.number):
+            for position in range(len(effect.indexes)):
                 yield member(effect, position)
         elif type(effect) is CallsDrop:
             for index in effect.indexes:
-                yield CallDrop((*effect.path, index), 1, effect.step, 1)
+                yield CallDrop((*effect.path, index), effect.n, effect.step, 1)
         else:
             yield effect
 
 
 def member(batch: CallsOut, position: int) -> CallOut:
     """The dispatch at a position (from 0) of a batch."""
-    path, step, handler, first, _, params, timeouts, queue = batch
+    path, n, step, handler, indexes, params, timeouts, queue = batch
     given = {} if params is None else params[position]
     timeout = None if timeouts is None else timeouts[position]
-    return CallOut((*path, first + position), 1, step, handler, given, 1, timeout, queue)
+    return CallOut((*path, indexes[position]), n, step, handler, given, 1, timeout, queue)
 
 
 def weight(event: Event) -> int:
@@ -68,8 +68,7 @@ def within(events: Sequence[Event], bound: int) -> int:
 
 def piece(event: CallsDone, start: int, end: int) -> CallsDone:
     """The completions of a batch from position ``start`` up to ``end``, exclusive."""
-    at, path, step, indexes, results = event
-    return CallsDone(at, path, step, indexes[start:end], results[start:end])
+    return event._replace(indexes=event.indexes[start:end], results=event.results[start:end])
 
 
 def size(value: Value) -> int:

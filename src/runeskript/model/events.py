@@ -16,6 +16,7 @@ NamedTuples, because a fan-out makes one or two of these per branch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 from .rows import NamedTuple
@@ -52,15 +53,16 @@ class CallDone(NamedTuple):
 
 
 class CallsDone(NamedTuple):
-    """First calls of branches of one FORKCALL succeeded at the first attempt, in this order.
+    """Call ``n`` of branches of a FORKN or FORKCALL succeeded at the first attempt, in this order.
 
-    A batch: the same as a CallDone for each of ``indexes``, with ``path`` + (index,) as its path,
-    1 as its n and its attempt (``model/batches.py`` unfolds it). ``path``: the owner's, then the
-    fork's n. It may cover any of the branches that are under way.
+    A batch: the same as a CallDone for each of ``indexes``, with ``path`` + (index,) as its path
+    (``model/batches.py`` unfolds it). ``path``: the owner's, then the fork's n. It may cover any of
+    the branches that are under way whose call ``n`` is this step.
     """
 
     at: int
     path: Path
+    n: int
     step: str
     indexes: tuple[int, ...]
     results: list[Value]
@@ -166,17 +168,17 @@ class CallOut(NamedTuple):
 
 
 class CallsOut(NamedTuple):
-    """Dispatch the calls of ``number`` branches of a FORKCALL, from index ``first`` on.
+    """Dispatch the first attempt of call ``n`` of branches of one FORKN or FORKCALL.
 
-    A batch: the same as as many CallOuts, each the first attempt of call 1 of ``path`` + (index,).
+    A batch: the same as a CallOut for each of ``indexes``, with ``path`` + (index,) as its path.
     ``params`` is None where no call has any, ``timeouts`` where none has one.
     """
 
     path: Path
+    n: int
     step: str
     handler: str
-    first: int
-    number: int
+    indexes: Sequence[int]
     params: list[Any] | None
     timeouts: list[int] | None
     queue: str | None
@@ -200,8 +202,9 @@ class CallsDrop(NamedTuple):
     """The results of these branches' calls (see CallsOut) are no longer wanted."""
 
     path: Path
+    n: int
     step: str
-    indexes: tuple[int, ...]
+    indexes: Sequence[int]
 
 
 class TimerSet(NamedTuple):

@@ -113,8 +113,8 @@ class Simulation:
         self.sent: list[MessageOut] = []
         self.queue: list[Event] = []
         self.timers: list[_Due] = []
-        #: The FORKCALLs, by their paths: their calls may complete in batches.
-        self.forks: set[Path] = set()
+        #: Path and n of calls that left in a batch: they may complete in batches.
+        self.forks: set[tuple[Path, int]] = set()
         self.live: dict[tuple[str, Path, int], int] = {}
         self.order = 0
         self.random = None if shuffle is None else random.Random(shuffle)  # noqa: S311
@@ -229,7 +229,7 @@ class Simulation:
         # As in a store's commit: listeners change before the messages of the same commit arrive.
         for effect in effects:
             self._listen(effect)
-        self.forks.update(e.path for e in ready.effects if isinstance(e, CallsOut))
+        self.forks.update((e.path, e.n) for e in ready.effects if isinstance(e, CallsOut))
         for effect in effects:
             self._carry_out(effect)
         if ready.finished is not None:

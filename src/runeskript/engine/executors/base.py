@@ -58,7 +58,7 @@ class Batch:
         self.effects: list[CallOut] = []
         self.one: CallsOut | None = None
         if isinstance(effects, CallsOut):
-            self.one, self.number = effects, effects.number
+            self.one, self.number = effects, len(effects.indexes)
         else:
             self.effects, self.number = effects, len(effects)
         #: The position of the one that starts next.
@@ -69,12 +69,12 @@ class Batch:
         if self.one is None:
             effect = self.effects[position]
             return effect.path, effect.n
-        return (*self.one.path, self.one.first + position), 1
+        return (*self.one.path, self.one.indexes[position]), self.one.n
 
 
 def members(batch: CallsOut) -> Iterator[Member]:
     """The calls of a batch, each by itself."""
-    for position in range(batch.number):
+    for position in range(len(batch.indexes)):
         yield Member._make(member(batch, position))
 
 
