@@ -85,6 +85,11 @@ def span_of(node: Node, file: str) -> Span:
     return Span(file, node.line + 1, node.column + 1, node.end_line + 1, node.end_column + 1)
 
 
+def entry_of(node: Map, key: str) -> tuple[Node, Node]:
+    """A key and its value; for one that was misspelt, the object itself in their place."""
+    return node.entries.get(key, (node, node))
+
+
 def to_value(node: Node) -> Value:
     """The plain value of a tree. Its depth is bounded by the reader."""
     if type(node) is Scalar:

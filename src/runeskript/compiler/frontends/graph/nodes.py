@@ -12,7 +12,7 @@ from typing import Final, Literal
 from ....model.ast import Set, Site
 from ....model.nearest import did_you_mean, nearest
 from ....model.spans import Span
-from ...nodes import Map, Node, Scalar, Seq, clip, describe, span_of
+from ...nodes import Map, Node, Scalar, Seq, clip, describe, entry_of, span_of
 from ...tables import Key
 from .blocks import Each
 from .fields import GraphFields
@@ -246,7 +246,7 @@ class NodeReader(Objects):
             self._fill(part, read.get("nodes"), read.get("edges"))
             if read.get("next") is not None:
                 self.fields.add(
-                    "RUNE-1116", f"{owner} has `nodes` and `next`", child.entries["next"][0],
+                    "RUNE-1116", f"{owner} has `nodes` and `next`", entry_of(child, "next")[0],
                     f"{at}/next", f"after its nodes it goes on as {made.title} does",
                 )  # fmt: skip
         out.append(IfBranch(condition, _text(child, "condition"), read.get("next"), part))
@@ -266,7 +266,7 @@ class NodeReader(Objects):
             self.fields.add(
                 "RUNE-1118",
                 f"the element and its index are both called `{item}`",
-                node.entries["index_var"][1],
+                entry_of(node, "index_var")[1],
                 f"{made.pointer}/index_var",
             )
             index = None
