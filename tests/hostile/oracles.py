@@ -9,9 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from random import Random
 from typing import Any, Final, Literal
+from unicodedata import category
 
 from hostile.world import ENV, INPUT, MESSAGES, Catalog, Handlers, children, small_world
+from runeskript.cli.lsp.places import split_lines
+from runeskript.compiler.editor.analysis import analyse
+from runeskript.compiler.editor.complete import complete
+from runeskript.compiler.editor.define import define
+from runeskript.compiler.editor.fixes import fix_of
+from runeskript.compiler.editor.hover import hover
+from runeskript.compiler.editor.symbols import symbols
 from runeskript.compiler.format import format_text
 from runeskript.compiler.pipeline import Compiled, Options, compile_text
 from runeskript.compiler.render import render
@@ -151,6 +160,7 @@ def ended_rightly(program: Program, outcome: Outcome) -> None:
 # --- documents ------------------------------------------------------------------------------------
 def document(data: bytes, file: str = "fuzz.yaml") -> Result:
     """Bytes that are said to be a document."""
+    editor(data, file)
     formatted = formats(data, file)
     try:
         compiled = compile_text(data, file, Catalog(), Options(_neighbour))
@@ -168,6 +178,27 @@ def document(data: bytes, file: str = "fuzz.yaml") -> Result:
     return "ran"
 
 
+def editor(data: bytes, file: str) -> None:
+    """What an editor asks at some places has an answer, however broken the text is."""
+    text = data.decode("utf-8", "replace")
+    lines = split_lines(text)
+    known = analyse(text, file, Catalog(), Options(_neighbour, lint=True))
+    random = Random(len(data))
+    for _ in range(4):
+        line = random.randrange(len(lines) + 1)
+        width = len(lines[line]) if line < len(lines) else 0
+        column = random.randint(0, width + 1)
+        for item in complete(lines, line, column, Catalog(), known, ("./part.yaml",)):
+            assert item.label and item.start <= max(column, width)
+        about = hover(lines, line, column, Catalog(), known)
+        assert about is None or 0 <= about.start < about.end <= width
+        define(lines, line, column, known)
+    symbols(known)
+    for item in known.diagnostics:
+        fix = fix_of(item, lines)
+        assert fix is None or 0 <= fix.start < fix.end <= len(lines[fix.line])
+
+
 def refused(error: CompileError, data: bytes, file: str) -> None:
     """A refusal says at least one thing that is wrong."""
     assert any(item.severity == "error" for item in error.diagnostics)
@@ -183,9 +214,8 @@ def said(diagnostics: tuple[Diagnostic, ...], data: bytes, file: str) -> None:
         assert (span.line, span.column) <= (span.end_line, span.end_column), item
         json.dumps(item.to_dict(), allow_nan=False)
     shown = render(diagnostics, {file: data.decode("utf-8-sig", "replace")})
-    assert shown.isprintable() or all(
-        char.isprintable() or char in "\n\u200c\u200d" for char in shown
-    )
+    for char in set(shown) - set("\n\u200c\u200d"):
+        assert category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"), f"{ord(char):x} is shown"
 
 
 def formats(data: bytes, file: str) -> str | None:

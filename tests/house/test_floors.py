@@ -40,6 +40,8 @@ PURE = ("errors", "model", "expr", "compiler", "kernel")
 #: Third-party library -> (distribution that declares it, rooms that may import it).
 LIBRARIES = {
     "aiohttp": ("aiohttp", ("engine",)),
+    "lsprotocol": ("pygls", ("cli",)),
+    "pygls": ("pygls", ("cli",)),
     "yarl": ("aiohttp", ("engine",)),
     "msgspec": ("msgspec", ("engine", "cli")),
     "rich": ("rich", ("cli",)),

@@ -30,6 +30,7 @@ VERBS: dict[str, str] = {
     "explain": "Show a skript after each stage of the compiler.",
     "graph": "Draw a skript as a graph (dot or mermaid).",
     "handlers": "List the handlers that skripts can call.",
+    "lsp": "Serve an editor: diagnostics, completion, hover (over stdin and stdout).",
     "init": "Write a first skript, its handlers and a test.",
     "fmt": "Put skripts into the standard form.",
     "bench": "Measure Runeskript against plain Python on this machine.",

@@ -19,19 +19,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def load_registry(sources: Sequence[str], *, builtin: bool = True) -> HandlerRegistry:
+def load_registry(
+    sources: Sequence[str], *, builtin: bool = True, project: bool = True
+) -> HandlerRegistry:
     """All handlers by name; those named on the command line come first and keep their names.
 
     The project's, the installed and the built-in ones, in this order, are imported when a document
     calls what is not named here. ``builtin`` False leaves out the built-in ones, which a runtime
-    adds with its own settings. Raises UsageError (RUNE-8006), now or when a name is asked for, for
-    a file or module that cannot be imported or has none.
+    adds with its own settings, ``project`` False those of the project. Raises UsageError
+    (RUNE-8006), now or when a name is asked for, for a file or module that cannot be imported or
+    has none.
     """
     registry = HandlerRegistry()
     _import_from(os.getcwd())
     for source in sources:
         _add(registry, source, f"--handlers {source}")
-    registry.defer(_add_project)
+    if project:
+        registry.defer(_add_project)
     registry.defer(_add_installed)
     if builtin:
         registry.defer(add_builtins)

@@ -211,10 +211,20 @@ def check_text(
     options: Options = DEFAULTS,
 ) -> tuple[Diagnostic, ...]:
     """All findings of a text, in its order; never raises for what the text says."""
+    return look_into(source, file, catalog, options).diagnostics.sorted()
+
+
+def look_into(
+    source: bytes | str,
+    file: str = "<string>",
+    catalog: HandlerCatalog = EMPTY,
+    options: Options = DEFAULTS,
+) -> Unit:
+    """As :func:`check_text`, with what the stages found out on the way: for an editor."""
     unit = _unit(file, catalog, options)
     unit.source = source
     _run(unit, groups=1)
-    return unit.diagnostics.sorted()
+    return unit
 
 
 def _unit(file: str, catalog: HandlerCatalog, options: Options) -> Unit:

@@ -36,6 +36,11 @@ class Shape:
         self._ranks = {row.name: i for i, row in enumerate(rows)}
 
     @property
+    def rows(self) -> tuple[Key, ...]:
+        """The rows of the keys that an object here may have."""
+        return tuple(self._rows.values())
+
+    @property
     def is_expression(self) -> bool:
         """Whether a text here is an expression."""
         return self.kind in ("expr", "condition", "assignment", "result")

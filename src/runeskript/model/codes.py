@@ -234,8 +234,9 @@ CODES: dict[str, Code] = {
     "RUNE-8007": Code("project-file", "error", "The project's settings are wrong"),
     "RUNE-8008": Code("exists", "error", "A file that would be written exists already"),
     "RUNE-8009": Code("unknown-scenario", "error", "The benchmark has no such scenario"),
-    # --- 9xxx defects ----------------------------------------------------------- (section: defect)
     "RUNE-8010": Code("unknown-pass", "error", "The optimizer has no pass of this name"),
+    "RUNE-8011": Code("not-installed", "error", "A part of Runeskript is not installed"),
+    # --- 9xxx defects ----------------------------------------------------------- (section: defect)
     "RUNE-9000": Code("internal", "error", "Runeskript failed"),
     "RUNE-9001": Code("invariant", "error", "An internal assertion failed"),
 }

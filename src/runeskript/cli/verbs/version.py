@@ -16,12 +16,17 @@ def configure(parser: ArgumentParser) -> None:
     add_output(parser)
 
 
+def own_version() -> str:
+    """The version of the package that is installed."""
+    try:
+        return version("runeskript")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "unknown"
+
+
 def execute(args: Namespace) -> int:
     """Print them."""
-    try:
-        own = version("runeskript")
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        own = "unknown"
+    own = own_version()
     facts = {
         "runeskript": own,
         "python": platform.python_version(),

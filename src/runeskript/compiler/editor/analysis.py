@@ -1,0 +1,111 @@
+"""What the names of a document mean: of the last text that could be read.
+
+Everything here comes from the compiler's own stages, so an editor says what ``rune check`` says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Final
+
+from ...expr.shapes import Type
+from ...model.ast import Document
+from ...model.catalog import EMPTY, HandlerCatalog
+from ...model.diagnostics import Diagnostic
+from ...model.records import mutable, record
+from ...model.spans import Span
+from ..nodes import Map, Node, Scalar, Seq, find_node, span_of
+from ..pipeline import DEFAULTS, Options, look_into
+from ..unit import Unit
+
+#: A name that a text declares, wherever it stands: for texts that were never readable.
+_DECLARED: Final = re.compile(
+    r"""(?:^|[\s{,"'-])(?:into|collect|for|index)["']?\s*:\s*["']?([A-Za-z_][A-Za-z0-9_]*)"""
+)
+_FUNCTION: Final = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_]*)\(([^()]*)\)\s*:", re.MULTILINE)
+
+
+@record
+class FunctionNote:
+    """A function of the document."""
+
+    name: str
+    params: tuple[str, ...]
+    span: Span | None
+    body: str
+
+    @property
+    def signature(self) -> str:
+        """As it is called."""
+        return f"{self.name}({', '.join(self.params)})"
+
+
+@mutable
+class Analysis:
+    """One text looked at. Spans are the compiler's: lines and columns from 1."""
+
+    file: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+    document: Document | None = None
+    root: Node | None = None
+    #: Variables and loop names -> where they get a value, in the order of the text.
+    variables: dict[str, list[Span]] = field(default_factory=dict)
+    #: The types of variables and of ``input``, ``env``, ``job`` and ``error``.
+    types: Mapping[str, Type] = field(default_factory=dict)
+    functions: dict[str, FunctionNote] = field(default_factory=dict)
+    ids: dict[str, Span] = field(default_factory=dict)
+
+
+def analyse(
+    text: str, file: str, catalog: HandlerCatalog = EMPTY, options: Options = DEFAULTS
+) -> Analysis:
+    """Look at a whole text; whatever it is, there is an answer."""
+    unit = look_into(text, file, catalog, options)
+    found = Analysis(file, unit.diagnostics.sorted())
+    if unit.tree is None or unit.tree.root is None or unit.document is None:
+        _guess(text, found)
+        return found
+    found.root = unit.tree.root
+    found.document = unit.document
+    _names(unit, found)
+    return found
+
+
+def _names(unit: Unit, found: Analysis) -> None:
+    document, root = unit.document, found.root
+    if document is None or root is None or unit.facts is None:
+        return
+    for a in unit.facts.assignments:
+        if not a.path:
+            found.variables.setdefault(a.name, []).append(a.span)
+    for loop in unit.facts.loop_names:
+        node = find_node(root, loop.pointer)
+        span = span_of(node, found.file) if type(node) is Scalar else loop.span
+        found.variables.setdefault(loop.name, []).append(span)
+    if unit.types is not None:
+        found.types = unit.types.types
+    for f in document.functions:
+        found.functions[f.name] = FunctionNote(f.name, f.params, f.span, f.body.source)
+    for step, _ in unit.facts.steps:
+        if step.site.id is not None:
+            node = find_node(root, f"{step.site.pointer}/id")
+            span = span_of(node, found.file) if type(node) is Scalar else step.site.span
+            found.ids.setdefault(step.site.id, span)
+
+
+def _guess(text: str, found: Analysis) -> None:
+    """Names of a text that cannot be read, by how they are written."""
+    for match in _DECLARED.finditer(text):
+        found.variables.setdefault(match[1], [])
+    for match in _FUNCTION.finditer(text):
+        params = tuple(part.strip() for part in match[2].split(",") if part.strip())
+        found.functions.setdefault(match[1], FunctionNote(match[1], params, None, ""))
+
+
+def children_of(node: Node) -> list[Node]:
+    """The nodes directly inside one."""
+    if type(node) is Map:
+        return [value for _, value in node.entries.values()]
+    return list(node.items) if type(node) is Seq else []

@@ -1,0 +1,75 @@
+"""Where what stands under a position is defined: in this text, in another file, in Python."""
+
+from __future__ import annotations
+
+from ...model.records import record
+from ...model.spans import Span
+from ..nodes import Map, Scalar, Seq, find_node, span_of
+from .analysis import Analysis
+from .words import word_at
+
+
+@record
+class Place:
+    """A stretch of this document (``span``), a document beside it (``file``), or a handler."""
+
+    span: Span | None = None
+    file: str | None = None
+    handler: str | None = None
+
+
+def define(lines: list[str], line: int, column: int, known: Analysis) -> list[Place]:
+    """Every place that gives the word under a position its meaning. Never raises."""
+    word = word_at(lines, line, column)
+    if word is None:
+        return []
+    if word.role == "handler":
+        return [Place(handler=word.text)]
+    if word.role == "skript" and word.text.startswith("."):
+        return [Place(file=word.text)]
+    if word.role == "function":
+        note = known.functions.get(word.text)
+        return [Place(note.span)] if note is not None and note.span is not None else []
+    if word.role == "id":
+        span = known.ids.get(word.text) or _node(word.text, known)
+        return [] if span is None else [Place(span)]
+    if word.role != "variable":
+        return []
+    if word.path[0] in known.variables:
+        return [Place(span) for span in known.variables[word.path[0]]]
+    span = _declared(word.path, known)
+    return [] if span is None else [Place(span)]
+
+
+def _declared(path: tuple[str, ...], known: Analysis) -> Span | None:
+    """The schema of a field of the input, the declaration of an environment value."""
+    root = known.root
+    if type(root) is not Map or path[0] not in ("input", "env") or path[0] not in root.entries:
+        return None
+    if path[0] == "env":
+        node = root.entries["env"][1]
+        items = node.items if type(node) is Seq else []
+        found = [i for i in items if type(i) is Scalar and i.text == path[-1]]
+        return span_of(found[0], known.file) if found else None
+    key, schema = root.entries["input"]
+    for name in path[1:]:
+        node = find_node(schema, "/properties")
+        if type(node) is not Map or name not in node.entries:
+            break
+        key, schema = node.entries[name]
+    return span_of(key, known.file)
+
+
+def _node(id_: str, known: Analysis) -> Span | None:
+    """The node of a graph that has an id."""
+    waiting = [known.root] if known.root is not None else []
+    while waiting:
+        node = waiting.pop()
+        if type(node) is Map:
+            entry = node.entries.get("id")
+            if entry is not None and type(entry[1]) is Scalar and entry[1].text == id_:
+                return span_of(entry[1], known.file)
+            waiting += [value for _, value in node.entries.values()]
+        elif type(node) is Seq:
+            waiting += node.items
+    return None
