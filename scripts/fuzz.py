@@ -132,23 +132,27 @@ def again(target: str, file: Path) -> int:
     except Exception as error:
         traceback.print_exception(error)
         if target == "documents":
-            small = shrink(data, check, type(error))
+            small = shrink(data, check, error)
             print(f"\nmade small:\n{small.decode('utf-8', 'backslashreplace')}")
         return 1
     print(f"{file}: {result} in {time.monotonic() - began:.1f} s")
     return 0
 
 
-def shrink(data: bytes, check: Callable[[bytes], object], kind: type[Exception]) -> bytes:
-    """Leave out lines, then characters, as long as the same kind of error comes."""
+def kind(error: Exception) -> tuple[type[Exception], object]:
+    """What two errors have in common that come from the same place."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return type(error), (frames[-1].filename, frames[-1].lineno) if frames else None
+
+
+def shrink(data: bytes, check: Callable[[bytes], object], error: Exception) -> bytes:
+    """Leave out lines, then characters, as long as the same error comes from the same place."""
 
     def fails(candidate: bytes) -> bool:
         try:
             check(candidate)
-        except kind:
-            return True
-        except Exception:
-            return False
+        except Exception as found:
+            return kind(found) == kind(error)
         return False
 
     for separator in (b"\n", b""):
