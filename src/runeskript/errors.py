@@ -15,9 +15,12 @@ __all__ = [
     "BlueprintError",
     "CodecError",
     "CompileError",
+    "DamagedError",
+    "FormatVersionError",
     "HandlerDefinitionError",
     "InputError",
     "JobCancelledError",
+    "JobExistsError",
     "JobFailedError",
     "JobNotFoundError",
     "KernelInvariantError",
@@ -27,8 +30,15 @@ __all__ = [
     "RuneskriptError",
     "RuntimeClosedError",
     "RuntimeOptionError",
+    "SealedError",
     "StepError",
+    "StoreBusyError",
+    "StoreDamagedError",
     "StoreError",
+    "StoreFormatError",
+    "StoreFullError",
+    "StoreReadOnlyError",
+    "StoreUnavailableError",
     "UnknownHandlerError",
     "UnknownPassError",
     "UnknownSkriptError",
@@ -118,6 +128,24 @@ class ReplayMismatchError(RuneskriptError):
     code = "RUNE-4010"
 
 
+class DamagedError(RuneskriptError):
+    """Stored bytes are not what was written: truncated, changed, or from another place."""
+
+    code = "RUNE-4011"
+
+
+class FormatVersionError(RuneskriptError):
+    """Stored bytes were written by another version of Runeskript; they are never guessed at."""
+
+    code = "RUNE-4012"
+
+
+class SealedError(RuneskriptError):
+    """Stored bytes are sealed by a codec that is not here, or does not open them."""
+
+    code = "RUNE-4013"
+
+
 class KernelInvariantError(RuneskriptError):
     """An assertion of the kernel failed: a defect in Runeskript itself, never in a document."""
 
@@ -152,6 +180,46 @@ class StoreError(RuneskriptError):
     """The store refused or failed an operation."""
 
     code = "RUNE-7000"
+
+
+class StoreBusyError(StoreError):
+    """Another process kept the store locked for too long; the same may be asked again."""
+
+    code = "RUNE-7003"
+
+
+class StoreFullError(StoreError):
+    """There is no room left where the store lives; nothing was written."""
+
+    code = "RUNE-7004"
+
+
+class StoreReadOnlyError(StoreError):
+    """The store's file or directory cannot be written."""
+
+    code = "RUNE-7005"
+
+
+class StoreUnavailableError(StoreError):
+    """There is no store at this place, or it cannot be reached."""
+
+    code = "RUNE-7006"
+
+
+class StoreFormatError(StoreError):
+    """The store was written by another version of Runeskript, or with another codec."""
+
+    code = "RUNE-7007"
+
+
+class StoreDamagedError(StoreError):
+    """What the store holds is not what was written. ``job``: the one it concerns, if one."""
+
+    code = "RUNE-7008"
+
+    def __init__(self, message: str, *, code: str | None = None, job: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.job = job
 
 
 class UnknownHandlerError(RuneskriptError):
@@ -196,6 +264,17 @@ class RuntimeOptionError(RuneskriptError):
     """An option of the runtime, or of one of its methods, has a value it cannot have."""
 
     code = "RUNE-6009"
+
+
+class JobExistsError(RuneskriptError):
+    """A job with this key is there already, and the caller asked for an error then."""
+
+    code = "RUNE-6012"
+
+    def __init__(self, job: str, key: str | None) -> None:
+        super().__init__(f"the key {key!r} is that of job {job}")
+        self.job = job
+        self.key = key
 
 
 class JobFailedError(RuneskriptError):

@@ -96,3 +96,13 @@ EXPRESSION_NODES: Final = 50_000
 REGION_NODES: Final = 100_000
 #: Scopes open at once in one token; blocks nest far less deep in a document that can be read.
 SCOPES: Final = 1_000
+
+# --- stores -----------------------------------------------------------------------------------
+#: Single events of one segment of a journal: what is read at once, and lost to one damaged byte.
+SEGMENT_EVENTS: Final = 1_000
+#: Bytes of one segment.
+SEGMENT_BYTES: Final = 256 * 1024
+#: Bytes of a stored value or record; what is larger is kept apart, by its hash.
+PAYLOAD_BYTES: Final = 64 * 1024
+#: Nesting of the records that values stand in when they are stored.
+RECORD_DEPTH: Final = 10

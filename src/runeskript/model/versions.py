@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 BLUEPRINT: Final = 1
+#: Segments, their records, and payloads (``segments.py``, ``journal.py``, ``payloads.py``).
 JOURNAL: Final = 1
 SNAPSHOT: Final = 1
 #: Meaning of operators and functions; a change that alters any golden vector raises it.
