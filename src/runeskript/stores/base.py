@@ -1,259 +1,186 @@
-"""The store protocol: records, outcomes, and the operations the driver asks for.
+"""The store protocol: its records, its outcomes, and the operations everybody asks a store for.
 
-A commit is a list of independent *units*, one per run. A unit is atomic over everything it names:
-journal segment, job row, listeners, consumed inbox rows, messages sent and child jobs created. Its
-guard is (job, epoch, first sequence): a stale owner writes nothing, and the same unit again is
-``already``, a success. One refused unit does not fail the others.
+**Units.** A commit is a list of independent *units*, one per run. A unit is atomic over all it
+names: events, snapshot, job row, timers, listeners, consumed inbox rows, messages sent, child jobs
+created, slots taken and freed. Its guard is (job, epoch, sequence of its first event): who does not
+own the job writes nothing, and the same unit again is ``already``, a success, so that a lost reply
+can be retried. One refused unit does not fail the others.
 
-Ids of children and messages are derived from (job, token path, n), so creating them twice is
-harmless. Values held by a store are never changed by anyone; whoever hands one out copies it.
+**Owners.** A job belongs to at most one worker. Each change of owner raises its ``epoch``. A worker
+keeps its jobs as long as its lease lives; what a dead worker owned may be claimed by others. A job
+that only waits for timers and messages is *dormant*: it has no owner, and what it waits for makes
+it claimable (``due``). A job that was claimed five times in a row without a new event is parked:
+Suspended, with the reason in its row.
+
+**Ids** of children and messages are derived from (job, token path, n), so creating them twice is
+harmless. Values held by a store are never changed by anyone; whoever hands one out copies it. Times
+are milliseconds since 1970 by the store's clock.
+
+What is asked for rarely has a module of its own, so that a plain run does not pay for it:
+``leases`` (workers), ``slots`` (limits), ``queries`` (filters, feed, records), ``retention``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import field
-from typing import Any, Final, Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
-from ..model.codec import encode
-from ..model.events import Event, Path, Status
-from ..model.records import record
-from ..model.rows import NamedTuple
+from ..model.events import Event
 from ..model.values import Value
+from .rows import (
+    CLAIMS,
+    Command,
+    CommitOutcome,
+    Committed,
+    InboxRow,
+    JobRow,
+    Listener,
+    Message,
+    OnConflict,
+    ParentRef,
+    PostOutcome,
+    RowChange,
+    SubmitOutcome,
+    Submitted,
+    Timer,
+    Unit,
+    Worker,
+    match_key,
+)
 
-SubmitOutcome = Literal["created", "exists", "replaced"]
-PostOutcome = Literal["accepted", "duplicate", "unknown"]
-CommitOutcome = Literal["ok", "already", "fenced", "conflict"]
-#: What a submit does with a key that a kept job already has. ``replace`` only replaces a job that
-#: has ended.
-OnConflict = Literal["exists", "replace"]
+if TYPE_CHECKING:
+    from .leases import Claimed, Loaded, Release, WorkerRow
+    from .queries import Change, JobFilter, Record, RecordTable
+    from .retention import Policy, Pruned
 
-
-class ParentRef(NamedTuple):
-    """The RUN step a child job belongs to."""
-
-    job: str
-    path: Path
-    n: int
-    step: str
-
-
-class JobRow(NamedTuple):
-    """One job. Times are milliseconds since 1970.
-
-    Written only when the status changes, so ``seq`` is the length of the journal at that time.
-    """
-
-    id: str
-    key: str | None
-    labels: dict[str, str]
-    skript: str
-    version: int | None
-    #: Hex digest of the Blueprint the job runs, and of the AST it was compiled from.
-    blueprint: str
-    ast_hash: str
-    input: Value
-    created_at: int
-    updated_at: int
-    status: Status = "Pending"
-    state: str = "Pending"
-    output: Value = None
-    error: dict[str, Value] | None = None
-    #: Rises with every change of owner; a unit with another epoch is refused.
-    epoch: int = 1
-    seq: int = 0
-    #: How many ``run`` steps stand above the job, and the one that created it.
-    depth: int = 0
-    parent: ParentRef | None = None
-
-
-class RowChange(NamedTuple):
-    """What a unit changes in the job's row. ``output`` and ``error`` come with a final status."""
-
-    status: Status
-    at: int
-    output: Value = None
-    error: dict[str, Value] | None = None
-
-
-class Listener(NamedTuple):
-    """A token that waits for a message."""
-
-    job: str
-    path: Path
-    m: int
-    topic: str
-    key: Value
-
-
-class Message(NamedTuple):
-    """A message to (topic, key), or to one job's listeners of the topic where ``to`` is set.
-
-    ``keep``: milliseconds it waits for a listener, and as long an equal ``id`` is a duplicate.
-    """
-
-    id: str
-    topic: str
-    key: Value
-    to: str | None
-    data: Value
-    keep: int = 0
-
-
-class Cancel(NamedTuple):
-    """The command to cancel a job."""
-
-    job: str
-    reason: str
-
-
-class InboxRow(NamedTuple):
-    """Something that arrived for a job from outside its run, until a unit consumes it.
-
-    ``number`` rises in order of arrival. A message names the listener (path, m) it is for; a
-    cancel has neither.
-    """
-
-    number: int
-    job: str
-    path: Path
-    m: int
-    message: dict[str, Value] | None
-    reason: str
-
-
-class Unit(NamedTuple):
-    """One run's part of a commit. ``first`` is the sequence number of ``events[0]`` (from 0).
-
-    Sequence numbers count single events: a batch (``model/batches.py``) counts as those it stands
-    for, and may be stored and read in pieces.
-    """
-
-    job: str
-    epoch: int
-    first: int
-    events: Sequence[Event]
-    row: RowChange | None = None
-    listens: Sequence[Listener] = ()
-    unlistens: Sequence[tuple[Path, int]] = ()
-    #: Numbers of inbox rows, and ids of kept messages, that the events used up.
-    inbox: Sequence[int] = ()
-    taken: Sequence[str] = ()
-    messages: Sequence[Message] = ()
-    children: Sequence[JobRow] = ()
-
-
-class Submitted(NamedTuple):
-    """The outcome of submitting one job, and the row that now has its key."""
-
-    outcome: SubmitOutcome
-    row: JobRow
-
-
-@record
-class JobFilter:
-    """Which jobs ``query`` lists; every field that is set must hold."""
-
-    status: Status | None = None
-    skript: str | None = None
-    key: str | None = None
-    labels: dict[str, str] = field(default_factory=dict)
-
-    def accepts(self, row: JobRow) -> bool:
-        """Whether the row is among the wanted ones."""
-        return (
-            (self.status is None or row.status == self.status)
-            and (self.skript is None or row.skript == self.skript)
-            and (self.key is None or row.key == self.key)
-            and all(row.labels.get(name) == value for name, value in self.labels.items())
-        )
-
-
-class Record(NamedTuple):
-    """A named value with a version that rises by one with each put."""
-
-    name: str
-    version: int
-    value: Value
-
-
-#: Records that are no jobs, by table: deployed skripts.
-RecordTable = Literal["skripts"]
-TABLES: Final[tuple[RecordTable, ...]] = ("skripts",)
+__all__ = [
+    "CLAIMS",
+    "Command",
+    "CommitOutcome",
+    "Committed",
+    "InboxRow",
+    "JobRow",
+    "Listener",
+    "Message",
+    "OnConflict",
+    "ParentRef",
+    "PostOutcome",
+    "RowChange",
+    "Store",
+    "SubmitOutcome",
+    "Submitted",
+    "Timer",
+    "Unit",
+    "Worker",
+    "match_key",
+]
 
 
 class Store(Protocol):
-    """What every backend offers."""
+    """What every backend offers. Any operation may raise StoreError: then nothing happened, or
+    (a reply was lost) it may have happened; asking again is safe.
+    """
 
     def now(self) -> int:
-        """The store's clock, in milliseconds since 1970."""
+        """The store's clock, which leases and timers live by."""
 
-    async def put_blob(self, digest: str, data: bytes) -> None:
-        """Keep bytes under the hash they are identified by; putting them twice is harmless."""
+    async def put_blob(self, digest: str, data: bytes, uses: Sequence[str] = ()) -> None:
+        """Keep bytes under the hash that names them; ``uses``: blobs that are needed with it."""
 
     async def get_blob(self, digest: str) -> bytes | None:
         """The bytes of a blob, or None."""
 
     async def submit(
-        self, jobs: Sequence[JobRow], on_conflict: OnConflict = "exists"
+        self,
+        jobs: Sequence[JobRow],
+        on_conflict: OnConflict = "return",
+        journals: Mapping[str, Sequence[Event]] | None = None,
     ) -> list[Submitted]:
-        """Create jobs. ``exists`` where the id or the key is taken, with the row that has it."""
+        """Create jobs. ``exists`` where the id or the key is taken, with the row that has it.
 
-    async def post(self, items: Sequence[Message | Cancel]) -> list[PostOutcome]:
-        """The door for everyone who is not the owner; ``unknown``: no such live job."""
+        ``journals``: by job id, events that the job's journal begins with (a fork of another job).
+        """
 
-    async def commit(self, units: Sequence[Unit]) -> list[CommitOutcome]:
+    async def post(self, items: Sequence[Message | Command]) -> list[PostOutcome]:
+        """The door for everyone who is not the owner; ``unknown``: no job that takes it."""
+
+    async def commit(self, units: Sequence[Unit]) -> list[Committed]:
         """Apply each unit atomically; see the module's text."""
 
-    async def inbox(self, after: int, limit: int) -> list[InboxRow]:
-        """Unconsumed inbox rows with a number over ``after``, in order."""
+    async def get(self, jobs: Sequence[str]) -> list[JobRow | None]:
+        """The rows of jobs."""
 
-    async def load(self, job: str) -> JobRow | None:
-        """The job's row, or None."""
+    async def load(self, job: str, *, whole: bool = False) -> Loaded | None:
+        """All that is needed to go on with a job; ``whole``: its journal from the first event."""
 
     async def journal(self, job: str, start: int, limit: int) -> list[Event]:
         """Events of a job from sequence number ``start`` on, which stand for at most ``limit``."""
+
+    async def inbox(self, worker: str, after: int, limit: int) -> list[InboxRow]:
+        """Unconsumed rows over number ``after`` for jobs that the worker owns, in order."""
+
+    async def heartbeat(self, worker: Worker, lease: int) -> bool:
+        """Keep a worker's lease alive for ``lease`` ms from now.
+
+        False: it is a new worker, or its lease had run out and its jobs may be others' by now.
+        """
+
+    async def claim(self, worker: Worker, limit: int, jobs: Sequence[str] = ()) -> Claimed:
+        """Take jobs that are due and that the worker can run, by priority, then by due time.
+
+        ``jobs``: only these. The worker's lease must be alive, else it gets none.
+        """
+
+    async def release(self, worker: str, jobs: Sequence[Release] | None = None) -> None:
+        """Give jobs back (None: all, and the lease). What is not the worker's any more is left."""
+
+    async def workers(self) -> list[WorkerRow]:
+        """Workers whose leases are known, those that have run out, too."""
 
     async def query(
         self, wanted: JobFilter, cursor: str | None, limit: int
     ) -> tuple[list[JobRow], str | None]:
         """Jobs, newest first, and the cursor of the next page (None: no more)."""
 
+    async def changes(self, cursor: int, limit: int) -> tuple[list[Change], int]:
+        """Jobs that changed after ``cursor`` (0: all jobs), and the next cursor.
+
+        A job stands in the feed once, at the place of its latest change (of status, state or data;
+        creation and removal, too), so a reader who comes again and again misses no job. Raises
+        StoreError (RUNE-7010) for a cursor so old that removals behind it are forgotten.
+        """
+
     async def get_record(self, table: RecordTable, name: str) -> Record | None:
         """A record, or None."""
 
     async def put_record(
-        self, table: RecordTable, name: str, value: Value, version: int
+        self,
+        table: RecordTable,
+        name: str,
+        value: Value,
+        version: int,
+        blobs: Sequence[str] = (),
     ) -> Record | None:
-        """Write a record whose stored version is ``version`` (0: there is none); else None."""
+        """Write a record whose stored version is ``version`` (0: there is none); else None.
 
-    async def list_records(self, table: RecordTable, prefix: str = "") -> list[Record]:
-        """Records whose name begins with ``prefix``, by name."""
+        ``blobs``: digests of blobs that must be kept as long as the record.
+        """
+
+    async def drop_record(self, table: RecordTable, name: str, version: int) -> bool:
+        """Remove a record if its version is still ``version``."""
+
+    async def list_records(
+        self, table: RecordTable, prefix: str = "", after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        """Records whose name begins with ``prefix`` and stands behind ``after``, by name."""
+
+    async def wait(self, mark: int, timeout: float) -> int:
+        """Return when something was written since ``mark`` was returned, at most after ``timeout``
+        seconds; the new mark. Mark 0 is always old.
+        """
+
+    async def prune(self, policy: Policy) -> Pruned:
+        """Forget what the policy says."""
 
     async def close(self) -> None:
         """Give back what the store holds; later calls raise StoreError."""
-
-
-def match_key(key: Value) -> Hashable:
-    """What two message keys have in common when they are equal in the language.
-
-    ``1`` and ``1.0`` are the same key, ``1`` and ``true`` are not.
-    """
-    if key is None or isinstance(key, str):
-        return key
-    if isinstance(key, bool):
-        return (bool, key)
-    if isinstance(key, int | float):
-        return (int, key)
-    return encode(_canonical(key))
-
-
-def _canonical(value: Any) -> Any:
-    """Floats that are whole become ints, and objects lose their order."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
-        return int(value)
-    if isinstance(value, list):
-        return [_canonical(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _canonical(value[name]) for name in sorted(value)}
-    return value

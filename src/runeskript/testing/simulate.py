@@ -44,7 +44,7 @@ from ..model.events import (
 from ..model.run import Run
 from ..model.values import Value, normalise
 from ..stores.base import Listener, Message
-from ..stores.mailbox import Mailbox
+from ..stores.memory import Mailbox
 from .draw import draw
 from .mocks import Mock, answer, failed
 from .trace import show_effect, show_event

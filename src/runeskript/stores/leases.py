@@ -1,0 +1,61 @@
+"""Workers, their leases, and what they take and give back."""
+
+from __future__ import annotations
+
+from ..model.events import Event, Path
+from ..model.rows import NamedTuple
+from .rows import InboxRow, JobRow, Listener, Timer, Worker
+from .slots import Limit
+
+__all__ = ["Claimed", "Loaded", "Queued", "Release", "Worker", "WorkerRow"]
+
+
+class WorkerRow(NamedTuple):
+    """A worker, and when its lease runs out."""
+
+    worker: Worker
+    until: int
+
+
+class Claimed(NamedTuple):
+    """Jobs that were taken, and when it is next worth asking (None: only after a change)."""
+
+    rows: list[JobRow]
+    due: int | None
+
+
+class Release(NamedTuple):
+    """A job that is given back.
+
+    ``rest``: it only waits for its timers and for messages; else it may be claimed at once.
+    ``park``: why nobody should go on with it before somebody says so.
+    """
+
+    job: str
+    epoch: int
+    rest: bool = False
+    park: str | None = None
+
+
+class Queued(NamedTuple):
+    """A call that stands in line for slots."""
+
+    path: Path
+    n: int
+    limits: tuple[Limit, ...]
+
+
+class Loaded(NamedTuple):
+    """A job as it has to be known to go on with it.
+
+    ``events`` begin at sequence number ``first``, where the snapshot, if there is one, was taken.
+    """
+
+    row: JobRow
+    snapshot: bytes | None
+    first: int
+    events: list[Event]
+    timers: list[Timer]
+    listeners: list[Listener]
+    inbox: list[InboxRow]
+    queued: list[Queued]

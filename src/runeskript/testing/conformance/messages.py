@@ -1,0 +1,205 @@
+"""Messages and commands: to whom they go, how long they wait, that they count once."""
+
+from __future__ import annotations
+
+from ...stores.base import Command, Unit
+from .world import DONE, Checks, World, equal, job, listener, message, unit
+
+CHECKS = Checks()
+
+
+@CHECKS
+async def every_matching_listener_gets_a_copy(w: World) -> None:
+    """Keys are equal as in the language: 1 is 1.0, but not true."""
+    await w.own("a", "b", "c")
+    await w.store.commit(
+        [
+            unit("a", listens=[listener("a", 1, "t", 1)]),
+            unit("b", listens=[listener("b", 2, "t", 1.0)]),
+            unit("c", listens=[listener("c", 3, "t", True), listener("c", 4, "x", 1)]),
+        ]
+    )
+    equal(await w.send(message("m", "t", 1)), ["accepted"])
+    equal(await w.arrived(), [("a", "message", 1, "hi"), ("b", "message", 2, "hi")])
+    (row, _) = await w.inbox()
+    equal(row.data, {"id": "m", "topic": "t", "key": 1, "data": "hi"})
+
+
+@CHECKS
+async def without_a_listener_it_is_gone(w: World) -> None:
+    """Unless it is kept."""
+    await w.own("a")
+    await w.send(message("m"))
+    await w.store.commit([unit("a", listens=[listener("a", 0, "t")])])
+    equal(await w.arrived(), [])
+
+
+@CHECKS
+async def a_kept_message_waits_until_taken(w: World) -> None:
+    """Those who listen before somebody took it get it, those who come later do not."""
+    await w.own("a", "b", "c")
+    await w.send(message("m", keep=500), message("n", data="second", keep=500))
+    await w.store.commit([unit("a", listens=[listener("a", 0, "t")])])
+    await w.store.commit([unit("b", listens=[listener("b", 0, "t")])])
+    first, second, *others = await w.inbox()
+    equal([row.job for row in others], ["b", "b"])
+    await w.store.commit([unit("a", 1, inbox=[first.number, second.number], taken=["m"])])
+    await w.store.commit([unit("c", listens=[listener("c", 1, "t")])])
+    equal(
+        await w.arrived(),
+        [("b", "message", 0, "hi"), ("b", "message", 0, "second"), ("c", "message", 1, "second")],
+    )
+
+
+@CHECKS
+async def a_kept_message_expires(w: World) -> None:
+    """After ``keep`` milliseconds, not before."""
+    await w.own("a")
+    await w.send(message("m", keep=500), message("n", keep=501))
+    w.clock.pass_ms(500)
+    await w.store.commit([unit("a", listens=[listener("a", 0, "t")])])
+    equal([row.data["id"] for row in await w.inbox() if isinstance(row.data, dict)], ["n"])
+
+
+@CHECKS
+async def ids_are_deduplicated_as_long_as_kept(w: World) -> None:
+    """Per tenant; a message that was taken is still a duplicate."""
+    one = message("m", keep=500)
+    equal(
+        await w.send(one, one, one._replace(tenant="other")), ["accepted", "duplicate", "accepted"]
+    )
+    await w.own("a")
+    await w.store.commit([unit("a", taken=["m"])])
+    equal(await w.send(one), ["duplicate"])
+    w.clock.pass_ms(500)
+    equal(await w.send(one, message("m", data="again", keep=5)), ["accepted", "duplicate"])
+
+
+@CHECKS
+async def to_one_job(w: World) -> None:
+    """To its listeners of the topic, whatever their key."""
+    await w.own("a", "b")
+    await w.store.commit([unit("a", listens=[listener("a", 1, "t", "x"), listener("a", 2, "u")])])
+    await w.store.commit([unit("b", listens=[listener("b", 1, "t", "x")])])
+    equal(await w.send(message("m", to="a"), message("n", to="nobody")), ["accepted", "unknown"])
+    equal(await w.arrived(), [("a", "message", 1, "hi")])
+
+
+@CHECKS
+async def kept_for_one_job(w: World) -> None:
+    """No other gets it."""
+    await w.own("a", "b")
+    await w.send(message("m", to="a", keep=500), message("n", keep=500, data="all"))
+    await w.store.commit([unit("b", listens=[listener("b", 1, "t")])])
+    await w.store.commit([unit("a", listens=[listener("a", 1, "t", "any")])])
+    equal(await w.arrived(), [("b", "message", 1, "all"), ("a", "message", 1, "hi")])
+    await w.store.commit([unit("a", 1, listens=[listener("a", 2, "t")])])
+    equal((await w.arrived())[2:], [("a", "message", 2, "hi"), ("a", "message", 2, "all")])
+
+
+@CHECKS
+async def tenants_do_not_hear_each_other(w: World) -> None:
+    """Whatever a unit or a message says of them."""
+    await w.own("a", tenant="one")
+    await w.own("b", tenant="two")
+    await w.store.commit([unit("a", listens=[listener("a", 1, "t")._replace(tenant="two")])])
+    await w.store.commit([unit("b", listens=[listener("b", 1, "t")])])
+    equal(await w.send(message("m", tenant="two"), message("n")), ["accepted", "accepted"])
+    equal(await w.arrived(), [("b", "message", 1, "hi")])
+    equal(await w.send(message("o", to="a", tenant="two")), ["unknown"])
+    sent = [message("p", tenant="two", data="p"), Command("b", "cancel", "no")]
+    await w.store.commit([unit("a", 1, messages=sent)])
+    equal((await w.arrived())[1:], [("a", "message", 1, "p")])
+
+
+@CHECKS
+async def an_ended_job_listens_no_more(w: World) -> None:
+    """And what was kept for it alone is gone."""
+    await w.own("a")
+    await w.run("a")
+    await w.store.commit([unit("a", 1, listens=[listener("a", 1, "t")])])
+    await w.send(message("m"), message("n", "x", to="a", keep=500))
+    await w.end("a", 2)
+    equal(await w.send(message("o"), message("p", to="a")), ["accepted", "unknown"])
+    equal(await w.arrived(), [])
+
+
+@CHECKS
+async def what_arrived_for_a_listener_goes_with_it(w: World) -> None:
+    """It could never become anything."""
+    await w.own("a")
+    await w.store.commit([unit("a", listens=[listener("a", 1, "t"), listener("a", 2, "t")])])
+    await w.send(message("m"))
+    await w.store.commit([unit("a", 1, unlistens=[((), 1), ((), 9)])])
+    equal(await w.arrived(), [("a", "message", 2, "hi")])
+    await w.send(message("n", data="later"))
+    equal((await w.arrived())[1:], [("a", "message", 2, "later")])
+
+
+@CHECKS
+async def a_unit_sends_messages(w: World) -> None:
+    """Once, to the listeners there are when it is committed, its own included."""
+    await w.own("a", "b")
+    await w.store.commit([unit("b", listens=[listener("b", 1, "t")])])
+    sent = unit(
+        "a",
+        listens=[listener("a", 1, "t")],
+        messages=[message("m", keep=9), Command("b", "event", {"data": "go"}, "id", (1, 2), 3)],
+    )
+    equal(await w.outcomes(sent, sent), ["ok", "already"])
+    equal(
+        await w.arrived(),
+        [("a", "message", 1, "hi"), ("b", "message", 1, "hi"), ("b", "event", 3, "go")],
+    )
+    equal((await w.inbox())[2].path, (1, 2))
+
+
+@CHECKS
+async def commands_reach_live_jobs_only(w: World) -> None:
+    """And retry those only that have failed."""
+    await w.store.submit([job("a")])
+    await w.ended("b")
+    kinds = ("cancel", "pause", "resume", "complete", "fail", "child", "event")
+    for kind in kinds:
+        posted = await w.send(*(Command(id_, kind) for id_ in "abc"))  # type: ignore[arg-type]
+        equal(posted, ["accepted", "unknown", "unknown"])
+    equal(await w.send(*(Command(id_, "retry") for id_ in "abc")), ["unknown"] * 3)
+    await w.own("d")
+    await w.run("d")
+    await w.end("d", 1, DONE._replace(status="Failed", output=None))
+    equal(await w.send(Command("d", "cancel"), Command("d", "retry")), ["unknown", "accepted"])
+    await w.beat()
+    equal(await w.claim(), ["a", "d"])
+    equal([kind for job_, kind, *_ in await w.arrived() if job_ == "a"], list(kinds))
+    equal(await w.outcomes(unit("d", 2, epoch=2, row=DONE._replace(status="Running"))), ["ok"])
+    row = await w.row("d")
+    equal((row.status, row.output, row.error), ("Running", None, None))
+
+
+@CHECKS
+async def a_command_counts_once(w: World) -> None:
+    """Per job and id, as long as the job is kept; without an id each counts."""
+    await w.own("a", "b")
+    one = Command("a", "cancel", "x", "id")
+    posted = await w.send(one, one, one._replace(job="b"), one._replace(kind="pause"))
+    equal(posted, ["accepted", "duplicate", "accepted", "duplicate"])
+    equal(await w.send(one._replace(id=None), one._replace(id=None)), ["accepted", "accepted"])
+    rows = [row for row in await w.inbox() if row.job == "a"]
+    equal([row.data for row in rows], ["x", "x", "x"])
+    numbers = [row.number for row in rows]
+    equal(await w.outcomes(Unit("a", 1, 0, unit("a").events, inbox=numbers)), ["ok"])
+    equal(await w.send(one), ["duplicate"])
+
+
+@CHECKS
+async def the_inbox_is_read_onwards(w: World) -> None:
+    """By the owner, from where it stood."""
+    await w.own("a")
+    await w.store.submit([job("free")])
+    await w.send(*(Command("a", "cancel", n) for n in range(5)), Command("free", "cancel", 9))
+    rows = await w.store.inbox("me", 0, 3)
+    equal([row.data for row in rows], [0, 1, 2])
+    rest = await w.store.inbox("me", rows[-1].number, 9)
+    equal([row.data for row in rest], [3, 4])
+    equal(await w.store.inbox("me", rest[-1].number, 9), [])
+    equal(await w.store.inbox("you", 0, 9), [])
