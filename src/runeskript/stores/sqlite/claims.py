@@ -1,0 +1,156 @@
+"""Claiming jobs and giving them back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...errors import StoreDamagedError
+from ..leases import Release, Worker
+from .database import Database
+from .heads import Heads
+from .jobs import Jobs
+from .lines import Lines
+from .workers import Workers
+
+
+class Claims:
+    """Everything here is called inside a transaction."""
+
+    def __init__(
+        self,
+        db: Database,
+        heads: Heads,
+        jobs: Jobs,
+        lines: Lines,
+        workers: Workers,
+        now: Callable[[], int],
+    ) -> None:
+        self._db = db
+        self._heads = heads
+        self._jobs = jobs
+        self._lines = lines
+        self._workers = workers
+        self._now = now
+
+    def claim(
+        self, worker: Worker, limit: int, only: Sequence[str]
+    ) -> tuple[list[str], int | None]:
+        """Ids of the jobs that are the worker's now, and when there may be more."""
+        now = self._now()
+        number = self._workers.alive(worker.id, now)
+        if number is None:
+            return [], None
+        for dead in self._workers.dead(now):
+            self._jobs.expropriate(dead)
+            self._workers.leave(dead)
+        self._jobs.settle()
+        needs = self._workers.suits(worker)
+        cut = False
+        if only:
+            ripe, due = self._named(only, needs, now)
+        else:
+            ripe, due, cut = self._ripe(needs, now, limit)
+        claimed: list[str] = []
+        for id_, claims, progress in ripe:
+            if len(claimed) == limit:
+                due = now
+                break
+            if self._take(id_, number, claims, progress):
+                claimed.append(id_)
+        if cut and len(claimed) < limit:
+            due = now
+        times = (due, self._lines.due(), self._workers.next_end(worker.id))
+        return claimed, min((time for time in times if time is not None), default=None)
+
+    def _take(self, id_: str, worker: int, claims: int, progress: int) -> bool:
+        """Claim one job, or park it."""
+        head = self._heads.get(id_)
+        if head is None:
+            return False
+        try:
+            self._heads.read_end(head)
+        except StoreDamagedError as exc:
+            self._jobs.park(head, exc.message)
+            return False
+        return self._jobs.claim(head, worker, claims, progress)
+
+    def _named(
+        self, only: Sequence[str], needs: Sequence[int], now: int
+    ) -> tuple[list[Any], int | None]:
+        """Of some jobs those that are due and suit, and when the next of them will be."""
+        found = []
+        later: list[int] = []
+        for id_ in dict.fromkeys(only):
+            rows = self._db.rows(
+                "SELECT priority, due, number, id, claims, progress, need FROM job "
+                "WHERE id=? AND due IS NOT NULL",
+                (id_,),
+            )
+            for priority, due, number, *rest, need in rows:
+                if need in needs and due <= now:
+                    found.append((-priority, due, number, *rest))
+                elif need in needs:
+                    later.append(due)
+        return [row[3:] for row in sorted(found)], min(later, default=None)
+
+    def _ripe(
+        self, needs: Sequence[int], now: int, limit: int
+    ) -> tuple[list[Any], int | None, bool]:
+        """The most urgent jobs that are due and suit, more than ``limit`` since some may have to
+        be parked; when the next will be; and whether there are more now.
+        """
+        most, cut = limit + _PARKED, False
+        found: list[Any] = []
+        later: list[int] = []
+        for need in needs:
+            for (priority,) in self._priorities(need):
+                rows = self._db.rows(
+                    "SELECT -priority, due, number, id, claims, progress FROM job WHERE need=? "
+                    "AND priority=? AND due IS NOT NULL AND due <= ? ORDER BY due, number LIMIT ?",
+                    (need, priority, now, most),
+                )
+                cut = cut or len(rows) == most
+                found += rows
+                ((due,),) = self._db.rows(
+                    "SELECT min(due) FROM job WHERE need=? AND priority=? AND due > ?",
+                    (need, priority, now),
+                )
+                if due is not None:
+                    later.append(due)
+        return [row[3:] for row in sorted(found)], min(later, default=None), cut
+
+    def _priorities(self, need: int) -> list[tuple[Any, ...]]:
+        """The priorities among the jobs with this need, found without reading them all."""
+        return self._db.rows(
+            "WITH RECURSIVE one(priority) AS ("
+            "SELECT max(priority) FROM job WHERE need=?1 AND due IS NOT NULL UNION ALL "
+            "SELECT (SELECT max(priority) FROM job WHERE need=?1 AND due IS NOT NULL "
+            "AND priority < one.priority) FROM one WHERE one.priority IS NOT NULL) "
+            "SELECT priority FROM one WHERE priority IS NOT NULL",
+            (need,),
+        )
+
+    def release(self, worker: str, jobs: Sequence[Release] | None) -> None:
+        """Give jobs back (None: all, and the lease)."""
+        number = self._workers.number(worker)
+        if number is None:
+            return
+        if jobs is None:
+            for (id_,) in self._db.rows("SELECT id FROM job WHERE owner=?", (number,)):
+                head = self._heads.get(id_)
+                if head is not None:
+                    self._jobs.give_back(head, rest=False)
+            self._workers.leave(number)
+        for one in jobs or ():
+            head = self._heads.get(one.job)
+            if head is None or head.owner != number or head.epoch != one.epoch:
+                continue
+            if one.park is None:
+                self._jobs.give_back(head, rest=one.rest)
+            else:
+                self._jobs.park(head, one.park)
+
+
+#: Jobs that may have to be parked beside those that are claimed at once.
+_PARKED = 100

@@ -1,0 +1,276 @@
+"""One SQLite file: its connections, its transactions, and when it is written off the event loop.
+
+Two connections: one writes, one reads (in WAL mode neither waits for the other). A transaction runs
+on the loop while the median time of its COMMIT is under a millisecond, since a hand-off to a thread
+costs more than that; else, and while another process writes, in a thread.
+
+The WAL is copied back into the file by a thread of its own, in small portions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from ...errors import StoreError
+from .failing import translated
+from .files import connect
+
+_T = TypeVar("_T")
+
+#: Seconds of a COMMIT above which transactions leave the loop, and below which they come back.
+SLOW: Final = 0.001
+QUICK: Final = 0.0007
+#: What one COMMIT moves the estimate of their median by.
+_STEP: Final = 1.02
+#: Every how many commits one is timed, and the growth of the WAL looked at.
+_SAMPLE: Final = 8
+_LOOK: Final = 64
+#: Pages written to the WAL from which on it is copied back (4 MB).
+CHECKPOINT_PAGES: Final = 1_000
+#: Seconds between two looks at whether another process has written.
+POLL: Final = 0.02
+
+Rows = list[tuple[Any, ...]]
+
+
+class Database:
+    """A file that is open. Only its own methods touch the connections."""
+
+    def __init__(self, writer: apsw.Connection, path: str, sync: str, busy: float) -> None:
+        self.path = path
+        self._busy = busy
+        self._sync = sync
+        self._writer = writer
+        try:
+            writer.set_busy_timeout(0)
+            self._reader = connect(path, sync)
+        except apsw.Error as exc:
+            raise translated(exc, path) from exc
+        #: One statement on the writing connection; only inside ``transact``.
+        self.ex = self._writer.cursor().execute
+        self.ex_many = self._writer.cursor().executemany
+        self._read = self._reader.cursor().execute
+        #: Rises when somebody else has written: then nothing that was remembered is sure.
+        self.generation = 0
+        self._version = -1
+        #: Called when a transaction came to nothing: what was remembered since is wrong.
+        self.on_rollback: Callable[[], None] = lambda: None
+        self._median = QUICK
+        self._off_loop = False
+        self._under_way: asyncio.Future[Any] | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._upkeep: ThreadPoolExecutor | None = None
+        self._checkpoint: Future[None] | None = None
+        self._commits = 0
+        self._pages = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+        self.closed = False
+        #: Whether a transaction may run on the loop now.
+        self.free = True
+
+    # --- reading --------------------------------------------------------------------------------
+    def read(self, sql: str, args: tuple[Any, ...] = ()) -> Rows:
+        """All rows of one statement, as of now."""
+        self.check_open()
+        try:
+            return self._read(sql, args).fetchall()
+        except apsw.Error as exc:
+            raise translated(exc, self.path) from exc
+
+    def reading(self, work: Callable[[], _T]) -> _T:
+        """Several statements that see the same state of the file."""
+        self.read("BEGIN")
+        try:
+            return work()
+        finally:
+            self.read("COMMIT")
+
+    # --- writing --------------------------------------------------------------------------------
+    def rows(self, sql: str, args: tuple[Any, ...] = ()) -> Rows:
+        """All rows of a statement inside the transaction."""
+        return self.ex(sql, args).fetchall()
+
+    def last_rowid(self) -> int:
+        """The number that the last insert gave a row."""
+        return self._writer.last_insert_rowid()
+
+    async def write(self, work: Callable[[], _T]) -> _T:
+        """One transaction; see the module's text. Raises StoreError: then nothing of it happened,
+        but for a COMMIT that failed without saying how far it came.
+        """
+        while self._under_way is not None:
+            await asyncio.wait((self._under_way,))
+        self.check_open()
+        if self.free:
+            try:
+                return self.transact(work)
+            except apsw.BusyError:
+                pass  # another process writes: wait for it where nobody else has to wait
+        loop = asyncio.get_running_loop()
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(1, "rune-store")
+        task = loop.run_in_executor(self._threads, self._waiting, work)
+        self._under_way, self.free = task, False
+        task.add_done_callback(self._over)
+        result = await asyncio.shield(task)
+        self._tell()
+        return result
+
+    def _over(self, task: asyncio.Future[Any]) -> None:
+        self._under_way, self.free = None, not self._off_loop and not self.closed
+        if not task.cancelled():
+            task.exception()  # whoever still waits for it gets it
+
+    def _waiting(self, work: Callable[[], _T]) -> _T:
+        """A transaction in its thread, where it may wait for other processes."""
+        self._writer.set_busy_timeout(int(self._busy * 1000))
+        try:
+            return self.transact(work)
+        except apsw.BusyError as exc:
+            raise translated(exc, self.path) from exc
+        finally:
+            self._writer.set_busy_timeout(0)
+
+    def transact(self, work: Callable[[], _T]) -> _T:
+        """Run ``work`` in a transaction; all or nothing. Raises apsw.BusyError, StoreError."""
+        ex = self.ex
+        try:
+            ex("BEGIN IMMEDIATE")
+            if self._writer.data_version() != self._version:
+                self.generation += 1
+            result = work()
+            self._commits += 1
+            if self._commits % _SAMPLE:
+                ex("COMMIT")
+            else:
+                began = perf_counter()
+                ex("COMMIT")
+                self._note(perf_counter() - began)
+        except apsw.BusyError:
+            self._roll_back()
+            raise
+        except apsw.Error as exc:
+            self._roll_back()
+            raise translated(exc, self.path) from exc
+        except BaseException:
+            self._roll_back()
+            raise
+        self._version = self._writer.data_version()
+        if self._waiters and self.free:
+            self._tell()
+        return result
+
+    def _roll_back(self) -> None:
+        """What was done is undone; SQLite has done it itself after some errors."""
+        self._version = -1
+        self.on_rollback()
+        try:
+            if self._writer.in_transaction:
+                self.ex("ROLLBACK")
+        except apsw.Error as exc:
+            raise translated(exc, self.path) from exc
+
+    def _note(self, took: float) -> None:
+        """Now and then: follow the median of commits by small steps, and look after the WAL."""
+        median = max(self._median * (_STEP if took > self._median else 1 / _STEP), 1e-6)
+        self._median = median
+        self._off_loop = median > (QUICK if self._off_loop else SLOW)
+        self.free = self.free and not self._off_loop
+        if self._commits % _LOOK == 0:
+            self._pages += self._writer.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)[0]
+            idle = self._checkpoint is None or self._checkpoint.done()
+            if self._pages >= CHECKPOINT_PAGES and idle:
+                self._pages = 0
+                self._checkpoint = self.upkeep.submit(self._copy_back)
+
+    def _tell(self) -> None:
+        """Something was written: tell who waits for that."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # --- upkeep ---------------------------------------------------------------------------------
+    @property
+    def upkeep(self) -> ThreadPoolExecutor:
+        """The thread for what takes long and nobody waits for."""
+        if self._upkeep is None:
+            self._upkeep = ThreadPoolExecutor(1, "rune-store-upkeep")
+        return self._upkeep
+
+    def _copy_back(self) -> None:
+        """Copy the WAL into the file, as far as nobody reads it."""
+        connection = connect(self.path, self._sync)
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.BusyError:
+            return  # somebody else does it
+        finally:
+            connection.close()
+
+    async def apart(self, work: Callable[[apsw.Connection], _T]) -> _T:
+        """Something that takes long, on a connection and a thread of its own."""
+        self.check_open()
+
+        def run() -> _T:
+            connection = connect(self.path, self._sync)
+            connection.set_busy_timeout(int(self._busy * 1000))
+            try:
+                return work(connection)
+            except apsw.Error as exc:
+                raise translated(exc, self.path) from exc
+            finally:
+                connection.close()
+
+        found = await asyncio.get_running_loop().run_in_executor(self.upkeep, run)
+        self._tell()
+        return found
+
+    # --- waiting --------------------------------------------------------------------------------
+    async def wait(self, mark: int, timeout: float) -> int:
+        """Wait until somebody has written: in this process at once, in others by looking often."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        waiter: asyncio.Future[None] = loop.create_future()
+        self._waiters.add(waiter)
+        try:
+            while True:
+                now: int = self.read("PRAGMA data_version")[0][0]
+                left = end - loop.time()
+                if now != mark or left <= 0:
+                    return now
+                await asyncio.wait((waiter,), timeout=min(left, POLL))
+                if waiter.done() and not self.closed:
+                    self._waiters.discard(waiter)
+                    waiter = loop.create_future()
+                    self._waiters.add(waiter)
+        finally:
+            self._waiters.discard(waiter)
+
+    # --- the end --------------------------------------------------------------------------------
+    def check_open(self) -> None:
+        """Raise StoreError (RUNE-7002) once it is closed."""
+        if self.closed:
+            raise StoreError("the store is closed", code="RUNE-7002")
+
+    async def close(self) -> None:
+        """Finish what is under way, and close the file."""
+        while self._under_way is not None:
+            await asyncio.wait((self._under_way,))
+        if self.closed:
+            return
+        self.closed, self.free = True, False
+        self._tell()
+        for pool in (self._threads, self._upkeep):
+            if pool is not None:
+                await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
+        try:
+            self._reader.close()
+            self._writer.close()
+        except apsw.Error as exc:
+            raise translated(exc, self.path) from exc

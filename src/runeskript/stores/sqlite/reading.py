@@ -1,0 +1,357 @@
+"""Reading jobs: rows, journals, all that is needed to go on with one, lists, the feed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeAlias
+
+from ...errors import (
+    DamagedError,
+    FormatVersionError,
+    SealedError,
+    StoreDamagedError,
+    StoreError,
+)
+from ...model.batches import piece, weight
+from ...model.events import CallsDone, Event
+from ...model.payloads import Payloads
+from ...model.segments import HEADER, genesis, head_of, unpack
+from ..leases import Loaded, Queued
+from ..queries import Change, JobFilter
+from ..rows import InboxRow, JobRow, Listener, Timer
+from .heads import LAST_SEQ, SEQ_BITS
+from .lines import limits_of
+from .rows import COLUMNS, FROM, unpack_row
+
+#: (SQL, values) -> rows.
+Read: TypeAlias = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
+
+_JOBS: Final = f"SELECT {COLUMNS} {FROM} "
+#: Rows read at once by a list that has to look into them.
+_PAGE: Final = 200
+#: Bytes of the chain that a stored snapshot begins with.
+CHAIN: Final = 16
+_UNREADABLE: Final = (DamagedError, FormatVersionError, SealedError)
+
+
+class Reading:
+    """Everything here reads; ``read`` gives all rows of one statement."""
+
+    def __init__(self, read: Read, payloads: Payloads) -> None:
+        self._read = read
+        self._payloads = payloads
+
+    # --- rows -----------------------------------------------------------------------------------
+    def get(self, ids: Iterable[str]) -> list[JobRow | None]:
+        """The rows of jobs."""
+        return [next(self.rows("WHERE job.id = ?", (id_,)), None) for id_ in ids]
+
+    def rows(self, where: str, args: tuple[Any, ...]) -> Iterator[JobRow]:
+        """The rows that an SQL condition lets through."""
+        for columns in self._read(_JOBS + where, args):
+            number = columns[0]
+            bodies = self._read(
+                "SELECT place & 3, data FROM payload WHERE place >= ? AND place < ?",
+                (number * 4, number * 4 + 4),
+            )
+            yield unpack_row(self._payloads, columns, dict(bodies), self._length(columns))
+
+    def _length(self, columns: tuple[Any, ...]) -> int:
+        """The length of a journal; its row says less while it grows."""
+        number, known, id_ = columns[0], columns[-2], columns[-1]
+        base = number << SEQ_BITS
+        rows = self._read(
+            "SELECT place, substr(data, 1, ?) FROM segment WHERE place >= ? AND place <= ? "
+            "ORDER BY place DESC LIMIT 1",
+            (HEADER.size, base, base | LAST_SEQ),
+        )
+        length = 0
+        if rows:
+            first, data = rows[0][0] - base, rows[0][1]
+            try:
+                length = first + head_of(data, f"{id_}/journal/{first}").held
+            except DamagedError as exc:
+                raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
+        else:
+            length = self._snapshot_seq(number)
+        if length < known:
+            raise StoreDamagedError(
+                f"job {id_}: its journal ends at {length}, and once had {known} events", job=id_
+            )
+        return length
+
+    def _last(self, number: int, below: int) -> list[tuple[int, bytes]]:
+        """The last segment that begins at or before a sequence number."""
+        base = number << SEQ_BITS
+        rows = self._read(
+            "SELECT place, data FROM segment WHERE place >= ? AND place <= ? "
+            "ORDER BY place DESC LIMIT 1",
+            (base, base | below),
+        )
+        return [(place - base, data) for place, data in rows]
+
+    # --- journals -------------------------------------------------------------------------------
+    def journal(self, id_: str, start: int, limit: int) -> list[Event]:
+        """Events that stand for at most ``limit`` from ``start`` on, each checked."""
+        rows = self._read("SELECT number FROM job WHERE id=?", (id_,))
+        if not rows or limit <= 0:
+            return []
+        try:
+            return self._stretch(id_, rows[0][0], start, start + limit)
+        except _UNREADABLE as exc:
+            raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
+
+    def _stretch(self, id_: str, number: int, start: int, end: int) -> list[Event]:
+        """Events from ``start`` up to ``end``; the chain is followed from the segment before."""
+        base = number << SEQ_BITS
+        opening = self._last(number, start)
+        if not opening:
+            self._refuse_pruned(id_, number, start)
+            return []
+        at = opening[0][0]
+        before = self._chain_before(id_, number, at)
+        rows = self._read(
+            "SELECT place, data FROM segment WHERE place >= ? AND place < ? ORDER BY place",
+            (base | at, min(base + end, base | LAST_SEQ)),
+        )
+        found: list[Event] = []
+        expected = at
+        for place, data in rows:
+            first = place - base
+            if first != expected:
+                raise DamagedError(f"events from {expected} on are missing")
+            events, head = unpack(self._payloads, id_, first, data, before)
+            before, expected = head.chain, first + head.held
+            found.extend(_cut(events, first, start, end))
+        return found
+
+    def _refuse_pruned(self, id_: str, number: int, start: int) -> None:
+        base = number << SEQ_BITS
+        ((place,),) = self._read(
+            "SELECT min(place) FROM segment WHERE place >= ? AND place <= ?",
+            (base, base | LAST_SEQ),
+        )
+        first = self._snapshot_seq(number) if place is None else place - base
+        if start < first:
+            raise StoreError(f"job {id_}: its events before {first} were pruned", code="RUNE-7011")
+
+    def _snapshot_seq(self, number: int) -> int:
+        """Where the latest snapshot was taken; 0 where there is none."""
+        base = number << SEQ_BITS
+        ((place,),) = self._read(
+            "SELECT max(place) FROM snapshot WHERE place >= ? AND place <= ?",
+            (base, base | LAST_SEQ),
+        )
+        return 0 if place is None else int(place) - base
+
+    def _chain_before(self, id_: str, number: int, at: int) -> bytes:
+        """The chain that the segment at a place follows."""
+        if at == 0:
+            return genesis(id_)
+        rows = self._last(number, at - 1)
+        if rows:
+            first, data = rows[0]
+            _, head = unpack(self._payloads, id_, first, data, None)
+            if first + head.held == at:
+                return head.chain
+        else:
+            found = self.snapshot_at(id_, number, at)
+            if found is not None:
+                return found[0]
+        raise DamagedError(f"events before {at} are missing")
+
+    def snapshot_at(self, id_: str, number: int, seq: int) -> tuple[bytes, bytes] | None:
+        """The chain of the journal up to a snapshot, and the snapshot."""
+        place = (number << SEQ_BITS) | seq
+        rows = self._read("SELECT data FROM snapshot WHERE place=?", (place,))
+        if not rows:
+            return None
+        data = self._payloads.bytes_out(rows[0][0], f"{id_}/snapshot/{seq}")
+        return data[:CHAIN], data[CHAIN:]
+
+    def load(self, id_: str, whole: bool) -> Loaded | None:
+        """All that is needed to go on with a job."""
+        row = next(self.rows("WHERE job.id = ?", (id_,)), None)
+        if row is None:
+            return None
+        number = row.number
+        try:
+            first = 0 if whole else self._snapshot_seq(number)
+            taken = self.snapshot_at(id_, number, first) if first else None
+            events = [] if first == row.seq else self._stretch(id_, number, first, row.seq)
+            if first + sum(map(weight, events)) != row.seq:
+                raise DamagedError(f"its journal does not lead to {row.seq}")
+            return Loaded(
+                row,
+                None if taken is None else taken[1],
+                first,
+                events,
+                self._timers(number),
+                self._listeners(row),
+                self.inbox("WHERE inbox.job = ? ORDER BY inbox.number", (number,)),
+                self._queued(number),
+            )
+        except _UNREADABLE as exc:
+            raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
+
+    def _timers(self, number: int) -> list[Timer]:
+        rows = self._read("SELECT path, m, due, kind, step FROM timer WHERE job=?", (number,))
+        loads = self._payloads.loads
+        return sorted(Timer(tuple(loads(path)), *rest) for path, *rest in rows)
+
+    def _listeners(self, row: JobRow) -> list[Listener]:
+        rows = self._read("SELECT path, m, topic, key FROM listener WHERE job=?", (row.number,))
+        payloads = self._payloads
+        found = [
+            Listener(
+                row.id,
+                tuple(payloads.loads(path)),
+                m,
+                topic,
+                payloads.unpack(key, "listener"),
+                row.tenant,
+            )
+            for path, m, topic, key in rows
+        ]
+        return sorted(found, key=lambda one: (one.path, one.m))
+
+    def inbox(self, where: str, args: tuple[Any, ...]) -> list[InboxRow]:
+        """Inbox rows that an SQL condition lets through."""
+        payloads = self._payloads
+        rows = self._read(
+            "SELECT inbox.number, job.id, inbox.kind, path, n, inbox.data FROM inbox "  # noqa: S608
+            f"JOIN job ON job.number = inbox.job {where}",
+            args,
+        )
+        return [
+            InboxRow(number, id_, kind, tuple(payloads.loads(path)), n, _body(payloads, id_, data))
+            for number, id_, kind, path, n, data in rows
+        ]
+
+    def _queued(self, number: int) -> list[Queued]:
+        rows = self._read(
+            "SELECT path, n, limits FROM waiting WHERE job=? ORDER BY number", (number,)
+        )
+        payloads = self._payloads
+        return [
+            Queued(tuple(payloads.loads(path)), n, limits_of(payloads, packed))
+            for path, n, packed in rows
+        ]
+
+    def walk(self, id_: str, number: int) -> None:
+        """Follow a journal from the first event that is there to the last, and its snapshots."""
+        base = number << SEQ_BITS
+        first = self._read(
+            "SELECT min(place) FROM segment WHERE place >= ? AND place <= ?",
+            (base, base | LAST_SEQ),
+        )[0][0]
+        try:
+            if first is not None:
+                self._stretch(id_, number, first - base, LAST_SEQ)
+            for (place,) in self._read(
+                "SELECT place FROM snapshot WHERE place >= ? AND place <= ?",
+                (base, base | LAST_SEQ),
+            ):
+                self.snapshot_at(id_, number, place - base)
+        except _UNREADABLE as exc:
+            raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
+
+    # --- lists ----------------------------------------------------------------------------------
+    def query(
+        self, wanted: JobFilter, cursor: str | None, limit: int
+    ) -> Iterator[tuple[list[JobRow], str | None] | None]:
+        """Jobs, newest first, and the cursor behind them; None where it has read a page in vain."""
+        clauses, args = _condition(wanted)
+        before = None if cursor is None else int(cursor)
+        found: list[JobRow] = []
+        page = _PAGE if wanted.data else limit + 1
+        while True:
+            terms, values = list(clauses), list(args)
+            if before is not None:
+                terms.append("job.number < ?")
+                values.append(before)
+            where = f"WHERE {' AND '.join(terms)} " if terms else ""
+            rows = list(self.rows(f"{where}ORDER BY job.number DESC LIMIT ?", (*values, page)))
+            for row in rows:
+                if wanted.accepts_data(row):
+                    if len(found) == limit:
+                        yield found, str(found[-1].number) if found else None
+                        return
+                    found.append(row)
+            if len(rows) < page:
+                yield found, None
+                return
+            before = rows[-1].number
+            yield None
+
+    def changes(self, cursor: int, limit: int) -> tuple[list[Change], int]:
+        """What changed after a cursor."""
+        rows = self._read("SELECT value FROM meta WHERE name='feed'", ())
+        if rows and 0 < cursor < rows[0][0]:
+            raise StoreError("the feed is forgotten this far back; read anew", code="RUNE-7010")
+        changed = self._read(
+            "SELECT changed, id, 1 FROM job WHERE changed > ?1 UNION ALL "
+            "SELECT changed, job, 0 FROM removed WHERE changed > ?1 ORDER BY 1 LIMIT ?2",
+            (cursor, limit),
+        )
+        found = [
+            Change(number, id_, self.get((id_,))[0] if there else None)
+            for number, id_, there in changed
+        ]
+        return found, found[-1].number if found else cursor
+
+
+def _body(payloads: Payloads, id_: str, data: bytes) -> Any:
+    try:
+        return payloads.unpack(data, "inbox")
+    except _UNREADABLE as exc:
+        raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
+
+
+def _cut(events: list[Event], first: int, start: int, end: int) -> Iterator[Event]:
+    """The events, of which the first has number ``first``, that stand in [start, end)."""
+    for event in events:
+        last = first + weight(event)
+        if last > start and first < end:
+            if isinstance(event, CallsDone) and (first < start or last > end):
+                yield piece(event, max(start - first, 0), min(end, last) - first)
+            else:
+                yield event
+        first = last
+
+
+def _condition(wanted: JobFilter) -> tuple[list[str], list[Any]]:
+    """The SQL terms of a filter, all but its ``data``."""
+    clauses: list[str] = []
+    args: list[Any] = []
+    for term, value in (
+        ("job.status = ?", wanted.status),
+        ("job.skript = ?", wanted.skript),
+        ("job.key = ?", wanted.key),
+        ("job.tenant = ?", wanted.tenant),
+        ("job.kind = ?", wanted.kind),
+        ("worker.id = ?", wanted.owner),
+        ("job.parent = ?", wanted.parent),
+        ("job.created_at >= ?", wanted.created_from),
+        ("job.created_at < ?", wanted.created_before),
+        ("job.updated_at >= ?", wanted.updated_from),
+        ("job.updated_at < ?", wanted.updated_before),
+    ):
+        if value is not None:
+            clauses.append(term)
+            args.append(value)
+    if wanted.tenant:
+        clauses.append("job.tenant <> ''")  # so that the index for it serves
+    if wanted.parent is not None:
+        clauses.append("job.parent IS NOT NULL")
+    if wanted.state is not None:
+        # Either as the status, or as a declared machine has it: each has an index of its own.
+        clauses.append(
+            "job.number IN (SELECT number FROM job WHERE status = ? AND state = status UNION ALL "
+            "SELECT number FROM job WHERE state = ? AND state <> status)"
+        )
+        args += [wanted.state, wanted.state]
+    for name, value in wanted.labels.items():
+        clauses.append("job.number IN (SELECT job FROM label WHERE name = ? AND value = ?)")
+        args += [name, value]
+    return clauses, args

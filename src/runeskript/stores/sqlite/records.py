@@ -1,0 +1,106 @@
+"""Records that are no jobs, and blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...model.payloads import Payloads
+from ...model.values import Value
+from ..queries import Record
+from .database import Database
+
+
+class Records:
+    """Records by table and name; reading outside transactions, writing inside."""
+
+    def __init__(self, db: Database, payloads: Payloads) -> None:
+        self._db = db
+        self._payloads = payloads
+
+    def get(self, table: str, name: str) -> Record | None:
+        """A record, or None."""
+        found = self._select(table, "AND name = ?", (name,))
+        return found[0] if found else None
+
+    def all(self, table: str, prefix: str, after: str, limit: int | None) -> list[Record]:
+        """Records by name."""
+        terms, args = "AND name > ?", [after]
+        if prefix:
+            terms += " AND name >= ?"
+            args.append(prefix)
+            end = _behind(prefix)
+            if end is not None:
+                terms += " AND name < ?"
+                args.append(end)
+        return self._select(
+            table, terms + " ORDER BY name LIMIT ?", (*args, -1 if limit is None else limit)
+        )
+
+    def _select(self, table: str, terms: str, args: tuple[Any, ...]) -> list[Record]:
+        rows = self._db.read(
+            f"SELECT name, version, value, at FROM record WHERE tab = ? {terms}",  # noqa: S608
+            (table, *args),
+        )
+        return [
+            Record(name, version, self._payloads.unpack(value, _user(table, name)), at,
+                   self._blobs(table, name))
+            for name, version, value, at in rows
+        ]  # fmt: skip
+
+    def _blobs(self, table: str, name: str) -> tuple[str, ...]:
+        rows = self._db.read("SELECT digest FROM uses WHERE user=?", (_user(table, name),))
+        return tuple(sorted(digest for (digest,) in rows))
+
+    def version(self, table: str, name: str) -> int:
+        """The version of a record, 0 where there is none."""
+        rows = self._db.rows("SELECT version FROM record WHERE tab=? AND name=?", (table, name))
+        return rows[0][0] if rows else 0
+
+    def put(
+        self, table: str, name: str, value: Value, version: int, blobs: Sequence[str], now: int
+    ) -> Record | None:
+        """Write a record if its version is still ``version``."""
+        if self.version(table, name) != version:
+            return None
+        self._unuse(table, name)
+        self._db.ex(
+            "INSERT OR REPLACE INTO record(tab, name, version, at, value) VALUES(?, ?, ?, ?, ?)",
+            (
+                table,
+                name,
+                version + 1,
+                now,
+                self._payloads.inline(value, _user(table, name)),
+            ),
+        )
+        for digest in blobs:
+            self._db.ex(
+                "INSERT OR IGNORE INTO uses(user, digest) VALUES(?, ?)",
+                (_user(table, name), digest),
+            )
+        return Record(name, version + 1, value, now, tuple(sorted(set(blobs))))
+
+    def drop(self, table: str, name: str, version: int) -> bool:
+        """Remove a record if its version is still ``version``."""
+        if version == 0 or self.version(table, name) != version:
+            return False
+        self._unuse(table, name)
+        self._db.ex("DELETE FROM record WHERE tab=? AND name=?", (table, name))
+        return True
+
+    def _unuse(self, table: str, name: str) -> None:
+        self._db.ex("DELETE FROM uses WHERE user=?", (_user(table, name),))
+
+
+def _behind(prefix: str) -> str | None:
+    """The first text behind all that begin with the prefix; None where there is none."""
+    kept = prefix.rstrip(chr(0x10FFFF))
+    if not kept:
+        return None
+    code = ord(kept[-1]) + 1
+    return kept[:-1] + chr(0xE000 if 0xD800 <= code < 0xE000 else code)
+
+
+def _user(table: str, name: str) -> str:
+    return f"record:{table}/{name}"
