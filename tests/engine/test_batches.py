@@ -46,7 +46,7 @@ async def journal_of(rt: Runtime, job: str) -> list[Event]:
 async def replayed(rt: Runtime, job: str) -> list[Event]:
     """The journal of a job; it replays."""
     journal = await journal_of(rt, job)
-    program = rt._skripts._programs[(await rt._store.load(job)).blueprint]  # type: ignore[union-attr]
+    program = rt._skripts._programs[(await rt._store.get([job]))[0].blueprint]  # type: ignore[union-attr]
     assert replay(program, journal).finished == journal[-1]
     return journal
 

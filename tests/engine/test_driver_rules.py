@@ -13,7 +13,7 @@ from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import KernelInvariantError, StoreError
 from runeskript.model.events import CallDone
-from runeskript.stores.base import CommitOutcome, Unit
+from runeskript.stores.base import CommitOutcome, Committed, Unit
 from runeskript.stores.memory import MemoryStore
 
 Start = Callable[..., Awaitable[Runtime]]
@@ -45,12 +45,12 @@ class Recording(MemoryStore):
         self.refuse: CommitOutcome | None = None
         self.fail: Exception | None = None
 
-    async def commit(self, units: Sequence[Unit]) -> list[CommitOutcome]:
+    async def commit(self, units: Sequence[Unit]) -> list[Committed]:
         await asyncio.sleep(0)
         if self.fail is not None:
             raise self.fail
         if self.refuse is not None:
-            return [self.refuse for _ in units]
+            return [Committed(self.refuse) for _ in units]
         found = await super().commit(units)
         await asyncio.sleep(0)
         for unit in units:
@@ -107,7 +107,7 @@ async def test_one_commit_for_many_runs(runtime: Start, clock: Any) -> None:
     sizes: list[int] = []
 
     class Counting(MemoryStore):
-        async def commit(self, units: Sequence[Unit]) -> list[CommitOutcome]:
+        async def commit(self, units: Sequence[Unit]) -> list[Committed]:
             sizes.append(len(units))
             return await super().commit(units)
 

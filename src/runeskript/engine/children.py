@@ -12,9 +12,10 @@ from ..model.values import Value
 from ..stores.base import JobRow, ParentRef, Store
 from .clock import Clock
 from .handlers.failures import clean
+from .lease import Lease
 from .live import Live
 from .secrets import has_secret
-from .skripts import Skripts
+from .skripts import Skripts, needed
 
 
 class Decision(NamedTuple):
@@ -32,14 +33,15 @@ class Decision(NamedTuple):
 class Children:
     """Decides on child jobs, before the commit that creates them."""
 
-    def __init__(self, store: Store, skripts: Skripts, clock: Clock) -> None:
+    def __init__(self, store: Store, skripts: Skripts, clock: Clock, lease: Lease) -> None:
         self._store = store
+        self._lease = lease
         self._skripts = skripts
         self._clock = clock
 
     async def decide(self, live: Live, effect: ChildOut) -> Decision:
         """The job row and program of a child, the job that has its id already, or an error."""
-        known = await self._store.load(effect.id)
+        (known,) = await self._store.get([effect.id])
         if known is not None:
             return Decision(known, None, None)
         if live.row.depth + 1 > limits.RUN_DEPTH:
@@ -56,6 +58,7 @@ class Children:
             return _refused("input", exc.message)
         except RuneskriptError as exc:
             return _refused("skript.invalid", exc.message)
+        await self._lease.ensure()
         return Decision(self._row(live, effect, program, given), program, None)
 
     def _row(self, live: Live, effect: ChildOut, program: Program, given: Value) -> JobRow:
@@ -74,6 +77,11 @@ class Children:
             updated_at=now,
             depth=live.row.depth + 1,
             parent=None if effect.detach else parent,
+            tenant=live.row.tenant,
+            handlers=needed(blueprint),
+            priority=live.row.priority,
+            owner=self._lease.worker.id,
+            epoch=1,
         )
 
     async def _program(self, live: Live, effect: ChildOut) -> Program | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Final
 
@@ -28,12 +29,13 @@ from ..model.events import (
 )
 from ..model.limits import BATCH_EVENTS
 from ..model.values import Value
-from ..stores.base import Cancel, JobRow, Message, PostOutcome, RowChange, Store, Unit
+from ..stores.base import Command, InboxRow, JobRow, Message, PostOutcome, RowChange, Store, Unit
 from .arrivals import Arrivals
 from .clock import Clock
 from .effects import Outlet, Turn
 from .executors.base import Lane
 from .ids import Ids
+from .lease import Lease
 from .live import Live
 from .reports import internal
 from .secrets import Vault
@@ -57,6 +59,7 @@ class Driver(Arrivals):
     def __init__(
         self,
         store: Store,
+        lease: Lease,
         clock: Clock,
         ids: Ids,
         vault: Vault,
@@ -65,6 +68,7 @@ class Driver(Arrivals):
     ) -> None:
         super().__init__(clock, vault, resources)
         self.store = store
+        self.lease = lease
         self.ids = ids
         self.env = env
         self.ticking = False
@@ -72,6 +76,7 @@ class Driver(Arrivals):
         self.outlet: Outlet
         self.on_end: Callable[[Live], None] = lambda live: None
         self._seen = 0
+        self._collecting = self._collect_more = False
 
     # --- jobs -----------------------------------------------------------------------------------
     def adopt(self, row: JobRow, program: Program) -> Live:
@@ -90,7 +95,7 @@ class Driver(Arrivals):
         self.arrive(live, start)
         return live
 
-    async def post(self, item: Message | Cancel) -> PostOutcome:
+    async def post(self, item: Message | Command) -> PostOutcome:
         """A message or command from outside."""
         (outcome,) = await self.store.post([item])
         await self.collect()
@@ -98,21 +103,40 @@ class Driver(Arrivals):
         return outcome
 
     async def collect(self) -> None:
-        """Take what the store's inbox holds for live jobs."""
+        """Take what the store's inbox holds for live jobs. Who comes while another is at it leaves
+        the rest to that one: a row must become one event.
+        """
+        self._collect_more = True
+        if self._collecting:
+            return
+        self._collecting = True
+        try:
+            while self._collect_more:
+                self._collect_more = False
+                await self._collect()
+        finally:
+            self._collecting = False
+
+    async def _collect(self) -> None:
         while True:
-            rows = await self.store.inbox(self._seen, INBOX)
+            rows = await self.store.inbox(self.lease.worker.id, self._seen, INBOX)
             for row in rows:
                 self._seen = row.number
                 live = self.lives.get(row.job)
-                if live is None:
-                    continue
-                live.consumed.append(row.number)
-                if row.message is None:
-                    self.arrive(live, CancelRequested(self.at(), row.reason))
-                else:
-                    self.arrive(live, MessageIn(self.at(), row.path, row.m, row.message))
+                event = None if live is None else self._event(row)
+                if live is not None and event is not None:
+                    live.arrivals.append((event, row.number))
+                    self.arrive(live, event)
             if len(rows) < INBOX:
                 return
+
+    def _event(self, row: InboxRow) -> Event | None:
+        """What an inbox row is to a run."""
+        if row.kind == "message" and isinstance(row.data, dict):
+            return MessageIn(self.at(), row.path, row.n, row.data)
+        if row.kind == "cancel":
+            return CancelRequested(self.at(), str(row.data))
+        return None
 
     # --- the tick -------------------------------------------------------------------------------
     async def tick(self) -> None:
@@ -124,6 +148,8 @@ class Driver(Arrivals):
             self.crash(exc)
         finally:
             self.ticking = False
+        with suppress(StoreError):  # then it is tried again with the next heartbeat
+            await self.lease.give_back()
 
     async def _tick(self) -> None:
         until = monotonic() + TICK
@@ -143,10 +169,12 @@ class Driver(Arrivals):
         outcomes = iter(await self.store.commit(units))
         mail = False
         for turn in turns:
-            results = [next(outcomes) for _ in turn.units]
+            results = [next(outcomes).outcome for _ in turn.units]
             if any(result not in ("ok", "already") for result in results):
                 self._lose(turn.live, "the store refused a commit: " + ", ".join(results))
                 continue
+            if turn.units:
+                turn.live.part = turn.units[-1].part
             mail = mail or turn.mail
             try:
                 self._let_out(turn)
@@ -281,6 +309,7 @@ class Driver(Arrivals):
         if live.ended:
             return
         self._release(live)
+        self.lease.drop(live.id, live.row.epoch)
         error = StoreError(f"job {live.id} was dropped: {outcome}")
         live.fail(error)
         self._tell_parent(live, "Failed", None, internal(error))
@@ -292,6 +321,7 @@ class Driver(Arrivals):
         self.pending.clear()
         for live in list(self.lives.values()):
             self._release(live)
+            self.lease.drop(live.id, live.row.epoch)
             live.fail(exc)
 
     async def close(self, exc: RuneskriptError) -> None:

@@ -141,10 +141,11 @@ class Outlet:
             turn.units.append(first)
             events = events[1:]
         seq = live.seq + len(ready.events) - len(events)
-        unit = Unit(live.id, live.row.epoch, seq, events, turn.change)
-        if others or live.consumed:
+        part = 0 if events else live.part + 1
+        unit = Unit(live.id, live.row.epoch, seq, events, turn.change, part=part)
+        if others or live.arrivals:
             unit = await self._furnish(turn, unit)
-        if events or turn.change is not None or any(unit[5:]):
+        if events or turn.change is not None or unit.furnished:
             turn.units.append(unit)
 
     async def _furnish(self, turn: Turn, unit: Unit) -> Unit:
@@ -176,10 +177,10 @@ class Outlet:
                 if decision.program is not None and decision.row is not None:
                     rows.append(decision.row)
         turn.mail = bool(listens or messages)
-        consumed: list[int] = []
-        if not (turn.ready.more or live.inbox or live.urgent):
-            # Only now every event that came from an inbox row has been taken or refused.
-            consumed, live.consumed = live.consumed, []
+        waiting = {id(event) for event in (*live.run.inbox, *live.inbox, *live.urgent)}
+        # What an inbox row became has been taken or refused, unless it still waits.
+        consumed = [number for event, number in live.arrivals if id(event) not in waiting]
+        live.arrivals = [pair for pair in live.arrivals if id(pair[0]) in waiting]
         return unit._replace(
             listens=listens,
             unlistens=unlistens,

@@ -19,6 +19,9 @@ class Ids(Protocol):
     def message_id(self) -> str:
         """An id for a message sent from outside a run."""
 
+    def worker_id(self) -> str:
+        """An id no other running worker has."""
+
     def seed(self) -> str:
         """128 bits as 32 hex digits."""
 
@@ -36,6 +39,10 @@ class SystemIds:
         return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
     def message_id(self) -> str:
+        """A UUIDv7."""
+        return self.job_id()
+
+    def worker_id(self) -> str:
         """A UUIDv7."""
         return self.job_id()
 
@@ -65,6 +72,10 @@ class SeededIds:
         """``message-1``, ``message-2`` ..."""
         self._messages += 1
         return f"message-{self._messages}"
+
+    def worker_id(self) -> str:
+        """Always ``worker``: there is one in a simulation."""
+        return "worker"
 
     def seed(self) -> str:
         """32 hex digits of the generator."""

@@ -37,15 +37,16 @@ class Live:
     """One live job. The driver alone changes it."""
 
     __slots__ = (
+        "arrivals",
         "busy",
         "calls",
-        "consumed",
         "dropped",
         "ended",
         "gathered",
         "id",
         "inbox",
         "narrator",
+        "part",
         "place",
         "program",
         "queued",
@@ -66,9 +67,10 @@ class Live:
         self.row = row
         self.program = program
         self.run = run
-        #: Events that wait for the next tick, and the store's inbox rows they came from.
+        #: Events that wait for the next tick, and those that came from rows of the store's inbox
+        #: with the rows' numbers, until a unit has used them up.
         self.inbox: list[Event] = []
-        self.consumed: list[int] = []
+        self.arrivals: list[tuple[Event, int]] = []
         #: Stands behind the inbox; closed as soon as anything else arrives or the tick begins.
         self.gathered: Gathered | None = None
         #: Whether the last slice was used up before the run rested, and what may interrupt it now.
@@ -78,8 +80,9 @@ class Live:
         self.scheduled = False
         self.started = False
         self.ended = False
-        #: Length of the journal.
+        #: Length of the journal, and how many units there were behind it without events.
         self.seq = 0
+        self.part = 0
         #: Loop turns of the next slice; adapts to what this run costs.
         self.turns = 0
         self.queued = 0

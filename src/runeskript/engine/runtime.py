@@ -16,19 +16,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from ..errors import (
+    JobExistsError,
     JobNotFoundError,
-    NotAValueError,
     RuntimeClosedError,
     RuntimeOptionError,
     StoreError,
 )
 from ..kernel import Program
 from ..model.events import Status
-from ..model.limits import TOPIC
 from ..model.machine import FINAL
-from ..model.values import Value, is_text, normalise
+from ..model.values import Value, is_text
 from ..stores import Store, open_store
-from ..stores.base import Cancel, JobFilter, JobRow, Message, OnConflict, PostOutcome
+from ..stores.base import Command, JobRow, OnConflict, PostOutcome, Worker
+from . import requests
 from .catalog import full_registry
 from .children import Children
 from .clock import Clock, SystemClock
@@ -36,11 +36,11 @@ from .compiling import Skript, Source
 from .driver import Driver
 from .effects import Outlet
 from .executors.lanes import DEFAULT_PROCESSES, DEFAULT_TASKS, DEFAULT_THREADS, Lanes
-from .handlers.durations import milliseconds
 from .handlers.loading import Source as Handlers
 from .handlers.registry import HandlerRegistry
 from .ids import Ids, SystemIds
 from .jobs import Job, JobResult, job_of, result_of
+from .lease import Lease
 from .live import Live
 from .narrate import Narrator
 from .resources import Resources
@@ -114,13 +114,19 @@ class Runtime:
     async def __aenter__(self) -> Self:
         if self._driver is not None:
             raise RuntimeOptionError("the runtime is running already")
+        # Only those that are loaded by now: it claims no jobs, so nobody asks what it can run.
+        handlers = frozenset(handler.name for handler in self._registry.loaded())
+        worker = Worker(self._ids.worker_id(), handlers)
+        lease = Lease(self._store, worker)
         try:
             await self._resources.set_up(self._registry.loaded())
+            await lease.start()
         except BaseException:
             await self._resources.tear_down()
             raise
         driver = Driver(
             self._store,
+            lease,
             self._clock,
             self._ids,
             self._vault,
@@ -130,7 +136,9 @@ class Runtime:
         lanes = self._lanes = Lanes(driver, self._registry, self._sizes)
         driver.tasks = lanes.tasks
         driver.lanes = lanes
-        driver.outlet = Outlet(driver, lanes, Children(self._store, self._skripts, self._clock))
+        driver.outlet = Outlet(
+            driver, lanes, Children(self._store, self._skripts, self._clock, lease)
+        )
         driver.on_end = self._leave
         self._places = asyncio.Semaphore(self._max_jobs)
         self._driver = driver
@@ -154,6 +162,7 @@ class Runtime:
             await self._lanes.close()
         finally:
             await self._resources.tear_down()
+            await driver.lease.end()
             await self._store.close()
 
     def _running(self) -> Driver:
@@ -184,13 +193,13 @@ class Runtime:
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
-        on_conflict: OnConflict = "exists",
+        on_conflict: OnConflict = "return",
     ) -> Job:
         """Create a job and let it run; returns at once, or when fewer than ``max_jobs`` live.
 
-        ``key``: a kept job with this key is returned instead (``exists``), or replaced where it
-        has ended (``replace``). Raises CompileError, InputError, RuntimeOptionError and the errors
-        of a Blueprint that cannot be loaded.
+        ``key``: a kept job with this key is returned instead (``return``), replaced where it has
+        ended (``replace``), or an error (``reject``: JobExistsError). Raises CompileError,
+        InputError, RuntimeOptionError and the errors of a Blueprint that cannot be loaded.
         """
         return job_of(await self._submit(skript, input, key, labels, on_conflict))
 
@@ -201,7 +210,7 @@ class Runtime:
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
-        on_conflict: OnConflict = "exists",
+        on_conflict: OnConflict = "return",
     ) -> JobResult:
         """Submit a job and await its end; a failed job is a result, not an exception."""
         row = await self._submit(skript, input, key, labels, on_conflict)
@@ -216,21 +225,27 @@ class Runtime:
         on_conflict: OnConflict,
     ) -> JobRow:
         driver = self._running()
-        if on_conflict not in ("exists", "replace"):
-            raise RuntimeOptionError("on_conflict is `exists` or `replace`")
-        own = {_name(k, "a label"): _name(v, "a label") for k, v in (labels or {}).items()}
+        if on_conflict not in ("reject", "return", "replace"):
+            raise RuntimeOptionError("on_conflict is `reject`, `return` or `replace`")
+        own = requests.labels(labels)
         if key is not None:
-            _name(key, "the key")
+            requests.name(key, "the key")
         program = await self._load(skript)
         value = self._skripts.accept(program, given)
         await self._places.acquire()
         live: Live | None = None
         try:
-            row = self._row(program, value, key, own)
+            await driver.lease.ensure()
+            id_, owner = self._ids.job_id(), driver.lease.worker.id
+            now = self._clock.now_ms()
+            row = requests.job_row(id_, program, value, now, key, own, owner)
             (submitted,) = await self._store.submit([row], on_conflict)
-            if submitted.outcome != "exists":
+            if submitted.outcome == "exists":
+                if on_conflict == "reject":
+                    raise JobExistsError(submitted.row.id, key)
+            else:
                 self._running()
-                live = driver.adopt(row, program)
+                live = driver.adopt(submitted.row, program)
                 live.place = True
                 driver.poke()
         finally:
@@ -244,23 +259,6 @@ class Runtime:
             await self._skripts.put(child)
         return await self._skripts.put(blueprint)
 
-    def _row(
-        self, program: Program, value: Value, key: str | None, labels: dict[str, str]
-    ) -> JobRow:
-        blueprint, now = program.blueprint, self._clock.now_ms()
-        return JobRow(
-            id=self._ids.job_id(),
-            key=key,
-            labels={**blueprint.labels, **labels},
-            skript=blueprint.name,
-            version=blueprint.version,
-            blueprint=program.digest,
-            ast_hash=blueprint.ast_hash,
-            input=value,
-            created_at=now,
-            updated_at=now,
-        )
-
     def _leave(self, live: Live) -> None:
         """A live job has ended."""
         if live.place:
@@ -270,7 +268,7 @@ class Runtime:
     async def get_job(self, id: str) -> Job:  # noqa: A002 - it is one
         """The job as it is now. Raises JobNotFoundError."""
         self._running()
-        row = await self._store.load(id)
+        (row,) = await self._store.get([id])
         if row is None:
             raise JobNotFoundError(f"no job has the id {id}")
         return job_of(row)
@@ -291,8 +289,16 @@ class Runtime:
         self._running()
         if type(limit) is not int or limit < 1:
             raise RuntimeOptionError("limit is a number, at least 1")
+        from ..stores.queries import JobFilter
+
         wanted = JobFilter(status, skript, key, dict(label or {}))
-        rows, _ = await self._store.query(wanted, after, limit)
+        cursor = None
+        if after is not None:
+            (last,) = await self._store.get([after])
+            if last is None:
+                return []
+            cursor = str(last.number)
+        rows, _ = await self._store.query(wanted, cursor, limit)
         return [job_of(row) for row in rows]
 
     async def cancel_job(self, id: str, reason: str = "") -> Job:  # noqa: A002 - it is one
@@ -301,7 +307,7 @@ class Runtime:
         Returns at once; a job that has ended stays as it is. Raises JobNotFoundError.
         """
         driver = self._running()
-        await driver.post(Cancel(id, str(reason) or "cancelled"))
+        await driver.post(Command(id, "cancel", str(reason) or "cancelled"))
         return await self.get_job(id)
 
     async def result(self, id: str) -> Value:  # noqa: A002 - it is one
@@ -316,7 +322,7 @@ class Runtime:
         driver = self._running()
         live = driver.lives.get(id_)
         if live is None:
-            row = await self._store.load(id_)
+            (row,) = await self._store.get([id_])
             if row is None:
                 raise JobNotFoundError(f"no job has the id {id_}")
             if row.status not in FINAL:
@@ -347,13 +353,8 @@ class Runtime:
         is not alive, RuntimeOptionError for data that is no value.
         """
         driver = self._running()
-        try:
-            body, given_key = normalise(data), normalise(key)
-            kept = milliseconds(keep)
-        except (NotAValueError, ValueError) as exc:
-            raise RuntimeOptionError(f"the message cannot be sent: {exc}") from None
-        name = self._ids.message_id() if id is None else _name(id, "the id of a message")
-        message = Message(name, _name(topic, "a topic"), given_key, job, body, kept)
+        name = self._ids.message_id() if id is None else requests.name(id, "the id of a message")
+        message = requests.message(name, topic, key, data, keep, job)
         outcome = await driver.post(message)
         if outcome == "unknown":
             raise JobNotFoundError(f"no job that is alive has the id {job}")
@@ -372,7 +373,7 @@ class Runtime:
         watch = Watch()
         live = driver.lives.get(id)
         if live is None:
-            if await self._store.load(id) is None:
+            if await self._store.get([id]) == [None]:
                 raise JobNotFoundError(f"no job has the id {id}")
             watch.end()
         else:
@@ -392,9 +393,3 @@ class Runtime:
         self._running()
         program = await self._load(skript)
         return await self._skripts.deploy(program.blueprint)
-
-
-def _name(text: object, what: str) -> str:
-    if not isinstance(text, str) or not text or len(text) > TOPIC or not is_text(text):
-        raise RuntimeOptionError(f"{what} is a text of 1 to {TOPIC} characters")
-    return text

@@ -59,7 +59,8 @@ class Skripts:
             self._by_object.move_to_end(id(blueprint))
             return known[1]
         program = await self._keep(load(blueprint))
-        await self._store.put_blob(program.digest, blueprint_codec.encode(blueprint))
+        pinned = [ref.digest for ref in blueprint.skripts if ref.digest is not None]
+        await self._store.put_blob(program.digest, blueprint_codec.encode(blueprint), pinned)
         self._by_object[id(blueprint)] = (blueprint, program)
         while len(self._by_object) > PROGRAMS:
             self._by_object.popitem(last=False)
@@ -140,7 +141,8 @@ class Skripts:
                     f"{name} is deployed already, with another content; give it a new version"
                 )
             before = 0 if known is None else known.version
-            if await self._store.put_record("skripts", name, entry, before) is not None:
+            blobs = [program.digest]
+            if await self._store.put_record("skripts", name, entry, before, blobs) is not None:
                 return _deployed(entry)
         raise RuneskriptError(f"cannot deploy {blueprint.name}: others write it all the time")
 
@@ -155,6 +157,11 @@ class Skripts:
             if deployed.name == name and version in (None, deployed.version):
                 return deployed
         return None
+
+
+def needed(blueprint: Blueprint) -> tuple[str, ...]:
+    """The handlers that a worker must have to run a Blueprint."""
+    return tuple(sorted({ref.name for ref in blueprint.handlers}))
 
 
 def _deployed(value: Any) -> Deployed:
