@@ -113,28 +113,39 @@ class Host(Sink, Protocol):
 
 
 class Call:
-    """One attempt that is under way."""
+    """One attempt that is under way. There may be a hundred thousand that wait."""
 
-    __slots__ = ("context", "effect", "job", "lane", "owner", "settled", "timer")
+    __slots__ = ("context", "job", "key", "lane", "owner", "settled", "timer")
 
-    def __init__(self, job: CallJob, effect: CallOut, lane: Lane, context: HandlerContext) -> None:
+    def __init__(self, job: CallJob, lane: Lane, context: HandlerContext) -> None:
         self.job = job
-        self.effect = effect
         self.lane = lane
         self.context = context
+        effect = context.call
+        #: Where it stands among the job's calls.
+        self.key = effect.path, effect.n
         self.settled = False
         #: The executor's own: the worker that runs it.
         self.owner: Any = None
         #: The driver's own: the timeout.
         self.timer: Any = None
 
+    @property
+    def effect(self) -> CallOut:
+        """What let it out; a Member where that was a batch, from which it is made anew."""
+        effect = self.context.call
+        return Member._make(effect) if type(self.context._call) is CallsOut else effect
+
+    def enter(self) -> None:
+        """Stand among the job's calls."""
+        self.job.calls[self.key] = self
+
     def settle(self) -> None:
         """Decide it: nothing the handler does from now on counts."""
         self.settled = True
         self.context._cancelled = True
-        key = (self.effect.path, self.effect.n)
-        if self.job.calls.get(key) is self:
-            del self.job.calls[key]
+        if self.job.calls.get(self.key) is self:
+            del self.job.calls[self.key]
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -228,8 +239,8 @@ def take(queue: deque[Ticket]) -> Ticket | None:
 def begin(host: Host, ticket: Ticket) -> Call:
     """Make the call of a ticket that starts now, and announce it."""
     job, effect, lane = ticket
-    call = Call(job, effect, lane, lane.context(job, effect, host))
-    job.calls[effect.path, effect.n] = call
+    call = Call(job, lane, lane.context(job, effect, host))
+    call.enter()
     host.started(call)
     return call
 

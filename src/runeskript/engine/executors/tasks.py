@@ -31,7 +31,7 @@ from typing import Final
 
 from ..handlers.failures import failure, failure_of
 from ..secrets import SCALARS, open_params
-from .base import Batch, Call, Member, Outcome, Ticket, deliver, outcome_of
+from .base import Batch, Call, Outcome, Ticket, deliver, outcome_of
 from .worker import TaskHost, Then, Worker
 
 #: Seconds a worker runs before it lets the event loop have a turn.
@@ -131,11 +131,31 @@ class TaskPool:
         return worker
 
     async def _work(self, me: Worker) -> None:
-        """The body of a worker."""
+        """The body of a worker: handlers and ticks in turns, as long as there is work.
+
+        One coroutine on purpose, besides ``_serve``: each handler that suspends keeps them.
+        """
+        host, queue = self._host, self.queue
         try:
             while True:
                 await me.wake
-                then = await self._lead(me)
+                del me.wake  # nobody needs it while a handler is suspended
+                then = Then.REST
+                until = monotonic() + SLICE
+                while not self._closed:
+                    if queue and self._suspended < self._size:
+                        then = await self._serve(me, until)
+                        if then is not Then.GO_ON:
+                            break
+                    if host.pending and not host.ticking:
+                        if len(self._active) > 1:
+                            self._find_suspended(me)
+                        await host.tick()
+                    elif not queue or self._suspended >= self._size:
+                        break
+                    if monotonic() >= until:
+                        await _turn()
+                        until = monotonic() + SLICE
                 if then is Then.RESUMED:
                     self._arm()
                 if then is Then.RETIRE or len(self._idle) >= IDLE:
@@ -152,26 +172,6 @@ class TaskPool:
                 self._idle.remove(me)
             self.ensure()
 
-    async def _lead(self, me: Worker) -> Then:
-        """Handlers and ticks in turns, as long as there is work and no handler suspends."""
-        host = self._host
-        until = monotonic() + SLICE
-        while not self._closed:
-            if self.queue and self._suspended < self._size:
-                then = await self._serve(me, until)
-                if then is not Then.GO_ON:
-                    return then
-            if host.pending and not host.ticking:
-                if len(self._active) > 1:
-                    self._find_suspended(me)
-                await host.tick()
-            elif not self.queue or self._suspended >= self._size:
-                break
-            if monotonic() >= until:
-                await _turn()
-                until = monotonic() + SLICE
-        return Then.REST
-
     async def _serve(self, me: Worker, until: float) -> Then:
         """Run queued handlers until the queue is empty, the slice is used up or one suspended.
 
@@ -179,7 +179,7 @@ class TaskPool:
         batch stays at the head of the queue, for others to go on with, until its last call begins.
         """
         host, queue, vault, pristine = self._host, self.queue, self._host.vault, self._context
-        cancelling = me.task.cancelling
+        task = me.task
         while queue:
             batch = me.batch = queue[0]
             job, lane, effects, one = batch.job, batch.lane, batch.effects, batch.one
@@ -235,7 +235,7 @@ class TaskPool:
                 if lane.limit is not None:
                     lane.release()
                 try:
-                    clean = contextvars.copy_context() == pristine and not cancelling()
+                    clean = contextvars.copy_context() == pristine and not task.cancelling()
                 except Exception:  # somebody's value cannot be compared
                     clean = False
                 if not clean or now >= until:
@@ -298,16 +298,13 @@ class TaskPool:
             context, batch = worker.current, worker.batch
             if worker is me or context is None or batch is None:
                 continue
-            job, effect = batch.job, context.call
-            if batch.one is not None:
-                effect = Member._make(effect)
-            call = Call(job, effect, batch.lane, context)
+            call = Call(batch.job, batch.lane, context)
             call.owner = worker
             worker.call = call
             self._active.discard(worker)
             self._suspended += 1
             found += 1
-            job.calls[effect.path, effect.n] = call
+            call.enter()
             self._host.started(call)
         return found
 
