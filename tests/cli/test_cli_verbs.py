@@ -348,12 +348,6 @@ async def test_pairs_alternate_and_the_first_is_left_out() -> None:
     assert timings == ([3.0, 6.0, 7.0], [4.0, 5.0, 8.0])
 
 
-async def test_the_fan_out_scenario_measures_something() -> None:
-    (figure,) = await bench._fanout(1, 50)
-    assert (figure.scenario, figure.n, figure.rounds) == ("fanout", 50, 1)
-    assert figure.rate > 0
-
-
 @pytest.mark.parametrize("steps", [1, 40, 333])
 def test_the_document_that_is_compiled_is_valid_and_as_long_as_asked(steps: int) -> None:
     text = bench_document.document(steps)

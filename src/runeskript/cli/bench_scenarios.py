@@ -28,7 +28,7 @@ from ..engine.handlers.registry import HandlerRegistry
 from ..engine.runtime import Runtime
 from ..errors import RuneskriptError
 from ..model.catalog import PlainHandler, StaticCatalog
-from . import bench_document
+from . import bench_document, bench_memory
 
 MIN_ROUNDS: Final = 9
 #: Branches of the fan-out.
@@ -37,7 +37,11 @@ BRANCHES: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of results. Rates are units per second; ``ratio`` is ours over the floor's."""
+    """One line of results: a rate, or a ``cost`` of which less is better.
+
+    Rates are units per second, costs are in the unit. ``ratio`` is the median of the pairs' ratios,
+    ``least`` the smallest; above 1 is better than the floor.
+    """
 
     scenario: str
     unit: str
@@ -45,9 +49,11 @@ class Figure:
     floor: str
     floor_rate: float
     ratio: float
+    least: float
     n: int
     rounds: int
     rss_mb: float
+    cost: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -62,13 +68,14 @@ class Figure:
             "unit": self.unit,
             "n": self.n,
             "rounds": self.rounds,
+            "ratio_min": round(self.least, 3),
             **self.extra,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """``measure(rounds)`` yields the scenario's figures."""
+    """``measure(rounds)`` gives the scenario's figures."""
 
     summary: str
     measure: Callable[[int], Sequence[Figure]]
@@ -92,6 +99,7 @@ def pair(
         floor,
         n / statistics.median(floors),
         statistics.median(ratios),
+        min(ratios),
         n,
         len(ratios),
         peak_rss_mb(),
@@ -122,6 +130,7 @@ do:
     do:
       - call: bench.noop
 """
+_FANOUT_TOKENS: Final = _FANOUT + "      - call: bench.noop\n"
 
 
 @handler("bench.noop")
@@ -131,12 +140,23 @@ async def noop(params: dict[str, Any], ctx: Any) -> None:
 
 def fanout(rounds: int) -> list[Figure]:
     """Parallel branches of one no-op call each, joined, against ``asyncio.gather``."""
-    return asyncio.run(_fanout(rounds))
+    return asyncio.run(_fanout("fanout", rounds))
 
 
-async def _fanout(rounds: int, branches: int = BRANCHES) -> list[Figure]:
+def fanout_tokens(rounds: int) -> list[Figure]:
+    """The same with two calls a branch, so that each is a token; the floor's await both."""
+    return asyncio.run(_fanout("fanout-tokens", rounds))
+
+
+async def _fanout(name: str, rounds: int, branches: int = BRANCHES) -> list[Figure]:
     registry = HandlerRegistry([noop])
-    compiled = compile_text(_FANOUT, "fanout.yaml", registry)
+    text = _FANOUT if name == "fanout" else _FANOUT_TOKENS
+    compiled = compile_text(text, f"{name}.yaml", registry)
+    function = noop.function
+
+    async def twice() -> None:
+        await function({}, None)
+        await function({}, None)
 
     async def ours() -> float:
         # A runtime per round: a store full of the journals of former rounds costs the later ones.
@@ -147,13 +167,51 @@ async def _fanout(rounds: int, branches: int = BRANCHES) -> list[Figure]:
             return perf_counter() - began
 
     async def floor() -> float:
-        function = noop.function
         began = perf_counter()
-        await asyncio.gather(*[function({}, None) for _ in range(branches)])
+        if name == "fanout":
+            await asyncio.gather(*[function({}, None) for _ in range(branches)])
+        else:
+            await asyncio.gather(*[twice() for _ in range(branches)])
         return perf_counter() - began
 
     timings = await alternate(rounds, ours, floor)
-    return [pair("fanout", "branches", branches, "asyncio.gather", *timings)]
+    return [pair(name, "branches", branches, "asyncio.gather", *timings)]
+
+
+# --- memory -------------------------------------------------------------------------------------
+def memory(rounds: int) -> list[Figure]:
+    """What a branch holds while it waits, against an asyncio task that waits for the same."""
+    return [_memory(kind, min(rounds, FEW_ROUNDS)) for kind in bench_memory.KINDS]
+
+
+def _memory(name: str, rounds: int, branches: int = bench_memory.BRANCHES) -> Figure:
+    """Every measurement is a process of its own, since none gives its memory back."""
+    taken: dict[str, list[float]] = {"ours": [], "floor": []}
+    for turn in range(rounds):
+        for side in ("ours", "floor") if turn % 2 else ("floor", "ours"):
+            words = [name, str(branches), side]
+            command = [sys.executable, "-m", bench_memory.__name__, *words]
+            done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+            if done.returncode != 0:
+                text = done.stderr.decode(errors="replace").strip()
+                raise RuneskriptError(f"{' '.join(command)} exited with {done.returncode}: {text}")
+            taken[side].append(float(done.stdout))
+    ratios = [least / mine for mine, least in zip(taken["ours"], taken["floor"], strict=True)]
+    kind = bench_memory.KINDS[name]
+    return Figure(
+        f"memory.{name}",
+        "bytes/branch",
+        statistics.median(taken["ours"]),
+        kind.floor,
+        statistics.median(taken["floor"]),
+        statistics.median(ratios),
+        min(ratios),
+        branches,
+        rounds,
+        peak_rss_mb(resource.RUSAGE_CHILDREN),
+        cost=True,
+        extra={"bar": kind.bar},
+    )
 
 
 # --- compile ------------------------------------------------------------------------------------
@@ -281,6 +339,8 @@ def _cpu(command: list[str], folder: str) -> float:
 #: All scenarios, in the order they run in; to add one, add a row.
 SCENARIOS: Final[dict[str, Scenario]] = {
     "fanout": Scenario("20,000 parallel branches of one no-op call each, joined", fanout),
+    "fanout-tokens": Scenario("the same with two calls a branch, each a token", fanout_tokens),
+    "memory": Scenario("what each of 100,000 branches holds while it waits", memory),
     "compile": Scenario("a document of 10,000 steps, from text to verified Blueprint", compile_),
     "compile-100k": Scenario("ten times as many steps, against ten times the time", compile_100k),
     "startup": Scenario("CPU time of `rune --help` and of `rune run` of three steps", startup),

@@ -7,7 +7,6 @@ next tick takes it.
 from __future__ import annotations
 
 from collections import deque
-from functools import partial
 from time import monotonic
 from typing import Any, Final, cast
 
@@ -149,7 +148,7 @@ class Arrivals(HandlerSink):
         if timeout is None:
             timeout = call.lane.timeout_ms
         if timeout is not None:
-            call.timer = self.timers.set(self.at() + timeout, partial(self._time_out, call))
+            call.timer = self.timers.set(self.at() + timeout, self._time_out, call)
 
     def _time_out(self, call: Call) -> None:
         if call.settled:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Final, Protocol
 
 from ..kernel import Program, Ready
@@ -99,6 +98,8 @@ class Outlet:
         self._core = core
         self._lanes = lanes
         self._children = children
+        #: Bound once for all timers.
+        self._fire = self._timer_fired
         self._carry: dict[type[Any], Callable[[Turn, Any], None]] = {
             CallDrop: self._drop_call,
             CallsDrop: self._drop_calls,
@@ -246,8 +247,8 @@ class Outlet:
 
     def _set_timer(self, turn: Turn, effect: TimerSet) -> None:
         live = turn.live
-        fire = partial(self._timer_fired, live, effect.path, effect.m)
-        live.timers[effect.path, effect.m] = self._core.timers.set(effect.due, fire)
+        path, m = effect.path, effect.m
+        live.timers[path, m] = self._core.timers.set(effect.due, self._fire, live, path, m)
 
     def _timer_fired(self, live: Live, path: Path, m: int) -> None:
         live.timers.pop((path, m), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from .clock import Alarm, Clock
 
@@ -19,13 +19,16 @@ SLACK: Final = 64
 class Timer:
     """One timer; ``fire`` is None once it fired or was dropped."""
 
-    __slots__ = ("_timers", "due", "fire", "order")
+    __slots__ = ("_timers", "args", "due", "fire", "order")
 
-    def __init__(self, timers: Timers, due: int, order: int, fire: Callable[[], None]) -> None:
+    def __init__(
+        self, timers: Timers, due: int, order: int, fire: Callable[..., None], args: tuple[Any, ...]
+    ) -> None:
         self._timers = timers
         self.due = due
         self.order = order
-        self.fire: Callable[[], None] | None = fire
+        self.fire: Callable[..., None] | None = fire
+        self.args = args
 
     def __lt__(self, other: Timer) -> bool:
         return (self.due, self.order) < (other.due, other.order)
@@ -33,7 +36,7 @@ class Timer:
     def cancel(self) -> None:
         """Drop it; harmless afterwards."""
         if self.fire is not None:
-            self.fire = None
+            self.fire, self.args = None, ()
             self._timers._dropped_one()
 
 
@@ -52,10 +55,13 @@ class Timers:
     def __len__(self) -> int:
         return len(self._heap) - self._dropped
 
-    def set(self, due: int, fire: Callable[[], None]) -> Timer:
-        """Have ``fire`` called once the clock shows ``due`` (ms since 1970)."""
+    def set(self, due: int, fire: Callable[..., None], *args: Any) -> Timer:
+        """Have ``fire(*args)`` called once the clock shows ``due`` (ms since 1970).
+
+        Arguments, and not a function made for each: a hundred thousand timers may be set.
+        """
         self._orders += 1
-        timer = Timer(self, due, self._orders, fire)
+        timer = Timer(self, due, self._orders, fire, args)
         heapq.heappush(self._heap, timer)
         self._arm()
         return timer
@@ -97,10 +103,11 @@ class Timers:
         heap = self._heap
         while heap and (heap[0].due <= now or heap[0].fire is None):
             timer = heapq.heappop(heap)
-            fire, timer.fire = timer.fire, None
+            fire, args = timer.fire, timer.args
+            timer.fire, timer.args = None, ()
             if fire is None:
                 self._dropped -= 1
             else:
-                fire()
+                fire(*args)
                 heap = self._heap  # `fire` may have dropped others, which may rebuild the heap
         self._arm()

@@ -31,8 +31,9 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the same as --output json")
     add_output(parser)
     parser.epilog = (
-        "Each scenario prints its rate, the floor it is measured against and the floor's rate,\n"
-        "the median of the paired ratios (above 1 is faster than the floor) and the peak memory."
+        "Each scenario prints its rate (or a cost: bytes), the floor it is measured against and\n"
+        "the floor's, the median of the paired ratios (above 1 is better than the floor), the\n"
+        "smallest of them, and the peak memory."
     )
 
 
@@ -59,7 +60,9 @@ def execute(args: Namespace) -> int:
 
 def _line(figure: Figure) -> str:
     extra = "".join(f", {key} {value}" for key, value in figure.extra.items())
+    per = "" if figure.cost else "/s"
     return (
-        f"{figure.scenario:<14}{figure.rate:>14,.1f} {figure.unit}/s   {figure.ratio:.2f} x "
-        f"{figure.floor} ({figure.floor_rate:,.1f}/s)   {figure.rss_mb:.0f} MB{extra}"
+        f"{figure.scenario:<18}{figure.rate:>12,.1f} {figure.unit}{per}   {figure.ratio:.2f} x "
+        f"{figure.floor} ({figure.floor_rate:,.1f}{per}), at least {figure.least:.2f}   "
+        f"{figure.rss_mb:.0f} MB{extra}"
     )

@@ -201,7 +201,11 @@ class TaskPool:
                     given = effect.params.copy()
                 else:
                     context = me.current = make(job, one, host, False, None, None, position)
-                    given = {} if params is None else params[position].copy()
+                    if params is None:
+                        given = {}
+                    else:
+                        # Nobody asks for them again: a further attempt computes its own.
+                        given, params[position] = params[position].copy(), None
                 good = True
                 try:
                     for item in given.values():

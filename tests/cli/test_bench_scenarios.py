@@ -1,0 +1,55 @@
+"""The scenarios of `rune bench`, run small: what they measure is what they say they measure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runeskript.cli import bench_memory
+from runeskript.cli import bench_scenarios as bench
+from runeskript.cli.verbs import bench as bench_verb
+from runeskript.engine.driver import Driver
+from runeskript.engine.live import Live
+
+
+@pytest.mark.parametrize("name", ["fanout", "fanout-tokens"])
+async def test_the_fan_out_scenarios_measure_something(name: str) -> None:
+    (figure,) = await bench._fanout(name, 1, 50)
+    assert (figure.scenario, figure.n, figure.rounds) == (name, 50, 1)
+    assert figure.rate > 0 and figure.least == figure.ratio
+
+
+@pytest.mark.parametrize("kind", list(bench_memory.KINDS))
+async def test_all_branches_wait_when_the_memory_is_read(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read at the start and at the end, and by then every branch rests on what it is to rest on."""
+    seen: list[int] = []
+    said: list[float] = []
+    lives: list[Live] = []
+    adopt = Driver.adopt
+
+    def adopting(self: Driver, row: Any, program: Any) -> Live:
+        lives.append(adopt(self, row, program))
+        return lives[-1]
+
+    def resident() -> int:
+        run = lives[-1].run if lives else None
+        seen.append(0 if run is None else len(run.timers) + len(run.listens) + len(lives[-1].calls))
+        return 1_000 * len(seen)
+
+    monkeypatch.setattr(Driver, "adopt", adopting)
+    monkeypatch.setattr(bench_memory, "resident", resident)
+    monkeypatch.setattr(bench_memory, "_say", said.append)
+    await bench_memory.ours(kind, 40)
+    assert seen == [bench_memory.WARM, 40]
+    await bench_memory.floor(kind, 40)
+    assert said == [1_000 / 40] * 2
+
+
+def test_memory_is_a_cost_measured_in_processes_of_their_own() -> None:
+    figure = bench._memory("timer", 1, 500)
+    assert (figure.scenario, figure.n, figure.extra) == ("memory.timer", 500, {"bar": 1_500})
+    assert figure.cost and figure.ratio == figure.least
+    assert "bytes/branch " in bench_verb._line(figure) and "/s" not in bench_verb._line(figure)
