@@ -376,6 +376,46 @@ def test_a_large_document_of_any_shape_has_an_ast(kind: str) -> None:
     assert len(ast_hash(document)) == 64
 
 
+@pytest.mark.parametrize("x", [0, 1_700, 2_999, 3_000])
+def test_thousands_of_conditions_may_lead_to_one_node(x: int) -> None:
+    tests = [{"condition": f"x == {i}", "next": "a"} for i in range(3_000)]
+    nodes = [
+        {"id": "s", "type": "Start", "next": "c"},
+        {"id": "c", "type": "If", "branches": tests, "else": "b"},
+        {"id": "a", "type": "Assign", "expression": "y = 'known'", "next": "e"},
+        {"id": "b", "type": "Assign", "expression": "y = 'new'", "next": "e"},
+        {"id": "e", "type": "End", "output": "y"},
+    ]
+    compiled = compile_text(json.dumps({"id": "many", "nodes": nodes}))
+    outcome = Simulation(compiled.blueprint, {}, {"x": x}).run()
+    assert outcome.output == ("known" if x < 3_000 else "new")
+
+
+def test_a_finding_in_one_of_several_conditions_stands_there() -> None:
+    tests = [{"condition": c, "next": "e"} for c in ("x == 1", "x == 2", "nosuch(x)")]
+    nodes = [
+        {"id": "s", "type": "Start", "next": "c"},
+        {"id": "c", "type": "If", "branches": tests, "else": "a"},
+        {"id": "a", "type": "Assign", "expression": "y = 1", "next": "e"},
+        {"id": "e", "type": "End"},
+    ]
+    text = json.dumps({"id": "x", "nodes": nodes})
+    with pytest.raises(CompileError) as caught:
+        compile_text(text, "x.json")
+    (finding,) = [d for d in caught.value.diagnostics if d.severity == "error"]
+    assert finding.span.column == text.index("nosuch") + 1
+
+
+def test_loops_inside_thousands_of_loops_are_refused() -> None:
+    nodes: list[dict[str, Any]] = [{"id": "s", "type": "Start", "next": "g0"}]
+    for i in range(3_000):
+        back = {"condition": f"x == {i}", "next": f"g{max(i - 1, 0)}"}
+        on = f"g{i + 1}"
+        nodes.append({"id": f"g{i}", "type": "If", "branches": [back], "else": on})
+    nodes.append({"id": "g3000", "type": "End"})
+    assert errors({"id": "deep", "nodes": nodes}) == {"RUNE-1013"}
+
+
 def test_values_of_all_ends_together_stay_in_proportion() -> None:
     count = 700
     nodes: list[dict[str, Any]] = [{"id": "s", "type": "Start", "next": "c0"}]

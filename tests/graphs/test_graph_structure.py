@@ -102,6 +102,12 @@ def test_two_conditions_that_lead_to_one_node_are_one() -> None:
     assert steps(nodes, *edges) == "if((x) or (y): a; else: b) return"
 
 
+def test_any_number_of_conditions_that_lead_to_one_node_do_not_nest() -> None:
+    nodes = [S, choice("c", "x", "y", "z"), a("a"), a("b"), E]
+    edges = ("s c", "c a?x", "c a?y", "c a?z", "c b:else", "a e", "b e")
+    assert steps(nodes, *edges) == "if((x) or (y) or (z): a; else: b) return"
+
+
 def test_guards_do_not_nest() -> None:
     nodes = [S]
     edges = ["s g0"]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
 from ....model.ast import Expr, Name
+from ....model.limits import EXPRESSION
 from ....model.spans import Span
 from ...irtools import const
 from ..places import TextSpan
+from .blocks import Jump
 
 
 def negated(condition: Expr | None) -> Expr:
@@ -17,16 +22,46 @@ def negated(condition: Expr | None) -> Expr:
     return Expr(source, ir, condition.span, condition.pointer, condition.names)
 
 
-def either(one: Expr, other: Expr) -> Expr:
-    """Both conditions lead to one place: the second is looked at where the first is not true."""
-    shift = len(one.source) + 1
+def any_of(conditions: Sequence[Expr]) -> Expr:
+    """Conditions that lead to one place: each is looked at where those before it are not true."""
+    if len(conditions) == 1:
+        return conditions[0]
+    names: list[Name] = []
+    starts: list[int] = []
+    at = 0
+    for one in conditions:
+        starts.append(at)
+        names += [Name(n.name, n.offset + at, n.kind) for n in one.names]
+        at += len(one.source) + 1
 
     def locate(offset: int, length: int) -> Span:
-        if offset < shift:
-            return one.span.shift(offset, length)
-        return other.span.shift(offset - shift, length)
+        which = bisect_right(starts, offset) - 1
+        return conditions[which].span.shift(offset - starts[which], length)
 
-    names = [*one.names, *(Name(n.name, n.offset + shift, n.kind) for n in other.names)]
-    source = f"({one.source}) or ({other.source})"
-    ir = ("or", (one.ir, other.ir))
-    return Expr(source, ir, TextSpan.of(one.span, locate), one.pointer, tuple(names))
+    source = " or ".join(f"({one.source})" for one in conditions)
+    ir = ("or", tuple(one.ir for one in conditions))
+    first = conditions[0]
+    return Expr(source, ir, TextSpan.of(first.span, locate), first.pointer, tuple(names))
+
+
+def joined(jumps: Iterable[Jump]) -> list[Jump]:
+    """Ways on of which no two neighbours with a condition lead to one place, as far as one
+    expression may be that long."""
+    out: list[Jump] = []
+    tests: list[Expr] = []
+    length = 0
+    for jump in jumps:
+        test = jump.condition
+        size = 0 if test is None else len(test.source)
+        if tests and test is not None and jump.to == out[-1].to and length + size <= EXPRESSION:
+            tests.append(test)
+            length += size
+            continue
+        if tests:
+            out[-1].condition = any_of(tests)
+        out.append(Jump(test, jump.to))
+        tests = [] if test is None else [test]
+        length = size
+    if tests:
+        out[-1].condition = any_of(tests)
+    return out

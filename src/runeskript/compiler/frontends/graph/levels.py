@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from .blocks import Jump, Scope
-from .conditions import either
+from .conditions import joined
 from .dominators import Tree
 from .loops import NONE, Exits
 
@@ -53,15 +53,8 @@ class View:
         if number != loop and self.forest.loop_of[number] == number:
             to = self.exits.get(number)
             return [] if to is None else [Jump(None, self.seen(to, loop))]
-        out: list[Jump] = []
-        for jump in self.scope.blocks[number].jumps:
-            to = self.seen(jump.to, loop)
-            before = out[-1] if out else None
-            if before and before.to == to and before.condition and jump.condition:
-                before.condition = either(before.condition, jump.condition)
-            else:
-                out.append(Jump(jump.condition, to))
-        return out
+        jumps = self.scope.blocks[number].jumps
+        return joined(Jump(jump.condition, self.seen(jump.to, loop)) for jump in jumps)
 
 
 class Level:

@@ -96,13 +96,14 @@ def find_loops(scope: Scope, fresh: Callable[[str], str], found: Diagnostics) ->
     scopes: list[tuple[Scope, Inside | None]] = [(scope, None)]
     for at, inside in scopes:  # grows while it is read
         forest = Forest(at)
-        exits = out[id(at)] = Exits(at, forest, fresh)
-        exits.run()
         deepest, head = forest.deepest()
         if deepest > NESTING:
             block = at.blocks[head]
             message = f"loops nest deeper than {NESTING} levels"
             found.add("RUNE-1013", message, block.place, block.site.pointer)
+            continue  # what follows takes time for each level of each jump
+        exits = out[id(at)] = Exits(at, forest, fresh)
+        exits.run()
         around: dict[int, Inside | None] = {NONE: inside}
         for head in reversed(forest.heads):  # outer loops first
             outer = around[forest.parent[head]]
