@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from runeskript.cli.lsp import session
+from runeskript.compiler.pipeline import DEFAULTS
+from runeskript.model.catalog import EMPTY
 
 from .conftest import Rune, environment
 from .lsp_client import PATIENCE, Client
@@ -217,6 +222,89 @@ def test_a_large_document_does_not_hold_up_questions(project: Path) -> None:
         client.change("a.yaml", large + "  - log: ${totl}\n")
         codes = [d["code"] for d in client.diagnostics("a.yaml")]
         assert "RUNE-3001" in codes
+
+
+def test_nothing_that_is_opened_ends_it(project: Path) -> None:
+    hostile = ["[" * 100_000, "\x00\ud800", "a: &a [*a, *a]", "- " * 50_000, '{"a": ' * 5_000, "\t"]
+    with Client(project) as client:
+        for number, text in enumerate(hostile):
+            name = f"{number}.yaml"
+            codes = [d["code"] for d in client.open(name, text)]
+            assert codes and "RUNE-9000" not in codes
+            for place in ((0, 0), (0, 10**9), (10**6, 3)):
+                for question in ("completion", "hover", "definition"):
+                    client.ask(f"textDocument/{question}", client.at(name, *place))
+            document = {"textDocument": {"uri": client.uri(name)}}
+            client.ask("textDocument/documentSymbol", document)
+            options = {"options": {"tabSize": 2, "insertSpaces": True}}
+            client.ask("textDocument/formatting", {**document, **options})
+        assert client.open("last.yaml", OTHER) == []
+        client.leave()
+
+
+def test_a_handlers_module_that_ends_the_process_does_not(project: Path) -> None:
+    (project / "own.py").write_text("raise SystemExit(3)\n")
+    with Client(project) as client:
+        assert "RUNE-3007" in [d["code"] for d in client.open("a.yaml", TEXT)]
+        offered = client.ask("textDocument/completion", client.at("a.yaml", 6, 10))
+        assert "http.get" in labels(offered)
+
+
+def test_a_defect_is_shown_and_the_server_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[list[str]] = []
+
+    def publish(document: session.OpenDocument) -> None:
+        shown.append([f"{d.code}: {d.message}" for d in document.known.diagnostics])
+
+    def broken(*_: object) -> None:
+        raise LookupError("boom")
+
+    async def looked_at(documents: session.Session) -> None:
+        task = documents.documents["untitled:a"].task
+        assert task is not None
+        await task
+
+    async def edit() -> None:
+        documents = session.Session(EMPTY, lambda: DEFAULTS, publish)
+        with monkeypatch.context() as patched:
+            patched.setattr(session, "analyse", broken)
+            documents.open("untitled:a", OTHER, 1)
+            await looked_at(documents)
+        documents.look_again()
+        await looked_at(documents)
+
+    asyncio.run(edit())
+    assert shown == [["RUNE-9000: LookupError: boom"], []]
+
+
+FLOW = """\
+id: flow
+nodes:
+  - {id: start, type: Start, next: check}
+  - {id: check, type: If, branches: [{condition: "${level} == 'VIP'", next: vip}], else: end}
+  - {id: vip, type: Function, name: own.work, params: {n: 1}, output: page, next: end}
+  - {id: end, type: End, output: page}
+"""
+
+
+NEXT = FLOW.splitlines()[3].index("vip}")
+
+
+def test_the_graph_form(project: Path) -> None:
+    with Client(project) as client:
+        assert client.open("flow.yaml", FLOW) == []
+        (place,) = client.ask("textDocument/definition", client.at("flow.yaml", 2, 37))
+        assert place["range"]["start"] == {"line": 3, "character": 9}
+        about = client.ask("textDocument/hover", client.at("flow.yaml", 4, 42))
+        assert "Does the work" in about["contents"]["value"]
+        outline = client.ask(
+            "textDocument/documentSymbol", {"textDocument": {"uri": client.uri("flow.yaml")}}
+        )
+        assert [s["name"] for s in outline] == ["start", "check", "vip", "end"]
+        client.change("flow.yaml", FLOW.replace("next: vip", "next: vpi"))
+        assert "RUNE-1201" in [d["code"] for d in client.diagnostics("flow.yaml")]
+        offered = client.ask("textDocument/completion", client.at("flow.yaml", 3, NEXT))
+        assert {"start", "vip", "end"} <= set(labels(offered))
 
 
 def test_without_pygls_there_is_a_clear_message(tmp_path: Path) -> None:

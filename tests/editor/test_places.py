@@ -9,7 +9,7 @@ from runeskript.compiler.editor.analysis import analyse
 from runeskript.compiler.editor.define import define
 from runeskript.compiler.editor.fixes import fix_of
 from runeskript.compiler.editor.hover import hover
-from runeskript.compiler.editor.symbols import Symbol, symbols
+from runeskript.compiler.editor.symbols import LISTED, Symbol, symbols
 from runeskript.compiler.pipeline import Options
 
 LINES = LAST.split("\n")
@@ -147,6 +147,12 @@ finally:
     ]
     for symbol in symbols(KNOWN):
         assert symbol.span.line <= symbol.selection.line <= symbol.span.end_line
+
+
+def test_an_outline_has_an_end() -> None:
+    steps = "".join(f"  - log: {n}\n" for n in range(LISTED + 5))
+    known = analyse(f"skript: a\nvars: {{n: 1}}\ndo:\n{steps}", "a.yaml")
+    assert len(symbols(known)) == LISTED
 
 
 def test_outline_of_what_is_no_document() -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from .frontends.graph.tables import (
     ASSIGNMENT_FIELDS,
     BRANCH_FIELDS,
+    BY_TYPE,
     COMMON,
     EDGE,
     NODE_TYPES,
@@ -127,11 +128,23 @@ def _node() -> Shape:
     return Shape("object", (*rows.values(), *last.values()))
 
 
-_NODE: Final = _node()
+#: A node of any type.
+NODE: Final = _node()
+_BY_TYPE: Final = {
+    name: Shape("object", tuple({row.name: row for row in (*COMMON, *type_.keys)}.values()))
+    for name, type_ in BY_TYPE.items()
+}
+
+
+def node_shape(type_: str) -> Shape:
+    """The shape of a node of a type, in any case; of a word that is no type, that of any node."""
+    return _BY_TYPE.get(type_.strip().lower(), NODE)
+
+
 #: A branch of an If or of a Parallel: an object, or (the latter) a list of nodes.
 _BRANCH: Final = Shape("part", BRANCH_FIELDS)
 #: What stands in the lists of the graph form.
 _ITEMS: Final[dict[Kind, Shape]] = {
-    "nodes": _NODE, "edges": Shape("object", EDGE), "part": _NODE, "else": _NODE,
+    "nodes": NODE, "edges": Shape("object", EDGE), "part": NODE, "else": NODE,
     "parts": _BRANCH, "if-branches": _BRANCH, "assignments": Shape("object", ASSIGNMENT_FIELDS),
 }  # fmt: skip

@@ -34,6 +34,7 @@ _ITEMS: Final = {
     "function": types.CompletionItemKind.Function,
     "code": types.CompletionItemKind.Constant,
     "file": types.CompletionItemKind.File,
+    "node": types.CompletionItemKind.Reference,
 }
 _SYMBOLS: Final = {
     "skript": types.SymbolKind.Module,

@@ -9,6 +9,7 @@ from the last look that could read one.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +18,12 @@ from typing import Final
 from ...compiler.editor.analysis import Analysis, analyse
 from ...compiler.pipeline import Options
 from ...model.catalog import HandlerCatalog
+from ...model.diagnostics import Diagnostic
 from ...model.limits import DOCUMENT_BYTES
+from ...model.spans import Span
 from .places import path_of, split_lines
 
+_LOG: Final = logging.getLogger(__name__)
 #: Seconds after the last change until a text is looked at; for large ones longer, in proportion to
 #: what the last look took.
 DELAY: Final = 0.15
@@ -129,15 +133,22 @@ class Session:
             self._publish(document)
 
     def _analyse(self, document: OpenDocument, text: str) -> Analysis:
-        options = self._options()
-        options = Options(
-            resolve=self._resolve,
-            passes=(),
-            lint=True,
-            levels=options.levels,
-            max_calls=options.max_calls,
-        )
-        return analyse(text, document.file, self.catalog, options)
+        try:
+            options = self._options()
+            options = Options(
+                resolve=self._resolve,
+                passes=(),
+                lint=True,
+                levels=options.levels,
+                max_calls=options.max_calls,
+            )
+            return analyse(text, document.file, self.catalog, options)
+        except Exception as error:
+            # A defect of ours, or of a handler's module: said, and the server goes on.
+            _LOG.exception("looking at %s failed", document.file)
+            start = Span(document.file, 1, 1, 1, 1)
+            message = f"{type(error).__name__}: {error}"
+            return Analysis(document.file, (Diagnostic("RUNE-9000", "error", message, start, ""),))
 
     def _resolve(self, path: str, file: str) -> bytes | str:
         """The text of `run: ./path`: as it is open, else from its file. Raises OSError."""

@@ -6,24 +6,28 @@ Everything here comes from the compiler's own stages, so an editor says what ``r
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Final
 
+from ...expr.ir import walk
 from ...expr.shapes import Type
 from ...model.ast import Document
 from ...model.catalog import EMPTY, HandlerCatalog
 from ...model.diagnostics import Diagnostic
 from ...model.records import mutable, record
 from ...model.spans import Span
-from ..nodes import Map, Node, Scalar, Seq, find_node, span_of
+from ..nodes import Map, Node, Scalar, find_node, span_of
 from ..pipeline import DEFAULTS, Options, look_into
 from ..unit import Unit
+from ..validate.facts import Use
+from .graphs import NodeNote, graph_notes
 
 #: A name that a text declares, wherever it stands: for texts that were never readable.
 _DECLARED: Final = re.compile(
     r"""(?:^|[\s{,"'-])(?:into|collect|for|index)["']?\s*:\s*["']?([A-Za-z_][A-Za-z0-9_]*)"""
 )
+_INPUT: Final = ("name", "input")
 _FUNCTION: Final = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_]*)\(([^()]*)\)\s*:", re.MULTILINE)
 
 
@@ -55,7 +59,12 @@ class Analysis:
     #: The types of variables and of ``input``, ``env``, ``job`` and ``error``.
     types: Mapping[str, Type] = field(default_factory=dict)
     functions: dict[str, FunctionNote] = field(default_factory=dict)
+    #: Ids of steps.
     ids: dict[str, Span] = field(default_factory=dict)
+    #: Nodes of the graph form, by id.
+    nodes: dict[str, NodeNote] = field(default_factory=dict)
+    #: Fields of the input that a document of the graph form uses as variables.
+    fields: tuple[str, ...] = ()
 
 
 def analyse(
@@ -77,10 +86,17 @@ def _names(unit: Unit, found: Analysis) -> None:
     document, root = unit.document, found.root
     if document is None or root is None or unit.facts is None:
         return
+    notes = graph_notes(root, found.file)
+    found.nodes = notes.nodes
+    is_graph = type(root) is Map and ("workflow" in root.entries or "nodes" in root.entries)
     for a in unit.facts.assignments:
-        if not a.path:
+        if not a.path and not (is_graph and a.via != "vars"):
             found.variables.setdefault(a.name, []).append(a.span)
-    for loop in unit.facts.loop_names:
+    if is_graph:
+        for name, spans in notes.variables.items():
+            found.variables.setdefault(name, []).extend(spans)
+        found.fields = tuple(_fields(unit.facts.uses))
+    for loop in unit.facts.loop_names if not is_graph else ():
         node = find_node(root, loop.pointer)
         span = span_of(node, found.file) if type(node) is Scalar else loop.span
         found.variables.setdefault(loop.name, []).append(span)
@@ -88,11 +104,21 @@ def _names(unit: Unit, found: Analysis) -> None:
         found.types = unit.types.types
     for f in document.functions:
         found.functions[f.name] = FunctionNote(f.name, f.params, f.span, f.body.source)
-    for step, _ in unit.facts.steps:
+    for step, _ in unit.facts.steps if not is_graph else ():
         if step.site.id is not None:
             node = find_node(root, f"{step.site.pointer}/id")
             span = span_of(node, found.file) if type(node) is Scalar else step.site.span
             found.ids.setdefault(step.site.id, span)
+
+
+def _fields(uses: Iterable[Use]) -> dict[str, None]:
+    """The fields of the input that expressions read, in their order."""
+    found: dict[str, None] = {}
+    for use in uses:
+        for part in walk(use.expr.ir):
+            if part[0] == "item" and part[1] == _INPUT and part[2][0] == "const":
+                found[str(part[2][1])] = None
+    return found
 
 
 def _guess(text: str, found: Analysis) -> None:
@@ -102,10 +128,3 @@ def _guess(text: str, found: Analysis) -> None:
     for match in _FUNCTION.finditer(text):
         params = tuple(part.strip() for part in match[2].split(",") if part.strip())
         found.functions.setdefault(match[1], FunctionNote(match[1], params, None, ""))
-
-
-def children_of(node: Node) -> list[Node]:
-    """The nodes directly inside one."""
-    if type(node) is Map:
-        return [value for _, value in node.entries.values()]
-    return list(node.items) if type(node) is Seq else []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Container, Iterable, Iterator
+from typing import Final, Literal, TypeAlias
 
 from ...expr.functions import FUNCTIONS
 from ...expr.schema_rules import KEYWORDS as SCHEMA_KEYWORDS
@@ -13,23 +13,29 @@ from ...expr.shapes import Type
 from ...model.catalog import HandlerCatalog
 from ...model.codes import CODES, TYPE_CODES, may_be_silenced
 from ...model.records import record
-from ..shapes import Shape
+from ..frontends.graph.tables import KNOWN_FUNCTIONS, NODE_TYPES
+from ..shapes import NODE, Shape
 from ..tables import BY_VERB, KINDS, MODIFIERS, REDUCERS, VERBS, Key, Verb
 from .analysis import Analysis
 from .cursor import Cursor, Frame, locate
+from .parameters import called_by, key_doc, parameters_schema, schema_words
 
 Kind: TypeAlias = Literal[
-    "verb", "key", "word", "handler", "parameter", "variable", "field", "function", "code", "file"
-]
+    "verb", "key", "word", "handler", "parameter", "variable", "field", "function", "code", "file",
+    "node",
+]  # fmt: skip
 
 #: Kinds of values that are written on lines of their own.
 _NESTED: Final = frozenset(
     ("block", "clauses", "object", "branches", "targets", "vars", "functions", "args", "schema",
-     "labels", "silences", "graph")
+     "labels", "silences", "graph", "nodes", "edges", "part", "parts", "if-branches",
+     "assignments", "workflow")
 )  # fmt: skip
 _CHAIN: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*\.?)?\Z")
 _BOUND: Final = re.compile(r"\bfor\s+([A-Za-z_][\w\s,]*?)\s+in\b")
 _DURATIONS: Final = ("200ms", "30s", "5m", "1h", "1d")
+#: Keys that say the same thing in two ways: where one of them stands, the others are not offered.
+_SAME: Final = (("type", "kind"), ("function", "action"))
 #: Words of the expression syntax that begin or join expressions.
 _WORDS: Final = ("and", "or", "not", "in", "if", "else", "true", "false", "null")
 #: Names with a meaning of their own -> what they are, and below which keys they exist (None: all).
@@ -39,7 +45,7 @@ ROOT_NAMES: Final[dict[str, tuple[str, tuple[str, ...] | None]]] = {
     "job": ("The job: id, key, created_at, labels.", None),
     "error": ("The error that was caught.", ("catch", "finally")),
     "event": ("The message that arrived: id, topic, key, data.", ("where",)),
-    "secrets": ("Secrets by name; they reach a handler and nothing else.", ("with",)),
+    "secrets": ("Secrets by name; they reach a handler and nothing else.", ("with", "params")),
 }
 
 
@@ -102,7 +108,7 @@ def _keys(cursor: Cursor, catalog: HandlerCatalog, known: Analysis) -> Iterator[
         for name in known.variables:
             if name not in present:
                 yield _item(cursor, name, "variable", _type_text(known, name), "")
-    elif shape.kind == "schema" or cursor.inside("input", "schema"):
+    elif cursor.in_schema():
         for word in SCHEMA_KEYWORDS:
             if word not in present:
                 yield _item(cursor, word, "key", "JSON Schema", "")
@@ -111,7 +117,8 @@ def _keys(cursor: Cursor, catalog: HandlerCatalog, known: Analysis) -> Iterator[
             if may_be_silenced(code) and code not in present:
                 yield _item(cursor, code, "code", row.name, row.title)
     elif shape.rows:
-        yield from _rows(cursor, shape.rows, present)
+        same = {key for keys in _SAME if not present.keys().isdisjoint(keys) for key in keys}
+        yield from _rows(cursor, cursor.frame.inner().rows, present.keys() | same)
 
 
 def _verbs(cursor: Cursor, present: dict[str, str]) -> Iterator[Item]:
@@ -125,7 +132,7 @@ def _verbs(cursor: Cursor, present: dict[str, str]) -> Iterator[Item]:
             yield _row(cursor, row, 4)
 
 
-def _rows(cursor: Cursor, rows: Iterable[Key], present: dict[str, str]) -> Iterator[Item]:
+def _rows(cursor: Cursor, rows: Iterable[Key], present: Container[str]) -> Iterator[Item]:
     for row in rows:
         if row.name not in present:
             yield _row(cursor, row, 1 if row.required else 3)
@@ -135,17 +142,6 @@ def _row(cursor: Cursor, row: Key, rank: int) -> Item:
     insert = _insert(cursor, row.name, row.kind in _NESTED)
     detail = KINDS[row.kind] + (" (required)" if row.required else "")
     return Item(row.name, "key", detail, key_doc(row), insert, cursor.start, rank)
-
-
-def key_doc(row: Key) -> str:
-    """What a key is for, with its default and its words."""
-    parts = [row.doc]
-    if row.words:
-        parts.append("One of " + ", ".join(f"`{word}`" for word in row.words) + ".")
-    if row.default is not None:
-        shown = str(row.default).lower() if isinstance(row.default, bool) else row.default
-        parts.append(f"Left out: `{shown}`.")
-    return " ".join(parts)
 
 
 def _insert(cursor: Cursor, key: str, nested: bool) -> str:
@@ -173,29 +169,6 @@ def _parameters(cursor: Cursor, catalog: HandlerCatalog) -> Iterator[Item]:
             yield _item(cursor, name, "parameter", detail + about, doc, rank)
 
 
-def parameters_schema(frames: list[Frame], catalog: HandlerCatalog) -> dict[str, Any]:
-    """The schema of the parameters of the nearest call around; empty where nothing is known."""
-    for frame in reversed(frames[:-1]):
-        name = frame.keys.get("call")
-        if name is not None:
-            handler = catalog.get(name)
-            schema = handler.params_schema if handler is not None else None
-            return schema if isinstance(schema, dict) else {}
-    return {}
-
-
-def schema_words(schema: Any) -> tuple[str, str]:
-    """(type, description) of a JSON Schema, for people."""
-    if not isinstance(schema, dict):
-        return "any", ""
-    type_ = schema.get("type")
-    words = " or ".join(map(str, type_)) if isinstance(type_, list) else str(type_ or "any")
-    doc = str(schema.get("description") or "")
-    if "default" in schema:
-        doc = f"{doc} Left out: `{schema['default']}`.".strip()
-    return words, doc
-
-
 # --- values -----------------------------------------------------------------------------------
 
 
@@ -207,12 +180,20 @@ def _values(
     def item(label: str, kind: Kind, detail: str = "", doc: str = "", rank: int = 5) -> Item:
         return Item(label, kind, detail, doc, label, cursor.start + _quote(cursor), rank)
 
-    if shape.kind == "handler":
+    if cursor.names_handler():
         for name in sorted(catalog.names()):
             handler = catalog.get(name)
             flags = [flag for flag in ("pure", "idempotent") if getattr(handler, flag, False)]
             doc = handler.doc if handler is not None else ""
             yield item(name, "handler", ", ".join(flags), doc)
+        for name, doc in KNOWN_FUNCTIONS.items() if cursor.frame.shape is NODE else ():
+            yield item(name, "handler", "", doc)
+    elif shape.kind == "node-type":
+        for type_ in NODE_TYPES:
+            yield item(type_.name, "word", "a type of node", type_.doc)
+    elif shape.kind in ("node-ref", "else"):
+        for note in known.nodes.values():
+            yield item(note.id, "node", note.type)
     elif shape.kind in ("target", "targets"):
         for name in known.variables:
             yield item(name, "variable", _type_text(known, name))
@@ -222,10 +203,10 @@ def _values(
         if known.document is not None:
             yield item(known.document.name, "file", "this skript")
     elif shape.kind == "errors":
-        for type_ in TYPE_CODES:
-            if type_ not in ("cancel", "limit") and not type_.startswith("limit."):
-                yield item(type_, "word", CODES[TYPE_CODES[type_]].title)
-    elif cursor.inside("input", "schema"):
+        for error in TYPE_CODES:
+            if error not in ("cancel", "limit") and not error.startswith("limit."):
+                yield item(error, "word", CODES[TYPE_CODES[error]].title)
+    elif cursor.in_schema():
         words = SCHEMA_TYPES if key == "type" else ()
         for word in words:
             yield item(word, "word", "a type of JSON Schema")
@@ -241,7 +222,7 @@ def _quote(cursor: Cursor) -> int:
 def _words(shape: Shape, key: str | None, cursor: Cursor) -> tuple[str, ...]:
     """The closed sets of words that some kinds take."""
     if shape.kind == "word":
-        rows = cursor.frame.shape.for_keys(cursor.frame.keys).rows
+        rows = cursor.frame.inner().rows
         return next((row.words for row in rows if row.name == key), ())
     if key == "reduce":
         return REDUCERS
@@ -273,6 +254,10 @@ def _expression(cursor: Cursor, text: str, column: int, known: Analysis) -> Iter
         return
     start = column - len(chain)
     in_function = cursor.frame.shape.kind == "functions"
+    if cursor.shape.kind == "result":
+        for name in known.variables:
+            yield Item(name, "variable", _type_text(known, name), "", name, start, 2)
+        return
     if in_function:
         yield from _own_parameters(cursor, start)
     else:
@@ -281,6 +266,9 @@ def _expression(cursor: Cursor, text: str, column: int, known: Analysis) -> Iter
                 yield Item(name, "variable", "in this comprehension", "", name, start, 1)
         for name in known.variables:
             yield Item(name, "variable", _type_text(known, name), "", name, start, 2)
+        for name in known.fields:
+            if name not in known.variables:
+                yield Item(name, "variable", "a field of the input", "", name, start, 2)
         for name, (doc, keys) in ROOT_NAMES.items():
             if keys is None or (cursor.inside(*keys) and (name != "secrets" or _calls(cursor))):
                 yield Item(name, "variable", _type_text(known, name), doc, name, start, 3)
@@ -293,9 +281,11 @@ def _expression(cursor: Cursor, text: str, column: int, known: Analysis) -> Iter
 
 
 def _calls(cursor: Cursor) -> bool:
-    """Whether the nearest step around the cursor is a call."""
-    steps = [frame for frame in cursor.frames if frame.shape.kind == "step"]
-    return bool(steps) and "call" in steps[-1].keys
+    """Whether the nearest step or node around the cursor calls a handler."""
+    for frame in reversed(cursor.frames):
+        if frame.shape.kind == "step" or frame.shape is NODE:
+            return called_by(frame) is not None
+    return False
 
 
 def _own_parameters(cursor: Cursor, start: int) -> Iterator[Item]:
@@ -348,5 +338,5 @@ def verb_of(frame: Frame) -> Verb | None:
     """The verb of the step that a container is; None for another."""
     if frame.shape.kind != "step":
         return None
-    rows = {row.name for row in frame.shape.for_keys(frame.keys).rows}
+    rows = {row.name for row in frame.inner().rows}
     return next((v for v in VERBS if v.name in frame.keys and v.value.name in rows), None)

@@ -10,9 +10,20 @@ from __future__ import annotations
 import re
 from typing import Final, Literal, TypeAlias
 
+from ...model.limits import DOCUMENT_DEPTH
 from ...model.records import mutable
-from ..shapes import ROOT, Shape
-from .scan import Entry, Level, Scanner, entry_at, scan_to, split_line, unquoted, without_comment
+from ..shapes import NODE, ROOT, Shape, node_shape
+from .scan import (
+    WIDE,
+    Entry,
+    Level,
+    Scanner,
+    entry_at,
+    scan_to,
+    split_line,
+    unquoted,
+    without_comment,
+)
 
 Where: TypeAlias = Literal["key", "value", "text", "nothing"]
 
@@ -30,6 +41,12 @@ class Frame:
     keys: dict[str, str]
     #: The key below which it stands; None for an item of a list and for the document.
     key: str | None
+
+    def inner(self) -> Shape:
+        """The shape that its keys give it: that of its verb, of its type of node."""
+        if self.shape is NODE:
+            return node_shape(self.keys.get("type") or self.keys.get("kind") or "")
+        return self.shape.for_keys(self.keys)
 
 
 @mutable
@@ -56,6 +73,20 @@ class Cursor:
     def inside(self, *keys: str) -> bool:
         """Whether the cursor is anywhere below one of these keys."""
         return self.key in keys or any(frame.key in keys for frame in self.frames)
+
+    def names_handler(self) -> bool:
+        """Whether the value says what a step or a node calls; a node may say it by `name`."""
+        if self.shape.kind == "handler":
+            return True
+        if self.where != "value" or self.key != "name" or self.frame.shape is not NODE:
+            return False
+        calls = any(row.kind == "handler" for row in self.frame.inner().rows)
+        return calls and self.frame.keys.keys().isdisjoint(("function", "action"))
+
+    def in_schema(self) -> bool:
+        """Whether the cursor is anywhere inside a JSON Schema."""
+        shapes = (self.shape, *(frame.shape for frame in self.frames))
+        return any(shape.kind == "schema" for shape in shapes)
 
     def expression(self) -> str | None:
         """The part of an expression before the cursor; None where no expression is being written.
@@ -100,10 +131,15 @@ def locate(lines: list[str], line: int, column: int) -> Cursor:
     before = current[:column]
     scanner = scan_to(lines, min(line, len(lines)))
     state = scanner.skeleton
+    if len(current) > WIDE or len(state.levels) > DOCUMENT_DEPTH:
+        return Cursor("nothing", _frames(state.levels), None, ROOT, "", column)
     if state.open_line >= 0:
         frames = _frames(state.levels)
         opened = lines[state.open_line][state.open_column :]
-        text = "\n".join([opened, *lines[state.open_line + 1 : line], before])
+        between = lines[state.open_line + 1 : line]
+        if sum(map(len, between)) + len(opened) > WIDE:
+            return Cursor("nothing", frames, None, ROOT, "", column)
+        text = "\n".join([opened, *between, before])
         return _in_value(text, frames, column - len(before))
     indent = len(current) - len(current.lstrip(" "))
     if state.text_column >= 0 and (indent > state.text_column or not current.strip()):
@@ -151,7 +187,7 @@ def _is_scalar_item(frames: list[Frame]) -> bool:
 
 
 def _value_of(entry: Entry, before: str, frames: list[Frame]) -> Cursor:
-    shape = frames[-1].shape.for_keys(frames[-1].keys).child(entry.key)
+    shape = frames[-1].inner().child(entry.key)
     value = before[entry.value_column :]
     frames.append(Frame(shape, {}, entry.key))
     return _in_value(value, frames, entry.value_column)
@@ -182,7 +218,7 @@ def _frames(levels: list[Level]) -> list[Frame]:
     for level in levels[1:]:
         outer = frames[-1]
         if level.entry is not None:
-            shape = outer.shape.for_keys(outer.keys).child(level.entry.key)
+            shape = outer.inner().child(level.entry.key)
             key: str | None = level.entry.key
         else:
             shape, key = outer.shape.item(), None
@@ -218,7 +254,7 @@ class _Flow:
 
     def run(self) -> None:
         text, at = self.text, 0
-        while at < len(text):
+        while at < len(text) and len(self.open) <= DOCUMENT_DEPTH:
             char = text[at]
             at += 1
             if self.quote:
@@ -248,7 +284,7 @@ class _Flow:
             outer = self.frames[-1]
             kind, key = self.open[-1]
             if kind == "{" and key is not None:
-                shape = outer.shape.for_keys(outer.keys).child(key)
+                shape = outer.inner().child(key)
                 self.frames.append(Frame(shape, {}, key))
             else:
                 self.frames.append(Frame(outer.shape.item(), {}, None))
@@ -283,7 +319,7 @@ class _Flow:
             return Cursor("key", self.frames, None, frame.shape, written.lstrip("\"'"),
                           at + quoted, flow=True, quoted=quoted)  # fmt: skip
         if kind == "{":
-            shape = frame.shape.for_keys(frame.keys).child(str(key))
+            shape = frame.inner().child(str(key))
             return Cursor("value", self.frames, key, shape, written, at, flow=True, quoted=quoted)
         return Cursor(
             "value", self.frames[:-1] or self.frames, frame.key, frame.shape, written, at,

@@ -31,7 +31,8 @@ def define(lines: list[str], line: int, column: int, known: Analysis) -> list[Pl
         note = known.functions.get(word.text)
         return [Place(note.span)] if note is not None and note.span is not None else []
     if word.role == "id":
-        span = known.ids.get(word.text) or _node(word.text, known)
+        node = known.nodes.get(word.text)
+        span = known.ids.get(word.text) if node is None else node.span
         return [] if span is None else [Place(span)]
     if word.role != "variable":
         return []
@@ -58,18 +59,3 @@ def _declared(path: tuple[str, ...], known: Analysis) -> Span | None:
             break
         key, schema = node.entries[name]
     return span_of(key, known.file)
-
-
-def _node(id_: str, known: Analysis) -> Span | None:
-    """The node of a graph that has an id."""
-    waiting = [known.root] if known.root is not None else []
-    while waiting:
-        node = waiting.pop()
-        if type(node) is Map:
-            entry = node.entries.get("id")
-            if entry is not None and type(entry[1]) is Scalar and entry[1].text == id_:
-                return span_of(entry[1], known.file)
-            waiting += [value for _, value in node.entries.values()]
-        elif type(node) is Seq:
-            waiting += node.items
-    return None

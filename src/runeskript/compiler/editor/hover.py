@@ -8,9 +8,12 @@ from ...expr.functions import FUNCTIONS, Function
 from ...model.catalog import HandlerCatalog, HandlerInfo
 from ...model.codes import CODES
 from ...model.records import record
+from ..frontends.graph.tables import BY_TYPE, KNOWN_FUNCTIONS
+from ..shapes import NODE
 from ..tables import BY_VERB, KINDS
 from .analysis import Analysis
-from .complete import ROOT_NAMES, key_doc, parameters_schema, schema_words, type_of
+from .complete import ROOT_NAMES, type_of
+from .parameters import handler_name, key_doc, parameters_schema, schema_words
 from .words import Word, is_verb, word_at
 
 
@@ -42,7 +45,7 @@ def _key(word: Word, catalog: HandlerCatalog, known: Analysis) -> str | None:
             parts.append(f"```yaml\n{verb.example}\n```")
         return "\n\n".join(parts)
     frame = word.cursor.frame
-    rows = frame.shape.for_keys(frame.keys).rows or frame.shape.rows
+    rows = frame.inner().rows or frame.shape.rows
     row = next((row for row in rows if row.name == word.text), None)
     if row is None:
         return None
@@ -64,6 +67,8 @@ def _parameter(word: Word, catalog: HandlerCatalog, known: Analysis) -> str | No
 
 def _variable(word: Word, catalog: HandlerCatalog, known: Analysis) -> str | None:
     name = ".".join(word.path)
+    if word.path[0] in known.fields and word.path[0] not in known.variables:
+        return f"**{name}**: a field of the input"
     if word.path[0] not in known.variables and word.path[0] not in ROOT_NAMES:
         return None
     type_ = type_of(list(word.path), known)
@@ -98,7 +103,10 @@ def function_text(row: Function) -> str:
 
 
 def _handler(word: Word, catalog: HandlerCatalog, known: Analysis) -> str | None:
-    handler = catalog.get(word.text)
+    frame = word.cursor.frame
+    handler = catalog.get(handler_name(frame, word.text))
+    if handler is None and frame.shape is NODE and word.text in KNOWN_FUNCTIONS:
+        return f"**{word.text}**: {KNOWN_FUNCTIONS[word.text]}"
     return None if handler is None else handler_text(handler)
 
 
@@ -134,8 +142,16 @@ def _skript(word: Word, catalog: HandlerCatalog, known: Analysis) -> str | None:
 
 
 def _id(word: Word, catalog: HandlerCatalog, known: Analysis) -> str | None:
+    note = known.nodes.get(word.text)
+    if note is not None:
+        return f"The node **{note.id}** ({note.type}) in line {note.span.line}."
     span = known.ids.get(word.text)
     return None if span is None else f"The step **{word.text}** in line {span.line}."
+
+
+def _type(word: Word, catalog: HandlerCatalog, known: Analysis) -> str | None:
+    row = BY_TYPE.get(word.text.lower())
+    return None if row is None else f"**{row.name}**\n\n{row.doc}\n\n```yaml\n{row.example}\n```"
 
 
 _TEXTS = {
@@ -147,5 +163,6 @@ _TEXTS = {
     "skript": _skript,
     "code": _code,
     "id": _id,
+    "type": _type,
     "value": _skript,
 }

@@ -11,6 +11,7 @@ import re
 from dataclasses import field
 from typing import Final
 
+from ...model.limits import DOCUMENT_DEPTH
 from ...model.records import mutable
 
 #: A key and what stands behind its colon.
@@ -23,6 +24,11 @@ _DASH: Final = re.compile(r"-(?:[ \t]+|$)")
 _BLOCK_TEXT: Final = re.compile(r"[|>][-+0-9]*[ \t]*(?:#.*)?$")
 #: Lines from which on not all of them are looked at.
 LONG: Final = 2_000
+#: Of lines with more characters, and of brackets or quotes that go on for longer, nothing is said:
+#: an editor waits for its answer, and nobody writes such a text by hand.
+WIDE: Final = 50_000
+#: Keys of one object that are looked at where a text is long.
+_KEYS: Final = 1_000
 
 
 @mutable
@@ -88,8 +94,8 @@ def without_comment(text: str) -> str:
 def split_line(line: str) -> tuple[list[int], int]:
     """The columns of the dashes that begin a line, and where what follows them begins."""
     at = len(line) - len(line.lstrip(" "))
-    dashes = []
-    while (dash := _DASH.match(line, at)) is not None:
+    dashes: list[int] = []
+    while len(dashes) < DOCUMENT_DEPTH and (dash := _DASH.match(line, at)) is not None:
         dashes.append(at)
         at = dash.end()
     return dashes, at
@@ -114,6 +120,8 @@ class Scanner:
     def take(self, number: int, line: str) -> None:
         """One more line."""
         state = self.skeleton
+        if len(line) > WIDE or len(state.levels) > DOCUMENT_DEPTH:
+            return  # what a reader would refuse, or no human writes
         if state.open_line >= 0:
             self._open.read(line)
             if self._open.closed:
@@ -223,6 +231,7 @@ def _above(lines: list[str], number: int) -> list[int]:
     something else, and of a list only the item counts that the line is in.
     """
     found: list[int] = []
+    beside = 0
     limit = 10**9
     in_item = False
     if number < len(lines) and lines[number].strip():
@@ -236,6 +245,9 @@ def _above(lines: list[str], number: int) -> list[int]:
         indent = len(line) - len(text)
         is_item = text.startswith("- ")
         if indent > limit or (indent == limit and in_item and is_item):
+            continue
+        beside = beside + 1 if indent == limit else 0
+        if beside > _KEYS:
             continue
         if indent == limit and in_item:
             in_item = False  # the key of the list, at the column of its dashes

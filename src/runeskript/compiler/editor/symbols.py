@@ -8,16 +8,35 @@ from typing import Final, Literal, TypeAlias
 from ...model.records import mutable
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, Seq, clip, span_of
-from ..shapes import ROOT, Shape
+from ..shapes import NODE, ROOT, Shape, node_shape
 from ..tables import BY_VERB
 from .analysis import Analysis
+from .graphs import text_of, type_of
 
 SymbolKind: TypeAlias = Literal["skript", "step", "call", "block", "variable", "function", "field"]
 
 #: Verbs that hold other steps.
 _BLOCKS: Final = frozenset(("if", "switch", "for", "while", "parallel", "try", "do"))
+#: Parts of the graph form in which nodes stand.
+_GRAPH: Final = frozenset(("graph", "nodes", "part", "parts", "else", "if-branches", "workflow"))
+#: Types of nodes that hold other nodes.
+_HOLDING: Final = frozenset(("if", "iteration", "loop", "parallel"))
 #: Parts of a document that declare names.
-_DECLARING: Final[dict[str, SymbolKind]] = {"vars": "variable", "functions": "function"}
+_DECLARING: Final[dict[str, SymbolKind]] = {
+    "vars": "variable", "variables": "variable", "functions": "function",
+}  # fmt: skip
+
+
+#: Lines of one outline; more help nobody, and cost an editor seconds.
+LISTED: Final = 5_000
+
+
+@mutable
+class _Outline:
+    """An outline in the making, with the lines that are left to it."""
+
+    file: str
+    left: int = LISTED
 
 
 @mutable
@@ -37,49 +56,80 @@ def symbols(known: Analysis) -> list[Symbol]:
     root = known.root
     if type(root) is not Map:
         return []
-    found: list[Symbol] = []
+    out, found = _Outline(known.file), list[Symbol]()
+    wrapped = root.entries["workflow"][1] if "workflow" in root.entries else None
+    head = wrapped if type(wrapped) is Map else root
     for name, kind in _DECLARING.items():
-        inside = root.entries[name][1] if name in root.entries else None
+        inside = head.entries[name][1] if name in head.entries else None
         if type(inside) is Map:
-            for key, value in inside.entries.values():
-                found.append(_symbol(key.text, _brief(value), kind, key, value, known.file))
-    _children(root, ROOT, found, known.file)
+            for key, value in list(inside.entries.values())[: out.left]:
+                found.append(_symbol(key.text, _brief(value), kind, key, value, out))
+    _children(root, ROOT, found, out)
     return found
 
 
-def _symbol(name: str, detail: str, kind: SymbolKind, key: Node, value: Node, file: str) -> Symbol:
-    head, tail = span_of(key, file), span_of(value, file)
+def _symbol(
+    name: str, detail: str, kind: SymbolKind, key: Node, value: Node, out: _Outline
+) -> Symbol:
+    out.left -= 1
+    head, tail = span_of(key, out.file), span_of(value, out.file)
     end = max((head.end_line, head.end_column), (tail.end_line, tail.end_column))
     start = min((head.line, head.column), (tail.line, tail.column))
-    return Symbol(name or "?", detail, kind, Span(file, *start, *end), head)
+    return Symbol(name or "?", detail, kind, Span(out.file, *start, *end), head)
 
 
-def _children(node: Map, shape: Shape, found: list[Symbol], file: str) -> None:
+def _children(node: Map, shape: Shape, found: list[Symbol], out: _Outline) -> None:
     """The steps below the keys of an object. The reader bounds how deep they nest."""
     inner = shape.for_keys(node.entries)
     for key, (_, value) in node.entries.items():
-        _below(value, inner.child(key), found, file, key)
+        _below(value, inner.child(key), found, out, key)
 
 
-def _below(node: Node, shape: Shape, found: list[Symbol], file: str, key: str) -> None:
+def _below(node: Node, shape: Shape, found: list[Symbol], out: _Outline, key: str) -> None:
+    """The steps and nodes that a value holds."""
+    if out.left <= 0:
+        return
     if shape.kind == "block" and type(node) is Seq:
         for item in node.items:
-            if type(item) is Map:
-                found.append(_step(item, file))
+            if type(item) is Map and out.left > 0:
+                found.append(_step(item, out))
     elif shape.kind == "step" and type(node) is Map:
-        found.append(_step(node, file))
+        found.append(_step(node, out))
+    elif shape.kind in _GRAPH and type(node) is Map:
+        _children(node, shape, found, out)
+    elif shape.kind in _GRAPH and type(node) is Seq:
+        inner = shape.item()
+        for item in node.items:
+            if type(item) is Map and inner is NODE and out.left > 0:
+                found.append(_node(item, out))
+            elif inner is not NODE:
+                _below(item, inner, found, out, key)
     elif shape.kind == "clauses" and type(node) is Seq:
         for item in node.items:
             if type(item) is Map:
-                _children(item, shape.item(), found, file)
+                _children(item, shape.item(), found, out)
     elif shape.kind == "branches" and type(node) is Map:
-        for name, value in node.entries.values():
-            branch = _symbol(name.text, "branch", "block", name, value, file)
-            _below(value, shape.child(name.text), branch.children, file, name.text)
+        for name, value in list(node.entries.values())[: out.left]:
+            branch = _symbol(name.text, "branch", "block", name, value, out)
+            _below(value, shape.child(name.text), branch.children, out, name.text)
             found.append(branch)
 
 
-def _step(node: Map, file: str) -> Symbol:
+def _node(node: Map, out: _Outline) -> Symbol:
+    """A node of the graph form."""
+    type_ = type_of(node)
+    shape = node_shape(type_)
+    called = next((text_of(node, key) for key in ("function", "action") if key in node.entries), "")
+    kind: SymbolKind = "block" if type_.lower() in _HOLDING else "call" if called else "step"
+    key = node.entries["id"][0] if "id" in node.entries else node
+    detail = f"{type_} {clip(called)}".strip()
+    symbol = _symbol(clip(text_of(node, "id")) or type_, detail, kind, key, node, out)
+    for name, (_, inside) in node.entries.items():
+        _below(inside, shape.child(name), symbol.children, out, name)
+    return symbol
+
+
+def _step(node: Map, out: _Outline) -> Symbol:
     shape = _STEP.for_keys(node.entries)
     rows = {row.name for row in shape.rows}
     verb = next((name for name in node.entries if name in BY_VERB and name in rows), "")
@@ -91,8 +141,8 @@ def _step(node: Map, file: str) -> Symbol:
     name = f"{verb} {detail}".strip() or "step"
     if "id" in node.entries:
         name, detail = _brief(node.entries["id"][1]), name
-    symbol = _symbol(name, detail, kind, key, node, file)
-    _children(node, _STEP, symbol.children, file)
+    symbol = _symbol(name, detail, kind, key, node, out)
+    _children(node, _STEP, symbol.children, out)
     return symbol
 
 

@@ -8,16 +8,17 @@ from typing import Final, Literal, TypeAlias
 from ...model.records import record
 from .complete import verb_of
 from .cursor import Cursor, locate
+from .scan import WIDE
 
 #: What a word is: a key of the tables, a parameter of a handler, a name of the document ...
 Role: TypeAlias = Literal[
-    "key", "parameter", "variable", "function", "handler", "skript", "code", "id", "value"
+    "key", "parameter", "variable", "function", "handler", "skript", "code", "id", "type", "value"
 ]
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_.$/@-]+")
 _CHAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
-#: Keys of the graph form whose values name a node.
-_NODES: Final = frozenset(("source", "target", "next"))
+#: Kinds of values that name a step or a node.
+_IDS: Final = frozenset(("id", "node-id", "node-ref", "else"))
 
 
 @record
@@ -37,6 +38,8 @@ def word_at(lines: list[str], line: int, column: int) -> Word | None:
     if not 0 <= line < len(lines):
         return None
     text = lines[line]
+    if len(text) > WIDE:
+        return None
     for found in _WORD.finditer(text):
         if found.start() <= column <= found.end():
             return _word(lines, line, column, found.start(), found.end())
@@ -67,12 +70,14 @@ def _word(lines: list[str], line: int, column: int, start: int, end: int) -> Wor
         return _in_expression(lines, line, column, start, end)
     word = text[start:end]
     kind = cursor.shape.kind
-    if kind == "handler":
+    if cursor.names_handler():
         return Word(word, "handler", start, end, (word,), cursor)
     if kind == "skript":
         return Word(word, "skript", start, end, (word,), cursor)
-    if kind == "id" or cursor.key in _NODES:
+    if kind in _IDS:
         return Word(word, "id", start, end, (word,), cursor)
+    if kind == "node-type":
+        return Word(word, "type", start, end, (word,), cursor)
     if kind in ("target", "name", "names"):
         name = word.partition(".")[0]
         return Word(name, "variable", start, start + len(name), (name,), cursor)

@@ -72,11 +72,7 @@ class Parts(NamedTuple):
     def conflict(self, key: str, message: str, hint: str | None = None) -> None:
         """Report that a key does not fit the others."""
         pointer = f"{self.site.pointer}/{key}"
-        self.fields.add("RUNE-1116", message, self.entry(key)[0], pointer, hint)
-
-    def entry(self, key: str) -> tuple[Node, Node]:
-        """Where a key and its value stand; a misspelt one, as far as the step's value tells."""
-        return self.entries.get(key, (self.value, self.value))
+        self.fields.add("RUNE-1116", message, self.entries[key][0], pointer, hint)
 
     def value_span(self) -> Span:
         """Where the verb's value stands."""
@@ -189,7 +185,7 @@ def _for(p: Parts) -> Step:
         p.fields.add(
             "RUNE-1118",
             f"the element and its index are both called `{item}`",
-            p.entry("index")[1],
+            p.entries["index"][1],
             f"{p.site.pointer}/index",
         )
     return For(

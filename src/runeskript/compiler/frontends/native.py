@@ -98,6 +98,8 @@ class _Native:
             read[key] = self._value(key, node)
         misspelt = set()
         for key, key_node in unknown:
+            if self.fields.diagnostics.is_hopeless:
+                break
             match = nearest(key, [name for name in _ROWS if name not in root.entries])
             hint = f"did you mean `{match}`?" if match else None
             if match is None and key in BY_VERB:

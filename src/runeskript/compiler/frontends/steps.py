@@ -246,6 +246,8 @@ class Steps:
         """Report a key nobody knows; the row it was probably meant to be."""
         if key in BY_VERB and owner in BY_VERB and not OWNERS.get(key):
             return None  # a second verb, reported as such
+        if self.fields.diagnostics.is_hopeless:
+            return None
         match = nearest(key, rows)
         hint = f"did you mean `{match}`?" if match else None
         owners = OWNERS.get(key)

@@ -105,6 +105,8 @@ class Objects:
             row = rows.get(key)
             at = f"{pointer}/{escape(key)}"
             if row is None:
+                if self.fields.diagnostics.is_hopeless:
+                    continue
                 match = nearest(key, [name for name in rows if name not in entries])
                 owners = _OWNERS.get(key, ()) if type_ is not None else ()
                 hint = f"its keys are {', '.join(rows)}"
