@@ -111,6 +111,7 @@ REGIONS = (
         ("path", 3, 4, (const("seen"), ("call", "str", (slot(1),))), const(True)),
         ("exit", 0),
     ),
+    (("set", 4, 0, ("slot", 1)), ("exit", 0)),
 )
 #: (instruction, index of its step); addresses in comments.
 CODE: tuple[tuple[tuple[Any, ...], int], ...] = (
@@ -156,10 +157,15 @@ CODE: tuple[tuple[tuple[Any, ...], int], ...] = (
     ((Op.CALL, 2, None, None, None, None), 4),  # 35
     ((Op.FORKCALL, 6, 16, 2, 0), 4),  # 36
     ((Op.JOIN, None, "none"), 4),  # 37
-    ((Op.ARRIVE,), 4),  # 38
-    # body 6: an iteration of one call
-    ((Op.CALL, 2, None, 0, None, None), 4),  # 39
+    ((Op.FORKPURE, (7,), 16, 2, 0), 4),  # 38
+    ((Op.JOIN, None, "none"), 4),  # 39
     ((Op.ARRIVE,), 4),  # 40
+    # body 6: an iteration of one call
+    ((Op.CALL, 2, None, 0, None, None), 4),  # 41
+    ((Op.ARRIVE,), 4),  # 42
+    # body 7: an iteration that only computes
+    ((Op.PURE, 4, (44,)), 4),  # 43
+    ((Op.ARRIVE,), 4),  # 44
 )
 STEP_LINES = (4, 5, 7, 8, 9, 10, 12, 13, 14)
 
@@ -196,8 +202,9 @@ def sample() -> Blueprint:
             Body("left", 29, 31, 0, 1, outs=((0, SCAN, ""),)),
             Body("right", 31, 33, 0, 0),
             Body("/do/7.undo", 33, 35, 0, 1, captures=((TOTAL, 0),)),
-            Body("left.undo", 35, 39, 2, 0),
-            Body("left.undo[]", 39, 41, 5, 1, item=None, index=None, result=0),
+            Body("left.undo", 35, 41, 2, 0),
+            Body("left.undo[]", 41, 43, 5, 1, item=None, index=None, result=0),
+            Body("left.undo[]", 43, 45, 5, 2, item=1, index=None, result=0),
         ),
         exceptions=(
             ExceptionRow(9, 11, 13, "catch", 1, ERROR),
@@ -228,6 +235,7 @@ def sample() -> Blueprint:
                 ("total",),
                 (),
                 ("$yield",),
+                ("$yield", "site"),
             ),
             source=SOURCE,
         ),

@@ -40,7 +40,7 @@ def test_a_sound_blueprint_says_what_it_is(rune: Rune, tmp_path: Path) -> None:
     assert row["digest"] == digest(sample())
     assert row["bytes"] == {"file": len(GOOD), "program": row["bytes"]["program"]}
     assert 0 < row["bytes"]["program"] < len(GOOD)
-    assert row["sizes"]["instructions"] == 41
+    assert row["sizes"]["instructions"] == 45
     assert row["handlers"][0] == {"name": "http.get", "pure": True, "idempotent": True}
     assert row["handlers"][2] == {"name": "ledger.remove", "pure": False, "idempotent": False}
     assert row["skripts"] == [{"name": "audit", "version": 2, "digest": "cd" * 32}]

@@ -76,23 +76,23 @@ SECOND = row(20, 21, 23, kind="finally")
 SIZES: list[tuple[Change, str]] = [
     (other(code=(), sites=()), "the code is empty"),
     (other(bodies=()), "there is no body 0"),
-    (other(sites=(0,)), "1 sites for 41 instructions"),
+    (other(sites=(0,)), "1 sites for 45 instructions"),
     (other(steps=("only",)), "site 1: 1 is no step"),
-    (other(debug=Debug(spans=sample().debug.spans[:3])), "debug: 3 spans where 41 belong"),
-    (other(debug=Debug(step_spans=sample().debug.spans)), "41 step_spans where 9 belong"),
-    (other(debug=Debug(slot_names=((),))), "debug: 1 slot_names where 7 belong"),
+    (other(debug=Debug(spans=sample().debug.spans[:3])), "debug: 3 spans where 45 belong"),
+    (other(debug=Debug(step_spans=sample().debug.spans)), "45 step_spans where 9 belong"),
+    (other(debug=Debug(slot_names=((),))), "debug: 1 slot_names where 8 belong"),
     (
-        other(debug=Debug(slot_names=(("a",) * 9, *[()] * 6))),
+        other(debug=Debug(slot_names=(("a",) * 9, *[()] * 7))),
         "debug: body 0 has more names than slots",
     ),
 ]
 BODIES: list[tuple[Change, str]] = [
-    (body(5, end=42), "body 5: the range [35, 42) is not in the code"),
-    (body(5, entry=39), "body 5: the range [39, 39) is not in the code"),
+    (body(5, end=46), "body 5: the range [35, 46) is not in the code"),
+    (body(5, entry=41), "body 5: the range [41, 41) is not in the code"),
     (body(0, slots=10**7), "body 0: 10000000 slots"),
     (body(0, parent=1), "body 0: body 0 and no other has no parent"),
     (body(1, parent=None), "body 1: body 0 and no other has no parent"),
-    (body(1, parent=7), "body 1: its parent 7 is no body"),
+    (body(1, parent=8), "body 1: its parent 8 is no body"),
     (body(4, parent=5, captures=()), "body"),
     (body(1, captures=((8, 3),)), "body 1: the capture 8 -> 3 is out of a frame"),
     (body(1, captures=((0, 5),)), "body 1: the capture 0 -> 5 is out of a frame"),
@@ -125,7 +125,7 @@ CODE: list[tuple[Change, str]] = [
     (code(3, Op.JUMP, 26), "address 3 (JUMP): to 26 is no address of its body"),
     (code(3, Op.JUMP, -1), "address 3 (JUMP): to -1 is no address of its body"),
     (code(27, Op.PURE, 3, (1,)), "address 27 (PURE): exits 1 is no address of its body"),
-    (code(0, Op.PURE, 9, (1, 2)), "region 9 is not among the 4 there are"),
+    (code(0, Op.PURE, 9, (1, 2)), "region 9 is not among the 5 there are"),
     (code(0, Op.PURE, 0, ()), "region 0: exit 0 has no address in some user"),
     (code(0, Op.PURE, 0, 1), "address 0 (PURE): exits must name at least one"),
     (code(5, Op.JOIN, 8, "list"), "address 5 (JOIN): into 8 is no slot of the frame"),
@@ -142,7 +142,7 @@ CODE: list[tuple[Change, str]] = [
     (code(9, Op.RUN, 1, 3, 5, 1, None, False), "skript 1 is not among the 1 there are"),
     (code(9, Op.RUN, 0, 3, 5, 1, None, 0), "detach 0 is no bool"),
     (code(5, Op.JUMP, 6), "address 4 (FORKN): a JOIN must follow"),
-    (code(4, Op.JUMP, 6), "address 5 (JOIN): a FORK, FORKN or FORKCALL must come before"),
+    (code(4, Op.JUMP, 6), "address 5 (JOIN): a FORK, FORKN, FORKCALL or FORKPURE must come before"),
     (code(5, Op.JOIN, 3, "none"), "it has a slot and nothing to put there"),
     (code(5, Op.JOIN, 3, "object"), "elements have no names to make an object of"),
     (
@@ -159,11 +159,29 @@ CODE: list[tuple[Change, str]] = [
         lambda bp: with_code(with_code(bp, 4, Op.FORKCALL, 1, 1, 2, 0), 27, Op.LOG, 0, "info"),
         "address 4 (FORKCALL): its body is no single call",
     ),
-    (code(39, Op.LOG, 5, "info"), "address 36 (FORKCALL): its body is no single call"),
-    (code(40, Op.CALL, 2, None, 0, None, None), "its body is no single call"),
+    (code(41, Op.LOG, 5, "info"), "address 36 (FORKCALL): its body is no single call"),
+    (code(42, Op.CALL, 2, None, 0, None, None), "its body is no single call"),
     (code(37, Op.ARRIVE), "address 36 (FORKCALL): a JOIN must follow"),
     (code(37, Op.JOIN, None, "object"), "elements have no names to make an object of"),
     (code(36, Op.FORKCALL, 5, 16, 2, 0), "address 36 (FORKCALL): body 5 is no child of body 5"),
+    (code(38, Op.FORKPURE, (7, 7), 16, 2, 0), "address 38 (FORKPURE): elements are for one body"),
+    (code(38, Op.FORKPURE, (7,), None, 2, 0), "address 38 (FORKPURE): a limit without elements"),
+    (code(38, Op.FORKPURE, (7,), None, None, 2), "(FORKPURE): it needs 2 of 1 branches"),
+    (
+        code(38, Op.FORKPURE, (5,), 16, 2, 0),
+        "address 38 (FORKPURE): bodies 5 is no child of body 5",
+    ),
+    (code(39, Op.ARRIVE), "address 38 (FORKPURE): a JOIN must follow"),
+    (code(39, Op.JOIN, None, "object"), "elements have no names to make an object of"),
+    (code(43, Op.LOG, 5, "info"), "address 43 (LOG): it does more than compute, in a branch of"),
+    (
+        lambda bp: with_code(
+            with_code(bp, 38, Op.FORKPURE, (7,), None, None, 0), 39, Op.JOIN, None, "object"
+        ),
+        "",
+    ),
+    (code(38, Op.FORKPURE, (6,), 16, 2, 0), "address 41 (CALL): it does more than compute"),
+    (code(43, Op.ENTER, "try", 15), "address 43 (ENTER): it does more than compute"),
     (code(25, Op.ARRIVE), "address 25 (ARRIVE): body 0 ends with RETURN"),
     (code(28, Op.RETURN, None), "address 28 (RETURN): only body 0 returns"),
     (code(13, Op.COMPENSATE, 9), "address 13 (COMPENSATE): error 9 is no slot of the frame"),
@@ -217,10 +235,10 @@ FLOW: list[tuple[Change, str]] = [
     (code(28, Op.LOG, 2, "info"), "address 28 (LOG): control runs out of body 1"),
     (code(3, Op.JUMP, 5), "address 3 (JUMP): control reaches the JOIN at 5 without a fork"),
     (rows(row(9, 9, 13), SECOND), "exception row 0: the range [9, 9) is not in the code"),
-    (rows(row(9, 42, 13), SECOND), "exception row 0: the range [9, 42) is not in the code"),
+    (rows(row(9, 46, 13), SECOND), "exception row 0: the range [9, 46) is not in the code"),
     (rows(row(20, 27, 23), SECOND), "exception row 0: the range [20, 27) leaves body 0"),
     (rows(row(9, 11, 28), SECOND), "exception row 0: the handler 28 is not in body 0"),
-    (rows(row(39, 40, 40, 0, slot=0), SECOND), "body 6 is that of a FORKCALL"),
+    (rows(row(41, 42, 42, 0, slot=0), SECOND), "body 6 is that of a FORKCALL"),
     (rows(row(9, 14, 13), SECOND), "the handler 13 lies in the range it handles"),
     (rows(row(9, 11, 5), SECOND), "exception row 0: the handler 5 is a JOIN"),
     (rows(row(9, 11, 13, slot=8), SECOND), "exception row 0: 8 is no slot of the frame"),
@@ -444,7 +462,7 @@ def test_nested_rows_are_no_harder_than_many() -> None:
 def test_the_list_of_problems_is_bounded() -> None:
     bp = sample()
     broken = replace(bp, code=((77,),) * len(bp.code))
-    assert len(verify(broken)) == 41
+    assert len(verify(broken)) == 45
     many = long_code(5_000)
     found = verify(replace(many, code=((77,),) * len(many.code)))
     assert len(found) == MAX_PROBLEMS

@@ -47,6 +47,8 @@ class Place:
     names: tuple[str, ...] = ()
     forked: bool = False
     error: bool = False
+    #: Nothing but computing, and draws only now and then.
+    pure: bool = False
 
     def inside(self, **changes: Any) -> Place:
         return replace(self, depth=self.depth - 1, **changes)
@@ -131,7 +133,7 @@ class Writer:
                     "sorted([3, 1, THREE * 4])[0]",
                 )
             )
-        if kind < 0.95:
+        if kind < 0.95 and not (place.pure and self.rng.random() < 0.9):
             return str(
                 self.pick(
                     "len(uuid())",
@@ -155,7 +157,7 @@ class Writer:
             f"2 ** 62 * {y}",
             "9 // (SEVEN - 7)",
         ]
-        if self.chance(12):
+        if self.chance(60 if place.pure else 12):
             forms += ["fact(2000) % 7", "len([i for i in range(1000000) for j in [1, 2, 3]])"]
         return str(self.pick(*forms))
 
@@ -203,8 +205,8 @@ class Writer:
     def step(self, place: Place) -> Steps:
         self.budget -= 1
         if place.depth <= 0 or self.budget <= 0 or self.chance(2):
-            return self.one_of(_SIMPLE)(place)
-        return self.one_of(_NESTED)(place)
+            return self.one_of(_COMPUTING if place.pure else _SIMPLE)(place)
+        return self.one_of(_NESTED_COMPUTING if place.pure else _NESTED)(place)
 
     def one_of(self, table: tuple[tuple[str, int], ...]) -> Callable[[Place], Steps]:
         names, weights = zip(*table, strict=True)
@@ -230,7 +232,7 @@ class Writer:
 
     def path(self, place: Place) -> Steps:
         if not place.objects:
-            return self.log(place)
+            return self.set(place) if place.pure else self.log(place)
         name = self.pick(*place.objects)
         key = self.pick("k", "m.x", "l")
         number = self.number(place, 1)
@@ -294,7 +296,8 @@ class Writer:
             ways.append({"return": self.value(place)})
         error = {"type": self.pick("boom", "boom.loud"), "message": self.fresh("m")}
         ways.append({"raise": error})
-        ways.append({"raise": {**error, "compensate": True, "data": self.value(place)}})
+        if not place.pure:
+            ways.append({"raise": {**error, "compensate": True, "data": self.value(place)}})
         way = self.pick(*ways)
         return [way if always else {"if": self.condition(place), **way}]
 
@@ -365,9 +368,10 @@ class Writer:
     def parallel(self, place: Place) -> Steps:
         number = self.pick(1, 2, 2, 3)
         join = self.pick("all", "all", "all", "any", 1)
+        pure = place.pure or self.chance(2)
         branches: dict[str, Any] = {}
         for branch in range(number):
-            own = place.inside(jumps=(), forked=True)
+            own = place.inside(jumps=(), forked=True, pure=pure)
             if join == "all":
                 numbers, objects = place.numbers[branch::number], place.objects[branch::number]
                 own = replace(own, numbers=numbers, objects=objects)
@@ -382,19 +386,29 @@ class Writer:
 
     def parallel_for(self, place: Place) -> Steps:
         item = self.fresh("i")
-        own = place.inside(jumps=("continue",), forked=True, names=(*place.names, item))
-        step: dict[str, Any] = {"for": item, "in": f"range({self.pick(0, 1, 2, 4)})"}
-        if self.chance(3):  # pure bodies, and those of one call
-            body = self.set(own) if self.chance(2) else self.call(own)
+        pure = place.pure or self.chance(2)
+        own = place.inside(jumps=("continue",), forked=True, names=(*place.names, item), pure=pure)
+        most = self.pick(0, 1, 2, 4, 9, 30) if pure and place.depth > 1 else self.pick(0, 1, 2, 4)
+        step: dict[str, Any] = {"for": item, "in": f"range({most})"}
+        if pure and self.chance(2):
+            step["index"] = self.fresh("at")
+            own = replace(own, names=(*own.names, step["index"]))
+        if not pure and self.chance(3):  # bodies of one call
+            body = self.call(own)
         else:
             body = self.block(own)
         step["parallel"] = self.pick(True, True, 1, 2)
-        if self.chance(4):
-            step["join"] = self.pick("any", 1)
+        if self.chance(3):
+            step["join"] = self.pick("any", 1, 2)
         if place.objects and self.chance(2):
             self.yields(own, body)
             step["collect"] = f"{self.pick(*place.objects)}.l"
         return [{**step, "do": body}]
+
+    def computing_fork(self, place: Place) -> Steps:
+        """A fork whose branches need not be tokens."""
+        place = replace(place, pure=True)
+        return self.parallel(place) if self.chance(3) else self.parallel_for(place)
 
     def try_(self, place: Place) -> Steps:
         step: dict[str, Any] = {"try": self.block(place.inside())}
@@ -443,7 +457,12 @@ _SIMPLE = (
 )  # fmt: skip
 _NESTED = (
     ("if_", 4), ("switch", 2), ("for_", 3), ("while_", 3), ("parallel", 3), ("parallel_for", 4),
-    ("try_", 5), ("group", 2),
+    ("computing_fork", 6), ("try_", 5), ("group", 2),
+)  # fmt: skip
+_COMPUTING = (("set", 8), ("path", 3), ("leave", 3))
+_NESTED_COMPUTING = (
+    ("if_", 4), ("switch", 2), ("for_", 3), ("while_", 3), ("parallel", 2), ("parallel_for", 3),
+    ("try_", 4),
 )  # fmt: skip
 
 

@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from properties import differential
-from properties.differential import World, check, compare, smaller
+from properties.differential import World, back, check, compare, front, simulate, smaller
+from properties.skripts import skript
 from runeskript.compiler import core
 from runeskript.compiler import passes as optimizer
 from runeskript.compiler.passes import Pass
+from runeskript.kernel import pure
 from runeskript.model.catalog import HandlerCatalog
+from runeskript.model.isa import Op
 
 CHUNKS, SIZE = 40, 52
 
@@ -25,6 +29,40 @@ def test_random_skripts(number: int) -> None:
     seeds = range(number * SIZE, (number + 1) * SIZE)
     compiled = sum(check(seed) for seed in seeds)
     assert compiled > SIZE * 0.8, "the generator writes skripts that compile"
+
+
+def test_the_skripts_have_forks_that_only_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Static and over elements, with each way to join; most branches that run are no tokens."""
+    ended, tokens = 0, 0
+    end, become_token = pure._ended, pure._become_token
+
+    def ended_(vm: Any, branches: Any, results: list[Any], *rest: Any) -> None:
+        nonlocal ended
+        ended += len(results)
+        end(vm, branches, results, *rest)
+
+    def become_token_(vm: Any, branches: Any) -> None:
+        nonlocal tokens
+        tokens += 1
+        become_token(vm, branches)
+
+    monkeypatch.setattr(pure, "_ended", ended_)
+    monkeypatch.setattr(pure, "_become_token", become_token_)
+    kinds: Counter[tuple[bool, int]] = Counter()
+    for seed in range(300):
+        try:
+            program = back(front(skript(seed)), differential.NAMES)
+        except differential.RefusedError:
+            continue
+        for code in program.code:
+            if code[0] == Op.FORKPURE:
+                kinds[code[2] is None, code[4]] += 1
+        simulate(program, World())
+    assert min(kinds[dynamic, need] for dynamic in (False, True) for need in (0, 1)) >= 5
+    assert kinds[False, 2] >= 5
+    assert sum(kinds.values()) > 100
+    assert ended > 200
+    assert tokens > 20
 
 
 # --- the property itself ----------------------------------------------------------------------

@@ -231,12 +231,14 @@ class _Generator:
         )
 
     def fork(self, op: core.Fork) -> Instruction:
-        return (Op.FORK, tuple(self.indexes[id(b)] for b in op.bodies), op.need)
+        bodies = tuple(self.indexes[id(b)] for b in op.bodies)
+        return (Op.FORKPURE, bodies, None, None, op.need) if op.pure else (Op.FORK, bodies, op.need)
 
     def forkn(self, op: core.ForkN) -> Instruction:
-        over = self.expr(op.over)
-        opcode = Op.FORKCALL if op.calls else Op.FORKN
-        return (opcode, self.indexes[id(op.body)], over, self.expr(op.limit), op.need)
+        body, over, limit = self.indexes[id(op.body)], self.expr(op.over), self.expr(op.limit)
+        if op.pure:
+            return (Op.FORKPURE, (body,), over, limit, op.need)
+        return (Op.FORKCALL if op.calls else Op.FORKN, body, over, limit, op.need)
 
     def arrive(self, op: core.Arrive) -> Instruction:
         return (Op.ARRIVE,)

@@ -96,10 +96,14 @@ class Call(Op):
 
 @mutable
 class Fork(Op):
-    """Static branches; a Join follows at once."""
+    """Static branches; a Join follows at once.
+
+    ``pure``: the bodies only compute, so branches need not be tokens (``passes/pure_fork.py``).
+    """
 
     bodies: tuple[Body, ...]
     need: int
+    pure: bool = False
 
     @property
     def branches(self) -> tuple[Body, ...]:
@@ -117,6 +121,7 @@ class ForkN(Op):
     """One token per element; a Join follows at once.
 
     ``calls``: the body is one call, so branches need not be tokens (``passes/fork_call.py``).
+    ``pure``: as of a ``Fork``.
     """
 
     body: Body
@@ -124,6 +129,7 @@ class ForkN(Op):
     limit: IR | None
     need: int
     calls: bool = False
+    pure: bool = False
 
     @property
     def branches(self) -> tuple[Body, ...]:

@@ -91,13 +91,14 @@ def _run(op: core.Run) -> Iterator[str]:
 
 
 def _fork(op: core.Fork) -> Iterator[str]:
-    yield f"fork {', '.join(body.name for body in op.bodies)}; need {op.need or 'all'}"
+    pure = "; pure" if op.pure else ""
+    yield f"fork {', '.join(body.name for body in op.bodies)}; need {op.need or 'all'}{pure}"
 
 
 def _forkn(op: core.ForkN) -> Iterator[str]:
     limit = "" if op.limit is None else f"; limit {show(op.limit)}"
-    calls = "; calls" if op.calls else ""
-    yield f"fork {op.body.name} over {show(op.over)}{limit}; need {op.need or 'all'}{calls}"
+    how = "; calls" if op.calls else "; pure" if op.pure else ""
+    yield f"fork {op.body.name} over {show(op.over)}{limit}; need {op.need or 'all'}{how}"
 
 
 def _join(op: core.Join) -> Iterator[str]:

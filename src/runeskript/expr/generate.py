@@ -45,6 +45,7 @@ __all__ = [
     "fault_site",
     "push_targets",
     "region_expressions",
+    "region_room",
 ]
 
 #: ``co_filename`` of generated code; never a file.
@@ -105,6 +106,8 @@ HELPERS: Final[dict[str, Any]] = {
     "public_fault": runtime.public_fault,
     "raised": raised,
     "counted": turns.counted,
+    "numbered": enumerate,
+    "used_up": turns.used_up,
     "work": turns.work,
     "turn_back": turns.turn_back,
     "as_list": runtime.as_list,
@@ -243,7 +246,7 @@ def _room(ir: IR) -> Any:
     return host_depth(100 + deepest * 12) if deepest > 20 else _NO_ROOM
 
 
-def _region_room(statements: Sequence[IR]) -> Any:
+def region_room(statements: Sequence[IR]) -> Any:
     """The same for a region: its blocks nest, too."""
     deepest = max(map(depth, region_expressions(statements)), default=0)
     nesting = region_nesting(statements)
@@ -299,7 +302,7 @@ def compile_region(
     found = numeric(statements)
 
     def general() -> Callable[[list[Any], Context], int]:
-        with _region_room(statements):
+        with region_room(statements):
             made = RegionEmitter(
                 table, f"r{table.serial()}", maybe_unset=maybe_unset, slot_names=slot_names,
                 holders=held,
@@ -309,7 +312,7 @@ def compile_region(
 
     if found is None:
         return general()
-    with _region_room(statements):
+    with region_room(statements):
         made = RegionEmitter(
             table, f"r{table.serial()}", maybe_unset=maybe_unset, slot_names=slot_names,
             holders=held, numeric=found,
@@ -341,7 +344,7 @@ class Looped:
         self._bodies: dict[bool, Callable[..., int]] = {}
 
         def make(for_numbers: bool) -> Callable[..., int]:
-            with _region_room(statements):
+            with region_room(statements):
                 made = RegionEmitter(
                     table, f"r{table.serial()}", maybe_unset=maybe_unset, slot_names=slot_names,
                     holders=held, numeric=numeric(statements) if for_numbers else None,

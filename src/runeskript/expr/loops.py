@@ -30,7 +30,7 @@ from .turns import GENERAL
 #: The type to test for where a kind is of a single one.
 _SINGLE: Final = {LIST: "list", OBJECT: "dict", TEXT: "str", BOOL: "bool"}
 #: An index that counts the elements of a list.
-_INDEX: Final = Kind(INT, 2**40, 0.0)
+INDEX: Final = Kind(INT, 2**40, 0.0)
 
 
 class Head(NamedTuple):
@@ -100,15 +100,19 @@ class LoopEmitter(StatementEmitter):
         if not nodes:
             nodes.append(ast.Pass(**self.place()))
         self.turns.append(nodes)
-        gives_way = [*self.stores(head.held.dirty), self.ret(self.const(-label))]
         loop = ast.For(
-            self.target("_"), self.var("b"), nodes, gives_way, None, lineno=line, col_offset=0
-        )
+            self.target("_"), self.var("b"), nodes, self.gives_way(head), None, lineno=line,
+            col_offset=0,
+        )  # fmt: skip
         out.append(loop)
         if not head.breaks:
             return out, True
         self.meet(head.breaks)
         return out, False
+
+    def gives_way(self, head: Head) -> list[ast.stmt]:
+        """What a head does where the budget is used up."""
+        return [*self.stores(head.held.dirty), self.ret(self.const(-head.label))]
 
     def charge_turns(self) -> None:
         """Once it is known that the region may spend work: each turn begins with the account."""
@@ -159,7 +163,7 @@ class LoopEmitter(StatementEmitter):
             if slot not in written:
                 self.cached[slot] = testable(kind)
             elif counted is not None and slot == counted.at:
-                self.cached[slot] = _INDEX if subsumes(kind, _INDEX) else ANY
+                self.cached[slot] = INDEX if subsumes(kind, INDEX) else ANY
             elif slot in lists and kind.mask == LIST:
                 self.cached[slot] = Kind(LIST)
             elif slot not in needed or not self.may_be_number(slot, kind):
@@ -182,7 +186,7 @@ class LoopEmitter(StatementEmitter):
             self.cached[slot] = ANY
         self.loose -= needed
         for slot, kind in sorted(self.cached.items()):
-            if kind != _INDEX and slot in needed and self.may_be_number(slot, kind):
+            if kind != INDEX and slot in needed and self.may_be_number(slot, kind):
                 wanted = self.numeric.bound(slot)
                 if not subsumes(kind, wanted):
                     tests.append(self.is_a(slot, kind, wanted))
@@ -233,9 +237,10 @@ class LoopEmitter(StatementEmitter):
             if single is None:
                 return self.is_set(slot)
             return self.compare(self.type_of(self.var(name)), IS, self.var(single))
-        if kind.number:
+        if kind.number and not kind.mask & ~wanted.mask:
             # A bound that holds for ints is good enough for floats.
-            return self.within(self.var(name), min(wanted.ints, wanted.floats))
+            bound = wanted.ints if kind.mask == INT else min(wanted.ints, wanted.floats)
+            return self.within(self.var(name), bound)
         return self.is_number(self.var(name), self.var(name), wanted)
 
     def is_number(self, first: ast.expr, again: ast.expr, wanted: Kind) -> ast.expr:
@@ -305,11 +310,11 @@ class LoopEmitter(StatementEmitter):
             nodes += self.give_up_unless([test], head, refund=1)
         if loop.number is not None:
             nodes.append(self.store(self.var(at), self.target(f"v{loop.number}")))
-            self.now_holds(loop.number, _INDEX)
+            self.now_holds(loop.number, INDEX)
         one = self.binop(self.var(at), "add", self.const(1))
         nodes.append(self.store(one, self.target(at)))
         self.now_holds(loop.item, kind)
-        self.now_holds(loop.at, _INDEX)
+        self.now_holds(loop.at, INDEX)
         return self.statements(loop.rest, nodes)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from ..model.ast import IR
 from .ir import walk
-from .kinds import FITS, INT, NUMBER, Kind
+from .kinds import FITS, FLOAT, INT, NUMBER, Kind
 
 #: Bounds on what a numeric body begins with. What is multiplied: a dozen multiplications by small
 #: factors stay in 64 bits. What is only added up: times in milliseconds and the like may enter.
@@ -30,15 +30,18 @@ _ORDER: Final = frozenset(("<", "<=", ">", ">="))
 
 class Numeric(NamedTuple):
     """``live``: slots that are operands of arithmetic before anything sets them. ``operands``: all
-    that ever are. ``factors``: those whose value goes into a product."""
+    that ever are. ``factors``: those whose value goes into a product. ``mask``: the kinds of
+    numbers that are expected."""
 
     live: tuple[int, ...]
     operands: frozenset[int]
     factors: frozenset[int]
+    mask: int = NUMBER
 
     def bound(self, slot: int) -> Kind:
         """What a numeric body expects of a slot."""
-        return Kind(NUMBER, FACTOR if slot in self.factors else TERM, FLOATS)
+        floats = FLOATS if self.mask & FLOAT else 0.0
+        return Kind(self.mask, FACTOR if slot in self.factors else TERM, floats)
 
 
 def numeric(statements: Sequence[IR]) -> Numeric | None:
@@ -125,4 +128,6 @@ def subsumes(kind: Kind, wanted: Kind) -> bool:
         return False
     if not wanted.number:
         return True
-    return (not kind.mask & INT or kind.ints <= wanted.ints) and kind.floats <= wanted.floats
+    return (not kind.mask & INT or kind.ints <= wanted.ints) and (
+        not kind.mask & FLOAT or kind.floats <= wanted.floats
+    )

@@ -43,6 +43,12 @@ def _fail() -> Iterator[None]:
     raise fault("limit.work", "the loop has used up its turns")
 
 
+def allow(c: Context, turns: int) -> None:
+    """Give the branches of a call (``branches.py``) a budget; none of them is a token."""
+    c.mark = turns
+    c.budget = repeat(None, turns)
+
+
 def passed(c: Context) -> int:
     """Turns and wakings of the token by now."""
     return c.turns + c.mark - length_hint(c.budget)
@@ -63,6 +69,12 @@ def work(c: Context) -> None:
         for _ in islice(budget, units):
             pass
         c.mark -= before - length_hint(budget)
+
+
+def used_up(c: Context) -> bool:
+    """Behind a branch (``branches.py``): :func:`work`; whether the budget is used up then."""
+    work(c)
+    return not length_hint(c.budget)
 
 
 def turn_back(c: Context, depth: int, refund: int) -> None:

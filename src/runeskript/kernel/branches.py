@@ -52,6 +52,13 @@ def start_more(vm: Vm, token: Token) -> None:
         start_branches(vm, fork)
 
 
+def branch_of(vm: Vm, fork: Fork, index: int) -> Token:
+    """A token for one branch of any fork but a FORKCALL."""
+    if fork.items is None:
+        return _branch(vm, fork, index)
+    return _same_body(vm, fork, index, index + 1)[0]
+
+
 def _branch(vm: Vm, fork: Fork, index: int) -> Token:
     """A branch of a FORK: each has a body of its own."""
     program, owner = vm.program, fork.owner

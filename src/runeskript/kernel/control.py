@@ -227,6 +227,8 @@ def close_fork(vm: Vm, fork: Fork | Compensation) -> None:
     if isinstance(fork, Compensation) or fork.closing:
         return
     fork.closing = True
+    if fork.pure is not None:  # branches that have not begun end here, unseen
+        fork.pure.state, fork.virtual = TokenState.DONE, 0
     if not fork.under_way:
         _settle(vm, fork)
     elif fork.calls is not None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..errors import BlueprintError, StepError
+from ..expr.branches import BranchLoop
 from ..expr.generate import FunctionTable, Looped, compile_expr, compile_region, push_targets
 from ..expr.ir import uses
 from ..expr.ir_check import check_ir
@@ -20,6 +21,7 @@ from ..model.blueprint_codec import digest
 from ..model.isa import BY_OP, Op
 from ..model.values import UNSET, Value
 from ..model.verify import Table, verify
+from .straight import straight_branch
 
 #: A generated expression or region: (frame, context) -> value or exit index.
 Function: TypeAlias = Callable[[list[Any], Any], Any]
@@ -44,6 +46,7 @@ class Program:
     """A verified Blueprint ready to run; immutable but for its caches, shared by all its runs."""
 
     __slots__ = (
+        "_branch_loops",
         "_call_bodies",
         "_covered",
         "_held",
@@ -83,6 +86,7 @@ class Program:
         #: Where a token stands on its way into the shield of a ``finally``.
         self.finallys = frozenset(r.handler for r in blueprint.exceptions if r.kind == "finally")
         self._call_bodies: dict[int, CallBody] = {}
+        self._branch_loops: dict[int, BranchLoop | None] = {}
         self._table: Table | None = None
         self._owners: dict[tuple[str, int], set[int]] | None = None
         self._held: dict[int, frozenset[int]] = {}
@@ -183,6 +187,19 @@ class Program:
             found = _call_body(self.blueprint, self.bodies[body])
             self._call_bodies[body] = found
         return found
+
+    def branch_loop(self, body: int) -> BranchLoop | None:
+        """The function that runs branches of a FORKPURE; None where they have to be tokens.
+
+        Draws are counted by tokens.
+        """
+        if body not in self._branch_loops:
+            branch = straight_branch(self.blueprint, body)
+            self._users("region", 0)  # fills what is asked for next
+            held = self._held.get(body, frozenset())
+            made = None if branch is None else BranchLoop(branch, self.functions, held)
+            self._branch_loops[body] = None if made is None or made.draws else made
+        return self._branch_loops[body]
 
     def accepts(self, listen: int, data: Value) -> bool:
         """Whether a message satisfies the schema of a listener.

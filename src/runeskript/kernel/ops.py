@@ -27,6 +27,7 @@ from .control import (
 )
 from .dispatch import dispatch_call, dispatch_child, evaluate, milliseconds, set_timer
 from .ending import finish
+from .pure import begin_branches
 from .ready import Vm
 from .scopes import close_scope, shielded, take_undos
 
@@ -60,22 +61,35 @@ def op_fork(vm: Vm, token: Token, ins: Any) -> bool:
 
 def op_forkn(vm: Vm, token: Token, ins: Any) -> bool:
     """FORKN."""
-    _begin(vm, _forkn(vm, token, ins))
+    _, body, over, limit, need = ins
+    _begin(vm, _forkn(vm, token, body, over, limit, need))
+    return True
+
+
+def op_forkpure(vm: Vm, token: Token, ins: Any) -> bool:
+    """FORKPURE. Branches run in order, each to its end: a limit bounds nothing but its value."""
+    _, bodies, over, limit, need = ins
+    if over is None:
+        fork = _fork(vm, token, bodies, len(bodies), need, None, 0)
+    else:
+        fork = _forkn(vm, token, bodies[0], over, limit, need)
+        fork.limit = 0
+    begin_branches(vm, fork)
     return True
 
 
 def op_forkcall(vm: Vm, token: Token, ins: Any) -> bool:
     """FORKCALL. Draws are counted by tokens: where its branches draw, the same as FORKN."""
-    fork = _forkn(vm, token, ins)
-    if not vm.program.call_body(ins[1]).draws:
+    _, body, over, limit, need = ins
+    fork = _forkn(vm, token, body, over, limit, need)
+    if not vm.program.call_body(body).draws:
         calls = fork.calls = Calls(fork)
         vm.run.forks[calls.prefix] = fork
     _begin(vm, fork)
     return True
 
 
-def _forkn(vm: Vm, token: Token, ins: Any) -> Fork:
-    _, body, over, limit, need = ins
+def _forkn(vm: Vm, token: Token, body: int, over: int, limit: int | None, need: int) -> Fork:
     items = evaluate(vm, token, over)
     if type(items) is not list:
         raise StepError("type", f"a `for` goes over a list, not {type_name(items)}")
@@ -310,6 +324,7 @@ OPS[Op.CALL] = op_call
 OPS[Op.FORK] = op_fork
 OPS[Op.FORKN] = op_forkn
 OPS[Op.FORKCALL] = op_forkcall
+OPS[Op.FORKPURE] = op_forkpure
 OPS[Op.ARRIVE] = op_arrive
 OPS[Op.JOIN] = op_join
 OPS[Op.WAIT] = op_wait

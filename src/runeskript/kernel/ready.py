@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import insort
-from typing import Any
+from typing import Any, Final
 
 from ..model.events import CallsOut, Effect, Event, Finished
-from ..model.run import Calls, Fork, Run, Token, TokenState
+from ..model.run import Branches, Calls, Fork, Run, Token, TokenState
 from .load import Program
 
 
@@ -54,8 +54,8 @@ class Vm:
         token.turns = token.turns + 2 | 1
         self.queue(token)
 
-    def queue(self, token: Token | Calls) -> None:
-        """Put a ready token, or calls to start, among the others, in token-path order."""
+    def queue(self, token: Token | Calls | Branches) -> None:
+        """Put a ready token, or branches that are to begin, among the others, by their paths."""
         ready = self.run.ready
         if not ready or token.path < ready[-1].path:
             ready.append(token)
@@ -68,12 +68,15 @@ class Vm:
         self.wake(token)
 
 
-def first_ready(run: Run) -> Token | Calls | None:
+_READY: Final = (TokenState.READY, TokenState.STARTING, TokenState.BEGINNING)
+
+
+def first_ready(run: Run) -> Token | Calls | Branches | None:
     """What goes on next; None where all tokens rest. Forgets those that were cancelled."""
     ready = run.ready
     while ready:
-        top: Token | Calls = ready[-1]
-        if top.state == TokenState.READY or top.state == TokenState.STARTING:
+        top: Token | Calls | Branches = ready[-1]
+        if top.state in _READY:
             return top
         ready.pop()
     return None
@@ -91,5 +94,5 @@ class _Reverse:
         return other.path < self.path
 
 
-def _reverse(token: Token | Calls) -> Any:
+def _reverse(token: Token | Calls | Branches) -> Any:
     return _Reverse(token.path)

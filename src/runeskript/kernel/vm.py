@@ -22,15 +22,14 @@ from .faulting import fault_of
 from .load import LOOPED, Program
 from .loops import run_loops
 from .ops import OPS
+from .pure import LEAST, run_branches
 from .ready import Ready, Vm, first_ready
 
-_STARTING = TokenState.STARTING
+_STARTING, _BEGINNING = TokenState.STARTING, TokenState.BEGINNING
 _JUMP, _PURE, _LOOP = int(Op.JUMP), int(Op.PURE), int(Op.LOOP)
 #: ``Token.turns`` rises by two a turn and a waking.
 _MOST_TURNS = 2 * LOOP_TURNS
-#: What a token needs to begin with: its waking, and the loop head behind it. At that head it cannot
-#: be stopped, since the place has its name from the waking.
-_LEAST = 2
+_LEAST = LEAST
 
 
 def new_run(program: Program) -> Run:
@@ -142,6 +141,11 @@ def execute(vm: Vm, left: int) -> int:
     while ready:
         token = ready.pop()
         if token.state:
+            if token.state == _BEGINNING:
+                left = run_branches(vm, token, left)
+                if ready and ready[-1] is token:
+                    break
+                continue
             if token.state != _STARTING:
                 continue  # cancelled while it was ready
             left = start_calls(vm, token, left - _LEAST + 1) + _LEAST - 1

@@ -45,6 +45,7 @@ class Op(enum.IntEnum):
     COMPENSATE = 17
     RETURN = 18
     FORKCALL = 19
+    FORKPURE = 20
 
 
 #: Operand kinds. The verifier checks each against the pool or range it points into.
@@ -140,6 +141,20 @@ ROWS: Final[tuple[Row, ...]] = (
         True,
         "as FORKN, for a body that is one CALL, at most one PURE behind it, and ARRIVE: the calls "
         "leave as one effect, a branch becomes a token only where its call fails",
+    ),
+    Row(
+        Op.FORKPURE,
+        (
+            _("bodies", "bodies"),
+            _("over", "expr?"),
+            _("limit", "expr?"),
+            _("need", "count"),
+        ),
+        "next",
+        True,
+        True,
+        "as FORK, or with `over` as FORKN of the one body, for bodies that only compute: branches "
+        "run in order in one function, and are tokens only where they fail or outlast a slice",
     ),
     Row(Op.ARRIVE, (), "halt", False, False, "the branch (or undo) is done; its yield counts"),
     Row(

@@ -23,8 +23,9 @@ class TokenState:
     CHILD: Final = 5
     COMPENSATING: Final = 6
     DONE: Final = 7
-    #: Not a token's: ``Calls`` that stand among the ready tokens.
+    #: Not a token's: ``Calls`` that stand among the ready tokens, and ``Branches`` that do.
     STARTING: Final = 8
+    BEGINNING: Final = 9
 
 
 class Scope:
@@ -144,8 +145,34 @@ class Calls:
         return (*self.prefix, self.at)
 
 
+class Branches:
+    """The branches of a FORKPURE that have not begun: they stand among the ready tokens in the
+    place of the first of them, and are what an event that interrupts the run there names.
+    """
+
+    __slots__ = ("at", "fork", "prefix", "single", "state")
+
+    #: As of ``Calls``.
+    turns: Final = 1
+
+    def __init__(self, fork: Fork) -> None:
+        self.fork = fork
+        #: The fork's path; that of a branch is one longer.
+        self.prefix: Path = (*fork.owner.path, fork.n)
+        #: The next branch to begin.
+        self.at = 0
+        #: Whether each branch is a token at once: they outlast slices, or cannot be anything else.
+        self.single = False
+        self.state: int = TokenState.BEGINNING
+
+    @property
+    def path(self) -> Path:
+        """The path of the next branch to begin."""
+        return (*self.prefix, self.at)
+
+
 class Fork:
-    """One executed FORK, FORKN or FORKCALL: who waits, who runs, what arrived."""
+    """One executed FORK, FORKN, FORKCALL or FORKPURE: who waits, who runs, what arrived."""
 
     __slots__ = (
         "base",
@@ -162,6 +189,7 @@ class Fork:
         "next",
         "outs",
         "owner",
+        "pure",
         "results",
         "total",
         "undo",
@@ -206,6 +234,8 @@ class Fork:
         #: FORKCALL: the branches that are no tokens, and how many of them have not ended.
         self.calls: Calls | None = None
         self.virtual = 0
+        #: FORKPURE: the branches that have not begun; ``virtual`` is how many they are.
+        self.pure: Branches | None = None
 
     @property
     def under_way(self) -> int:
@@ -257,7 +287,7 @@ class Run:
         self.job: dict[str, Any] = {}
         self.env: dict[str, Any] = {}
         self.now = 0
-        #: Tokens, and Calls that have branches to start.
+        #: Tokens, and Calls and Branches that have branches to start.
         self.ready: list[Any] = []
         self.inbox: deque[Event] = deque()
         #: By path: a token waits for one call or child at a time.

@@ -18,6 +18,7 @@ from .. import core
 from .fork_call import fork_call
 from .fuse import fuse
 from .join_pure import join_pure
+from .pure_fork import pure_fork
 
 
 @record
@@ -37,6 +38,7 @@ class Pass:
 PASSES: Final[tuple[Pass, ...]] = (
     Pass("join_pure", join_pure, "steps in a row that only compute run as one function"),
     Pass("fork_call", fork_call, "branches of one call each leave as one effect and are no tokens"),
+    Pass("pure_fork", pure_fork, "branches that only compute run as one function, not as tokens"),
     Pass("fuse", fuse, "conditionals and loops that only compute run as one function"),
 )
 

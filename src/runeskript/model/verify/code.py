@@ -22,7 +22,24 @@ _POOLS: Final = {
 #: Operand kinds that are a tuple of another kind.
 _SEVERAL: Final = {"addrs": "addr", "bodies": "body"}
 #: Opcodes with rules that no kind expresses.
-_RULED: Final = frozenset((Op.FORK, Op.FORKN, Op.FORKCALL, Op.JOIN, Op.ARRIVE, Op.RETURN, Op.WAIT))
+_FORKS: Final = (Op.FORK, Op.FORKN, Op.FORKCALL, Op.FORKPURE)
+_RULED: Final = frozenset((*_FORKS, Op.JOIN, Op.ARRIVE, Op.RETURN, Op.WAIT))
+#: What the bodies of a FORKPURE consist of; an ENTER without a deadline, which would be a timer.
+_COMPUTES: Final = frozenset(
+    (
+        Op.JUMP,
+        Op.PURE,
+        Op.LOOP,
+        Op.FORKPURE,
+        Op.JOIN,
+        Op.ENTER,
+        Op.LEAVE,
+        Op.RAISE,
+        Op.RERAISE,
+        Op.COMPENSATE,
+        Op.ARRIVE,
+    )
+)
 #: Opcode -> its operands: where each stands, its kind, whether it may be absent, its words.
 _OPERANDS: Final = {
     opcode: tuple(
@@ -37,6 +54,7 @@ def check_code(facts: Facts) -> None:
     """All instructions; fills ``facts.expr_uses`` and ``facts.region_uses``."""
     bp = facts.bp
     forked: set[int] = set()
+    pure: set[int] = set()
     sizes = {kind: len(getattr(bp, pool)) for kind, pool in _POOLS.items()}
     code: Sequence[tuple[Any, ...]] = bp.code
     for address, instruction in enumerate(code):
@@ -53,12 +71,15 @@ def check_code(facts: Facts) -> None:
             if row.op in _RULED:
                 problems = list(_rule_problems(bp, body, address, row.op))
             _note_uses(facts, body, row.op, instruction)
-            if row.op is Op.FORK:
+            if row.op in (Op.FORK, Op.FORKPURE):
                 forked.update(instruction[1])
+                if row.op is Op.FORKPURE:
+                    pure.update(instruction[1])
             elif row.op in (Op.FORKN, Op.FORKCALL):
                 forked.add(instruction[1])
         for problem in problems:
             facts.say("instruction", problem, "code", address, row.op.name)
+    _check_pure_bodies(facts, pure)
     _check_fork_depth(facts, forked)
 
 
@@ -163,20 +184,22 @@ def _rule_problems(bp: Blueprint, body: int, address: int, op: Op) -> Iterator[s
     home = bp.bodies[body]
     before = bp.code[address - 1][:1] if address > home.entry else ()
     behind = bp.code[address + 1] if address + 1 < home.end else ()
-    if op in (Op.FORK, Op.FORKN, Op.FORKCALL):
+    if op in _FORKS:
         if behind[:1] != (Op.JOIN,):
             yield "a JOIN must follow"
         if op is Op.FORK:
-            yield from _fork_problems(bp, instruction, behind)
+            yield from _fork_problems(bp, instruction[1], instruction[2], behind)
         elif op is Op.FORKCALL:
             yield from _call_body_problems(bp, bp.bodies[instruction[1]])
+        elif op is Op.FORKPURE:
+            yield from _pure_fork_problems(bp, instruction, behind)
     elif op is Op.JOIN:
         _, into, shape = instruction
-        if before not in ((Op.FORK,), (Op.FORKN,), (Op.FORKCALL,)):
-            yield "a FORK, FORKN or FORKCALL must come before"
+        if not before or before[0] not in _FORKS:
+            yield "a FORK, FORKN, FORKCALL or FORKPURE must come before"
         if into is not None and shape == "none":
             yield "it has a slot and nothing to put there"
-        if shape == "object" and before != (Op.FORK,):
+        if shape == "object" and not _has_names(bp.code[address - 1]):
             yield "elements have no names to make an object of"
     elif op is Op.ARRIVE and body == 0:
         yield "body 0 ends with RETURN"
@@ -186,10 +209,14 @@ def _rule_problems(bp: Blueprint, body: int, address: int, op: Op) -> Iterator[s
         yield "it waits for nothing"
 
 
+def _has_names(fork: tuple[Any, ...]) -> bool:
+    """Whether the branches of a fork are bodies of their own."""
+    return fork[0] == Op.FORK or (fork[0] == Op.FORKPURE and fork[2:3] == (None,))
+
+
 def _fork_problems(
-    bp: Blueprint, instruction: tuple[Any, ...], join: tuple[Any, ...]
+    bp: Blueprint, bodies: tuple[int, ...], need: int, join: tuple[Any, ...]
 ) -> Iterator[str]:
-    bodies, need = instruction[1], instruction[2]
     if need > len(bodies):
         yield f"it needs {need} of {len(bodies)} branches"
     if join[-1:] == ("object",) and len({bp.bodies[i].name for i in bodies}) != len(bodies):
@@ -205,6 +232,33 @@ def _call_body_problems(bp: Blueprint, body: Body) -> Iterator[str]:
         yield "its body is no single call"
     elif len(code) == 3 and (len(code[1]) != 3 or set(code[1][2]) != {end}):
         yield "its body goes anywhere but to its end"
+
+
+def _pure_fork_problems(
+    bp: Blueprint, instruction: tuple[Any, ...], join: tuple[Any, ...]
+) -> Iterator[str]:
+    _, bodies, over, limit, need = instruction
+    if over is None:
+        yield from _fork_problems(bp, bodies, need, join)
+        if limit is not None:
+            yield "a limit without elements"
+    elif len(bodies) != 1:
+        yield "elements are for one body"
+
+
+def _check_pure_bodies(facts: Facts, pure: set[int]) -> None:
+    code: Sequence[tuple[Any, ...]] = facts.bp.code
+    for index in sorted(pure):
+        body = facts.bp.bodies[index]
+        for address in range(body.entry, body.end):
+            opcode = code[address][0] if code[address] else None
+            timed = opcode == Op.ENTER and code[address][2:] != (None,)
+            if timed or not isinstance(opcode, int) or opcode not in _COMPUTES:
+                what = "it does more than compute, in a branch of a FORKPURE"
+                row = BY_OP.get(opcode) if isinstance(opcode, int) else None
+                name = None if row is None else row.op.name
+                facts.say("instruction", what, "code", address, name)
+                break
 
 
 def _check_fork_depth(facts: Facts, forked: set[int]) -> None:

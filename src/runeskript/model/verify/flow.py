@@ -169,7 +169,7 @@ _LEADS: Final = {
     )
     for opcode, row in BY_OP.items()
 }
-_FORKS: Final = frozenset((int(Op.FORK), int(Op.FORKN), int(Op.FORKCALL)))
+_FORKS: Final = frozenset(map(int, (Op.FORK, Op.FORKN, Op.FORKCALL, Op.FORKPURE)))
 
 
 def _edges(bp: Blueprint) -> Edges:

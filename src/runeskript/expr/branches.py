@@ -1,0 +1,281 @@
+"""Branches of a fork that only compute, as one generated function: a loop with a turn per branch.
+
+``f(frame, context, b, x, i, r, w)``: the captured frame, the budget of the loops inside, the
+elements of the branches to run, the index of the first, and the lists that take, for each branch
+that ends, what it yields and what it hands to the join. A branch's variables are host variables,
+and nothing is written to a frame: so a branch that cannot end here (it fails, its loops outlast the
+budget) has left no trace, and is begun anew as a token.
+
+There are up to three bodies: for ints, for numbers, and for any values. The first two test what
+they start from and what they cannot prove, and give up the branch where a test fails.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from ..model.ast import IR
+from ..model.limits import PURE_WORK
+from ..model.rows import NamedTuple
+from .generate import REGION_FILE, FunctionTable, region_room
+from .ir import uses
+from .kinds import ANY, FITS, FLOAT, INT, NUMBER
+from .labels import exposed, region_expressions
+from .loops import INDEX, Head
+from .numeric import numeric
+from .regions import RegionEmitter
+from .runtime import Context
+from .statements import Emitted
+from .trees import IS
+from .turns import used_up
+
+#: What the function returns: all branches ended; the budget is used up; a test failed.
+ENDED: Final = 0
+SPENT: Final = 1
+OTHER: Final = 2
+
+
+class Branch(NamedTuple):
+    """One branch: its statements, which end by running off the end; the slots of its element, index
+    and yield, and those it hands to the join."""
+
+    statements: Sequence[IR]
+    item: int | None
+    number: int | None
+    result: int | None
+    outs: tuple[int, ...]
+
+
+class BranchEmitter(RegionEmitter):
+    """Builds the function."""
+
+    def branches(self, branch: Branch) -> bool:
+        """Emit all of it; returns whether each branch that ends is known to yield."""
+        statements = branch.statements
+        self.arguments = ["b", "x", "i", "r", "w"]
+        self.flushes = False
+        self.prepare_loops()
+        written, touched = self.touched(statements)
+        filled = {slot for slot in (branch.item, branch.number) if slot is not None}
+        ends = set(branch.outs)
+        if branch.result is not None:
+            ends.add(branch.result)
+        touched |= ends
+        # Slots that may be read as they were at the fork, or as unset.
+        begun = (exposed(statements) | ends) - filled
+        again = begun & (written | ends)
+        before = [*self.loads(begun - again)]
+        tests = self.captured_tests(begun, again)
+        self.loose |= touched - filled - self.cached.keys()
+        turn = self.filled(branch)
+        nodes, ended = self.statements(statements)
+        always = branch.result is not None and branch.result in self.cached
+        self.charge_turns()
+        if not ended:
+            nodes += self.branch_ends(branch)
+        # What is certainly set at the end need not be loaded only because it is handed on.
+        turn = [*self.loads(again - (self.cached.keys() - exposed(statements))), *turn, *nodes]
+        unset = sorted(touched - begun - filled)
+        if unset:
+            targets = [self.target(f"v{slot}") for slot in unset]
+            before.append(self.store(self.var("U"), *targets))
+        if self.entries:
+            before.append(self.store(self.const(0), self.target("e")))
+        if tests:
+            before += self.other_unless(tests)
+        ways = self.turns_of(branch)
+        loop = ast.For(*ways, turn, [], None, **self.place())
+        self.body += [*before, *self.kept(branch), loop, self.ret(self.const(ENDED))]
+        return always
+
+    # --- what a branch begins with and ends with ----------------------------------------------
+
+    def captured_tests(self, begun: set[int], again: set[int]) -> list[ast.expr]:
+        """A body for numbers: tests that what it expects of captured values holds.
+
+        What no branch writes is tested to be set, which most variables are.
+        """
+        tests: list[ast.expr] = []
+        if self.numeric is None:
+            return tests
+        for slot in self.numeric.live:
+            if slot in begun:
+                wanted = self.numeric.bound(slot)
+                tests.append(self.is_number(self.element(slot), self.element(slot), wanted))
+                self.cached[slot] = wanted
+        for slot in sorted(begun - again - self.cached.keys()):
+            tests.append(self.is_set(slot))
+            self.cached[slot] = ANY
+        return tests
+
+    def filled(self, branch: Branch) -> list[ast.stmt]:
+        """What is known of the element and its index, after a test where it is one for numbers."""
+        nodes: list[ast.stmt] = []
+        if branch.item is not None:
+            self.now_holds(branch.item, ANY)
+            nodes += self.expected(branch.item)
+        if branch.number is not None:
+            self.now_holds(branch.number, INDEX)
+        return nodes
+
+    def turns_of(self, branch: Branch) -> tuple[ast.expr, ast.expr]:
+        """The target and the iterable of the loop over branches."""
+        item = "_" if branch.item is None else f"v{branch.item}"
+        if branch.number is None:
+            return self.target(item), self.var("x")
+        names = [self.target(f"v{branch.number}"), self.target(item)]
+        target = ast.Tuple(names, ast.Store(), **self.place())
+        return target, self.call("numbered", self.var("x"), self.var("i"))
+
+    def kept(self, branch: Branch) -> list[ast.stmt]:
+        """The functions that take what a branch leaves."""
+        names = [("a", "r"), ("k", "w")] if branch.outs else [("a", "r")]
+        return [
+            self.store(
+                ast.Attribute(self.var(holder), "append", ast.Load(), **self.place()),
+                self.target(name),
+            )
+            for name, holder in names
+        ]
+
+    def branch_ends(self, branch: Branch) -> list[ast.stmt]:
+        """The branch is over: keep what it leaves, and account for its work."""
+        nodes: list[ast.stmt] = []
+        if branch.outs:
+            values = [self.var(f"v{slot}") for slot in branch.outs]
+            left = ast.Tuple(values, ast.Load(), **self.place())
+            nodes.append(ast.Expr(self.call("k", left), **self.place()))
+        value = "U" if branch.result is None else f"v{branch.result}"
+        nodes.append(ast.Expr(self.call("a", self.var(value)), **self.place()))
+        if self.burns:
+            spent = self.compare(self.context("fuel"), ast.NotEq(), self.const(PURE_WORK))
+            over = self.both(spent, self.call("used_up", self.var("c")))
+            nodes.append(ast.If(over, [self.ret(self.const(SPENT))], [], **self.place()))
+        return nodes
+
+    # --- giving up ----------------------------------------------------------------------------
+
+    def other_unless(self, tests: Sequence[ast.expr]) -> list[ast.stmt]:
+        """Where a test fails, another body begins the branch anew."""
+        fails = ast.UnaryOp(ast.Not(), self.all_of(tests), **self.place())
+        return [ast.If(fails, [self.ret(self.const(OTHER))], [], **self.place())]
+
+    def expected(self, slot: int) -> list[ast.stmt]:
+        """A body for numbers: the test that a variable holds what it expects of it, if it does."""
+        numeric, kind = self.numeric, self.cached[slot]
+        if numeric is None or slot not in numeric.operands or kind.number:
+            return []
+        if not kind.mask & NUMBER:
+            return []
+        wanted = numeric.bound(slot)
+        self.cached[slot] = wanted
+        return self.other_unless(
+            [self.is_number(self.var(f"v{slot}"), self.var(f"v{slot}"), wanted)]
+        )
+
+    def assign(self, statement: IR) -> Emitted:
+        """``set``; a body for numbers gives up instead of checking what is rarely so."""
+        slot, ir = self.slot_of(statement[2]), statement[3]
+        if self.numeric is None or ir[0] == "push" or slot in self.holders:
+            return super().assign(statement)
+        code = self.emit(ir)
+        kind = code.kind
+        wide = kind.number and not kind.fits and bool(kind.mask & INT)
+        if not wide:
+            code = self.finish(code)
+        nodes = [self.store(code.node, self.target(f"v{slot}"))]
+        self.now_holds(slot, code.kind)
+        if wide:
+            value = self.var(f"v{slot}")
+            holds = self.within(value, FITS - 1)
+            if kind.mask & FLOAT:
+                of_floats = self.compare(self.type_of(value), IS, self.var("float"))
+                holds = self.either(of_floats, holds)
+            nodes += self.other_unless([holds])
+            self.cached[slot] = kind._replace(ints=FITS, fits=True)
+        else:
+            nodes += self.expected(slot)
+        return nodes, False
+
+    def give_up_unless(
+        self, tests: list[ast.expr], head: Head, undo: Sequence[ast.stmt] = (), refund: int = 0
+    ) -> list[ast.stmt]:
+        """At a loop inside: nothing has to be saved."""
+        return self.other_unless(tests) if tests else []
+
+    def gives_way(self, head: Head) -> list[ast.stmt]:
+        """The budget is used up."""
+        return [self.ret(self.const(SPENT))]
+
+    def stores(self, slots: set[int]) -> list[ast.stmt]:
+        """Nothing is written to the frame: all that is held is held everywhere."""
+        return []
+
+
+class BranchLoop:
+    """The function of the branches of one body; its bodies are generated when they are first run.
+
+    ``draws``: whether branches may draw random values, which are counted by tokens.
+    """
+
+    __slots__ = ("_bodies", "_first", "_make", "_masks", "draws", "yields")
+
+    def __init__(
+        self, branch: Branch, functions: FunctionTable, holders: frozenset[int] = frozenset()
+    ) -> None:
+        statements = branch.statements
+        found = numeric(statements)
+        self.draws = any(
+            "entropy" in uses(ir, functions.rows) for ir in region_expressions(statements)
+        )
+        #: What numbers each body expects; 0: any value.
+        self._masks = (0,) if found is None else (INT, NUMBER, 0)
+        #: The body to begin with: one that did not give up the last time.
+        self._first = 0
+        self._bodies: dict[int, Callable[..., int]] = {}
+        #: Once a body was made: whether a branch that ends certainly yields.
+        self.yields = False
+
+        def make(mask: int) -> Callable[..., int]:
+            expected = None if found is None or not mask else found._replace(mask=mask)
+            with region_room(statements):
+                made = BranchEmitter(
+                    functions, f"p{functions.serial()}", holders=holders, numeric=expected
+                )
+                self.yields = made.branches(branch)
+                return functions.make(made, REGION_FILE)
+
+        self._make = make
+
+    def __call__(
+        self,
+        frame: list[Any],
+        c: Context,
+        elements: Sequence[Any],
+        first: int,
+        results: list[Any],
+        outs: list[Any],
+    ) -> int:
+        """Run branches on the budget of the context until all have ended (``ENDED``), or the budget
+        is used up (``SPENT``); raises what the branch raises that is not in ``results`` any more.
+        """
+        number, done = self._first, 0
+        while True:
+            rest = elements[done:] if done else elements
+            state = self._body(number)(frame, c, c.budget, rest, first + done, results, outs)
+            if state != OTHER:
+                return state
+            number += 1
+            if c.fuel != PURE_WORK and used_up(c):
+                return SPENT
+            done = len(results)
+            if not done:
+                self._first = number
+
+    def _body(self, number: int) -> Callable[..., int]:
+        known = self._bodies.get(number)
+        if known is None:
+            known = self._bodies[number] = self._make(self._masks[number])
+        return known
