@@ -7,34 +7,37 @@ and nothing is written to a frame: so a branch that cannot end here (it fails, i
 budget) has left no trace, and is begun anew as a token.
 
 There are up to three bodies: for ints, for numbers, and for any values. The first two test what
-they start from and what they cannot prove, and give up the branch where a test fails.
+they start from and what they cannot prove, and give up the branch where a test fails. What all
+branches read alike, such as `input.rate`, they look up once.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final
 
 from ..model.ast import IR
 from ..model.limits import PURE_WORK
 from ..model.rows import NamedTuple
 from .generate import REGION_FILE, FunctionTable, region_room
-from .ir import uses
-from .kinds import ANY, FITS, FLOAT, INT, NUMBER
-from .labels import exposed, region_expressions
+from .ir import rewrite, uses, walk
+from .kinds import ANY, FLOAT, INT, NUMBER, Kind
+from .labels import blocks, exposed, expressions, map_expressions, region_expressions
 from .loops import INDEX, Head
-from .numeric import numeric
+from .numeric import FACTOR, FLOATS, TERM, numeric
 from .regions import RegionEmitter
 from .runtime import Context
 from .statements import Emitted
-from .trees import IS
-from .turns import used_up
+from .trees import IS, IS_NOT, Code
+from .turns import UnexpectedError, used_up
 
 #: What the function returns: all branches ended; the budget is used up; a test failed.
 ENDED: Final = 0
 SPENT: Final = 1
 OTHER: Final = 2
+#: Floats past it are tested when they are stored, so that what is made of them stays finite.
+_LARGE: Final = 1e100
 
 
 class Branch(NamedTuple):
@@ -46,6 +49,8 @@ class Branch(NamedTuple):
     number: int | None
     result: int | None
     outs: tuple[int, ...]
+    #: Slots of no frame that stand for a key of what another slot holds: slot -> (slot, key).
+    keys: Mapping[int, tuple[int, str]] = {}
 
 
 class BranchEmitter(RegionEmitter):
@@ -63,21 +68,35 @@ class BranchEmitter(RegionEmitter):
         if branch.result is not None:
             ends.add(branch.result)
         touched |= ends
+        copied = self.yielded(branch)
+        last = statements[-1] if statements else ()
+        if copied is not None:  # if that variable is set there is nothing to do
+            statements = statements[:-1]
         # Slots that may be read as they were at the fork, or as unset.
-        begun = (exposed(statements) | ends) - filled
+        read = exposed(branch.statements)
+        begun = read | ends | {holder for holder, _ in branch.keys.values()}
+        begun -= filled | branch.keys.keys()
         again = begun & (written | ends)
         before = [*self.loads(begun - again)]
-        tests = self.captured_tests(begun, again)
+        tests = [*self.captured_tests(begun, again), *self.key_tests(branch.keys)]
         self.loose |= touched - filled - self.cached.keys()
         turn = self.filled(branch)
         nodes, ended = self.statements(statements)
+        if copied is not None and not ended:
+            if copied in self.cached and copied not in branch.keys:
+                branch = branch._replace(result=copied)
+                begun -= ends - {*branch.outs, copied} - read
+            else:
+                more, ended = self.statement(last)
+                nodes += more
         always = branch.result is not None and branch.result in self.cached
         self.charge_turns()
         if not ended:
             nodes += self.branch_ends(branch)
         # What is certainly set at the end need not be loaded only because it is handed on.
-        turn = [*self.loads(again - (self.cached.keys() - exposed(statements))), *turn, *nodes]
-        unset = sorted(touched - begun - filled)
+        again &= begun - (self.cached.keys() - read)
+        turn = [*self.loads(again), *turn, *nodes]
+        unset = sorted(touched - begun - filled - branch.keys.keys())
         if unset:
             targets = [self.target(f"v{slot}") for slot in unset]
             before.append(self.store(self.var("U"), *targets))
@@ -89,6 +108,14 @@ class BranchEmitter(RegionEmitter):
         loop = ast.For(*ways, turn, [], None, **self.place())
         self.body += [*before, *self.kept(branch), loop, self.ret(self.const(ENDED))]
         return always
+
+    def yielded(self, branch: Branch) -> int | None:
+        """The slot that a branch yields as it is, by its last statement."""
+        last = branch.statements[-1] if branch.statements else ()
+        if last[:1] != ("set",) or last[2] != branch.result or last[3][0] != "slot":
+            return None
+        slot: int = last[3][1]
+        return None if branch.result in branch.outs or slot in self.holders else slot
 
     # --- what a branch begins with and ends with ----------------------------------------------
 
@@ -108,6 +135,23 @@ class BranchEmitter(RegionEmitter):
         for slot in sorted(begun - again - self.cached.keys()):
             tests.append(self.is_set(slot))
             self.cached[slot] = ANY
+        return tests
+
+    def key_tests(self, keys: Mapping[int, tuple[int, str]]) -> list[ast.expr]:
+        """A body for numbers: looks up the keys that stand for slots, and tests what is there."""
+        tests: list[ast.expr] = []
+        for slot, (holder, key) in keys.items():
+            name = f"v{holder}"
+            tests.append(self.compare(self.type_of(self.var(name)), IS, self.var("dict")))
+            tests.append(self.compare(self.const(key), ast.In(), self.var(name)))
+            found = ast.Subscript(self.var(name), self.const(key), ast.Load(), **self.place())
+            held = self.bind(f"v{slot}", found)
+            self.cached[slot] = ANY
+            if self.numeric is not None and slot in self.numeric.live:
+                wanted = self.cached[slot] = self.numeric.bound(slot)
+                tests.append(self.is_number(held, self.var(f"v{slot}"), wanted))
+            else:
+                tests.append(self.compare(held, IS_NOT, self.var("U")))
         return tests
 
     def filled(self, branch: Branch) -> list[ast.stmt]:
@@ -182,28 +226,44 @@ class BranchEmitter(RegionEmitter):
             return super().assign(statement)
         code = self.emit(ir)
         kind = code.kind
-        wide = kind.number and not kind.fits and bool(kind.mask & INT)
-        if not wide:
+        wide = (kind.mask & INT and not kind.fits) or (kind.mask & FLOAT and kind.floats > _LARGE)
+        if not (kind.number and wide):
             code = self.finish(code)
         nodes = [self.store(code.node, self.target(f"v{slot}"))]
         self.now_holds(slot, code.kind)
-        if wide:
-            value = self.var(f"v{slot}")
-            holds = self.within(value, FITS - 1)
-            if kind.mask & FLOAT:
-                of_floats = self.compare(self.type_of(value), IS, self.var("float"))
-                holds = self.either(of_floats, holds)
-            nodes += self.other_unless([holds])
-            self.cached[slot] = kind._replace(ints=FITS, fits=True)
+        if kind.number and wide:
+            # A narrower bound than has to hold, so that what is made of it needs no test.
+            nodes += self.other_unless([self.within(self.var(f"v{slot}"), TERM)])
+            self.cached[slot] = Kind(kind.mask, TERM, TERM if kind.mask & FLOAT else 0.0)
         else:
             nodes += self.expected(slot)
         return nodes, False
+
+    def operands(self, ir: IR) -> tuple[Code, Code]:
+        """Of arithmetic; a body for numbers expects them to be such."""
+        a, b = super().operands(ir)
+        numeric = self.numeric
+        if numeric is None or not (a.kind.mask & NUMBER and b.kind.mask & NUMBER):
+            return a, b
+        floats = FLOATS if numeric.mask & FLOAT else 0.0
+        wanted = Kind(numeric.mask, FACTOR if ir[0] == "mul" else TERM, floats)
+        return self.number(a, wanted), self.number(b, wanted)
+
+    def number(self, code: Code, wanted: Kind) -> Code:
+        """An operand, after a test where it is not known to be a number."""
+        if code.kind.number:
+            return code
+        value, again = self.keep(code)
+        test = self.is_number(value, again, wanted)
+        return Code(self.ifexp(test, again, self.call("unexpected")), wanted, again)
 
     def give_up_unless(
         self, tests: list[ast.expr], head: Head, undo: Sequence[ast.stmt] = (), refund: int = 0
     ) -> list[ast.stmt]:
         """At a loop inside: nothing has to be saved."""
         return self.other_unless(tests) if tests else []
+
+    handlers: ClassVar = {**RegionEmitter.handlers, "set": assign}
 
     def gives_way(self, head: Head) -> list[ast.stmt]:
         """The budget is used up."""
@@ -212,6 +272,43 @@ class BranchEmitter(RegionEmitter):
     def stores(self, slots: set[int]) -> list[ast.stmt]:
         """Nothing is written to the frame: all that is held is held everywhere."""
         return []
+
+
+def with_keys(branch: Branch) -> Branch:
+    """A branch that reads what no branch changes by slots of its own: they are looked up once."""
+    written, touched = _slots(branch)
+    fixed = touched - written - {branch.item, branch.number}
+    free = max(touched, default=0) + 1
+    known: dict[tuple[int, str], int] = {}
+
+    def change(node: IR) -> IR:
+        match node:
+            case ("item", ("slot", holder), ("const", str() as key)) if (
+                holder in fixed or holder >= free
+            ):
+                return ("slot", known.setdefault((holder, key), free + len(known)))
+        return node
+
+    statements = [map_expressions(s, lambda ir: rewrite(ir, change)) for s in branch.statements]
+    keys = {slot: path for path, slot in known.items()}
+    return branch._replace(statements=tuple(statements), keys=keys)
+
+
+def _slots(branch: Branch) -> tuple[set[int], set[int]]:
+    """(slots that a branch sets, slots that it sets or reads)."""
+    written: set[int] = set()
+    touched: set[int] = set()
+    stack = list(branch.statements)
+    while stack:
+        statement = stack.pop()
+        if statement[0] in ("set", "path", "unset"):
+            written.add(statement[2])
+        for ir in expressions(statement):
+            touched.update([n[1] for n in walk(ir) if n[0] in ("slot", "isset")])
+        for block in blocks(statement):
+            stack.extend(block)
+    ends = {branch.item, branch.number, branch.result, *branch.outs} - {None}
+    return written, touched | written | ends  # type: ignore[operator,unused-ignore]
 
 
 class BranchLoop:
@@ -232,6 +329,7 @@ class BranchLoop:
         )
         #: What numbers each body expects; 0: any value.
         self._masks = (0,) if found is None else (INT, NUMBER, 0)
+        for_numbers = branch if found is None else with_keys(branch)
         #: The body to begin with: one that did not give up the last time.
         self._first = 0
         self._bodies: dict[int, Callable[..., int]] = {}
@@ -239,12 +337,14 @@ class BranchLoop:
         self.yields = False
 
         def make(mask: int) -> Callable[..., int]:
-            expected = None if found is None or not mask else found._replace(mask=mask)
+            of = for_numbers if mask else branch
+            expected = numeric(of.statements) if mask else None
+            expected = None if expected is None else expected._replace(mask=mask)
             with region_room(statements):
                 made = BranchEmitter(
                     functions, f"p{functions.serial()}", holders=holders, numeric=expected
                 )
-                self.yields = made.branches(branch)
+                self.yields = made.branches(of)
                 return functions.make(made, REGION_FILE)
 
         self._make = make
@@ -264,7 +364,10 @@ class BranchLoop:
         number, done = self._first, 0
         while True:
             rest = elements[done:] if done else elements
-            state = self._body(number)(frame, c, c.budget, rest, first + done, results, outs)
+            try:
+                state = self._body(number)(frame, c, c.budget, rest, first + done, results, outs)
+            except UnexpectedError:
+                state = OTHER
             if state != OTHER:
                 return state
             number += 1

@@ -46,11 +46,17 @@ class OperatorEmitter(Trees):
 
     def arithmetic(self, ir: IR) -> Code:
         """The operators of the host: inline for ints."""
-        a, b = self.emit(ir[1]), self.emit(ir[2])
+        a, b = self.operands(ir)
         kind = _result(ir[0], a.kind, b.kind)
+        if ir[0] == "floordiv":
+            kind = _divided(kind, a.kind, ir[2])
         if ir[0] in _DIVISIONS and not _nonzero(ir[2]):
             return Code(self.help(ir[0], a.node, b.node), kind)
         return self.inline(ir[0], ir[0], a, b, kind)
+
+    def operands(self, ir: IR) -> tuple[Code, Code]:
+        """Both operands of an arithmetic operator."""
+        return self.emit(ir[1]), self.emit(ir[2])
 
     def concat(self, ir: IR) -> Code:
         """``concat``: ``+`` that joins text; numbers as ``add`` does."""
@@ -233,6 +239,16 @@ _DIVISIONS: Final = ("div", "floordiv", "mod")
 
 def _nonzero(ir: IR) -> bool:
     return ir[0] == "const" and type(ir[1]) in (int, float) and ir[1] != 0
+
+
+def _divided(kind: Kind, a: Kind, divisor: IR) -> Kind:
+    """What is known of ``a // divisor`` where that is a constant."""
+    if not _nonzero(divisor) or abs(divisor[1]) < 1:
+        return kind
+    ints = kind.ints
+    if type(divisor[1]) is int:
+        ints = a.ints // abs(divisor[1]) + 1
+    return kind._replace(ints=ints, floats=a.magnitude + 1, fits=ints < FITS)
 
 
 def _plain_choices(ir: IR) -> bool:

@@ -108,6 +108,7 @@ HELPERS: Final[dict[str, Any]] = {
     "counted": turns.counted,
     "numbered": enumerate,
     "used_up": turns.used_up,
+    "unexpected": turns.unexpected,
     "work": turns.work,
     "turn_back": turns.turn_back,
     "as_list": runtime.as_list,

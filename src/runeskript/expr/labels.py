@@ -8,7 +8,7 @@ follow from the statements alone, so the kernel and the generator agree on them 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ..model.ast import IR
@@ -51,6 +51,22 @@ def expressions(statement: IR) -> Sequence[IR]:
     if tag == "if" or tag == "raise":
         return (statement[2],)
     return ()
+
+
+def map_expressions(statement: IR, change: Callable[[IR], IR]) -> IR:
+    """A statement with its expressions, and those inside it, changed."""
+    tag = statement[0]
+    if tag == "set":
+        return (*statement[:3], change(statement[3]))
+    if tag == "path":
+        keys = tuple([change(key) for key in statement[3]])
+        return (*statement[:3], keys, change(statement[4]))
+    if tag == "raise":
+        return (*statement[:2], change(statement[2]))
+    inside = [tuple([map_expressions(s, change) for s in block]) for block in blocks(statement)]
+    if tag == "if":
+        return (*statement[:2], change(statement[2]), *inside)
+    return (*statement[:2], *inside) if tag == "loop" else statement
 
 
 def blocks(statement: IR) -> Sequence[Sequence[IR]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, islice, repeat
 from operator import length_hint
-from typing import Any
+from typing import Any, NoReturn
 
 from ..model.limits import LOOP_TURNS, PURE_WORK
 from .faults import fault, wrong_type
@@ -75,6 +75,15 @@ def used_up(c: Context) -> bool:
     """Behind a branch (``branches.py``): :func:`work`; whether the budget is used up then."""
     work(c)
     return not length_hint(c.budget)
+
+
+class UnexpectedError(Exception):
+    """A body for numbers met something else; never leaves ``branches.py``."""
+
+
+def unexpected() -> NoReturn:
+    """In an expression of such a body."""
+    raise UnexpectedError
 
 
 def turn_back(c: Context, depth: int, refund: int) -> None:

@@ -1,0 +1,72 @@
+"""What ``rune bench --scenario chain`` runs: branches that only compute, and the same by hand.
+
+Each branch is a chain of eleven assignments on an element of the input, such as a price goes
+through: nothing in it can be left out, since every value depends on the one before, and all end in
+what is yielded. The floor is the loop that somebody would write in Python.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+#: Branches of a job.
+BRANCHES: Final = 2_000
+DOCUMENT: Final = """\
+skript: chain
+input:
+  type: object
+  required: [prices, quantity, rate]
+do:
+  - for: price
+    in: input.prices
+    parallel: true
+    collect: totals
+    do:
+      - set: {gross: "${price * input.quantity}"}
+      - set: {discount: "${gross * input.rate // 100}"}
+      - set: {net: "${gross - discount}"}
+      - set: {tax: "${net * 19 // 100}"}
+      - set: {total: "${net + tax}"}
+      - set: {fee: "${total % 97 + 30}"}
+      - set: {charged: "${total + fee}"}
+      - set: {share: "${charged * 3 // 10}"}
+      - set: {rest: "${charged - share}"}
+      - set: {points: "${rest // 50 + discount}"}
+      - set: {left: "${rest - points + price}"}
+      - yield: left
+  - return: "${totals}"
+"""
+
+
+def given(branches: int = BRANCHES) -> dict[str, Any]:
+    """The input of a job: the same for every machine."""
+    prices = [199 + number * 7919 % 100_003 for number in range(branches)]
+    return {"prices": prices, "quantity": 3, "rate": 15}
+
+
+def by_hand(data: dict[str, Any]) -> list[int]:
+    """The same without a workflow."""
+    quantity, rate = data["quantity"], data["rate"]
+    totals = []
+    for price in data["prices"]:
+        gross = price * quantity
+        discount = gross * rate // 100
+        net = gross - discount
+        tax = net * 19 // 100
+        total = net + tax
+        fee = total % 97 + 30
+        charged = total + fee
+        share = charged * 3 // 10
+        rest = charged - share
+        points = rest // 50 + discount
+        left = rest - points + price
+        totals.append(left)
+    return totals
+
+
+def checksum(totals: list[int]) -> int:
+    """One number for all that was yielded, in its order."""
+    found = 0
+    for total in totals:
+        found = (found * 31 + total) % 2**61
+    return found
