@@ -65,7 +65,8 @@ def _expand(unit: Unit) -> None:
 
 def _validate(unit: Unit) -> None:
     if unit.program is not None:
-        facts = collect_facts(unit.program.document)
+        root = unit.tree.root if unit.tree is not None else None
+        facts = collect_facts(unit.program.document, root)
         unit.silences = silences_of(facts.document, [step for step, _ in facts.steps])
         unit.diagnostics.silence(unit.silences)
         parsed = unit.tree is not None

@@ -28,6 +28,9 @@ INT_BITS: Final = 4096
 DOCUMENT_BYTES: Final = 64 * 1024 * 1024
 #: Nesting of YAML collections.
 DOCUMENT_DEPTH: Final = 100
+#: Nesting of loops, and of forks, that a graph is drawn with: what steps are made of them nests as
+#: deep, and each level costs a document of nodes a walk.
+GRAPH_DEPTH: Final = 20
 #: Nodes that aliases may add to a document (each use of an anchor counts its whole subtree).
 ALIAS_NODES: Final = 100_000
 #: Diagnostics reported for one document; a longer list helps nobody.

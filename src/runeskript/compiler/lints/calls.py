@@ -15,14 +15,15 @@ def check_calls(subject: Subject) -> None:
     calls = estimate(subject.facts).calls
     if not calls:
         return
-    where = subject.place("/skript")
-    subject.found.add("RUNE-3140", say(calls), where, "/skript")
+    pointer = subject.facts.wording.name()
+    where = subject.place(pointer)
+    subject.found.add("RUNE-3140", say(calls), where, pointer)
     if calls > subject.max_calls:
         subject.found.add(
             "RUNE-3141",
             f"{say(calls)}, more than {subject.max_calls:,}",
             where,
-            "/skript",
+            pointer,
             "`max_calls` under [tool.runeskript] in pyproject.toml sets the bound",
         )
 

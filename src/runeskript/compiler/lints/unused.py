@@ -37,6 +37,11 @@ def check_unused(subject: Subject) -> None:
     _check_fields(subject)
 
 
+def _hint(subject: Subject, a: Assignment) -> str:
+    key = "into" if a.step is None else subject.facts.wording.key(a.step.site.pointer, "into")
+    return _HINTS[a.via].replace("`into`", f"`{key}`")
+
+
 def _check_variables(subject: Subject) -> None:
     facts, found = subject.facts, subject.found
     read = _names_read(subject)
@@ -45,16 +50,19 @@ def _check_variables(subject: Subject) -> None:
         if a.name not in read and not a.name.startswith("_"):
             first.setdefault(a.name, a)
     for a in first.values():
-        found.add("RUNE-3110", _WORDS[a.via].format(name=a.name), a.span, a.pointer, _HINTS[a.via])
+        found.add(
+            "RUNE-3110", _WORDS[a.via].format(name=a.name), a.span, a.pointer, _hint(subject, a)
+        )
     for loop in facts.loop_names:
         index = loop.pointer.endswith("/index")
         if index and loop.name not in read and not loop.name.startswith("_"):
+            pointer = facts.wording.at(loop.pointer.removesuffix("/index"), "index")
             found.add(
                 "RUNE-3110",
                 f"the index `{loop.name}` is never read",
-                subject.place(loop.pointer),
-                loop.pointer,
-                "delete `index`",
+                subject.place(pointer),
+                pointer,
+                f"delete `{pointer.rpartition('/')[2]}`",
             )
 
 

@@ -113,7 +113,7 @@ def check_input(step: ast.Run, schema: Value, env: Environment, found: Diagnosti
         at = places.get(key)
         span, pointer = (args.span, args.pointer) if at is None else (at.span, at.pointer)
         if at is None and not args.entries and args.whole is None:
-            span, pointer = step.skript_span, f"{step.site.pointer}/run"
+            span, pointer = step.skript_span, env.wording.at(step.site.pointer, "run")
         found.add("RUNE-3034", f"the child's input: {message}", span, pointer)
     for wrong in mismatches(args, of_schema(schema), env):
         message = f"the child's input: {wrong.message}"

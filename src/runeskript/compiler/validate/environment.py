@@ -65,6 +65,7 @@ class Environment:
 
     def __init__(self, facts: Facts, catalog: HandlerCatalog, *, promises: bool = False) -> None:
         document = facts.document
+        self.wording = facts.wording
         self.functions = FunctionTypes({f.name: f.body.ir for f in document.functions})
         self._catalog = catalog
         self._promises = promises

@@ -12,6 +12,8 @@ from ...model import ast
 from ...model.ast import Block, Document, Expr, Step, Target
 from ...model.records import mutable, record
 from ...model.spans import Span
+from ..nodes import Node
+from ..wording import Wording
 
 #: What an expression is for: ``code`` is a bare expression, ``text`` a value with ``${...}``
 #: inserts, ``with`` a parameter of a call (the one place for secrets), ``duration`` a time,
@@ -111,15 +113,17 @@ class Facts:
     steps: list[tuple[Step, Scope]] = field(default_factory=list)
     #: (what was expected to yield, what for) for each ``collect`` and ``into`` of a fork.
     gathers: list[tuple[tuple[Sink, ...], ast.For | ast.Parallel]] = field(default_factory=list)
+    #: What the document calls its keys.
+    wording: Wording = field(default_factory=Wording)
 
     def assigned(self) -> set[str]:
         """Every variable that the document declares or assigns."""
         return {a.name for a in self.assignments}
 
 
-def collect_facts(document: Document) -> Facts:
-    """Walk the whole document once."""
-    walk = _Walk(Facts(document))
+def collect_facts(document: Document, root: Node | None = None) -> Facts:
+    """Walk the whole document once. ``root``: the tree of the text it was read from."""
+    walk = _Walk(Facts(document, wording=Wording(root)))
     walk.document(document)
     return walk.facts
 

@@ -23,7 +23,7 @@ from ...model.records import mutable
 from .. import core
 from .definite import unsettled
 from .facts import Facts
-from .graph import Block, blocks_of
+from .graph import Block, blocks_of, may_fail
 from .names import name_span
 
 
@@ -92,8 +92,9 @@ def check_flow(facts: Facts, program: core.Program, found: Diagnostics) -> None:
         left = {*variables, *_yields(program)}
     names = [name for name in variables if name in left]
     names += sorted(left.difference(variables))
+    key = facts.wording.variables
     for start in range(0, len(names), _AT_ONCE):
-        _Analysis(names[start : start + _AT_ONCE], program, found).run()
+        _Analysis(names[start : start + _AT_ONCE], program, found, key).run()
 
 
 def _yields(program: core.Program) -> set[str]:
@@ -121,9 +122,14 @@ class _Analysis:
         "program",
         "reported",
         "summaries",
+        "vars",
     )
 
-    def __init__(self, names: list[str], program: core.Program, found: Diagnostics) -> None:
+    def __init__(
+        self, names: list[str], program: core.Program, found: Diagnostics, variables: str = "vars"
+    ) -> None:
+        #: The key that declares variables.
+        self.vars = variables
         self.program = program
         self.found = found
         self.bodies = program.bodies()
@@ -223,7 +229,7 @@ class _Analysis:
         """
         failed: State | None = None
         for op in block.ops:
-            if block.handlers and _may_fail(op):
+            if block.handlers and may_fail(op):
                 if failed is None:
                     failed = state.copy()
                 else:
@@ -352,7 +358,7 @@ class _Analysis:
                 ),
                 span,
                 expr.pointer,
-                "`yield` the value and `collect` it, or declare a reducer for it in `vars`",
+                f"`yield` the value and `collect` it, or declare a reducer for it in `{self.vars}`",
                 severity="warning" if state.may & bit else "error",
             )
         elif not state.may & bit:
@@ -361,7 +367,8 @@ class _Analysis:
                 f"no path sets `{text}` before this",
                 span,
                 expr.pointer,
-                self._written_beside(body, text) or "set it earlier, or give it a value in `vars`",
+                self._written_beside(body, text)
+                or f"set it earlier, or give it a value in `{self.vars}`",
             )
         else:
             self.found.add(
@@ -369,7 +376,7 @@ class _Analysis:
                 f"`{text}` is not set on every path to this",
                 span,
                 expr.pointer,
-                f"give it a value in `vars`, such as `{text}: null`",
+                f"give it a value in `{self.vars}`, such as `{text}: null`",
             )
 
     def _written_beside(self, body: core.Body, name: str) -> str | None:
@@ -385,13 +392,3 @@ class _Analysis:
                     )
             at = at.parent
         return None
-
-
-def _may_fail(op: core.Op) -> bool:
-    if isinstance(op, core.Jump | core.Leave | core.Arrive):
-        return False
-    if isinstance(op, core.Pure):
-        return not all(
-            s[0] == "exit" or (s[0] == "set" and s[3][0] == "const") for s in op.statements
-        )
-    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...model.ast import Expr
 from ...model.diagnostics import Diagnostics
 from .. import core
+from ..wording import Wording
 from .facts import Facts
 from .names import name_span
 
@@ -23,12 +24,14 @@ def check_forks(facts: Facts, program: core.Program, found: Diagnostics) -> None
     for body in program.bodies():
         for op in body.ops:
             if isinstance(op, core.Fork) and op.need == 0:
-                _check_conflicts(op, program.reducers, found)
+                _check_conflicts(op, program.reducers, facts.wording, found)
     if program.reducers:
         _check_reducers(facts, program.reducers, found)
 
 
-def _check_conflicts(fork: core.Fork, reducers: dict[str, str], found: Diagnostics) -> None:
+def _check_conflicts(
+    fork: core.Fork, reducers: dict[str, str], wording: Wording, found: Diagnostics
+) -> None:
     first: dict[str, tuple[str, core.Write]] = {}
     reported: set[str] = set()
     for body in fork.bodies:
@@ -45,7 +48,7 @@ def _check_conflicts(fork: core.Fork, reducers: dict[str, str], found: Diagnosti
                 write.span,
                 write.pointer,
                 "use two variables, `yield` the values, or declare a reducer: "
-                f"`vars: {{{variable}: {{init: 0, reduce: sum}}}}`",
+                f"`{wording.variables}: {{{variable}: {{init: 0, reduce: sum}}}}`",
                 related=((other[1].span, f"`{other[0]}` writes it here"),),
             )
 

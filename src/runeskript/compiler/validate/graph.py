@@ -65,3 +65,14 @@ def _cover(body: core.Body, blocks: list[Block], at: dict[core.Label, int]) -> N
             covering[number].append(at[row.handler])
     for block, handlers in zip(blocks, covering, strict=True):
         block.handlers = tuple(handlers)
+
+
+def may_fail(op: core.Op) -> bool:
+    """Whether an operation may raise an error."""
+    if isinstance(op, core.Jump | core.Leave | core.Arrive):
+        return False
+    if isinstance(op, core.Pure):
+        return not all(
+            s[0] == "exit" or (s[0] == "set" and s[3][0] == "const") for s in op.statements
+        )
+    return True

@@ -6,6 +6,7 @@ from ...model import ast
 from ...model.catalog import HandlerCatalog
 from ...model.diagnostics import Diagnostics
 from ...model.values import Value
+from ..wording import Wording
 from .facts import Facts
 from .hints import Hints
 
@@ -14,10 +15,12 @@ def check_handlers(facts: Facts, catalog: HandlerCatalog, hints: Hints, found: D
     """Every call of the document, undos included."""
     for step, _ in facts.steps:
         if isinstance(step, ast.Call):
-            _check_call(step, catalog, hints, found)
+            _check_call(step, facts.wording, catalog, hints, found)
 
 
-def _check_call(step: ast.Call, catalog: HandlerCatalog, hints: Hints, found: Diagnostics) -> None:
+def _check_call(
+    step: ast.Call, wording: Wording, catalog: HandlerCatalog, hints: Hints, found: Diagnostics
+) -> None:
     info = catalog.get(step.handler)
     if info is None:
         names = catalog.names()
@@ -28,7 +31,7 @@ def _check_call(step: ast.Call, catalog: HandlerCatalog, hints: Hints, found: Di
             "RUNE-3007",
             f"there is no handler `{step.handler}`",
             step.handler_span,
-            f"{step.site.pointer}/call",
+            wording.at(step.site.pointer, "call"),
             hint,
         )
         return
@@ -43,7 +46,10 @@ def _check_call(step: ast.Call, catalog: HandlerCatalog, hints: Hints, found: Di
     args = step.args
     if args.whole is not None:
         if args.whole.is_const and not isinstance(args.whole.ir[1], dict):
-            found.add("RUNE-3008", "`with` must be an object", args.whole.span, args.whole.pointer)
+            key = wording.key(step.site.pointer, "with")
+            found.add(
+                "RUNE-3008", f"`{key}` must be an object", args.whole.span, args.whole.pointer
+            )
         return
     literals: dict[str, Value] = {k: v.ir[1] for k, v in args.entries if v.is_const}
     dynamic = frozenset(k for k, v in args.entries if not v.is_const)
@@ -55,5 +61,5 @@ def _check_call(step: ast.Call, catalog: HandlerCatalog, hints: Hints, found: Di
         elif args.entries:
             span, pointer = args.span, args.pointer
         else:
-            span, pointer = step.handler_span, f"{step.site.pointer}/call"
+            span, pointer = step.handler_span, wording.at(step.site.pointer, "call")
         found.add("RUNE-3008", f"`{step.handler}`: {problem.message}", span, pointer, problem.hint)

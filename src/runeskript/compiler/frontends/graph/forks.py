@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ....model.diagnostics import Diagnostics
+from ....model.limits import GRAPH_DEPTH
 from .blocks import Block, Fork, Jump, Scope
 from .dominators import Tree, reverse
-from .loops import NESTING
 
 #: Nodes that a message names before it says "and N more".
 _NAMED = 4
@@ -29,8 +29,8 @@ def make_forks(scope: Scope, found: Diagnostics) -> None:
         for block in at.blocks:
             if block.fork is None:
                 continue
-            if depth == NESTING:
-                message = f"forks nest deeper than {NESTING} levels"
+            if depth == GRAPH_DEPTH:
+                message = f"forks nest deeper than {GRAPH_DEPTH} levels"
                 found.add("RUNE-1013", message, block.place, block.site.pointer)
                 block.fork = None
                 continue

@@ -19,6 +19,7 @@ from typing import Final
 
 from ....model.ast import Expr, Name, Set, Site, Step, Target
 from ....model.diagnostics import Diagnostics
+from ....model.limits import GRAPH_DEPTH
 from ....model.spans import NOWHERE
 from ...irtools import compare, const, name
 from .blocks import Block, Inside, Jump, Scope
@@ -26,8 +27,6 @@ from .dominators import Tree, reverse
 
 #: No loop.
 NONE: Final = -1
-#: Loops inside loops, and forks inside forks: what steps are made of them nests as deep.
-NESTING: Final = 20
 
 
 class Forest:
@@ -97,9 +96,9 @@ def find_loops(scope: Scope, fresh: Callable[[str], str], found: Diagnostics) ->
     for at, inside in scopes:  # grows while it is read
         forest = Forest(at)
         deepest, head = forest.deepest()
-        if deepest > NESTING:
+        if deepest > GRAPH_DEPTH:
             block = at.blocks[head]
-            message = f"loops nest deeper than {NESTING} levels"
+            message = f"loops nest deeper than {GRAPH_DEPTH} levels"
             found.add("RUNE-1013", message, block.place, block.site.pointer)
             continue  # what follows takes time for each level of each jump
         exits = out[id(at)] = Exits(at, forest, fresh)
