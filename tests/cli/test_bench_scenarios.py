@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from runeskript.cli import bench_memory
+from runeskript.cli import bench_chain, bench_memory
 from runeskript.cli import bench_scenarios as bench
 from runeskript.cli.verbs import bench as bench_verb
 from runeskript.engine.driver import Driver
 from runeskript.engine.live import Live
+from runeskript.errors import RuneskriptError
 
 
 @pytest.mark.parametrize("name", ["fanout", "fanout-tokens"])
@@ -18,6 +19,20 @@ async def test_the_fan_out_scenarios_measure_something(name: str) -> None:
     (figure,) = await bench._fanout(name, 1, 50)
     assert (figure.scenario, figure.n, figure.rounds) == (name, 50, 1)
     assert figure.rate > 0 and figure.least == figure.ratio
+
+
+async def test_the_chain_is_measured_with_and_without_passes() -> None:
+    """Both against the same loop by hand, whose checksum they have to give."""
+    figures = await bench._chain(1, 30)
+    assert [figure.scenario for figure in figures] == ["chain", "chain-no-opt"]
+    assert figures[0].floor_rate == figures[1].floor_rate > 0
+    assert all((figure.n, figure.rounds) == (30, 1) for figure in figures)
+
+
+async def test_a_chain_with_another_result_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_chain, "DOCUMENT", bench_chain.DOCUMENT.replace("+ 30", "+ 31"))
+    with pytest.raises(RuneskriptError, match="the checksum is not that of the loop by hand"):
+        await bench_chain.timings(1, 30)
 
 
 @pytest.mark.parametrize("kind", list(bench_memory.KINDS))

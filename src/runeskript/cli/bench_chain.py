@@ -7,7 +7,13 @@ what is yielded. The floor is the loop that somebody would write in Python.
 
 from __future__ import annotations
 
+import gc
+from time import perf_counter
 from typing import Any, Final
+
+from ..compiler.pipeline import Options, compile_text
+from ..engine.runtime import Runtime
+from ..errors import RuneskriptError
 
 #: Branches of a job.
 BRANCHES: Final = 2_000
@@ -70,3 +76,40 @@ def checksum(totals: list[int]) -> int:
     for total in totals:
         found = (found * 31 + total) % 2**61
     return found
+
+
+#: What is measured, and jobs in a row that make one measurement: a single one takes milliseconds.
+SIDES: Final = ("chain", "chain-no-opt", "floor")
+JOBS: Final = 10
+
+
+async def timings(rounds: int, branches: int = BRANCHES) -> dict[str, list[float]]:
+    """Seconds a job takes from submit to result, on each side, one warm-up round left out.
+
+    The document is compiled, and its program loaded, before. Raises RuneskriptError where what a
+    job yields is not what the loop by hand does.
+    """
+    data = given(branches)
+    right = checksum(by_hand(data))
+    skripts = {
+        "chain": compile_text(DOCUMENT, "chain.yaml"),
+        "chain-no-opt": compile_text(DOCUMENT, "chain.yaml", options=Options(passes=())),
+    }
+    taken: dict[str, list[float]] = {side: [] for side in SIDES}
+    async with Runtime(discover_handlers=False) as runtime:
+        for turn in range(rounds + 1):
+            for number in range(len(SIDES)):
+                side = SIDES[(turn + number) % len(SIDES)]
+                gc.collect()
+                began = perf_counter()
+                for _ in range(JOBS):
+                    if side == "floor":
+                        totals: Any = by_hand(data)
+                    else:
+                        totals = (await runtime.run_job(skripts[side], data)).unwrap()
+                seconds = (perf_counter() - began) / JOBS
+                if checksum(totals) != right:
+                    raise RuneskriptError(f"{side}: the checksum is not that of the loop by hand")
+                if turn:
+                    taken[side].append(seconds)
+    return taken

@@ -28,7 +28,7 @@ from ..engine.handlers.registry import HandlerRegistry
 from ..engine.runtime import Runtime
 from ..errors import RuneskriptError
 from ..model.catalog import PlainHandler, StaticCatalog
-from . import bench_document, bench_memory
+from . import bench_chain, bench_document, bench_memory
 
 MIN_ROUNDS: Final = 9
 #: Branches of the fan-out.
@@ -176,6 +176,20 @@ async def _fanout(name: str, rounds: int, branches: int = BRANCHES) -> list[Figu
 
     timings = await alternate(rounds, ours, floor)
     return [pair(name, "branches", branches, "asyncio.gather", *timings)]
+
+
+# --- chain --------------------------------------------------------------------------------------
+def chain(rounds: int) -> list[Figure]:
+    """Parallel branches that only compute, optimised and not, against the loop by hand."""
+    return asyncio.run(_chain(rounds))
+
+
+async def _chain(rounds: int, branches: int = bench_chain.BRANCHES) -> list[Figure]:
+    taken = await bench_chain.timings(rounds, branches)
+    return [
+        pair(name, "branches", branches, "a loop by hand", taken[name], taken["floor"])
+        for name in ("chain", "chain-no-opt")
+    ]
 
 
 # --- memory -------------------------------------------------------------------------------------
@@ -340,6 +354,7 @@ def _cpu(command: list[str], folder: str) -> float:
 SCENARIOS: Final[dict[str, Scenario]] = {
     "fanout": Scenario("20,000 parallel branches of one no-op call each, joined", fanout),
     "fanout-tokens": Scenario("the same with two calls a branch, each a token", fanout_tokens),
+    "chain": Scenario("2,000 parallel branches of eleven assignments each, all yielded", chain),
     "memory": Scenario("what each of 100,000 branches holds while it waits", memory),
     "compile": Scenario("a document of 10,000 steps, from text to verified Blueprint", compile_),
     "compile-100k": Scenario("ten times as many steps, against ten times the time", compile_100k),

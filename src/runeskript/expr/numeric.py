@@ -14,9 +14,12 @@ from .ir import walk
 from .kinds import FITS, FLOAT, INT, NUMBER, Kind
 
 #: Bounds on what a numeric body begins with. What is multiplied: a dozen multiplications by small
-#: factors stay in 64 bits. What is only added up: times in milliseconds and the like may enter.
-FACTOR: Final = 2**31
+#: factors stay in 64 bits, and the host compares ints below 2**30 quickest. What is only added up:
+#: times in milliseconds and the like may enter.
+FACTOR: Final = 2**30 - 1
 TERM: Final = 2**56
+#: Rates, counts and the like: a product with such a one seldom needs a check.
+SMALL: Final = 2**15
 FLOATS: Final = 1e50
 #: Statements past which a second body costs more memory than it saves time.
 _LONGEST: Final = 300
@@ -31,16 +34,19 @@ _ORDER: Final = frozenset(("<", "<=", ">", ">="))
 class Numeric(NamedTuple):
     """``live``: slots that are operands of arithmetic before anything sets them. ``operands``: all
     that ever are. ``factors``: those whose value goes into a product. ``mask``: the kinds of
-    numbers that are expected."""
+    numbers that are expected; ``small``: factors that are expected to be small."""
 
     live: tuple[int, ...]
     operands: frozenset[int]
     factors: frozenset[int]
     mask: int = NUMBER
+    small: frozenset[int] = frozenset()
 
     def bound(self, slot: int) -> Kind:
         """What a numeric body expects of a slot."""
         floats = FLOATS if self.mask & FLOAT else 0.0
+        if slot in self.small:
+            return Kind(self.mask, SMALL, floats)
         return Kind(self.mask, FACTOR if slot in self.factors else TERM, floats)
 
 

@@ -17,6 +17,11 @@ from .reducers import reduce_value
 def shape_result(program: Program, fork: Fork, shape: str) -> Value:
     """The value of a join's ``into`` or ``collect`` (``isa.JOIN``)."""
     results: dict[int, Any] = fork.results
+    if fork.pure is not None and fork.pure.yields:
+        first = fork.pure.yields
+        if shape == "list" and len(first) == fork.total:
+            return first
+        results = {**dict(enumerate(first)), **results}
     if shape == "list":
         if len(results) == fork.total:
             return [results[i] for i in range(fork.total)]

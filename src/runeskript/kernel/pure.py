@@ -46,9 +46,10 @@ def run_branches(vm: Vm, branches: Branches, left: int) -> int:
             vm.queue(branches)
             break
         body = fork.bodies[0 if fork.items is not None else branches.at]
-        number = min(_together(vm, branches), left - LEAST + 1)
+        number = _together(vm, branches)
         function = None if branches.single or not number else program.branch_loop(body)
         if function is not None:
+            number = min(number, (left - LEAST + 1) * function.per_turn)
             ended, left = _run(vm, branches, function, number, left)
             if ended:
                 continue
@@ -98,7 +99,8 @@ def _run(
         context.depth = 0
         spent, failed = False, True
     done = len(results)
-    left = length_hint(context.budget) - done - (PURE_WORK - context.fuel >> 4)
+    left = length_hint(context.budget) - (PURE_WORK - context.fuel >> 4)
+    left -= -(-done // function.per_turn)
     if done:
         _ended(vm, branches, results, outs, function.yields)
     elif spent:
@@ -113,12 +115,11 @@ def _ended(vm: Vm, branches: Branches, results: list[Any], outs: list[Any], yiel
     branches.at += done
     fork.virtual -= done
     fork.wins.extend(indexes)
-    if yields:
-        fork.results.update(zip(indexes, results, strict=True))
+    if yields and len(branches.yields) == first:
+        branches.yields = branches.yields + results if first else results
     else:
-        fork.results.update(
-            [pair for pair in zip(indexes, results, strict=True) if pair[1] is not UNSET]
-        )
+        pairs = zip(indexes, results, strict=True)
+        fork.results.update([pair for pair in pairs if pair[1] is not UNSET])
     if outs:
         fork.outs = fork.outs or {}
         fork.outs.update(zip(indexes, outs, strict=True))

@@ -150,7 +150,7 @@ class Branches:
     place of the first of them, and are what an event that interrupts the run there names.
     """
 
-    __slots__ = ("at", "fork", "prefix", "single", "state")
+    __slots__ = ("at", "fork", "prefix", "single", "state", "yields")
 
     #: As of ``Calls``.
     turns: Final = 1
@@ -163,6 +163,8 @@ class Branches:
         self.at = 0
         #: Whether each branch is a token at once: they outlast slices, or cannot be anything else.
         self.single = False
+        #: What the first branches yield, one value each; all others are in the fork's ``results``.
+        self.yields: list[Any] = []
         self.state: int = TokenState.BEGINNING
 
     @property

@@ -217,13 +217,26 @@ def _normalise_other(value: object, path: str, depth: int, room: list[int]) -> V
     raise NotAValueError(f"{path}: {type(value).__name__} is no value")
 
 
+def _are_numbers(values: list[Any]) -> bool:
+    """Whether a list holds numbers only, found out by the quickest thing that goes through it."""
+    if type(values[0]) is not int and type(values[0]) is not float:
+        return False
+    try:
+        sum(values)
+    except TypeError:
+        return False
+    return True
+
+
 def copy_value(value: Any) -> Any:
     """A copy that shares no container with ``value`` (which must already be a value)."""
     kind = type(value)
     if kind is dict:
         return {k: copy_value(v) for k, v in value.items()}
     if kind is list:
-        if len(value) >= _LONG and _CONTAINERS.isdisjoint(map(type, value)):
+        if len(value) >= _LONG and (
+            _are_numbers(value) or _CONTAINERS.isdisjoint(map(type, value))
+        ):
             return value.copy()
         return [copy_value(v) for v in value]
     return value
