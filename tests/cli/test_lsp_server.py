@@ -225,7 +225,10 @@ def test_a_large_document_does_not_hold_up_questions(project: Path) -> None:
 
 
 def test_nothing_that_is_opened_ends_it(project: Path) -> None:
-    hostile = ["[" * 100_000, "\x00\ud800", "a: &a [*a, *a]", "- " * 50_000, '{"a": ' * 5_000, "\t"]
+    hostile = [
+        "[" * 100_000, "\x00\ud800", "skript: &a [*a, *a]", "do: " + "- " * 50_000,
+        '{"skript": ' * 5_000, "\t",
+    ]  # fmt: skip
     with Client(project) as client:
         for number, text in enumerate(hostile):
             name = f"{number}.yaml"
@@ -240,6 +243,18 @@ def test_nothing_that_is_opened_ends_it(project: Path) -> None:
             client.ask("textDocument/formatting", {**document, **options})
         assert client.open("last.yaml", OTHER) == []
         client.leave()
+
+
+def test_other_yaml_files_are_left_alone(project: Path) -> None:
+    with Client(project) as client:
+        assert client.open("compose.yaml", "services:\n  web: {image: nginx}\n") == []
+        for question in ("completion", "hover"):
+            assert client.ask(f"textDocument/{question}", client.at("compose.yaml", 1, 3)) is None
+        document = {"textDocument": {"uri": client.uri("compose.yaml")}}
+        options = {"options": {"tabSize": 2, "insertSpaces": True}}
+        assert client.ask("textDocument/formatting", {**document, **options}) is None
+        client.change("compose.yaml", "skript: web\n")
+        assert [d["code"] for d in client.diagnostics("compose.yaml")] == ["RUNE-1101"]
 
 
 def test_a_handlers_module_that_ends_the_process_does_not(project: Path) -> None:

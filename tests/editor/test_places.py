@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from editor.marked import CATALOG, KNOWN, LAST
-from runeskript.compiler.editor.analysis import analyse
+from runeskript.compiler.editor.analysis import analyse, is_ours
 from runeskript.compiler.editor.define import define
 from runeskript.compiler.editor.fixes import fix_of
 from runeskript.compiler.editor.hover import hover
@@ -184,3 +184,20 @@ def test_no_fix_where_the_place_is_not_certain() -> None:
     known = analyse(text, "a.yaml", CATALOG, Options())
     assert known.diagnostics
     assert all(fix_of(d, []) is None for d in known.diagnostics)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "sk", "# a comment", "skript: a", "do:\n", "skript", '{"', '{"skript": "a"}', "nodes:\n- x",
+     '{\n  "workflow": {', "{skript: a}", "---\nskript: a", "\n\n'skript': a"],
+)  # fmt: skip
+def test_what_may_be_a_document_of_ours(text: str) -> None:
+    assert is_ours(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["services:\n  web: {}", "- hosts: all", '{"name": "x"}', "name: x\non:\n  do: 3", "a:\n  skript: b"],
+)  # fmt: skip
+def test_what_is_somebody_elses(text: str) -> None:
+    assert not is_ours(text)

@@ -129,7 +129,7 @@ class RuneServer(LanguageServer):
     def place(self, uri: str, position: types.Position) -> tuple[OpenDocument, int, int] | None:
         """A document, and a position in it as line and column."""
         document = self.session.documents.get(uri)
-        if document is None:
+        if document is None or not document.is_ours:
             return None
         line = min(position.line, len(document.lines) - 1)
         text = document.lines[line]
@@ -263,7 +263,7 @@ def _format(
     server: RuneServer, params: types.DocumentFormattingParams
 ) -> list[types.TextEdit] | None:
     document = server.session.documents.get(params.text_document.uri)
-    if document is None:
+    if document is None or not document.is_ours:
         return None
     try:
         text = format_text(document.text, document.file)

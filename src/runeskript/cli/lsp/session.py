@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from ...compiler.editor.analysis import Analysis, analyse
+from ...compiler.editor.analysis import Analysis, analyse, is_ours
 from ...compiler.pipeline import Options
 from ...model.catalog import HandlerCatalog
 from ...model.diagnostics import Diagnostic
@@ -52,6 +52,7 @@ class OpenDocument:
         self.text = text
         self.version = version
         self.lines = split_lines(text)
+        self.is_ours = is_ours(text)
 
     def is_current(self) -> bool:
         """Whether what is known is about the present text."""
@@ -115,6 +116,9 @@ class Session:
                 if document.text != text:
                     continue
             began = time.monotonic()
+            if not document.is_ours:
+                document.known, document.looked_at = Analysis(document.file), text
+                continue
             found = await asyncio.to_thread(self._analyse, document, text)
             document.took = time.monotonic() - began
             if found.root is None:

@@ -27,8 +27,24 @@ from .graphs import NodeNote, graph_notes
 _DECLARED: Final = re.compile(
     r"""(?:^|[\s{,"'-])(?:into|collect|for|index)["']?\s*:\s*["']?([A-Za-z_][A-Za-z0-9_]*)"""
 )
+_FORM: Final = re.compile(
+    r"""^["']?(?:skript|workflow|nodes|machine|do)["']?\s*:  # block YAML
+    | [{,\s]"(?:skript|workflow|nodes|machine)"\s*:          # JSON
+    | \{\s*(?:skript|workflow|nodes|machine)\s*:             # a document in brackets
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+_KEY: Final = re.compile(
+    r"""^["']?[A-Za-z_.][^\s:#]*["']?\s*:(?:\s|$)|^-\s|[{,]\s*"[^"]*"\s*:""", re.M
+)
 _INPUT: Final = ("name", "input")
 _FUNCTION: Final = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_]*)\(([^()]*)\)\s*:", re.MULTILINE)
+
+
+def is_ours(text: str) -> bool:
+    """Whether a text is, or may become, a document of this language: an editor asks about any YAML
+    file. One with keys, but none that says a form of ours, is somebody else's."""
+    return _FORM.search(text) is not None or _KEY.search(text) is None
 
 
 @record
