@@ -268,6 +268,10 @@ FLOW: list[tuple[Change, str]] = [
     (code(2, Op.PURE, 1, (3, 4)), "control comes back here without a LOOP"),
     (code(12, Op.JUMP, 8), "control comes back here without a LOOP"),
     (code(14, Op.JUMP, 9), "control comes back here without a LOOP"),
+    (
+        lambda bp: with_code(region(("loop", 0, (("exit", 0),)))(bp), 2, Op.LOOP, 0, (3, 4)),
+        "address 2 (LOOP): the region of a LOOP holds a loop",
+    ),
 ]
 HEADER: list[tuple[Change, str]] = [
     (other(name=""), "header: '' is no name of a skript"),

@@ -46,6 +46,7 @@ def check_flow(facts: Facts) -> None:
         return
     _check_depth(facts, table, edges)
     if not facts.problems:
+        _check_loop_regions(facts)
         _check_loops(facts, table, edges)
 
 
@@ -264,6 +265,15 @@ def _leads_onward(bp: Blueprint, edges: Edges) -> bool:
     return True
 
 
+def _check_loop_regions(facts: Facts) -> None:
+    """A LOOP counts its turns itself, a loop in a region has the region count them: not both."""
+    if not facts.looping:
+        return
+    for address, instruction in enumerate(facts.bp.code):
+        if instruction[0] == _LOOP and _region(instruction) in facts.looping:
+            _say(facts, address, "the region of a LOOP holds a loop", "loop")
+
+
 def _check_loops(facts: Facts, table: Table, edges: Edges) -> None:
     """Depth-first over addresses and, numbered behind them, exception rows; LOOPs are dead ends."""
     if _leads_onward(facts.bp, edges):
@@ -283,9 +293,6 @@ def _check_loops(facts: Facts, table: Table, edges: Edges) -> None:
         row = table.innermost[node]
         return [*edges[node], *([size + row] if row != _NONE else [])]
 
-    for address, instruction in enumerate(code):
-        if instruction[0] == Op.LOOP and _region(instruction) in facts.looping:
-            _say(facts, address, "the region of a LOOP holds a loop", "loop")
     fresh, open_, done = 0, 1, 2
     state = bytearray(size + len(table.rows))
     for start in range(size):
