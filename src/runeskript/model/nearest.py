@@ -15,8 +15,13 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         return None
     from difflib import get_close_matches  # only those who misspelt something wait for it
 
-    found = get_close_matches(name, candidates, n=1, cutoff=0.6)
-    return found[0] if found else None
+    for match in get_close_matches(name, candidates, n=3, cutoff=0.6):
+        # A slip rarely changes the first letter: `position` does not mean `description`.
+        if match[0].lower() == name[0].lower() or match in get_close_matches(
+            name, [match], cutoff=0.65
+        ):
+            return match
+    return None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

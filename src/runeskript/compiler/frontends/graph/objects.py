@@ -107,13 +107,15 @@ class Objects:
             if row is None:
                 if self.fields.diagnostics.is_hopeless:
                     continue
-                match = nearest(key, [name for name in rows if name not in entries])
                 owners = _OWNERS.get(key, ()) if type_ is not None else ()
+                match = None
                 hint = f"its keys are {', '.join(rows)}"
-                if match:
-                    hint = f"did you mean `{match}`?"
+                if "branches" in rows and key in {field.name for field in rows["branches"].fields}:
+                    hint = f"`{key}` stands in each of its `branches`"
                 elif 0 < len(owners) < 4:
                     hint = f"`{key}` is a key of {' and '.join(owners)}"
+                elif match := nearest(key, [name for name in rows if name not in entries]):
+                    hint = f"did you mean `{match}`?"
                 what = owner if type_ is None else f"{owner} ({type_.name})"
                 self.fields.add("RUNE-1100", f"{what} has no key `{clip(key)}`", key_node, at, hint)
                 if not match:
