@@ -25,7 +25,18 @@ from .frontends.graph.tables import (
     WRAPPED,
     NodeType,
 )
-from .tables import DOCUMENT, KEYWORDS, KINDS, MODIFIERS, REDUCERS, ROOTS, VERBS, Key, Kind, Verb
+from .tables import (
+    DOCUMENT,
+    KEYWORDS,
+    KINDS,
+    MODIFIERS,
+    REDUCER_FIELDS,
+    ROOTS,
+    VERBS,
+    Key,
+    Kind,
+    Verb,
+)
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -154,16 +165,7 @@ SHARED: Final[dict[Kind, Schema]] = {
         "additionalProperties": {
             "anyOf": [
                 _ref("template"),
-                {
-                    "description": "A reducer: what branches write is joined in branch order.",
-                    "type": "object",
-                    "required": ["init", "reduce"],
-                    "properties": {
-                        "init": _ref("template"),
-                        "reduce": {"enum": list(REDUCERS)},
-                    },
-                    "additionalProperties": False,
-                },
+                _ref("reducer"),
             ]
         },
     },
@@ -242,6 +244,11 @@ def schema() -> Schema:
         ],
     }
     defs |= {f"step-{verb.name}": _verb(verb) for verb in VERBS}
+    defs["reducer"] = {
+        "title": "a reducer",
+        "description": "A variable to which what branches write is joined in branch order.",
+        **_object(REDUCER_FIELDS),
+    }
     defs["document"] = {"title": "a document of the native form", **_object(DOCUMENT)}
     defs |= _graph_definitions()
     return {
@@ -316,7 +323,7 @@ def _graph_definitions() -> Schema:
         "title": "a node",
         "type": "object",
         "anyOf": [{"required": ["type"]}, {"required": ["kind"]}],
-        "properties": {"type": _ref("node-type"), "kind": _ref("node-type")},
+        "properties": {row.name: _key(row) for row in COMMON if row.kind == "node-type"},
         "allOf": [_if_type(row) for row in NODE_TYPES],
     }
     for row in NODE_TYPES:
@@ -326,7 +333,13 @@ def _graph_definitions() -> Schema:
         defs[f"node-{row.name}"] = {"title": row.name, "description": row.doc, **made}
     defs["graph-edge"] = {"title": "an edge", **_object(EDGE)}
     defs["graph-document"] = {"title": "a document of the graph form", **_object(WORKFLOW)}
-    defs["graph-wrapped"] = {"title": "a document with `workflow`", **_object(WRAPPED)}
+    defs["graph-wrapped"] = {
+        "title": "a document with `workflow`",
+        **_object(WRAPPED),
+        # The nodes stand inside `workflow` or beside it.
+        "if": {"properties": {"workflow": {"required": ["nodes"]}}},
+        "else": {"required": ["nodes"]},
+    }
     return defs
 
 

@@ -368,6 +368,13 @@ DOCUMENT: Final = (
 #: The ways a reducer joins what branches write to its variable.
 REDUCERS: Final = ("sum", "min", "max", "append", "merge")
 
+#: The object that declares a reducer in the place of a variable's first value.
+REDUCER_FIELDS: Final = (
+    Key("init", "template", "The variable's first value.", required=True),
+    Key("reduce", "word", "How what branches write is joined to it, in the order of the branches.",
+        required=True, words=REDUCERS),
+)  # fmt: skip
+
 #: Top-level keys that say which form a document has.
 FORMS: Final[dict[str, str]] = {
     "skript": "native",
