@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from properties.differential import World, back, check_replay, compare, front, simulate
+from properties.differential import NAMES, World, back, check_replay, compare, front, simulate
 from runeskript.compiler.pipeline import Options
 from runeskript.kernel import Program, advance, load, new_run, pure, replay
 from runeskript.model.events import CancelRequested, Started
@@ -99,6 +99,12 @@ CASES: dict[str, dict[str, Any]] = {
               {"yield": "[n, m]"}], collect="got"),
         DONE,
     ),
+    "a try on one way": skript(
+        fork([{"if": "n == 0", "then": [{"set": {"m": 1}}],
+               "else": [{"try": [{"set": {"m": 2}}], "finally": [{"set": {"m": 3}}]}]},
+              {"yield": "m + x"}], collect="got"),
+        DONE,
+    ),
     "finally in a loop": skript(
         fork([{"try": LOOP, "finally": LOOP}, {"yield": "i"}], collect="got"), DONE
     ),
@@ -165,6 +171,7 @@ def test_it_does_what_tokens_do(name: str) -> None:
     assert is_pure(back(front(document), PASSES))
     for world in WORLDS[:2] if "work" in name else WORLDS:
         compare(document, PASSES, world)
+    compare(document, NAMES, World())
 
 
 @pytest.mark.parametrize(

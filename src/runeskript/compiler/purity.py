@@ -92,7 +92,12 @@ class Graph:
             if isinstance(op, core.Mark):
                 if op.label in handlers:
                     entered.add(targets[place])
-            elif place not in numbers and not isinstance(op, core.Jump) and not core.ends(op):
+            elif place in numbers or isinstance(op, core.Jump):
+                pass
+            elif isinstance(op, core.Pure):  # fused before: its ways out are not looked at
+                exits = [place + 1 if to is None else self.marks[to] for to in op.exits]
+                entered.update([targets[to] for to in exits])
+            elif not core.ends(op):
                 entered.add(targets[place + 1])
         for node in self.nodes:
             if not isinstance(node.op, core.Pure):
