@@ -365,23 +365,18 @@ DOCUMENT: Final = (
     _FINALLY,
 )  # fmt: skip
 
-#: The ways a reducer joins what branches write to its variable.
-REDUCERS: Final = ("sum", "min", "max", "append", "merge")
-
 #: The object that declares a reducer in the place of a variable's first value.
 REDUCER_FIELDS: Final = (
     Key("init", "template", "The variable's first value.", required=True),
-    Key("reduce", "word", "How what branches write is joined to it, in the order of the branches.",
-        required=True, words=REDUCERS),
+    Key("reduce", "word", "How what branches write is joined to it.", required=True,
+        words=("sum", "min", "max", "append", "merge")),
 )  # fmt: skip
+REDUCERS: Final = REDUCER_FIELDS[1].words
 
 #: Top-level keys that say which form a document has.
 FORMS: Final[dict[str, str]] = {
-    "skript": "native",
-    "workflow": "graph",
-    "nodes": "graph",
-    "machine": "machine",
-}
+    "skript": "native", "workflow": "graph", "nodes": "graph", "machine": "machine",
+}  # fmt: skip
 
 #: Names the language gives a meaning; no variable, loop or parameter may have them.
 ROOTS: Final = (
