@@ -169,3 +169,26 @@ def test_frames_hold_values() -> None:
     sim.run_state.root.frame[0] = {1, 2}
     with pytest.raises(NotAValueError, match="holds set"):
         encode_run(sim.run_state, sim.program.digest, 1)
+
+
+PURE = """
+skript: pure
+do:
+  - for: i
+    in: range(60)
+    parallel: true
+    collect: all
+    do:
+      - yield: sum([j * i for j in range(40)])
+  - return: ${sum(all)}
+"""
+
+
+@pytest.mark.parametrize("turns", [1, 7, 40, 300])
+def test_branches_that_only_compute(turns: int) -> None:
+    """They stand among the ready tokens without being any."""
+    outcome = simulation(PURE, {}, turns=turns).run()
+    code = simulation(PURE, {}).program
+    other = Interrupted(code, {}, turns=turns)
+    assert other.run().journal == outcome.journal
+    assert turns == 300 or other.taken > 1

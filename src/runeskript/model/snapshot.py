@@ -21,12 +21,13 @@ from ..errors import CodecError, DamagedError, FormatVersionError, NotAValueErro
 from . import versions
 from .faults import Fault
 from .payloads import decode_deep, encode_deep
-from .run import Calls, Compensation, Fork, Run, Scope, Token, TokenState, UndoEntry
+from .run import Branches, Calls, Compensation, Fork, Run, Scope, Token, TokenState, UndoEntry
 from .values import UNSET
 
 _SCALARS: Final = frozenset((str, int, float, bool, type(None)))
 _FORK, _COMPENSATION = 0, 1
-_TOKEN, _CALLS = 0, 1
+_TOKEN, _CALLS, _BRANCHES = 0, 1, 2
+_STANDING: Final = (TokenState.READY, TokenState.STARTING, TokenState.BEGINNING)
 
 
 # --- writing ------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ class _Writer:
         self._waiting: list[Any] = []
 
     def run(self, run: Run, blueprint: str, seq: int) -> list[Any]:
-        ready = [one for one in run.ready if one.state in (TokenState.READY, TokenState.STARTING)]
+        ready = [one for one in run.ready if one.state in _STANDING]
         roots = [run.root, *ready, *run.calls.values(), *run.listens.values(), *run.forks.values()]
         self._collect(roots + [token for token, _ in run.timers.values()])
         tokens = [self._token(token) for token in self._tokens]
@@ -73,7 +74,12 @@ class _Writer:
             [self._standing(one) for one in ready],
             [self._tokens[token] for token in run.calls.values()],
             [
-                [path, m, self._tokens[token], None if scope is None else _at(token, scope)]
+                [
+                    path,
+                    m,
+                    self._tokens[token],
+                    None if scope is None else (token.scopes or []).index(scope),
+                ]
                 for (path, m), (token, scope) in run.timers.items()
             ],
             [[path, m, self._tokens[token]] for (path, m), token in run.listens.items()],
@@ -88,7 +94,7 @@ class _Writer:
         waiting = [one for one in roots if one is not None]
         while waiting:
             one = waiting.pop()
-            if isinstance(one, Calls):
+            if isinstance(one, Calls | Branches):
                 waiting.append(one.fork)
             elif isinstance(one, Token):
                 if one not in self._tokens:
@@ -102,9 +108,11 @@ class _Writer:
                 elif one.then is not None:
                     waiting.append(one.then)
 
-    def _standing(self, one: Token | Calls) -> list[int]:
+    def _standing(self, one: Token | Calls | Branches) -> list[int]:
         if isinstance(one, Calls):
             return [_CALLS, self._groups[one.fork]]
+        if isinstance(one, Branches):
+            return [_BRANCHES, self._groups[one.fork]]
         return [_TOKEN, self._tokens[one]]
 
     def _group(self, group: Any) -> Any:
@@ -156,7 +164,7 @@ class _Writer:
         ]
 
     def _fork(self, f: Fork) -> list[Any]:
-        calls = f.calls
+        calls, pure = f.calls, f.pure
         return [
             _FORK,
             self._tokens[f.owner],
@@ -179,6 +187,7 @@ class _Writer:
             f.closing,
             None if calls is None else [calls.at, calls.state, _runs(calls.out)],
             f.virtual,
+            None if pure is None else [pure.at, pure.single, pure.state, self._cells(pure.yields)],
         ]
 
     def _compensation(self, c: Compensation) -> list[Any]:
@@ -220,11 +229,6 @@ class _Writer:
             else:
                 written.append({name: self._cell(part) for name, part in value.items()})
         return written
-
-
-def _at(token: Token, scope: Scope) -> int:
-    """Where a scope stands among its token's."""
-    return (token.scopes or []).index(scope)
 
 
 def _runs(out: bytearray) -> list[int]:
@@ -291,8 +295,11 @@ class _Reader:
         run.job, run.env = self._value(job), self._value(env)
         run.root = None if root is None else self._tokens[root]
         for kind, number in ready:
-            standing = self._tokens[number] if kind == _TOKEN else self._fork_at(number).calls
-            run.ready.append(standing)
+            if kind == _TOKEN:
+                run.ready.append(self._tokens[number])
+            else:
+                fork = self._fork_at(number)
+                run.ready.append(fork.calls if kind == _CALLS else fork.pure)
         for number in calls:
             token = self._tokens[number]
             run.calls[token.path] = token
@@ -347,23 +354,13 @@ class _Reader:
     def _fault(self, raw: list[Any] | None) -> Fault | None:
         if raw is None:
             return None
-        type_, message, step, attempts, data, cause, retryable, compensate, scope, code = raw
-        return Fault(
-            type_,
-            message,
-            step,
-            attempts,
-            self._value(data),
-            self._value(cause),
-            retryable,
-            compensate,
-            scope,
-            code,
-        )
+        type_, message, step, attempts, data, cause, *rest = raw
+        values = (self._value(data), self._value(cause))
+        return Fault(type_, message, step, attempts, *values, *rest)
 
     def _fill_fork(self, fork: Fork, raw: list[Any]) -> None:
         (fork.next, base, live, indexes, results, wins, outs, faults, undo, lost, fork.closing,
-         calls, fork.virtual) = raw[8:]  # fmt: skip
+         calls, fork.virtual, pure) = raw[8:]  # fmt: skip
         fork.base = None if base is None else [self._value(cell) for cell in base]
         fork.live = {index: self._tokens[number] for index, number in live}
         fork.results = dict(zip(indexes, map(self._value, results), strict=True))
@@ -380,6 +377,10 @@ class _Reader:
             fork.calls.at, fork.calls.state, runs = calls
             for start, end in zip(runs[::2], runs[1::2], strict=True):
                 fork.calls.out[start:end] = b"\1" * (end - start)
+        if pure is not None:
+            fork.pure = Branches(fork)
+            fork.pure.at, fork.pure.single, fork.pure.state, yields = pure
+            fork.pure.yields = [self._value(cell) for cell in yields]
 
     def _fill_compensation(self, compensation: Compensation, raw: list[Any]) -> None:
         _, entries, compensation.step, failures, then = raw
