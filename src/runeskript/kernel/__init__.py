@@ -3,6 +3,17 @@
 from .load import Program, load
 from .ready import Ready
 from .replay import replay
+from .resume import Resumed, outstanding, resume
 from .vm import advance, new_run
 
-__all__ = ["Program", "Ready", "advance", "load", "new_run", "replay"]
+__all__ = [
+    "Program",
+    "Ready",
+    "Resumed",
+    "advance",
+    "load",
+    "new_run",
+    "outstanding",
+    "replay",
+    "resume",
+]

@@ -169,7 +169,7 @@ def _timer_fired(vm: Vm, event: TimerFired) -> TimerFired | None:
     return event
 
 
-def _refresh(vm: Vm, token: Token, draws: int) -> None:
+def refresh(vm: Vm, token: Token, draws: int) -> None:
     """Full fuel and the token's own entropy, for what is evaluated while the token rests."""
     context = vm.run.context
     context.fuel, context.depth = limits.PURE_WORK, 0
@@ -179,7 +179,7 @@ def _refresh(vm: Vm, token: Token, draws: int) -> None:
 def _again(vm: Vm, token: Token) -> None:
     """The next attempt of a call or child; its parameters are evaluated anew, to the same."""
     ins = vm.program.code[token.pc]
-    _refresh(vm, token, token.drawn)
+    refresh(vm, token, token.drawn)
     try:
         if ins[0] == Op.CALL:
             dispatch_call(vm, token, ins)
@@ -198,7 +198,7 @@ def _message_in(vm: Vm, event: MessageIn) -> MessageIn | None:
     if not vm.program.accepts(listen, data):
         return event
     context = vm.run.context
-    _refresh(vm, token, token.draws)
+    refresh(vm, token, token.draws)
     try:
         matched = vm.program.where(listen, token.frame, context, event.message)
         token.draws = context.draws

@@ -65,6 +65,7 @@ class Program:
         "loops",
         "regions",
         "sites",
+        "speaks",
         "steps",
     )
 
@@ -83,6 +84,8 @@ class Program:
         #: The regions with loops that have run so far.
         self.loops: dict[int, Looped] = {}
         self.entropy = _uses_entropy(blueprint)
+        #: Whether a run may send messages or create children: what must not be done again.
+        self.speaks = any(ins[0] in (Op.EMIT, Op.RUN) for ins in self.code)
         #: Where a token stands on its way into the shield of a ``finally``.
         self.finallys = frozenset(r.handler for r in blueprint.exceptions if r.kind == "finally")
         self._call_bodies: dict[int, CallBody] = {}

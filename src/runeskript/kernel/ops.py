@@ -37,8 +37,7 @@ def op_call(vm: Vm, token: Token, ins: Any) -> bool:
     """CALL."""
     token.n += 1
     token.attempt = 1
-    if ins[4] is not None:
-        token.drawn = vm.run.context.draws  # a further attempt draws the same
+    token.drawn = vm.run.context.draws  # a further attempt draws the same
     dispatch_call(vm, token, ins)
     return False
 

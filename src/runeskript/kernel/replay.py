@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..errors import ReplayMismatchError
 from ..model.batches import unfold_events
-from ..model.events import Event, Finished, Started
+from ..model.events import Effect, Event, Finished, Started
 from ..model.run import Run
 from .load import Program
 from .vm import advance, new_run
@@ -18,14 +18,31 @@ def replay(program: Program, journal: Sequence[Event]) -> Run:
     Raises ReplayMismatchError where the journal was written by another program, an event finds
     nothing waiting for it, its step has another name, or the end differs.
     """
-    if journal and not isinstance(journal[0], Started):
-        raise ReplayMismatchError("the journal does not begin with Started")
-    if journal and isinstance(journal[0], Started) and journal[0].blueprint != program.digest:
-        raise ReplayMismatchError(
-            f"the journal was written by Blueprint {journal[0].blueprint[:12]}, "
-            f"not {program.digest[:12]}"
-        )
-    run = new_run(program)
+    return replay_onto(program, None, journal, [], rest=False)
+
+
+def replay_onto(
+    program: Program,
+    run: Run | None,
+    journal: Sequence[Event],
+    effects: list[Effect],
+    *,
+    rest: bool,
+) -> Run:
+    """The same from where a run stands (None: from the start); what it asks for goes to
+    ``effects``. ``rest``: it is moved on until all its tokens rest.
+    """
+    if run is None:
+        if journal and not isinstance(journal[0], Started):
+            raise ReplayMismatchError("the journal does not begin with Started")
+        if journal and isinstance(journal[0], Started) and journal[0].blueprint != program.digest:
+            raise ReplayMismatchError(
+                f"the journal was written by Blueprint {journal[0].blueprint[:12]}, "
+                f"not {program.digest[:12]}"
+            )
+        run = new_run(program)
+    elif not journal:
+        return run  # it stands where it has to, perhaps in the middle of a loop
     run.replaying = True
     inputs = [event for event in journal if not isinstance(event, Finished)]
     run.inbox.extend(inputs)
@@ -34,8 +51,9 @@ def replay(program: Program, journal: Sequence[Event]) -> Run:
     while True:
         ready = advance(program, run)
         applied.extend(ready.events)
+        effects.extend(ready.effects)
         # Where the journal has no end the run may stand in the middle of a loop without one.
-        if not ready.more or not (run.inbox or ended):
+        if not ready.more or not (run.inbox or ended or rest):
             break
     _compare(applied, journal)
     run.replaying = False
