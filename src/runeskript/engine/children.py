@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import InputError, RuneskriptError
 from ..kernel import Program
 from ..model import limits
 from ..model.codes import code_for_type
-from ..model.events import ChildOut
+from ..model.events import ChildDone, ChildOut, Path
 from ..model.rows import NamedTuple
 from ..model.values import Value
-from ..stores.base import JobRow, ParentRef, Store
+from ..stores.base import Command, JobRow, ParentRef, RowChange, Store
 from .clock import Clock
 from .handlers.failures import clean
 from .lease import Lease
@@ -94,6 +96,27 @@ class Children:
         if own.name == effect.name and effect.version in (None, own.version):
             return live.program  # recursion by name needs no deployment
         return None
+
+
+def end_of(row: JobRow, change: RowChange) -> Command | None:
+    """What a job that ends tells its parent, in the very unit that ends it."""
+    parent = row.parent
+    if parent is None:
+        return None
+    data: dict[str, Value] = {
+        "job": row.id,
+        "step": parent.step,
+        "status": change.status,
+        "output": change.output,
+        "error": change.error,
+    }
+    return Command(parent.job, "child", data, f"child {row.id}", parent.path, parent.n)
+
+
+def child_done(at: int, path: Path, n: int, data: dict[str, Any]) -> ChildDone:
+    """The event that such a command becomes."""
+    step, status = data["step"], data["status"]
+    return ChildDone(at, path, n, step, status, data["output"], data["error"])
 
 
 def _name(effect: ChildOut) -> str:

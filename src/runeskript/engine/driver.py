@@ -10,33 +10,40 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, Final
 
 from ..errors import RuneskriptError, StoreError
 from ..kernel import Program, Ready, advance, new_run
-from ..model.batches import weight, within
+from ..model.batches import unfold_effects, weight, within
 from ..model.events import (
     CancelRequested,
     ChildDone,
+    Effect,
     Event,
     Finished,
-    MessageIn,
     Started,
     Status,
 )
 from ..model.limits import BATCH_EVENTS
 from ..model.values import Value
-from ..stores.base import Command, InboxRow, JobRow, Message, PostOutcome, RowChange, Store, Unit
-from .arrivals import Arrivals
+from ..stores.base import (
+    InboxRow,
+    JobRow,
+    RowChange,
+    Store,
+    Timer,
+    Unit,
+)
 from .clock import Clock
 from .effects import Outlet, Turn
 from .executors.base import Lane
 from .ids import Ids
+from .inboxes import Inboxes
 from .lease import Lease
-from .live import Live
+from .live import GivenBackError, Live, waits, wanted
 from .reports import internal
 from .secrets import Vault
 
@@ -47,13 +54,14 @@ SLICE: Final = 0.002
 TURNS_MIN: Final = 500
 TURNS_MAX: Final = 1_000_000
 TURNS_START: Final = 1_000
-#: Inbox rows read at once.
-INBOX: Final = 1_000
+
+#: Why a paused job is Suspended.
+PAUSED: Final = "paused"
 
 _log = logging.getLogger("runeskript.engine")
 
 
-class Driver(Arrivals):
+class Driver(Inboxes):
     """Runs live jobs on one event loop. Used by ``Runtime``, from the loop's thread."""
 
     def __init__(
@@ -66,21 +74,28 @@ class Driver(Arrivals):
         env: Callable[[Sequence[str]], dict[str, Value]],
         resources: dict[str, Any],
     ) -> None:
-        super().__init__(clock, vault, resources)
-        self.store = store
-        self.lease = lease
+        super().__init__(store, lease, clock, vault, resources)
         self.ids = ids
         self.env = env
         self.ticking = False
         self.lanes: Mapping[str, Lane] = {}
         self.outlet: Outlet
         self.on_end: Callable[[Live], None] = lambda live: None
-        self._seen = 0
-        self._collecting = self._collect_more = False
+        #: Whether jobs that were dropped are claimed again, here or elsewhere.
+        self.claims = False
+        self._holding: list[Live] = []
+        #: How many jobs have ended here, by status.
+        self.ended: dict[Status, int] = {"Completed": 0, "Failed": 0, "Cancelled": 0}
+        #: Whether the runs of jobs are written down now and then.
+        self.snapshots = False
 
     # --- jobs -----------------------------------------------------------------------------------
     def adopt(self, row: JobRow, program: Program) -> Live:
         """Take a job that was just created into memory and start it."""
+        return self.begin(row, program, ())
+
+    def begin(self, row: JobRow, program: Program, inbox: Iterable[InboxRow]) -> Live:
+        """Start a job that is this worker's."""
         live = Live(row, program, new_run(program))
         live.turns = TURNS_START
         self.lives[row.id] = live
@@ -93,50 +108,41 @@ class Driver(Arrivals):
         env = self.env(program.blueprint.env)
         start = Started(self.at(), row.blueprint, job, row.input, env, self.ids.seed())
         self.arrive(live, start)
+        self.deliver_early(live, inbox)
         return live
 
-    async def post(self, item: Message | Command) -> PostOutcome:
-        """A message or command from outside."""
-        (outcome,) = await self.store.post([item])
-        await self.collect()
-        self.poke()
-        return outcome
+    def go_on(
+        self,
+        live: Live,
+        inbox: Iterable[InboxRow],
+        timers: Iterable[Timer],
+        effects: list[Effect],
+        lost: Iterable[Event],
+        *,
+        stood: bool,
+    ) -> None:
+        """Go on with a job that was rebuilt: what caused ``effects`` is durable already.
 
-    async def collect(self) -> None:
-        """Take what the store's inbox holds for live jobs. Who comes while another is at it leaves
-        the rest to that one: a row must become one event.
+        ``stood``: it was paused, so none of its calls can have begun.
         """
-        self._collect_more = True
-        if self._collecting:
-            return
-        self._collecting = True
-        try:
-            while self._collect_more:
-                self._collect_more = False
-                await self._collect()
-        finally:
-            self._collecting = False
+        live.turns = TURNS_START
+        self.lives[live.id] = live
+        live.busy = bool(live.run.ready)
+        for timer in timers:
+            self.outlet.set_timer(live, timer.path, timer.m, timer.due)
+        for event in lost:
+            self.arrive(live, event)
+        self.deliver_early(live, inbox)
+        if live.inbox and stood:
+            live.later = effects  # a cancel may have made them needless
+        else:
+            self.outlet.again(live, effects)
+        if live.busy:
+            self.schedule(live)
 
-    async def _collect(self) -> None:
-        while True:
-            rows = await self.store.inbox(self.lease.worker.id, self._seen, INBOX)
-            for row in rows:
-                self._seen = row.number
-                live = self.lives.get(row.job)
-                event = None if live is None else self._event(row)
-                if live is not None and event is not None:
-                    live.arrivals.append((event, row.number))
-                    self.arrive(live, event)
-            if len(rows) < INBOX:
-                return
-
-    def _event(self, row: InboxRow) -> Event | None:
-        """What an inbox row is to a run."""
-        if row.kind == "message" and isinstance(row.data, dict):
-            return MessageIn(self.at(), row.path, row.n, row.data)
-        if row.kind == "cancel":
-            return CancelRequested(self.at(), str(row.data))
-        return None
+    def idle(self) -> bool:
+        """Whether all live jobs wait, and for nothing that comes by itself."""
+        return all(waits(live) and not live.timers for live in self.lives.values())
 
     # --- the tick -------------------------------------------------------------------------------
     async def tick(self) -> None:
@@ -181,8 +187,26 @@ class Driver(Arrivals):
             except Exception as exc:
                 _log.exception("job %s: its effects could not be let out", turn.live.id)
                 self._lose(turn.live, f"{type(exc).__name__}: {exc}")
+        if self._holding:
+            await self._hold()
         if mail:
             await self.collect()
+
+    async def _hold(self) -> None:
+        """Suspend the jobs that were to be paused and have come to a boundary: none of their
+        handlers runs, and what they ended with is durable.
+        """
+        held, self._holding = self._holding, []
+        change = RowChange("Suspended", self.at(), reason=PAUSED, rest=True)
+        units = []
+        for live in held:
+            unit = Unit(live.id, live.row.epoch, live.seq, [], change, inbox=(live.pausing,))
+            units.append(unit._replace(part=live.part + 1, snapshot=self.outlet.snapshot(live, 0)))
+        for live, committed in zip(held, await self.store.commit(units), strict=True):
+            if committed.outcome == "ok":
+                self.let_go(live)
+            else:
+                self._lose(live, f"the store refused to suspend it: {committed.outcome}")
 
     async def _turn(self, live: Live) -> Turn:
         """One slice of a run and its units. A defect met on the way fails this job only."""
@@ -251,11 +275,21 @@ class Driver(Arrivals):
         live.started = True
         for watch in live.watches:
             watch.wake()
+        if live.pausing:
+            turn.calls.clear()  # whoever goes on makes them
         if turn.calls or turn.others or live.narrator is not None:
             self.outlet.let_out(turn, first)
         if ready.finished is not None:
             self._end(live, turn.change)
-        elif ready.more or live.inbox or live.gathered is not None:
+            return
+        if live.later:
+            effects, live.later = live.later, []
+            calls = [one for one in unfold_effects(effects) if wanted(one, live.run)]
+            self.outlet.again(live, calls)
+        waiting = bool(live.inbox) or live.gathered is not None
+        if live.pausing and not live.calls and (live.busy or not waiting):
+            self._holding.append(live)
+        elif ready.more or waiting:
             self.schedule(live)
 
     # --- the end of a job -----------------------------------------------------------------------
@@ -270,18 +304,15 @@ class Driver(Arrivals):
                 seq=live.seq,
             )
         self._release(live)
-        row = live.row
+        self.ended[live.row.status] += 1
         live.tell_end()
-        self._tell_parent(live, row.status, row.output, row.error)
 
-    def _tell_parent(
-        self, live: Live, status: Status, output: Value, error: dict[str, Value] | None
-    ) -> None:
-        """A child job is over: its parent goes on."""
+    def _tell_parent(self, live: Live, error: dict[str, Value]) -> None:
+        """A child job cannot go on here: its parent does not wait for it."""
         parent = live.row.parent
         above = None if parent is None else self.lives.get(parent.job)
         if above is not None and parent is not None:
-            event = ChildDone(self.at(), parent.path, parent.n, parent.step, status, output, error)
+            event = ChildDone(self.at(), parent.path, parent.n, parent.step, "Failed", None, error)
             self.arrive(above, event)
 
     def _cancel_children(self, live: Live) -> None:
@@ -304,6 +335,11 @@ class Driver(Arrivals):
             watch.end()
         self.on_end(live)
 
+    def let_go(self, live: Live) -> None:
+        """Forget a job that waits, or stands still, in the store."""
+        self._release(live)
+        live.fail(GivenBackError(f"job {live.id} was given back: it waits"))
+
     def _lose(self, live: Live, outcome: str) -> None:
         """The store refused the unit, or it could not be carried out: the run is dropped."""
         if live.ended:
@@ -312,8 +348,9 @@ class Driver(Arrivals):
         self.lease.drop(live.id, live.row.epoch)
         error = StoreError(f"job {live.id} was dropped: {outcome}")
         live.fail(error)
-        self._tell_parent(live, "Failed", None, internal(error))
-        self._cancel_children(live)
+        if not self.claims:
+            self._tell_parent(live, internal(error))
+            self._cancel_children(live)
 
     def crash(self, exc: Exception) -> None:
         """The store or the driver itself failed: end all live jobs' waiting."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from ..kernel import Program, Ready
-from ..model.batches import unfold_effects, unfold_events
+from ..model.batches import unfold_effects, unfold_events, weight
 from ..model.events import (
     CallDone,
     CallDrop,
@@ -15,7 +15,6 @@ from ..model.events import (
     CallOut,
     CallsDrop,
     CallsOut,
-    CancelRequested,
     ChildDone,
     ChildDrop,
     ChildOut,
@@ -30,8 +29,9 @@ from ..model.events import (
     TimerFired,
     TimerSet,
 )
-from ..stores.base import JobRow, Listener, Message, RowChange, Unit
-from .children import Children, Decision
+from ..model.machine import FINAL
+from ..stores.base import Command, JobRow, Listener, Message, RowChange, Timer, Unit
+from .children import Children, Decision, end_of
 from .executors.base import Batch, Lane, members
 from .handlers.failures import failure
 from .live import Live
@@ -44,6 +44,9 @@ _LEVELS: Final = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+#: Units after which a run is written down again, and bytes of the last time that are worth one.
+TAIL: Final = 50
+TAIL_BYTES: Final = 1_024
 _jobs_log: Final = logging.getLogger("runeskript.job")
 
 
@@ -52,6 +55,7 @@ class Core(Protocol):
 
     lives: dict[str, Live]
     timers: Timers
+    snapshots: bool
 
     def at(self) -> int: ...  # noqa: D102 - see Driver
     def arrive(self, live: Live, event: Event) -> None: ...  # noqa: D102
@@ -105,29 +109,15 @@ class Outlet:
             CallsDrop: self._drop_calls,
             TimerSet: self._set_timer,
             TimerDrop: self._drop_timer,
-            ChildDrop: self._drop_child,
             LogOut: self._log,
         }
 
     # --- before the commit ----------------------------------------------------------------------
     async def prepare(self, turn: Turn) -> None:
         """Sort the effects and make the turn's units."""
-        live, ready, lanes = turn.live, turn.ready, self._lanes
-        calls, others = turn.calls, turn.others
-        handler = ""
-        row: list[CallOut] = []
-        for effect in ready.effects:
-            if type(effect) is CallOut:
-                # Neighbours to one handler go on their way together.
-                if effect[3] != handler:
-                    handler, row = effect[3], []
-                    calls.append((lanes[handler], row))
-                row.append(effect)
-            elif type(effect) is CallsOut:
-                calls.append((lanes[effect.handler], effect))
-                handler = ""
-            else:
-                others.append(effect)
+        live, ready = turn.live, turn.ready
+        others = turn.others
+        self._sort(turn)
         if ready.finished is not None:
             end = ready.finished
             error = None if end.error is None else locate(live.program.blueprint, end.error)
@@ -146,8 +136,33 @@ class Outlet:
         unit = Unit(live.id, live.row.epoch, seq, events, turn.change, part=part)
         if others or live.arrivals:
             unit = await self._furnish(turn, unit)
+        if ready.finished is None:
+            unit = self._keep(live, ready, unit)
+        elif live.row.parent is not None and turn.change is not None:
+            told = end_of(live.row, turn.change)
+            if told is not None:
+                unit = unit._replace(messages=(*unit.messages, told))
+                turn.mail = True
         if events or turn.change is not None or unit.furnished:
             turn.units.append(unit)
+
+    def _sort(self, turn: Turn) -> None:
+        """Calls by the handler that takes them, apart from all other effects."""
+        lanes, calls, others = self._lanes, turn.calls, turn.others
+        handler = ""
+        row: list[CallOut] = []
+        for effect in turn.ready.effects:
+            if type(effect) is CallOut:
+                # Neighbours to one handler go on their way together.
+                if effect[3] != handler:
+                    handler, row = effect[3], []
+                    calls.append((lanes[handler], row))
+                row.append(effect)
+            elif type(effect) is CallsOut:
+                calls.append((lanes[effect.handler], effect))
+                handler = ""
+            else:
+                others.append(effect)
 
     async def _furnish(self, turn: Turn, unit: Unit) -> Unit:
         """The unit with everything besides events and row."""
@@ -155,7 +170,9 @@ class Outlet:
         listens: list[Listener] = []
         unlistens: list[tuple[Path, int]] = []
         taken: list[str] = []
-        messages: list[Message] = []
+        messages: list[Message | Command] = []
+        timers: list[Timer] = []
+        untimers: list[tuple[Path, int]] = []
         rows: list[JobRow] = []
         for effect in turn.others:
             if isinstance(effect, ListenSet):
@@ -172,6 +189,17 @@ class Outlet:
             elif isinstance(effect, MessageOut):
                 fields = (effect.id, effect.topic, effect.key, effect.to, effect.data, effect.keep)
                 messages.append(Message(*fields))
+            elif isinstance(effect, TimerSet):
+                timers.append(Timer(effect.path, effect.m, effect.due, effect.kind, effect.step))
+            elif isinstance(effect, TimerDrop):
+                at = (effect.path, effect.m)
+                if all((one.path, one.m) != at for one in timers):
+                    untimers.append(at)
+                else:
+                    timers = [one for one in timers if (one.path, one.m) != at]
+            elif isinstance(effect, ChildDrop):
+                reason = f"cancelled by job {live.id}"
+                messages.append(Command(effect.id, "cancel", reason, f"dropped {effect.n}"))
             elif isinstance(effect, ChildOut):
                 decision = await self._children.decide(live, effect)
                 turn.children.append((effect, decision))
@@ -189,7 +217,40 @@ class Outlet:
             taken=taken,
             messages=messages,
             children=rows,
+            timers=timers,
+            untimers=untimers,
         )
+
+    def _keep(self, live: Live, ready: Ready, unit: Unit) -> Unit:
+        """The unit with a snapshot of the run, where it is time for one.
+
+        It must be, where a run that may send messages or create children is in the middle of its
+        work: whoever goes on with it has to know which of them have left already.
+        """
+        live.tail -= 1
+        between = live.program.speaks and (ready.more or (not unit.events and unit.furnished))
+        if not self._core.snapshots or not (between or (live.tail < 0 and unit.events)):
+            return unit
+        return unit._replace(snapshot=self.snapshot(live, sum(map(weight, ready.events))))
+
+    def snapshot(self, live: Live, more: int) -> bytes | None:
+        """The run as it is now, ``more`` events behind those that are durable."""
+        if not self._core.snapshots:
+            return None
+        from ..model.snapshot import encode_run
+        from ..stores.fastcodec import dumps
+
+        data = encode_run(live.run, live.program.digest, live.seq + more, dumps)
+        live.tail = max(TAIL, len(data) // TAIL_BYTES)
+        return data
+
+    def again(self, live: Live, effects: list[Effect]) -> None:
+        """Carry out calls whose cause is durable already."""
+        ready = Ready()
+        ready.effects = effects
+        turn = Turn(live, ready)
+        self._sort(turn)
+        self.let_out(turn, live.seq)
 
     # --- after the commit -----------------------------------------------------------------------
     def let_out(self, turn: Turn, first: int) -> None:
@@ -246,12 +307,16 @@ class Outlet:
                 self._drop_call(turn, one)
 
     def _set_timer(self, turn: Turn, effect: TimerSet) -> None:
-        live = turn.live
-        path, m = effect.path, effect.m
-        live.timers[path, m] = self._core.timers.set(effect.due, self._fire, live, path, m)
+        self.set_timer(turn.live, effect.path, effect.m, effect.due)
+
+    def set_timer(self, live: Live, path: Path, m: int, due: int) -> None:
+        """Have a timer of a run fire when it is due, at once where that is past."""
+        live.timers[path, m] = self._core.timers.set(due, self._fire, live, path, m)
 
     def _timer_fired(self, live: Live, path: Path, m: int) -> None:
         live.timers.pop((path, m), None)
+        if live.pausing:
+            return  # it is due again when somebody goes on
         self._core.arrive(live, TimerFired(self._core.at(), path, m))
         self._core.poke()
 
@@ -278,19 +343,13 @@ class Outlet:
                     core.at(), effect.path, effect.n, effect.step, "Failed", None, decision.error
                 ),
             )
-        elif row is not None and row.id not in core.lives:
+        elif row is not None and row.id not in core.lives and row.status in FINAL:
             core.arrive(
                 live,
                 ChildDone(
                     core.at(), effect.path, effect.n, effect.step, row.status, row.output, row.error
                 ),
             )
-
-    def _drop_child(self, turn: Turn, effect: ChildDrop) -> None:
-        child = self._core.lives.get(effect.id)
-        if child is not None:
-            reason = f"cancelled by job {turn.live.id}"
-            self._core.arrive(child, CancelRequested(self._core.at(), reason))
 
     def _log(self, turn: Turn, effect: LogOut) -> None:
         live = turn.live

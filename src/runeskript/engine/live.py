@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from ..errors import StoreError
 from ..kernel import Program
 from ..model.batches import size
-from ..model.events import CallsDone, Event, Path
+from ..model.events import CallOut, CallsDone, Effect, Event, Path
 from ..model.limits import BATCH_BYTES, BATCH_EVENTS
-from ..model.run import Run
+from ..model.run import Run, TokenState
 from ..model.values import Value
 from ..stores.base import JobRow, ParentRef
 from .executors.base import Call
 from .narrate import Narrator
 from .timers import Timer
 from .watch import Watch
+
+
+class GivenBackError(StoreError):
+    """The job was given back to the store: it waits there, or stands still."""
 
 
 class Gathered:
@@ -45,8 +50,11 @@ class Live:
         "gathered",
         "id",
         "inbox",
+        "later",
+        "mail",
         "narrator",
         "part",
+        "pausing",
         "place",
         "program",
         "queued",
@@ -55,6 +63,7 @@ class Live:
         "scheduled",
         "seq",
         "started",
+        "tail",
         "timers",
         "turns",
         "urgent",
@@ -70,7 +79,11 @@ class Live:
         #: Events that wait for the next tick, and those that came from rows of the store's inbox
         #: with the rows' numbers, until a unit has used them up.
         self.inbox: list[Event] = []
-        self.arrivals: list[tuple[Event, int]] = []
+        self.arrivals: list[tuple[Event | None, int]] = []
+        #: Calls to be made once the first events behind a pause were taken.
+        self.later: list[Effect] = []
+        #: Number of the last row that was in the store's inbox when the job became live.
+        self.mail = 0
         #: Stands behind the inbox; closed as soon as anything else arrives or the tick begins.
         self.gathered: Gathered | None = None
         #: Whether the last slice was used up before the run rested, and what may interrupt it now.
@@ -83,6 +96,10 @@ class Live:
         #: Length of the journal, and how many units there were behind it without events.
         self.seq = 0
         self.part = 0
+        #: Number of the inbox row that asked for a pause, until the job stands still; or 0.
+        self.pausing = 0
+        #: Units until the run is written down again.
+        self.tail = 0
         #: Loop turns of the next slice; adapts to what this run costs.
         self.turns = 0
         self.queued = 0
@@ -156,3 +173,31 @@ class Live:
             if not waiter.done():
                 waiter.set_exception(exc)
                 waiter.exception()  # whoever still awaits it gets it; nobody has to
+
+
+def waits(live: Live) -> bool:
+    """Whether nothing of a job is under way: it waits for timers, messages and children alone."""
+    if live.busy or live.scheduled or live.inbox or live.gathered is not None:
+        return False
+    run = live.run
+    if live.calls or live.queued or run.ready:
+        return False
+    if any(fork.calls is not None and any(fork.calls.out) for fork in run.forks.values()):
+        return False
+    return all(token.state == TokenState.CHILD for token in run.calls.values())
+
+
+def wanted(effect: Effect, run: Run) -> bool:
+    """Whether a call is still waited for, and was not cancelled."""
+    if not isinstance(effect, CallOut):
+        return False
+    path = effect.path
+    token = run.calls.get(path)
+    if token is None:  # a branch that is none?
+        fork = run.forks.get(path[:-1])
+        return fork is not None and fork.calls is not None and bool(fork.calls.out[path[-1]])
+    return (
+        token.state == TokenState.CALLING
+        and (token.n, token.attempt) == (effect.n, effect.attempt)
+        and token.cancelling is None
+    )

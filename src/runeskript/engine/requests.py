@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from ..errors import NotAValueError, RuntimeOptionError
 from ..kernel import Program
@@ -11,6 +12,10 @@ from ..model.values import Value, is_text, normalise
 from ..stores.base import JobRow, Message
 from .handlers.durations import milliseconds
 from .skripts import needed
+
+#: A lease is renewed three times in its length; one that is longer holds up recovery.
+LEASE_MIN: Final = 100
+LEASE_MAX: Final = 3_600_000
 
 
 def name(text: object, what: str) -> str:
@@ -23,6 +28,28 @@ def name(text: object, what: str) -> str:
 def labels(given: Mapping[str, str] | None) -> dict[str, str]:
     """Labels for a job. Raises RuntimeOptionError."""
     return {name(k, "a label"): name(v, "a label") for k, v in (given or {}).items()}
+
+
+def declared(environment: Mapping[str, str], names: Sequence[str]) -> dict[str, Value]:
+    """The variables of the environment that a skript declares; null where one is not set."""
+    found: dict[str, Value] = {}
+    for key in names:
+        text = environment.get(key)
+        if text is not None and not is_text(text):
+            text = text.encode("utf-8", "replace").decode()
+        found[key] = text
+    return found
+
+
+def lease_ms(text: str | int) -> int:
+    """How long a worker's lease is, in ms. Raises RuntimeOptionError."""
+    try:
+        found = milliseconds(text)
+    except ValueError as exc:
+        raise RuntimeOptionError(f"lease: {exc}") from None
+    if not LEASE_MIN <= found <= LEASE_MAX:
+        raise RuntimeOptionError("lease is a duration from 100ms to 1h")
+    return found
 
 
 def job_row(

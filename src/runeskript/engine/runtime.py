@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -20,14 +21,13 @@ from ..errors import (
     JobNotFoundError,
     RuntimeClosedError,
     RuntimeOptionError,
-    StoreError,
 )
 from ..kernel import Program
 from ..model.events import Status
-from ..model.machine import FINAL
-from ..model.values import Value, is_text
+from ..model.values import Value
 from ..stores import Store, open_store
 from ..stores.base import Command, JobRow, OnConflict, PostOutcome, Worker
+from ..stores.memory import MemoryStore
 from . import requests
 from .catalog import full_registry
 from .children import Children
@@ -36,18 +36,19 @@ from .compiling import Skript, Source
 from .driver import Driver
 from .effects import Outlet
 from .executors.lanes import DEFAULT_PROCESSES, DEFAULT_TASKS, DEFAULT_THREADS, Lanes
+from .following import follow
 from .handlers.loading import Source as Handlers
 from .handlers.registry import HandlerRegistry
 from .ids import Ids, SystemIds
 from .jobs import Job, JobResult, job_of, result_of
-from .lease import Lease
+from .lease import LEASE, Lease
 from .live import Live
-from .narrate import Narrator
+from .recovery import Recovery
 from .resources import Resources
 from .secrets import Source as Secrets
 from .secrets import Vault
 from .skripts import Deployed, Skripts
-from .watch import JobEvent, Watch
+from .watch import JobEvent
 
 if TYPE_CHECKING:
     from .builtin.common import Resolver
@@ -75,6 +76,7 @@ class Runtime:
         max_threads: int = DEFAULT_THREADS,
         max_processes: int = DEFAULT_PROCESSES,
         discover_handlers: bool = True,
+        lease: str | int = LEASE,
     ) -> None:
         """``store``: a URL or a store object. ``handlers``: functions under ``@handler``, modules,
         files, registries, or lists of them; those of installed packages are found by themselves
@@ -83,7 +85,7 @@ class Runtime:
         default ``RUNE_SECRET_<NAME>`` of the environment. ``env``: in place of the environment.
         ``clock``, ``ids``, ``resolver``: for tests. ``max_jobs``: jobs alive at once; past it
         ``submit_job`` waits. ``max_tasks``, ``max_threads``, ``max_processes``: handlers of each
-        mode that run at once.
+        mode that run at once. ``lease``: after how much silence others take its jobs.
 
         Raises RuntimeOptionError, HandlerDefinitionError, StoreError.
         """
@@ -102,11 +104,14 @@ class Runtime:
         self._env = os.environ if env is None else env
         self._vault = Vault(secrets)
         self._max_jobs = max_jobs
+        self._lease = requests.lease_ms(lease)
         self._sizes = (max_tasks, max_threads, max_processes)
         self._source = Source(self._registry)
         self._resources = Resources()
         self._skripts = Skripts(self._store, self._registry, self._resources)
         self._driver: Driver | None = None
+        self._recovery: Recovery
+        self._follower: asyncio.Task[None] | None = None
         self._lanes: Lanes
         self._places: asyncio.Semaphore
 
@@ -114,10 +119,10 @@ class Runtime:
     async def __aenter__(self) -> Self:
         if self._driver is not None:
             raise RuntimeOptionError("the runtime is running already")
-        # Only those that are loaded by now: it claims no jobs, so nobody asks what it can run.
+        # Only those that are loaded by now: nobody asks what it can run before it claims jobs.
         handlers = frozenset(handler.name for handler in self._registry.loaded())
         worker = Worker(self._ids.worker_id(), handlers)
-        lease = Lease(self._store, worker)
+        lease = Lease(self._store, worker, self._lease)
         try:
             await self._resources.set_up(self._registry.loaded())
             await lease.start()
@@ -130,7 +135,7 @@ class Runtime:
             self._clock,
             self._ids,
             self._vault,
-            self._declared,
+            partial(requests.declared, self._env),
             self._resources.shared,
         )
         lanes = self._lanes = Lanes(driver, self._registry, self._sizes)
@@ -140,6 +145,10 @@ class Runtime:
             driver, lanes, Children(self._store, self._skripts, self._clock, lease)
         )
         driver.on_end = self._leave
+        driver.snapshots = not isinstance(self._store, MemoryStore)
+        self._recovery = Recovery(driver, self._skripts, self._registry, self._max_jobs)
+        if driver.snapshots:
+            self._follower = asyncio.get_running_loop().create_task(self._recovery.follow())
         self._places = asyncio.Semaphore(self._max_jobs)
         self._driver = driver
         return self
@@ -157,6 +166,8 @@ class Runtime:
         driver, self._driver = self._driver, None
         if driver is None:
             return
+        if self._follower is not None:
+            self._follower.cancel()
         try:
             await driver.close(RuntimeClosedError("the runtime was closed while the job ran"))
             await self._lanes.close()
@@ -175,16 +186,6 @@ class Runtime:
         """All handlers, which is also the catalog that documents are compiled with."""
         return self._registry
 
-    def _declared(self, names: Sequence[str]) -> dict[str, Value]:
-        """The declared variables of the environment; null where one is not set."""
-        found: dict[str, Value] = {}
-        for name in names:
-            text = self._env.get(name)
-            if text is not None and not is_text(text):
-                text = text.encode("utf-8", "replace").decode()
-            found[name] = text
-        return found
-
     # --- jobs -----------------------------------------------------------------------------------
     async def submit_job(
         self,
@@ -194,14 +195,17 @@ class Runtime:
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
         on_conflict: OnConflict = "return",
+        start: bool = True,
     ) -> Job:
         """Create a job and let it run; returns at once, or when fewer than ``max_jobs`` live.
+
+        ``start`` False: it is only stored, for whoever claims it (:meth:`work`, ``rune worker``).
 
         ``key``: a kept job with this key is returned instead (``return``), replaced where it has
         ended (``replace``), or an error (``reject``: JobExistsError). Raises CompileError,
         InputError, RuntimeOptionError and the errors of a Blueprint that cannot be loaded.
         """
-        return job_of(await self._submit(skript, input, key, labels, on_conflict))
+        return job_of(await self._submit(skript, input, key, labels, on_conflict, start))
 
     async def run_job(
         self,
@@ -223,6 +227,7 @@ class Runtime:
         key: str | None,
         labels: Mapping[str, str] | None,
         on_conflict: OnConflict,
+        start: bool = True,
     ) -> JobRow:
         driver = self._running()
         if on_conflict not in ("reject", "return", "replace"):
@@ -236,14 +241,14 @@ class Runtime:
         live: Live | None = None
         try:
             await driver.lease.ensure()
-            id_, owner = self._ids.job_id(), driver.lease.worker.id
+            id_, owner = self._ids.job_id(), driver.lease.worker.id if start else None
             now = self._clock.now_ms()
             row = requests.job_row(id_, program, value, now, key, own, owner)
             (submitted,) = await self._store.submit([row], on_conflict)
             if submitted.outcome == "exists":
                 if on_conflict == "reject":
                     raise JobExistsError(submitted.row.id, key)
-            else:
+            elif start:
                 self._running()
                 live = driver.adopt(submitted.row, program)
                 live.place = True
@@ -310,6 +315,19 @@ class Runtime:
         await driver.post(Command(id, "cancel", str(reason) or "cancelled"))
         return await self.get_job(id)
 
+    async def pause_job(self, id: str) -> Job:  # noqa: A002 - it is one
+        """Ask a job to stand still at its next boundary: handlers that run come to their end and
+        no further one begins; timers keep their due time. Raises JobNotFoundError.
+        """
+        await self._running().post(Command(id, "pause"))
+        return await self.get_job(id)
+
+    async def resume_job(self, id: str) -> Job:  # noqa: A002 - it is one
+        """Go on with a job that stands still, paused or parked. Raises JobNotFoundError."""
+        await self._running().post(Command(id, "resume"))
+        await self._recovery.take_one(id)
+        return await self.get_job(id)
+
     async def result(self, id: str) -> Value:  # noqa: A002 - it is one
         """The output, once the job has ended.
 
@@ -319,21 +337,20 @@ class Runtime:
         return result_of(await self._end_of(id)).unwrap()
 
     async def _end_of(self, id_: str) -> JobRow:
+        self._running()
+        return await self._recovery.end_of(id_)
+
+    async def work(self, *, until_idle: bool = False) -> dict[Status, int]:
+        """Claim jobs that nobody runs and that this runtime has the handlers for, and run them.
+
+        New ones, and those whose worker is gone: these go on behind their last durable event.
+        ``until_idle``: return when every such job has ended, stands still, or waits for nothing
+        but a message; what waits is left to whoever comes next. Otherwise it goes on until it is
+        cancelled. How many jobs have ended here, by status. Raises StoreError.
+        """
         driver = self._running()
-        live = driver.lives.get(id_)
-        if live is None:
-            (row,) = await self._store.get([id_])
-            if row is None:
-                raise JobNotFoundError(f"no job has the id {id_}")
-            if row.status not in FINAL:
-                raise StoreError(f"job {id_} is not run by this runtime")
-            return row
-        waiter: asyncio.Future[JobRow] = asyncio.get_running_loop().create_future()
-        live.waiters.append(waiter)
-        try:
-            return await waiter
-        finally:
-            live.waiters.remove(waiter)
+        await self._recovery.work(until_idle=until_idle)
+        return dict(driver.ended)
 
     # --- messages -------------------------------------------------------------------------------
     async def signal(
@@ -369,23 +386,8 @@ class Runtime:
         ``log``) only those that happen while the iteration is under way are seen. Raises
         JobNotFoundError.
         """
-        driver = self._running()
-        watch = Watch()
-        live = driver.lives.get(id)
-        if live is None:
-            if await self._store.get([id]) == [None]:
-                raise JobNotFoundError(f"no job has the id {id}")
-            watch.end()
-        else:
-            live.watches.append(watch)
-            if live.narrator is None:
-                live.narrator = Narrator(live.tell)
-        try:
-            async for record in watch.follow(self._store, id, start):
-                yield record
-        finally:
-            if live is not None:
-                live.watches.remove(watch)
+        async for record in follow(self._running(), id, start):
+            yield record
 
     # --- skripts --------------------------------------------------------------------------------
     async def deploy(self, skript: Skript) -> Deployed:

@@ -49,6 +49,7 @@ class Loaded(NamedTuple):
     """A job as it has to be known to go on with it.
 
     ``events`` begin at sequence number ``first``, where the snapshot, if there is one, was taken.
+    ``part``: how many units without events there were behind the last event.
     """
 
     row: JobRow
@@ -59,3 +60,4 @@ class Loaded(NamedTuple):
     listeners: list[Listener]
     inbox: list[InboxRow]
     queued: list[Queued]
+    part: int = 0

@@ -109,6 +109,7 @@ class MemoryStore:
             self._core.mail.listeners(job),
             list(found.inbox.values()),
             [Queued(one.path, one.n, one.limits) for one in self._core.lines.of(job)],
+            found.parts,
         )
 
     async def journal(self, job: str, start: int, limit: int) -> list[Event]:

@@ -190,9 +190,15 @@ class Reading:
                 self._listeners(row),
                 self.inbox("WHERE inbox.job = ? ORDER BY inbox.number", (number,)),
                 self._queued(number),
+                self._part(number, row.seq),
             )
         except _UNREADABLE as exc:
             raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
+
+    def _part(self, number: int, length: int) -> int:
+        """How many units without events there were behind the last event."""
+        ((at, part),) = self._read("SELECT part_at, part FROM job WHERE number = ?", (number,))
+        return int(part) if at == length else 0
 
     def _timers(self, number: int) -> list[Timer]:
         rows = self._read("SELECT path, m, due, kind, step FROM timer WHERE job=?", (number,))

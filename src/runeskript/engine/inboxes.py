@@ -1,0 +1,114 @@
+"""The store's inbox: what others have for live jobs, row by row.
+
+A row becomes an event, or nothing (a second cancel); in either case the unit that the event is in
+uses it up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ..model.events import CancelRequested, Event, MessageIn
+from ..stores.base import Command, InboxRow, Message, PostOutcome, Store
+from .arrivals import Arrivals
+from .children import child_done
+from .clock import Clock
+from .lease import Lease
+from .live import Live
+from .secrets import Vault
+
+#: Inbox rows read at once.
+INBOX: Final = 1_000
+
+
+class Inboxes(Arrivals):
+    """Brings inbox rows to live jobs, each once and in order."""
+
+    def __init__(
+        self, store: Store, lease: Lease, clock: Clock, vault: Vault, resources: dict[str, Any]
+    ) -> None:
+        super().__init__(clock, vault, resources)
+        self.store = store
+        self.lease = lease
+        self._seen = 0
+        #: Inbox rows of jobs that are this worker's and not live yet.
+        self._early: dict[str, list[InboxRow]] = {}
+        self._collecting = self._collect_more = False
+
+    async def post(self, item: Message | Command) -> PostOutcome:
+        """A message or command from outside."""
+        (outcome,) = await self.store.post([item])
+        await self.collect()
+        self.poke()
+        return outcome
+
+    async def collect(self) -> None:
+        """Take what the store's inbox holds for live jobs. Who comes while another is at it leaves
+        the rest to that one: a row must become one event.
+        """
+        self._collect_more = True
+        if self._collecting:
+            return
+        self._collecting = True
+        try:
+            while self._collect_more:
+                self._collect_more = False
+                await self._collect()
+        finally:
+            self._collecting = False
+
+    async def _collect(self) -> None:
+        while True:
+            rows = await self.store.inbox(self.lease.worker.id, self._seen, INBOX)
+            for row in rows:
+                self._seen = row.number
+                live = self.lives.get(row.job)
+                if live is None:
+                    self._early.setdefault(row.job, []).append(row)
+                elif row.number > live.mail:
+                    self._deliver(live, row)
+            if len(rows) < INBOX:
+                return
+
+    def _deliver(self, live: Live, row: InboxRow) -> None:
+        """An inbox row becomes an event, or nothing; in either case a unit uses it up.
+
+        What comes for a job that is about to be paused stays where it is, for whoever goes on.
+        """
+        if live.pausing:
+            return
+        if row.kind == "pause":
+            live.pausing = row.number
+            self.schedule(live)
+            return
+        event = self._event(live, row)
+        live.arrivals.append((event, row.number))
+        if event is None:
+            self.schedule(live)
+        else:
+            self.arrive(live, event)
+
+    def deliver_early(self, live: Live, inbox: Iterable[InboxRow]) -> None:
+        """What was in the inbox of a job before it became live."""
+        rows = {row.number: row for row in (*inbox, *self._early.pop(live.id, ()))}
+        for number in sorted(rows):
+            live.mail = number
+            self._deliver(live, rows[number])
+
+    def forget_mail(self, job: str) -> None:
+        """A job is not going to be live here."""
+        self._early.pop(job, None)
+
+    def _event(self, live: Live, row: InboxRow) -> Event | None:
+        """What an inbox row is to a run."""
+        data = row.data
+        if row.kind == "message" and isinstance(data, dict):
+            return MessageIn(self.at(), row.path, row.n, data)
+        if row.kind == "cancel":
+            return CancelRequested(self.at(), str(data))
+        if row.kind == "child" and isinstance(data, dict):
+            token = live.run.calls.get(row.path)
+            if token is not None and token.child == data.get("job"):
+                return child_done(self.at(), row.path, row.n, data)
+        return None

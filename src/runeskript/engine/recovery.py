@@ -1,0 +1,288 @@
+"""Going on with jobs that somebody else began: claimed by lease, rebuilt from snapshot and journal.
+
+What was durable is all there is to go on with. A job whose records cannot be read, or whose replay
+is not what its journal says, is parked with the reason, and harms no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from ..errors import (
+    JobNotFoundError,
+    ReplayMismatchError,
+    RuneskriptError,
+    StoreDamagedError,
+    StoreError,
+)
+from ..expr.runtime import Context
+from ..kernel import Program, outstanding, resume
+from ..model.events import ListenSet, Path, TimerSet
+from ..model.machine import FINAL
+from ..model.run import Run
+from ..stores.base import InboxRow, JobRow, Listener, RowChange, Timer, Unit
+from .driver import PAUSED, Driver
+from .handlers.registry import HandlerRegistry
+from .live import GivenBackError, Live, waits
+from .skripts import Skripts
+
+if TYPE_CHECKING:
+    from ..stores.leases import Loaded
+
+#: Jobs claimed at once.
+CLAIM: Final = 64
+#: Seconds between two looks for jobs when nothing says that there are any, and at the least.
+LOOK: Final = 0.5
+PACE: Final = 0.02
+
+_log = logging.getLogger("runeskript.engine")
+
+
+class Recovery:
+    """Claims jobs for one runtime and goes on with them."""
+
+    def __init__(
+        self, driver: Driver, skripts: Skripts, registry: HandlerRegistry, places: int
+    ) -> None:
+        self._driver = driver
+        self._store = driver.store
+        self._skripts = skripts
+        self._registry = registry
+        self._places = places
+
+    async def work(self, *, until_idle: bool) -> None:
+        """Claim and run jobs for as long as this goes on, or until there is nothing left to do.
+
+        That is when every job that could run here has ended, stands still, or waits for nothing but
+        a message: timers, retries and the leases of others are waited out.
+        """
+        self._know_handlers()
+        self._driver.claims = True
+        try:
+            await self._work(until_idle)
+            await self._rest()
+        finally:
+            self._driver.claims = False
+
+    async def end_of(self, id_: str) -> JobRow:
+        """The row of a job that has ended: run here, by somebody else, or, where that one is gone,
+        gone on with here. Raises JobNotFoundError, StoreError for a job that stands still.
+        """
+        driver = self._driver
+        while (live := driver.lives.get(id_)) is None:
+            mark = await self._store.wait(0, 0)
+            (row,) = await self._store.get([id_])
+            if row is None:
+                raise JobNotFoundError(f"no job has the id {id_}")
+            if row.status in FINAL:
+                return row
+            if row.status == "Suspended" and row.reason != PAUSED:
+                raise StoreError(f"job {id_} is suspended: {row.reason}")
+            if not await self.take_one(id_):
+                await self._store.wait(mark, LOOK)
+        waiter: asyncio.Future[JobRow] = asyncio.get_running_loop().create_future()
+        live.waiters.append(waiter)
+        try:
+            return await waiter
+        except GivenBackError:
+            return await self.end_of(id_)
+        finally:
+            live.waiters.remove(waiter)
+
+    async def take_one(self, id_: str) -> bool:
+        """Go on with a job if nobody has it and it is due; whether that was so."""
+        self._know_handlers()
+        return (await self.take([id_]))[0] > 0
+
+    def _know_handlers(self) -> None:
+        """Whoever claims jobs has to know all it can run."""
+        lease = self._driver.lease
+        lease.worker = lease.worker._replace(handlers=frozenset(self._registry.names()))
+
+    async def _work(self, until_idle: bool) -> None:
+        while True:
+            mark = await self._store.wait(0, 0)
+            taken, due = await self.take()
+            await self._driver.collect()
+            self._driver.poke()
+            if taken:
+                continue
+            if until_idle and due is None and self._driver.idle():
+                return
+            seconds = LOOK if due is None else min((due - self._store.now()) / 1000, LOOK)
+            await asyncio.sleep(PACE)  # a commit of our own is no reason to look at once
+            await self._store.wait(mark, max(seconds - PACE, 0))
+
+    async def follow(self) -> None:
+        """Take what other processes post for the jobs of this one, as it comes."""
+        mark = 0
+        while True:
+            try:
+                mark = await self._store.wait(mark, LOOK)
+                if self._driver.lives:
+                    await self._driver.collect()
+                    self._driver.poke()
+            except StoreError as exc:
+                _log.warning("the store could not be looked at: %s", exc)
+            await asyncio.sleep(PACE)
+
+    async def _rest(self) -> None:
+        """Let go of the jobs that only wait: they are claimed again when what they wait for comes,
+        by whoever is there then.
+        """
+        from ..stores.leases import Release
+
+        resting = [live for live in self._driver.lives.values() if waits(live)]
+        for live in resting:
+            self._driver.let_go(live)
+        jobs = [Release(live.id, live.row.epoch, rest=True) for live in resting]
+        await self._store.release(self._driver.lease.worker.id, jobs)
+
+    async def take(self, jobs: Sequence[str] = ()) -> tuple[int, int | None]:
+        """Claim jobs (these, or any) that are due; how many, and when to ask again.
+
+        None: not before something changes.
+        """
+        driver = self._driver
+        room = min(self._places - len(driver.lives), CLAIM)
+        if room < 1:
+            return 0, self._store.now() + int(LOOK * 1000)
+        await driver.lease.ensure()
+        claimed = await self._store.claim(driver.lease.worker, room, jobs)
+        for row in claimed.rows:
+            try:
+                await self._go_on(row)
+            except StoreError:
+                driver.lease.drop(row.id, row.epoch)
+                raise
+        driver.poke()
+        return len(claimed.rows), claimed.due
+
+    async def _go_on(self, row: JobRow) -> None:
+        """Go on with a job that was just claimed."""
+        try:
+            loaded = await self._store.load(row.id)
+            if loaded is None or loaded.row.epoch != row.epoch:
+                return  # it is somebody else's by now
+            program = await self._skripts.program(row.blueprint)
+            if program is None:
+                raise ReplayMismatchError(f"its Blueprint {row.blueprint[:12]} is not in the store")
+            if loaded.row.seq == 0:
+                await self._begin(loaded, program)
+            else:
+                await self._resume(loaded, program)
+        except StoreDamagedError as exc:
+            await self._park(row, exc)
+        except StoreError:
+            raise
+        except RuneskriptError as exc:
+            await self._park(row, exc)
+        except Exception as exc:
+            _log.exception("job %s: it cannot be gone on with", row.id)
+            await self._park(row, exc)
+
+    async def _park(self, row: JobRow, exc: Exception) -> None:
+        from ..stores.leases import Release
+
+        text = str(exc) if isinstance(exc, RuneskriptError) else f"{type(exc).__name__}: {exc}"
+        code = getattr(exc, "code", "RUNE-9000")
+        _log.error("job %s is parked: %s", row.id, text)
+        self._driver.forget_mail(row.id)
+        park = Release(row.id, row.epoch, park=f"{code}: {text}")
+        await self._store.release(self._driver.lease.worker.id, [park])
+
+    async def _begin(self, loaded: Loaded, program: Program) -> None:
+        """A job that was submitted, and perhaps claimed before, and never got on."""
+        self._driver.begin(loaded.row, program, loaded.inbox)
+
+    async def _resume(self, loaded: Loaded, program: Program) -> None:
+        row, driver = loaded.row, self._driver
+        start: Run | None = None
+        if loaded.snapshot is not None:
+            from ..model.snapshot import decode_run
+            from ..stores.fastcodec import loads
+
+            start, seq = decode_run(loaded.snapshot, program.digest, Context(), loads)
+            if seq != loaded.first:
+                raise ReplayMismatchError(f"its snapshot is of {seq}, not {loaded.first}")
+        resumed = resume(program, loaded.events, start, rest=program.speaks)
+        run = resumed.run
+        if run.finished is not None:
+            raise ReplayMismatchError("its journal has an end, and its row has none")
+        live = Live(row, program, run)
+        live.seq, live.part, live.started = row.seq, loaded.part, True
+        timers = _timers(run, loaded.timers, resumed.timers)
+        unit = _mend(live, loaded, timers, resumed.listens, driver.at())
+        if unit is not None:
+            (committed,) = await self._store.commit([unit])
+            if committed.outcome != "ok":
+                return  # it is somebody else's by now
+            live.part = unit.part
+        live.row = row._replace(status="Running", reason=None)
+        effects, lost = outstanding(program, run, driver.at())
+        used = _overtaken(loaded.inbox)
+        inbox = [one for one in loaded.inbox if one.number not in used]
+        driver.go_on(live, inbox, timers.values(), effects, lost, stood=row.status == "Suspended")
+
+
+def _timers(
+    run: Run, stored: Sequence[Timer], since: dict[tuple[Path, int], TimerSet]
+) -> dict[tuple[Path, int], Timer]:
+    """The timers of a run with the time at which each is due."""
+    known = {(timer.path, timer.m): timer for timer in stored}
+    found: dict[tuple[Path, int], Timer] = {}
+    for key in run.timers:
+        timer = known.get(key)
+        if timer is None:
+            set_ = since.get(key)
+            if set_ is None:
+                raise ReplayMismatchError(f"nobody knows when timer {key} is due")
+            timer = Timer(set_.path, set_.m, set_.due, set_.kind, set_.step)
+        found[key] = timer
+    return found
+
+
+def _overtaken(inbox: Sequence[InboxRow]) -> list[int]:
+    """The rows that ask for a pause or its end, up to the last that asks for the job to go on."""
+    last = max((one.number for one in inbox if one.kind in ("resume", "cancel")), default=0)
+    return [one.number for one in inbox if one.kind in ("pause", "resume") and one.number <= last]
+
+
+def _mend(
+    live: Live,
+    loaded: Loaded,
+    timers: dict[tuple[Path, int], Timer],
+    since: dict[tuple[Path, int], ListenSet],
+    at: int,
+) -> Unit | None:
+    """What the store has to be told before anything else: what a slice that was never committed
+    had set or dropped, and that a job that was paused is running again.
+    """
+    row, run = loaded.row, live.run
+    stored = {(timer.path, timer.m) for timer in loaded.timers}
+    heard = {(one.path, one.m) for one in loaded.listeners}
+    listens = [
+        Listener(row.id, one.path, one.m, one.topic, one.key)
+        for key, one in since.items()
+        if key not in heard
+    ]
+    if any(key not in heard and key not in since for key in run.listens):
+        raise ReplayMismatchError("nobody knows what one of its listeners listens to")
+    change = RowChange("Running", at) if row.status != "Running" else None
+    unit = Unit(
+        live.id,
+        row.epoch,
+        row.seq,
+        [],
+        change,
+        listens=listens,
+        unlistens=[key for key in heard if key not in run.listens],
+        timers=[timer for key, timer in timers.items() if key not in stored],
+        untimers=[key for key in stored if key not in timers],
+        inbox=_overtaken(loaded.inbox),
+        part=loaded.part + 1,
+    )
+    return unit if change is not None or unit.furnished else None

@@ -1,0 +1,209 @@
+"""A paused job stands still at a boundary, and goes on from there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engine.conftest import ManualClock
+
+from runeskript.engine import recovery
+from runeskript.engine.handlers import handler
+from runeskript.engine.runtime import Runtime
+from runeskript.errors import JobCancelledError
+from runeskript.stores.base import Store
+from runeskript.stores.memory import MemoryStore
+from runeskript.stores.sqlite import SqliteStore
+
+TWO = """
+skript: two
+do:
+  - call: slow
+    with: {what: one}
+    into: one
+    undo: {call: slow, with: {what: undo}}
+  - call: slow
+    with: {what: two}
+    into: two
+  - return: ["${one}", "${two}"]
+"""
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(
+    request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path
+) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore(clock.now_ms)
+    else:
+        yield SqliteStore(str(tmp_path / "jobs.db"), clock.now_ms, sync="normal")
+
+
+class Slow:
+    """A handler that ends when it is let go."""
+
+    def __init__(self) -> None:
+        self.began: list[str] = []
+        self.go = asyncio.Event()
+
+    def handlers(self) -> Any:
+        @handler("slow")
+        async def slow(params: Any, ctx: Any) -> Any:
+            self.began.append(params["what"])
+            await self.go.wait()
+            return params["what"]
+
+        return slow
+
+    async def until(self, *began: str) -> None:
+        while self.began != list(began):
+            await asyncio.sleep(0)
+
+
+Start = Callable[..., Awaitable[Runtime]]
+
+
+async def standing(rt: Runtime, id_: str) -> None:
+    while (await rt.get_job(id_)).status != "Suspended":
+        await asyncio.sleep(0)
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "LOOK", 0.01)
+    monkeypatch.setattr(recovery, "PACE", 0.001)
+
+
+async def test_handlers_end_and_no_other_begins(runtime: Start, store: Store) -> None:
+    slow = Slow()
+    rt = await runtime(slow.handlers(), store=store)
+    job = await rt.submit_job(TWO)
+    result = asyncio.ensure_future(rt.result(job.id))
+    await slow.until("one")
+    assert (await rt.pause_job(job.id)).status == "Running"
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (await rt.get_job(job.id)).status == "Running"  # its handler runs
+    slow.go.set()
+    await standing(rt, job.id)
+    (row,) = await store.get([job.id])
+    assert row is not None
+    assert (row.reason, row.owner, row.due, row.seq) == ("paused", None, None, 2)
+    assert slow.began == ["one"]
+    assert await store.inbox("worker", 0, 9) == []
+    assert not result.done()
+    await rt.resume_job(job.id)
+    assert await result == ["one", "two"]
+    assert slow.began == ["one", "two"]
+
+
+async def test_another_goes_on_with_it(runtime: Start, store: Store, tmp_path: Path) -> None:
+    slow = Slow()
+    slow.go.set()
+    rt = await runtime(slow.handlers(), store=store)
+    job = await rt.submit_job(TWO, start=False)
+    await rt.pause_job(job.id)
+    await rt.work(until_idle=True)
+    assert (await rt.get_job(job.id)).status == "Suspended"
+    assert slow.began == []
+    await store.post([_resume(job.id)])
+    await rt.work(until_idle=True)
+    assert await rt.result(job.id) == ["one", "two"]
+
+
+def _resume(id_: str) -> Any:
+    from runeskript.stores.base import Command
+
+    return Command(id_, "resume")
+
+
+async def test_timers_keep_their_time(runtime: Start, store: Store, clock: ManualClock) -> None:
+    rt = await runtime(store=store)
+    job = await rt.submit_job("skript: w\ndo:\n  - wait: 1h\n  - return: ${now()}\n")
+    began = clock.ms
+    while len(rt._running().lives[job.id].timers) < 1:
+        await asyncio.sleep(0)
+    await rt.pause_job(job.id)
+    await standing(rt, job.id)
+    clock.pass_ms(30 * 60_000)
+    await rt.resume_job(job.id)
+    assert (await rt.get_job(job.id)).status == "Running"
+    await rt.pause_job(job.id)
+    await standing(rt, job.id)
+    clock.pass_ms(90 * 60_000)
+    assert (await rt.get_job(job.id)).status == "Suspended"
+    await rt.resume_job(job.id)
+    clock.pass_ms(0)  # what is overdue fires at once
+    assert await rt.result(job.id) is not None
+    assert clock.ms - began == 120 * 60_000
+
+
+async def test_a_cancel_ends_a_paused_job(runtime: Start, store: Store) -> None:
+    slow = Slow()
+    rt = await runtime(slow.handlers(), store=store)
+    job = await rt.submit_job(TWO)
+    await slow.until("one")
+    await rt.pause_job(job.id)
+    slow.go.set()
+    await standing(rt, job.id)
+    await rt.cancel_job(job.id)
+    with pytest.raises(JobCancelledError):
+        await rt.result(job.id)
+    assert slow.began == ["one", "undo"]
+
+
+async def test_a_loop_without_an_end_is_paused(runtime: Start, store: Store) -> None:
+    rt = await runtime(store=store)
+    doc = "skript: l\nvars: {n: 0}\ndo:\n  - while: true\n    do:\n      - set: {n: '${1 - n}'}\n"
+    job = await rt.submit_job(doc)
+    await asyncio.sleep(0)
+    for _ in range(2):
+        await rt.pause_job(job.id)
+        await standing(rt, job.id)
+        await rt.resume_job(job.id)
+        assert (await rt.get_job(job.id)).status == "Running"
+    await rt.cancel_job(job.id)
+    with pytest.raises(JobCancelledError):
+        await rt.result(job.id)
+
+
+BOTH = """
+skript: both
+do:
+  - parallel:
+      fans:
+        - for: i
+          in: range(3)
+          parallel: true
+          collect: all
+          do:
+            - call: slow
+              with: {what: "n${i}"}
+              into: r
+            - yield: r
+        - yield: all
+      hears:
+        - listen: t
+          into: x
+        - yield: x
+    into: r
+  - return: ${r}
+"""
+
+
+@pytest.mark.usefixtures("forks")
+async def test_what_came_meanwhile_comes_first(runtime: Start, store: Store) -> None:
+    slow = Slow()
+    slow.go.set()
+    rt = await runtime(slow.handlers(), store=store)
+    job = await rt.submit_job(BOTH, start=False)
+    await rt.pause_job(job.id)
+    await rt.work(until_idle=True)
+    assert (await rt.get_job(job.id)).status == "Suspended"
+    await rt.signal("t", data=7)
+    await rt.resume_job(job.id)
+    assert await rt.result(job.id) == {"fans": ["n0", "n1", "n2"], "hears": 7}
+    assert sorted(slow.began) == ["n0", "n1", "n2"]
