@@ -1,6 +1,6 @@
 # What one does in a checkout; `make` alone lists it. Every target sets up what it needs by itself:
 # a Python >= 3.11, pip (or uv) and make are enough. PYTHON=... picks the Python, ARGS=... is handed
-# to the command of `test`, `bench`, `fuzz` and `demo`.
+# to the command of `test`, `bench`, `fuzz`, `crash` and `demo`.
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -9,7 +9,7 @@ PYTHON =
 ARGS =
 
 .DEFAULT_GOAL = help
-.PHONY: help venv demo test check fmt docs bench fuzz clean
+.PHONY: help venv demo test check fmt docs bench fuzz crash clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ bench: $(READY) ## measure, each scenario against its floor
 
 fuzz: $(VENV)/.fuzz ## look for what the tests did not think of: passes, Blueprints, documents
 	@$(BIN)/python scripts/fuzz.py $(ARGS)
+
+crash: $(READY) ## kill processes at every boundary, and see that nothing is lost
+	@PYTHONPATH=tests $(BIN)/python -m crash.matrix $(ARGS)
 
 # Atheris guides the fuzzers; where it cannot be installed a slower loop of our own does.
 $(VENV)/.fuzz: $(READY)

@@ -1,0 +1,1 @@
+"""Real processes, SIGKILL, and a ledger outside of the engine as the judge."""
