@@ -148,7 +148,7 @@ class Terminal:
             )
             out.write(done.stdout)
             screen.write(done.stderr)
-            return done.returncode
+            return done.returncode if done.returncode >= 0 else 128 - done.returncode
 
     def _inside(
         self,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: verb -> what ``rune --help`` says of it.
 VERBS: dict[str, str] = {
     "run": "Run a skript in this process and print its result.",
+    "submit": "Store a job for a worker, and run nothing.",
+    "worker": "Run whatever is unfinished in a store, and can be run here.",
     "check": "Check skripts and list everything that is wrong with them.",
     "compile": "Compile a skript to a Blueprint file.",
     "verify": "Say what a Blueprint is, and whether it may run.",

@@ -105,3 +105,93 @@ def chosen_passes(args: argparse.Namespace) -> tuple[str, ...] | None:
 def add_file(parser: argparse.ArgumentParser) -> None:
     """The one document a verb works on."""
     parser.add_argument("file", metavar="FILE", help="the skript (YAML or JSON); - reads stdin")
+
+
+def add_input(parser: argparse.ArgumentParser) -> None:
+    """``--input``, for the verbs that make a job."""
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE|@FILE|-",
+        help="the job's input: a field (a.b=1 for one inside), a JSON or YAML file, or stdin; "
+        "may be repeated",
+    )
+
+
+def add_job(parser: argparse.ArgumentParser) -> None:
+    """``--key`` and ``--label``, for the verbs that make a job."""
+    parser.add_argument("--key", metavar="TEXT", help="the job's key, which the skript sees")
+    parser.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="a label of the job; may be repeated",
+    )
+
+
+def job_labels(args: argparse.Namespace) -> dict[str, str]:
+    """What ``--label`` says."""
+    found: dict[str, str] = {}
+    for word in args.label:
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--label {word}: a label is NAME=TEXT")
+        found[name] = text
+    return found
+
+
+def add_store(parser: argparse.ArgumentParser, default: str = "sqlite://") -> None:
+    """``--store``, for the verbs that work with jobs."""
+    what = "memory:// (the default) lasts as long as the command"
+    if default != "memory://":
+        what = "sqlite:// (the default) is .rune/jobs.db"
+    parser.add_argument(
+        "--store",
+        default=default,
+        metavar="URL",
+        help=f"where jobs are kept, sqlite:///PATH or memory://; {what}",
+    )
+
+
+def add_lease(parser: argparse.ArgumentParser) -> None:
+    """``--lease``, for the verbs that run jobs."""
+    parser.add_argument(
+        "--lease",
+        default="5s",
+        metavar="DURATION",
+        help="after how much silence of this process others take its jobs; 5s is the default",
+    )
+
+
+def add_allow(parser: argparse.ArgumentParser) -> None:
+    """``--allow-host`` and ``--allow``, for the verbs that call handlers."""
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a private host that http.* may reach: a name, *.domain, an address or a network, "
+        "with :port if wanted; may be repeated",
+    )
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="switch on what is off by default (exec); may be repeated",
+    )
+
+
+def add_log(parser: argparse.ArgumentParser) -> None:
+    """``--log``, for the verbs that run jobs."""
+    from .logs import LEVELS
+
+    parser.add_argument(
+        "--log",
+        choices=LEVELS,
+        default="info",
+        metavar="LEVEL",
+        help=f"least level that is logged: {', '.join(LEVELS)}",
+    )

@@ -94,7 +94,8 @@ async def await_job(
             await runtime.cancel_job(job, "interrupted")
 
     with interrupts.on_first(cancel):
-        if watch is not None:
+        driver = runtime._driver
+        if watch is not None and driver is not None and job in driver.lives:
             await watch.follow(runtime, job)
         with suppress(JobFailedError, JobCancelledError):
             await runtime.result(job)
@@ -170,6 +171,7 @@ class Interrupts:
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}
         self._cancel: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self._says = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: asyncio.Task[Any] | None = None
         self._cancelling: asyncio.Task[None] | None = None
@@ -187,9 +189,15 @@ class Interrupts:
             signal.signal(number, before)
 
     @contextmanager
-    def on_first(self, cancel: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
-        """While the block runs the first signal calls ``cancel``, the second cancels the block."""
-        self._cancel = cancel
+    def on_first(
+        self,
+        cancel: Callable[[], Coroutine[Any, Any, None]],
+        says: str = "cancelling the job; once more stops at once",
+    ) -> Iterator[None]:
+        """While the block runs the first signal ``says`` something and calls ``cancel``, the second
+        cancels the block.
+        """
+        self._cancel, self._says = cancel, says
         self._loop, self._waiting = asyncio.get_running_loop(), asyncio.current_task()
         try:
             yield
@@ -203,7 +211,7 @@ class Interrupts:
         if self._waiting is None or self.count > 2:
             leave(EXIT_STOPPED)
         if self.count == 1:
-            terminal.note("cancelling the job; once more stops at once")
+            terminal.note(self._says)
             self._loop.call_soon_threadsafe(self._begin)
         else:
             killer = threading.Timer(GRACE, leave, (EXIT_STOPPED,))

@@ -6,16 +6,27 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from ...compiler.pipeline import Compiled, compile_text
+from ...compiler.pipeline import Compiled
 from ...engine.jobs import Job
 from ...engine.runtime import Runtime
-from ...errors import BlueprintError
-from ...model import blueprint_codec
 from ...model.blueprint import Blueprint
 from ...model.rows import NamedTuple
 from ...model.values import Value
-from .. import documents, inputs, logs, terminal
-from ..options import add_file, add_handlers, add_output, add_passes, chosen_passes
+from .. import inputs, logs, terminal
+from ..options import (
+    add_allow,
+    add_file,
+    add_handlers,
+    add_input,
+    add_job,
+    add_lease,
+    add_log,
+    add_output,
+    add_passes,
+    add_store,
+    chosen_passes,
+    job_labels,
+)
 from ..registry import load_registry
 from ..running import (
     EXIT_CODES,
@@ -27,8 +38,7 @@ from ..running import (
     leave,
     watch_job,
 )
-from ..settings import options_for
-from ..usage import UsageError
+from ..skripts import deploy, load_skript
 from ..view.steps import duration
 
 
@@ -48,51 +58,13 @@ _ERROR_KEYS = ("code", "type", "message", "step", "file", "line", "attempts")
 def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
     add_file(parser)
-    parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE|@FILE|-",
-        help="the job's input: a field (a.b=1 for one inside), a JSON or YAML file, or stdin; "
-        "may be repeated",
-    )
+    add_input(parser)
     add_handlers(parser)
-    parser.add_argument(
-        "--store",
-        default="memory://",
-        metavar="URL",
-        help="where the job is kept; memory:// (the default) as long as the command runs",
-    )
-    parser.add_argument(
-        "--allow-host",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="a private host that http.* may reach: a name, *.domain, an address or a network, "
-        "with :port if wanted; may be repeated",
-    )
-    parser.add_argument(
-        "--allow",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="switch on what is off by default (exec); may be repeated",
-    )
-    parser.add_argument("--key", metavar="TEXT", help="the job's key, which the skript sees")
-    parser.add_argument(
-        "--label",
-        action="append",
-        default=[],
-        metavar="NAME=TEXT",
-        help="a label of the job; may be repeated",
-    )
-    parser.add_argument(
-        "--log",
-        choices=logs.LEVELS,
-        default="info",
-        metavar="LEVEL",
-        help=f"least level that is logged: {', '.join(logs.LEVELS)}",
-    )
+    add_store(parser, "memory://")
+    add_lease(parser)
+    add_allow(parser)
+    add_job(parser)
+    add_log(parser)
     add_passes(parser)
     add_output(parser)
     parser.epilog = (
@@ -111,9 +83,10 @@ def execute(args: Namespace) -> int:
         allow_hosts=args.allow_host,
         allow=args.allow,
         discover_handlers=False,
+        lease=args.lease,
     )
     value = inputs.parse(args.input)
-    skript = _load(args.file, runtime, chosen_passes(args))
+    skript = load_skript(args.file, runtime, chosen_passes(args))
     plan = Plan(runtime, skript, value, args, watched=mode == "text")
     try:
         with logs.logging_to_stderr(args.log) as log:
@@ -150,31 +123,11 @@ def result(job: Job) -> dict[str, Any]:
     return {"job": job.id, "state": job.state, "output": job.output, "error": error or None}
 
 
-def _load(name: str, runtime: Runtime, passes: tuple[str, ...] | None) -> Compiled | Blueprint:
-    """The document compiled, or the Blueprint a file holds."""
-    data = documents.load(name)
-    if data.startswith(blueprint_codec.MAGIC):
-        if passes is not None:
-            raise UsageError(f"{name} is compiled: give --no-opt and --passes to `rune compile`")
-        return blueprint_codec.decode(data)
-    options = options_for(lint=False, passes=passes)
-    compiled = compile_text(data, name, runtime.handlers, options)
-    if compiled.diagnostics:
-        from ..diagnostics import render_all  # most documents have none
-
-        terminal.note(render_all(compiled.diagnostics))
-    return compiled
-
-
 async def _run(plan: Plan, log: logs.LineHandler, interrupts: Interrupts) -> Job:
     runtime, skript, args = plan.runtime, plan.skript, plan.args
     async with runtime:
-        if isinstance(skript, Blueprint):
-            for child in _pinned(args.file, skript):
-                await runtime.deploy(child)
-        await runtime.deploy(skript)  # a skript may run itself by its name
-        labels = dict(_label(word) for word in args.label)
-        job = await runtime.submit_job(skript, plan.value, key=args.key, labels=labels)
+        await deploy(runtime, args.file, skript)
+        job = await runtime.submit_job(skript, plan.value, key=args.key, labels=job_labels(args))
         watch = watch_job(skript, job) if plan.watched else None
         if watch is not None:
             log.write = watch.view.line
@@ -182,35 +135,6 @@ async def _run(plan: Plan, log: logs.LineHandler, interrupts: Interrupts) -> Job
             return await await_job(runtime, job.id, interrupts, watch)
         finally:
             log.write = terminal.note
-
-
-def _pinned(name: str, blueprint: Blueprint) -> list[Blueprint]:
-    """The Blueprints a Blueprint file pins, from the files ``rune compile`` wrote beside it.
-
-    A file that does not hold what its name says is refused, so no chain leads back to itself.
-    """
-    from pathlib import Path  # eight milliseconds that most runs do without
-
-    found: dict[str, Blueprint] = {}
-    todo = [blueprint]
-    while todo:
-        for ref in todo.pop().skripts:
-            if ref.digest is None or ref.digest in found:
-                continue
-            file = str(Path(name).with_name(f"{ref.digest}.blueprint"))
-            child = blueprint_codec.decode(documents.load(file))
-            if blueprint_codec.digest(child) != ref.digest:
-                raise BlueprintError(f"{file} holds another Blueprint than its name says")
-            found[ref.digest] = child
-            todo.append(child)
-    return list(found.values())
-
-
-def _label(word: str) -> tuple[str, str]:
-    name, equals, text = word.partition("=")
-    if not equals or not name:
-        raise UsageError(f"--label {word}: a label is NAME=TEXT")
-    return name, text
 
 
 def _say(job: Job) -> None:

@@ -1,0 +1,76 @@
+"""``rune submit``: store a job for whoever runs it, and run nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import ArgumentParser, Namespace
+
+from ...engine.jobs import Job
+from ...engine.runtime import Runtime
+from .. import inputs, terminal
+from ..options import (
+    add_file,
+    add_handlers,
+    add_input,
+    add_job,
+    add_output,
+    add_passes,
+    add_store,
+    chosen_passes,
+    job_labels,
+)
+from ..registry import load_registry
+from ..skripts import Skript, deploy, load_skript
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    add_file(parser)
+    add_input(parser)
+    add_handlers(parser)
+    add_store(parser)
+    add_job(parser)
+    parser.add_argument(
+        "--on-conflict",
+        choices=("reject", "return", "replace"),
+        default="return",
+        metavar="WHAT",
+        help="a job with this key is there: reject (an error), return it (the default), or replace "
+        "it if it has ended",
+    )
+    add_passes(parser)
+    add_output(parser)
+    parser.epilog = (
+        "The handlers are needed to check the document by; they are not called. Once the job's id\n"
+        "is printed, the job is as durable as the store, and `rune worker` runs it."
+    )
+
+
+def execute(args: Namespace) -> int:
+    """Compile, store, print the id."""
+    runtime = Runtime(
+        store=args.store,
+        handlers=load_registry(args.handlers),
+        discover_handlers=False,
+    )
+    value = inputs.parse(args.input)
+    skript = load_skript(args.file, runtime, chosen_passes(args))
+    job = asyncio.run(_submit(runtime, skript, value, args))
+    if terminal.mode(args.output) == "json":
+        terminal.say_json({"job": job.id, "state": job.state})
+    else:
+        terminal.say(job.id)
+    return 0
+
+
+async def _submit(runtime: Runtime, skript: Skript, value: object, args: Namespace) -> Job:
+    async with runtime:
+        await deploy(runtime, args.file, skript)
+        return await runtime.submit_job(
+            skript,
+            value,
+            key=args.key,
+            labels=job_labels(args),
+            on_conflict=args.on_conflict,
+            start=False,
+        )
