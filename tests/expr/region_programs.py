@@ -135,7 +135,8 @@ class Making:
                 turn.append(("set", self.at(), index, ("slot", at)))
         turn.append(("set", self.at(), at, ("add", ("slot", at), ("const", 1))))
         more = ("compare", ("slot", at), (("<", ("call", "len", (("slot", items),))),))
-        ends = ("if", self.at(), ("not", more), (("break",),), ())
+        way = ("break",) if self.rng.random() < 0.7 else ("exit", self.rng.randrange(EXITS))
+        ends = ("if", self.at(), ("not", more), (way,), ())
         return [
             ("set", self.at(), items, source),
             ("set", self.at(), at, ("const", 0)),

@@ -12,9 +12,9 @@ import pytest
 from expr.evaluating import context
 from expr.region_programs import SLOTS, frame, meaning, region
 from runeskript.errors import StepError
-from runeskript.expr.branches import SPENT, Branch, BranchLoop
+from runeskript.expr.branches import Branch, BranchLoop
 from runeskript.expr.generate import FunctionTable, push_targets
-from runeskript.expr.turns import allow
+from runeskript.expr.turns import SPENT, allow
 from runeskript.kernel.straight import without_exits
 
 ELEMENTS = [0, 1, 2, 3, 7, -5, 0.5, 1e60, 2**31, 2**40, 2**62, "t", [1], {"a": 2}, None, True]

@@ -18,16 +18,16 @@ from typing import Any, Final
 
 from ..model.ast import IR
 from ..model.limits import PURE_WORK
-from .emit_branches import OTHER, SPENT, Branch, BranchEmitter
+from .emit_branches import Branch, BranchEmitter
 from .generate import REGION_FILE, FunctionTable, region_room
 from .ir import rewrite, uses, walk
 from .kinds import FLOAT, INT, NUMBER, Kind
 from .labels import blocks, expressions, has_loops, map_expressions, region_expressions
 from .numeric import Numeric, numeric
 from .runtime import Context
-from .turns import UnexpectedError, used_up
+from .turns import OTHER, SPENT, UnexpectedError, used_up
 
-__all__ = ["SPENT", "Branch", "BranchLoop"]
+__all__ = ["Branch", "BranchLoop"]
 
 #: How many statements make a turn of a slice, and how many it takes to begin and end a branch.
 _TURN: Final = 100

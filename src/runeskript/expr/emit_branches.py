@@ -16,11 +16,8 @@ from .numeric import FACTOR, FLOATS, TERM
 from .regions import RegionEmitter
 from .statements import Emitted
 from .trees import IS, IS_NOT, Code
+from .turns import ENDED, OTHER, SPENT
 
-#: What the function returns: all branches ended; the budget is used up; a test failed.
-ENDED: Final = 0
-SPENT: Final = 1
-OTHER: Final = 2
 #: Floats past it are tested when they are stored, so that what is made of them stays finite.
 _LARGE: Final = 1e100
 

@@ -43,8 +43,8 @@ class Head(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """A loop over a list, as the compiler lowers it: ``if not at < len(items): break``, then
-    ``item = items[at]``, ``number = at``, ``at = at + 1``, and the steps of the loop."""
+    """A loop over a list, as the compiler lowers it: ``if not at < len(items): break`` (or the
+    region is left), then ``item = items[at]``, ``number = at``, ``at = at + 1``, and its steps."""
 
     items: int
     at: int
@@ -297,8 +297,8 @@ class LoopEmitter(StatementEmitter):
             self.store(self.call("counted", self.var(items), self.var(at)), self.target(length))
         )
         ends = self.compare(self.var(at), ast.GtE(), self.var(length))
-        leaves: list[ast.stmt] = [ast.Break(**self.place())]
-        head.breaks.append((self.state(), leaves, 0))
+        out_of = loop.test[3][0]
+        leaves = (self.break_ if out_of[0] == "break" else self.leave_region)(out_of)[0]
         nodes: list[ast.stmt] = [ast.If(ends, leaves, [], **self.place())]
         element = ast.Subscript(self.var(items), self.var(at), ast.Load(), **self.place())
         nodes.append(self.store(element, self.target(f"v{loop.item}")))
@@ -351,7 +351,9 @@ def _special(statements: Sequence[IR]) -> tuple[set[int], set[int]]:
 
 def _counted(body: Sequence[IR], written: set[int]) -> Counted | None:
     """The parts of a loop over a list, where ``body`` is one and leaves its index alone."""
-    if len(body) < 3 or body[0][0] != "if" or body[0][3:] != ((("break",),), ()):
+    if len(body) < 3 or body[0][0] != "if" or body[0][4] or len(body[0][3]) != 1:
+        return None
+    if body[0][3][0][0] not in ("break", "exit"):
         return None
     match body[0][2]:
         case ("not", ("compare", ("slot", at), (("<", ("call", "len", (("slot", items),))),))):

@@ -18,6 +18,9 @@ from .runtime import Context
 
 #: What a region returns to say that it goes on as its general body, at label ``GENERAL - k``.
 GENERAL = -1_000_000_000
+#: What a loop over branches (``branches.py``) returns: all ended; the budget is used up; a test
+#: failed, and another body has to begin the branch anew.
+ENDED, SPENT, OTHER = 0, 1, 2
 
 
 def grant(c: Context, turns: int, passed: int, depth: int, *, woken: bool) -> None:

@@ -7,10 +7,9 @@ of a large one would cost more than running it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from ..errors import BlueprintError, StepError
-from ..expr.branches import BranchLoop
 from ..expr.generate import FunctionTable, Looped, compile_expr, compile_region, push_targets
 from ..expr.ir import uses
 from ..expr.ir_check import check_ir
@@ -21,7 +20,9 @@ from ..model.blueprint_codec import digest
 from ..model.isa import BY_OP, Op
 from ..model.values import UNSET, Value
 from ..model.verify import Table, verify
-from .straight import straight_branch
+
+if TYPE_CHECKING:
+    from ..expr.branches import BranchLoop
 
 #: A generated expression or region: (frame, context) -> value or exit index.
 Function: TypeAlias = Callable[[list[Any], Any], Any]
@@ -197,6 +198,9 @@ class Program:
         Draws are counted by tokens.
         """
         if body not in self._branch_loops:
+            from ..expr.branches import BranchLoop  # for forks of this kind alone
+            from .straight import straight_branch
+
             branch = straight_branch(self.blueprint, body)
             self._users("region", 0)  # fills what is asked for next
             held = self._held.get(body, frozenset())

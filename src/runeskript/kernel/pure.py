@@ -9,17 +9,19 @@ has done nothing that could be seen. So errors, catches and interrupts are those
 from __future__ import annotations
 
 from operator import length_hint
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import StepError
-from ..expr.branches import SPENT, BranchLoop
-from ..expr.turns import allow
+from ..expr.turns import SPENT, allow
 from ..model.limits import PURE_WORK
 from ..model.run import Branches, Fork, TokenState
 from ..model.values import UNSET
 from .branches import branch_of
 from .control import count_end
 from .ready import Vm
+
+if TYPE_CHECKING:
+    from ..expr.branches import BranchLoop
 
 #: What a token needs to begin with: its waking, and the loop head behind it. At that head it cannot
 #: be stopped, since the place has its name from the waking.
