@@ -1,0 +1,264 @@
+"""``rune jobs``: look at the jobs of a store, and tell them what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, get_args
+
+from ...engine import requests
+from ...engine.ids import SystemIds
+from ...engine.watch import journal_record
+from ...errors import JobNotFoundError
+from ...model.batches import unfold_events
+from ...model.events import Status
+from ...stores import Store, open_store
+from ...stores.base import Command, JobRow
+from ...stores.rows import CommandKind
+from .. import terminal
+from ..options import add_output, add_store
+from ..usage import UsageError
+
+#: What can be asked, and what words it takes.
+ACTIONS: Final = {
+    "list": "",
+    "show": "ID",
+    "history": "ID",
+    "why": "ID",
+    "cancel": "ID ...",
+    "pause": "ID ...",
+    "resume": "ID ...",
+    "signal": "TOPIC",
+}
+#: Events read at once.
+PAGE: Final = 500
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("action", choices=ACTIONS, metavar="ACTION", help=", ".join(ACTIONS))
+    parser.add_argument("words", metavar="ID", nargs="*", help="jobs; signal: the topic")
+    add_store(parser)
+    parser.add_argument(
+        "--status", choices=get_args(Status), metavar="STATUS", help="list: only these"
+    )
+    parser.add_argument("--skript", metavar="NAME", help="list: only jobs of this skript")
+    parser.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="list: only jobs with this label; may be repeated",
+    )
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="list: at most N jobs")
+    parser.add_argument("--after", metavar="ID", help="list: what comes behind this job")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="cancel: why")
+    parser.add_argument("--key", metavar="VALUE", help="list: the job's key; signal: the message's")
+    parser.add_argument("--data", metavar="JSON", help="signal: what the message holds")
+    parser.add_argument(
+        "--keep",
+        default="0s",
+        metavar="DURATION",
+        help="signal: how long it is kept for a listener, and told from another one with its id",
+    )
+    parser.add_argument("--id", metavar="TEXT", help="signal: the message's id")
+    parser.add_argument("--job", metavar="ID", help="signal: to the listeners of this job alone")
+    add_output(parser)
+    parser.epilog = (
+        "list      jobs, newest first\n"
+        "show      one job, with its input, output and error\n"
+        "history   the events of a job's journal, one line each\n"
+        "why       what a job waits for\n"
+        "cancel    end a job as Cancelled, through its `finally` blocks and undos\n"
+        "pause     have a job stand still at its next boundary\n"
+        "resume    go on with a job that stands still, paused or parked\n"
+        "signal    send a message to whoever listens to a topic and key\n"
+        "\n"
+        "Whoever runs the job carries it out; where nobody does, the next `rune worker`."
+    )
+
+
+def execute(args: Namespace) -> int:
+    """Do it."""
+    wanted = ACTIONS[args.action]
+    fits = len(args.words) >= 1 if wanted.endswith("...") else len(args.words) == bool(wanted)
+    if not fits:
+        raise UsageError(f"write: rune jobs {args.action} {wanted}".rstrip())
+    if args.limit < 1:
+        raise UsageError(f"--limit {args.limit}: it is a number of jobs, at least 1")
+    store = open_store(args.store, _now)
+    mode = terminal.mode(args.output)
+
+    async def run() -> None:
+        try:
+            await _DO.get(args.action, _tell)(store, args, mode == "json")
+        finally:
+            await store.close()
+
+    asyncio.run(run())
+    return 0
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+# --- looking ------------------------------------------------------------------------------------
+async def _row(store: Store, id_: str) -> JobRow:
+    (row,) = await store.get([id_])
+    if row is None:
+        raise JobNotFoundError(f"no job has the id {id_}")
+    return row
+
+
+def _shown(row: JobRow, *, whole: bool) -> dict[str, Any]:
+    """A job as JSON."""
+    found: dict[str, Any] = {
+        "job": row.id,
+        "skript": row.skript,
+        "version": row.version,
+        "status": row.status,
+        "state": row.state,
+        "reason": row.reason,
+        "key": row.key,
+        "labels": row.labels,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+        "owner": row.owner,
+        "due": row.due,
+        "events": row.seq,
+    }
+    if whole:
+        parent = None if row.parent is None else row.parent.job
+        found |= {"parent": parent, "blueprint": row.blueprint, "handlers": list(row.handlers)}
+        found |= {"input": row.input, "output": row.output, "error": row.error}
+    return found
+
+
+def _time(ms: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ms / 1000))
+
+
+def _say(text: str) -> None:
+    terminal.say(terminal.printable(text))
+
+
+async def _list(store: Store, args: Namespace, as_json: bool) -> None:
+    from ...stores.queries import JobFilter
+
+    labels = {}
+    for word in args.label:
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--label {word}: a label is NAME=TEXT")
+        labels[name] = text
+    cursor = None if args.after is None else str((await _row(store, args.after)).number)
+    wanted = JobFilter(args.status, args.skript, args.key, labels)
+    rows, more = await store.query(wanted, cursor, args.limit)
+    for row in rows:
+        if as_json:
+            terminal.say_json(_shown(row, whole=False))
+        else:
+            key = "" if row.key is None else f"  {row.key}"
+            reason = "" if row.reason is None else f"  ({row.reason})"
+            status = f"{row.status:<9}"
+            _say(f"{row.id}  {status}  {_time(row.created_at)}  {row.skript}{key}{reason}")
+    if more is not None and not as_json:
+        terminal.note(f"there are more: --after {rows[-1].id}")
+
+
+async def _show(store: Store, args: Namespace, as_json: bool) -> None:
+    shown = _shown(await _row(store, args.words[0]), whole=True)
+    if as_json:
+        terminal.say_json(shown)
+    else:
+        _say(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+async def _history(store: Store, args: Namespace, as_json: bool) -> None:
+    row = await _row(store, args.words[0])
+    at = 0
+    while at < row.seq:
+        for event in unfold_events(await store.journal(row.id, at, PAGE)):
+            one = journal_record(at, event)
+            at += 1
+            if as_json:
+                found = {"seq": one.seq, "at": one.at, "kind": one.kind, "step": one.step}
+                terminal.say_json({**found, "path": list(one.path), "data": one.data})
+            else:
+                step = "" if one.step is None else f"  {one.step}"
+                path = ".".join(map(str, one.path))
+                data = json.dumps(one.data, ensure_ascii=False)
+                data = data if len(data) <= 60 else data[:57] + "..."
+                _say(
+                    f"{one.seq:>5}  {_time(one.at)}  {one.kind:<16}  {path}{step}  {data}".rstrip()
+                )
+
+
+async def _why(store: Store, args: Namespace, as_json: bool) -> None:
+    from ...engine.reasons import reason_of
+
+    row = await _row(store, args.words[0])
+    text = await reason_of(store, row)
+    if as_json:
+        terminal.say_json({"job": row.id, "status": row.status, "why": text})
+    else:
+        _say(text)
+
+
+# --- telling ------------------------------------------------------------------------------------
+async def _tell(store: Store, args: Namespace, as_json: bool) -> None:
+    kind: CommandKind = args.action
+    text = (args.reason or "cancelled") if kind == "cancel" else None
+    for id_ in args.words:
+        row = await _row(store, id_)
+        (outcome,) = await store.post([Command(id_, kind, text)])
+        taken = outcome == "accepted"
+        if as_json:
+            terminal.say_json({"job": id_, "status": row.status, "accepted": taken})
+        elif taken:
+            terminal.note(f"{id_}: {kind} is asked for")
+        else:
+            terminal.note(f"{id_}: it is {row.status} already")
+
+
+async def _signal(store: Store, args: Namespace, as_json: bool) -> None:
+    data = None if args.data is None else _json("--data", args.data)
+    key = None if args.key is None else _key(args.key)
+    name = requests.name(args.id, "--id") if args.id is not None else SystemIds().message_id()
+    message = requests.message(name, args.words[0], key, data, args.keep, args.job)
+    (outcome,) = await store.post([message])
+    if outcome == "unknown":
+        raise JobNotFoundError(f"no job that is alive has the id {args.job}")
+    if as_json:
+        terminal.say_json({"message": name, "outcome": outcome})
+    else:
+        terminal.note(f"{outcome}: message {name}")
+
+
+def _json(option: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        raise UsageError(f"{option} {text}: {exc}") from None
+
+
+def _key(text: str) -> Any:
+    """A key as JSON where it is a number, true, false or a quoted text; else the text itself."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return text if isinstance(found, list | dict) else found
+
+
+_DO: Final[dict[str, Callable[[Store, Namespace, bool], Awaitable[None]]]] = {
+    "list": _list,
+    "show": _show,
+    "history": _history,
+    "why": _why,
+    "signal": _signal,
+}

@@ -1,0 +1,163 @@
+"""``rune jobs``: what is in a store, and what is asked of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Rune
+
+URL = "sqlite:///jobs.db"
+WAITS = """
+skript: waits
+labels: {team: shop}
+do:
+  - listen: paid
+    key: "'order 7'"
+    timeout: 1h
+    into: x
+  - return: ${x}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _files(tmp_path: Path) -> None:
+    (tmp_path / "waits.yaml").write_text(WAITS.replace("\"'order 7'\"", "\"'7'\""))
+    (tmp_path / "listens.yaml").write_text(
+        "skript: listens\ndo:\n  - listen: t\n    key: 7\n    into: x\n  - return: ${x}\n"
+    )
+    (tmp_path / "fails.yaml").write_text(
+        "skript: fails\ndo:\n  - raise: {type: a.b, message: no}\n"
+    )
+    (tmp_path / "calls.yaml").write_text("skript: calls\ndo:\n  - call: mine\n")
+    (tmp_path / "mine.py").write_text(
+        "from runeskript import handler\n\n@handler('mine')\nasync def mine(params, ctx): ...\n"
+    )
+
+
+def submit(rune: Rune, file: str, *words: str) -> str:
+    done = rune("submit", file, "--store", URL, *words)
+    assert done.code == 0, done.err
+    job: str = done.json["job"]
+    return job
+
+
+def worker(rune: Rune, *words: str) -> None:
+    assert rune("worker", "--store", URL, "--until-idle", *words).code == 0
+
+
+def jobs(rune: Rune, *words: str) -> list[dict[str, Any]]:
+    done = rune("jobs", *words, "--store", URL)
+    assert done.code == 0, done.err
+    return [json.loads(line) for line in done.out.splitlines()]
+
+
+def why(rune: Rune, job: str) -> str:
+    return str(jobs(rune, "why", job)[0]["why"])
+
+
+def test_jobs_are_listed(rune: Rune) -> None:
+    first = submit(rune, "listens.yaml", "--key", "k", "--label", "a=b")
+    second = submit(rune, "fails.yaml")
+    worker(rune)
+    assert [row["job"] for row in jobs(rune, "list")] == [second, first]
+    assert [row["status"] for row in jobs(rune, "list")] == ["Failed", "Running"]
+    for words in (["--status", "Running"], ["--skript", "listens"], ["--label", "a=b"],
+                  ["--key", "k"], ["--after", second]):  # fmt: skip
+        assert [row["job"] for row in jobs(rune, "list", *words)] == [first]
+    text = rune("jobs", "list", "--store", URL, "--output", "text", "--limit", "1")
+    assert "Failed" in text.out and text.out.count("\n") == 1
+    assert text.err == f"there are more: --after {second}\n"
+
+
+def test_one_is_shown_with_its_history(rune: Rune) -> None:
+    job = submit(rune, "fails.yaml", "--input", "n=1")
+    worker(rune)
+    (shown,) = jobs(rune, "show", job)
+    assert (shown["status"], shown["input"], shown["error"]["type"]) == ("Failed", {"n": 1}, "a.b")
+    assert json.loads(rune("jobs", "show", job, "--store", URL, "--output", "text").out) == shown
+    history = jobs(rune, "history", job)
+    assert [(one["seq"], one["kind"]) for one in history] == [
+        (0, "job.started"),
+        (1, "job.finished"),
+    ]
+    text = rune("jobs", "history", job, "--store", URL, "--output", "text")
+    assert [line.split()[3] for line in text.out.splitlines()] == ["job.started", "job.finished"]
+
+
+def test_a_message_is_sent(rune: Rune) -> None:
+    job = submit(rune, "listens.yaml")
+    worker(rune)
+    assert why(rune, job) == "no worker holds it, and none has to: a message to topic t, key 7"
+    words = ("signal", "t", "--key", "7", "--data", '{"a": 1}', "--id", "m", "--keep", "1h")
+    assert jobs(rune, *words) == [{"message": "m", "outcome": "accepted"}]
+    assert jobs(rune, *words) == [{"message": "m", "outcome": "duplicate"}]
+    assert why(rune, job) == "no worker runs"
+    worker(rune)
+    assert jobs(rune, "show", job)[0]["output"] == {"a": 1}
+    assert why(rune, job) == "it has ended: Completed"
+    done = rune("jobs", "signal", "t", "--job", "none", "--store", URL)
+    assert (done.code, "RUNE-6003" in done.err) == (2, True)
+
+
+def test_a_key_that_is_text(rune: Rune) -> None:
+    job = submit(rune, "waits.yaml")
+    assert jobs(rune, "pause", job) == [{"job": job, "status": "Pending", "accepted": True}]
+    worker(rune)
+    assert why(rune, job) == "it stands still: paused"
+    assert jobs(rune, "list", "--status", "Suspended")[0]["reason"] == "paused"
+    jobs(rune, "signal", "paid", "--key", '"7"', "--keep", "1h", "--data", "5")
+    worker(rune)
+    assert jobs(rune, "show", job)[0]["status"] == "Suspended"
+    assert jobs(rune, "resume", job)[0]["accepted"] is True
+    worker(rune)
+    assert jobs(rune, "show", job)[0]["output"] == 5
+    assert jobs(rune, "resume", job) == [{"job": job, "status": "Completed", "accepted": False}]
+
+
+def test_jobs_are_cancelled(rune: Rune) -> None:
+    both = [submit(rune, "listens.yaml") for _ in range(2)]
+    worker(rune)
+    done = rune("jobs", "cancel", *both, "--reason", "enough", "--store", URL, "--output", "text")
+    assert done.err == "".join(f"{job}: cancel is asked for\n" for job in both)
+    worker(rune)
+    for job in both:
+        (shown,) = jobs(rune, "show", job)
+        assert (shown["status"], shown["error"]["message"]) == ("Cancelled", "enough")
+    done = rune("jobs", "cancel", both[0], "--store", URL, "--output", "text")
+    assert done.err == f"{both[0]}: it is Cancelled already\n"
+
+
+def test_why_nobody_takes_it(rune: Rune) -> None:
+    job = submit(rune, "calls.yaml", "--handlers", "mine.py")
+    assert why(rune, job) == "no worker runs"
+    worker(rune)
+    assert why(rune, job) == "no worker runs"
+    worker(rune, "--handlers", "mine.py")
+    assert why(rune, job) == "it has ended: Completed"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["show"], "write: rune jobs show ID"),
+        (["show", "a", "b"], "write: rune jobs show ID"),
+        (["list", "a"], "write: rune jobs list"),
+        (["cancel"], "write: rune jobs cancel ID ..."),
+        (["show", "none"], "no job has the id none"),
+        (["cancel", "none"], "no job has the id none"),
+        (["list", "--label", "x"], "a label is NAME=TEXT"),
+        (["list", "--limit", "0"], "--limit 0"),
+        (["list", "--status", "Done"], "invalid choice"),
+        (["signal", "t", "--data", "{"], "--data {"),
+        (["signal", "t", "--keep", "5"], "the message cannot be sent"),
+        (["stop", "x"], "invalid choice: 'stop'"),
+    ],
+)
+def test_what_is_refused(rune: Rune, words: list[str], says: str) -> None:
+    done = rune("jobs", *words, "--store", URL)
+    assert done.code == 2
+    assert says in done.err
