@@ -6,8 +6,11 @@ is believed. Nothing here recurses, and work is bounded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from itertools import chain
 from math import isfinite
+from operator import eq, itemgetter
 from typing import Any, Final
 
 from ..model.limits import (
@@ -199,9 +202,215 @@ def _call_problem(name: str, given: int) -> str | None:
     return None
 
 
+_COMPARISONS: Final = frozenset(COMPARISONS)
+#: The tag of a node.
+_TAG: Final = itemgetter(0)
+#: Tags whose operands are all expressions -> how many; tags with one tuple of expressions.
+_EXPRESSIONS: Final = {
+    tag: len(kinds)
+    for tag, kinds in TABLE.items()
+    if kinds and tag != "push" and all(kind == "e" for kind in kinds)
+}
+_SEVERAL: Final = frozenset(tag for tag, kinds in TABLE.items() if kinds == ("es",))
+
+
+class _Together:
+    """Finds out whether many expressions are certainly sound, all at once.
+
+    Nearly all expressions of a Blueprint are settled here: level by level, and in a level tag by
+    tag, so that most of the work is done by the host on whole lists. What binds locals in an
+    unusual way or mentions secrets is left to the checker, as is all that is wrong.
+    """
+
+    __slots__ = ("below", "bound", "depth", "functions", "locals", "nodes", "slots")
+
+    def __init__(self, slots: int, functions: Sequence[int], locals_: int) -> None:
+        self.slots = slots
+        self.functions = functions
+        self.locals = locals_
+        #: Locals that comprehensions around bind; nodes so far; nesting of the level at hand.
+        self.bound = self.nodes = self.depth = 0
+        self.below: list[Any] = []
+
+    def nodes_of(self, irs: Sequence[object]) -> int:
+        """The number of their nodes if there is nothing wrong with any; 0 where there may be."""
+        level: list[Any] = list(irs)
+        while level:
+            self.depth += 1
+            self.nodes += len(level)
+            if self.depth > MAX_DEPTH or self.nodes > EXPRESSION_NODES:
+                return 0
+            if set(map(type, level)) != {tuple} or not all(level):
+                return 0
+            if set(map(type, map(_TAG, level))) != {str}:
+                return 0
+            by_tag: defaultdict[str, list[Any]] = defaultdict(list)
+            for node in level:
+                by_tag[node[0]].append(node)
+            self.below = []
+            for tag, group in by_tag.items():
+                rule = _TOGETHER.get(tag)
+                if rule is None or not rule(self, tag, group):
+                    return 0
+            level = self.below
+        return self.nodes
+
+    # --- one tag ------------------------------------------------------------------------------
+    def constants(self, tag: str, group: list[Any]) -> bool:
+        if set(map(len, group)) != {2}:
+            return False
+        values = [node[1] for node in group]
+        for kind in set(map(type, values)):
+            some: list[Any] = [value for value in values if type(value) is kind]
+            if kind is str:
+                if not all(map(str.isascii, some)) and not all(map(is_text, some)):
+                    return False
+            elif kind is int:
+                if min(some) < INT_MIN or max(some) > INT_MAX:
+                    return False
+            elif kind is float:
+                if not all(map(isfinite, some)):
+                    return False
+            elif kind is list or kind is dict:
+                checker = _Checker(0, (), secrets=False)
+                if any(checker.value(value) is not None for value in some):
+                    return False
+            elif kind is not bool and kind is not type(None):
+                return False
+        return True
+
+    def indexes(self, tag: str, group: list[Any]) -> bool:
+        if set(map(len, group)) != {2}:
+            return False
+        places = [node[1] for node in group]
+        size = self.locals if tag == "local" else self.slots
+        return set(map(type, places)) == {int} and min(places) >= 0 and max(places) < size
+
+    def expressions(self, tag: str, group: list[Any]) -> bool:
+        operands = _EXPRESSIONS[tag]
+        if set(map(len, group)) != {1 + operands}:
+            return False
+        for i in range(1, 1 + operands):
+            self.below += [node[i] for node in group]
+        return True
+
+    def several(self, tag: str, group: list[Any]) -> bool:
+        if set(map(len, group)) != {2}:
+            return False
+        lists = [node[1] for node in group]
+        if not all(lists) and tag not in _MAY_BE_EMPTY:
+            return False
+        return self.go_below(lists)
+
+    def go_below(self, lists: list[Any]) -> bool:
+        """Operands are looked at in the next level. Nodes may be shared, and lists of them, so
+        their number is no longer bounded by the size of the Blueprint."""
+        if set(map(type, lists)) != {tuple}:
+            return False
+        if len(self.below) + sum(map(len, lists)) > EXPRESSION_NODES:
+            return False
+        self.below += chain.from_iterable(lists)
+        return True
+
+    def objects(self, tag: str, group: list[Any]) -> bool:
+        if set(map(len, group)) != {2}:
+            return False
+        pairs = self.pairs([node[1] for node in group])
+        return pairs is not None and self.go_below(pairs)
+
+    def pairs(self, lists: list[Any]) -> list[Any] | None:
+        """The elements of lists of pairs, None where they are no such lists."""
+        if set(map(type, lists)) != {tuple} or sum(map(len, lists)) > EXPRESSION_NODES:
+            return None
+        pairs = list(chain.from_iterable(lists))
+        good = not pairs or (set(map(type, pairs)) == {tuple} and set(map(len, pairs)) == {2})
+        return pairs if good else None
+
+    def comparisons(self, tag: str, group: list[Any]) -> bool:
+        if set(map(len, group)) != {3}:
+            return False
+        lists = [node[2] for node in group]
+        pairs = self.pairs(lists)
+        if pairs is None or not all(lists):
+            return False
+        operators = [pair[0] for pair in pairs]
+        if set(map(type, operators)) != {str} or not _COMPARISONS.issuperset(operators):
+            return False
+        self.below += [node[1] for node in group]
+        self.below += [pair[1] for pair in pairs]
+        return True
+
+    def calls(self, tag: str, group: list[Any]) -> bool:
+        if set(map(len, group)) != {3}:
+            return False
+        names = [node[1] for node in group]
+        lists = [node[2] for node in group]
+        if not self.go_below(lists):
+            return False
+        if tag == "call":
+            if set(map(type, names)) != {str} or not FUNCTIONS.keys() >= set(names):
+                return False
+            given = set(zip(names, map(len, lists), strict=True))
+            return all(_call_problem(name, number) is None for name, number in given)
+        size = len(self.functions)
+        if set(map(type, names)) != {int} or min(names) < 0 or max(names) >= size:
+            return False
+        return all(map(eq, map(len, lists), [self.functions[index] for index in names]))
+
+    def comprehensions(self, tag: str, group: list[Any]) -> bool:
+        """Those of one generator, which binds the next locals; its source is looked at as any
+        operand, what it repeats by itself. Others are left to the checker."""
+        inside: dict[int, list[Any]] = {}
+        for node in group:
+            if (
+                len(node) != len(TABLE[tag]) + 1
+                or type(node[-1]) is not tuple
+                or len(node[-1]) != 1
+            ):
+                return False
+            generator = node[-1][0]
+            if type(generator) is not tuple or len(generator) != 3:
+                return False
+            targets, over, conditions = generator
+            if type(targets) is not tuple or type(conditions) is not tuple:
+                return False
+            bound = self.locals + len(targets)
+            if not 0 < len(targets) <= BOUND_NAMES - self.bound or bound > MAX_LOCALS:
+                return False
+            if targets != tuple(range(self.locals, bound)) or set(map(type, targets)) != {int}:
+                return False
+            self.below.append(over)
+            repeated = inside.setdefault(bound, [])
+            repeated += node[1:-1]
+            repeated += conditions
+            if len(repeated) > EXPRESSION_NODES:
+                return False
+        for bound, irs in inside.items():
+            part = _Together(self.slots, self.functions, bound)
+            part.bound = self.bound + bound - self.locals
+            part.depth = self.depth
+            if not part.nodes_of(irs):
+                return False
+            self.nodes += part.nodes
+        return self.nodes <= EXPRESSION_NODES
+
+
+#: Tags with a tuple of expressions that may be empty.
+_MAY_BE_EMPTY: Final = _SEVERAL - {"and", "or"}
+_TOGETHER: Final[dict[str, Callable[[_Together, str, list[Any]], bool]]] = {
+    "const": _Together.constants,
+    **dict.fromkeys(("slot", "isset", "local"), _Together.indexes),
+    **dict.fromkeys(_EXPRESSIONS, _Together.expressions),
+    **dict.fromkeys(_SEVERAL, _Together.several),
+    "object": _Together.objects,
+    "compare": _Together.comparisons,
+    **dict.fromkeys(("call", "ucall"), _Together.calls),
+    **dict.fromkeys(("listcomp", "dictcomp"), _Together.comprehensions),
+}
+
+
 def check_ir(
-    ir: object,
-    *,
+    *irs: object,
     slots: int,
     functions: Sequence[int],
     locals_: int,
@@ -214,142 +423,18 @@ def check_ir(
     function, ``locals_`` how many locals are bound from outside (parameters, the event).
     ``secrets`` False refuses secrets altogether (all but parameters of calls). The number of nodes
     is appended to ``tally``. Never raises and never recurses, whatever it is given.
+
+    Of several expressions the findings of all come one after the other, and ``tally`` gets one
+    number for all: to look at many together is quicker, where there is nothing to say of any.
     """
     if type(locals_) is not int or not 0 <= locals_ <= MAX_LOCALS:
         return [f"a function may have at most {MAX_LOCALS} parameters"]
-    nodes, found = _plainly_sound(ir, slots, functions, locals_), []
+    nodes, found = _Together(slots, functions, locals_).nodes_of(irs), []
     if not nodes:
-        checker = _Checker(slots, functions, secrets)
-        found = checker.run(ir, locals_)
-        nodes = checker.nodes
+        for ir in irs:
+            checker = _Checker(slots, functions, secrets)
+            found += checker.run(ir, locals_)
+            nodes += checker.nodes
     if tally is not None:
         tally.append(nodes)
     return found
-
-
-#: Tags whose operands are all expressions -> how many; tags with one tuple of expressions.
-_EXPRESSIONS: Final = {
-    tag: len(kinds)
-    for tag, kinds in TABLE.items()
-    if kinds and tag != "push" and all(kind == "e" for kind in kinds)
-}
-_SEVERAL: Final = frozenset(tag for tag, kinds in TABLE.items() if kinds == ("es",))
-
-
-def _plainly_sound(ir: Any, slots: int, functions: Sequence[int], locals_: int) -> int:
-    """The number of nodes where there is certainly nothing wrong, seen without keeping track of
-    places and scopes; 0 where there may be.
-
-    Nearly all expressions of a Blueprint are settled here, level by level. What binds locals, has
-    containers for constants or mentions secrets is left to the checker, as is all that is wrong.
-    """
-    level: list[Any] = [ir]
-    nodes = 0
-    for _ in range(MAX_DEPTH):
-        if not level:
-            return nodes
-        nodes += len(level)
-        if nodes > EXPRESSION_NODES:
-            return 0
-        below: list[Any] = []
-        for node in level:
-            if type(node) is not tuple or not node or type(tag := node[0]) is not str:
-                return 0
-            size = len(node)
-            if tag == "const":
-                if size != 2:
-                    return 0
-                value = node[1]
-                kind = type(value)
-                if kind is str:
-                    if not value.isascii() and not is_text(value):
-                        return 0
-                elif kind is int:
-                    if not INT_MIN <= value <= INT_MAX:
-                        return 0
-                elif kind is float:
-                    if not isfinite(value):
-                        return 0
-                elif kind is not bool and value is not None:
-                    return 0
-            elif tag == "slot" or tag == "isset":
-                if size != 2 or type(node[1]) is not int or not 0 <= node[1] < slots:
-                    return 0
-            elif tag == "item":
-                if size != 3:
-                    return 0
-                below.append(node[1])
-                if _is_plain_text(node[2]):
-                    nodes += 1
-                else:
-                    below.append(node[2])
-            elif tag in _EXPRESSIONS:
-                if size != 1 + _EXPRESSIONS[tag]:
-                    return 0
-                below += node[1:]
-            elif tag == "local":
-                if size != 2 or type(node[1]) is not int or not 0 <= node[1] < locals_:
-                    return 0
-            elif tag in _SEVERAL:
-                if size != 2 or type(node[1]) is not tuple or not (node[1] or tag in _MAY_BE_EMPTY):
-                    return 0
-                below += node[1]
-            elif tag == "object":
-                if size != 2 or not _are_pairs(node[1]):
-                    return 0
-                for key, value in node[1]:
-                    if _is_plain_text(key):
-                        nodes += 1
-                    else:
-                        below.append(key)
-                    below.append(value)
-            elif tag == "compare":
-                if size != 3 or not node[2] or not _are_pairs(node[2]):
-                    return 0
-                below.append(node[1])
-                for comparison, right in node[2]:
-                    if type(comparison) is not str or comparison not in COMPARISONS:
-                        return 0
-                    below.append(right)
-            elif tag == "call" or tag == "ucall":
-                if size != 3 or type(node[2]) is not tuple:
-                    return 0
-                callee, given = node[1], len(node[2])
-                if tag == "call":
-                    if type(callee) is not str or callee not in FUNCTIONS:
-                        return 0
-                    if _call_problem(callee, given) is not None:
-                        return 0
-                else:
-                    if type(callee) is not int or not 0 <= callee < len(functions):
-                        return 0
-                    if given != functions[callee]:
-                        return 0
-                below += node[2]
-            else:
-                return 0
-            if len(below) > EXPRESSION_NODES:  # nodes may be shared, lists too
-                return 0
-        level = below
-    return 0 if level else nodes
-
-
-#: Tags with a tuple of expressions that may be empty.
-_MAY_BE_EMPTY: Final = _SEVERAL - {"and", "or"}
-
-
-def _is_plain_text(node: Any) -> bool:
-    """Whether a node is a constant as nearly all keys are."""
-    return (
-        type(node) is tuple
-        and len(node) == 2
-        and node[0] == "const"
-        and type(node[1]) is str
-        and node[1].isascii()
-    )
-
-
-def _are_pairs(operand: Any) -> bool:
-    return type(operand) is tuple and all(
-        type(pair) is tuple and len(pair) == 2 for pair in operand
-    )

@@ -18,19 +18,18 @@ class CheckIr(Protocol):
 
     def __call__(
         self,
-        ir: IR,
-        *,
+        *irs: IR,
         slots: int,
         functions: Sequence[int],
         locals_: int,
         secrets: bool,
         tally: list[int] | None = None,
     ) -> Sequence[str]:
-        """The problems of ``ir``; never raises.
+        """The problems of all of ``irs``, one after the other; never raises.
 
         ``slots`` is the size of the frame, ``functions`` the number of parameters of each user
         function, ``locals_`` how many locals are bound from outside; ``secrets`` whether they
-        may be mentioned. The number of its nodes is appended to ``tally``.
+        may be mentioned. The number of all nodes is appended to ``tally``.
         """
 
 
@@ -128,8 +127,8 @@ class Facts:
     #: Users of ``exprs`` and ``regions``, by index.
     expr_uses: dict[int, Use] = field(default_factory=dict)
     region_uses: dict[int, Use] = field(default_factory=dict)
-    #: The expressions inside each region, with the region's index.
-    region_exprs: list[tuple[int, IR]] = field(default_factory=list)
+    #: The expressions inside each region, by its index.
+    region_exprs: dict[int, list[IR]] = field(default_factory=dict)
     #: Regions that hold loops -> whether they begin with one.
     looping: dict[int, bool] = field(default_factory=dict)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Final, TypeAlias
 
 from ..ast import IR
 from ..limits import ATTEMPTS, DURATION_MS, EXPRESSION_NODES, REGION_NODES
@@ -52,39 +54,74 @@ def _check_policies(facts: Facts) -> None:
 # --- expressions ------------------------------------------------------------------------------
 
 
+#: Expressions that are looked at together; where one may be wrong, they are looked at one by one.
+_TOGETHER: Final = 500
+#: A section, an index in it, and the expressions there.
+_Entry: TypeAlias = tuple[str, int, Sequence[IR]]
+#: What the users of an expression offer it: slots, locals, and whether it may mention secrets.
+_Offer: TypeAlias = tuple[int, int, bool]
+
+
 def check_exprs(facts: Facts, check_ir: CheckIr) -> None:
     """Hand every expression to its verifier, with the least that its users offer."""
-    bp = facts.bp
-    params = [function.params for function in bp.functions]
-
+    params = [function.params for function in facts.bp.functions]
+    doubtful: list[tuple[int, _Offer, _Entry]] = []
     tally: list[int] = []
+    for (slots, locals_, secret), entries in _by_offer(facts).items():
+        at = 0
+        while at < len(entries):
+            some: list[IR] = []
+            start = at
+            while at < len(entries) and len(some) < _TOGETHER:  # an entry is never divided
+                some += entries[at][1][2]
+                at += 1
+            problems = check_ir(
+                *some, slots=slots, functions=params, locals_=locals_, secrets=secret, tally=tally
+            )
+            if problems or tally.pop() + len(some) > min(EXPRESSION_NODES, REGION_NODES):
+                offer = (slots, locals_, secret)
+                doubtful += [(number, offer, entry) for number, entry in entries[start:at]]
+    doubtful.sort(key=itemgetter(0))
+    for _, (slots, locals_, secret), (section, i, irs) in doubtful:
+        nodes = 0
+        for ir in irs:
+            problems = check_ir(
+                ir, slots=slots, functions=params, locals_=locals_, secrets=secret, tally=tally
+            )
+            count = tally.pop()
+            nodes += count + 1
+            for problem in problems:
+                facts.say(
+                    "limit" if count > EXPRESSION_NODES else "expression", problem, section, i
+                )
+        if section == "regions" and nodes > REGION_NODES:
+            what = f"statements of {nodes:,} nodes; the bound is {REGION_NODES:,}"
+            facts.say("limit", what, section, i)
 
-    def check(section: str, i: int, ir: IR, slots: int, locals_: int, *, secret: bool) -> int:
-        """Look at one expression; the number of its nodes."""
-        problems = check_ir(
-            ir, slots=slots, functions=params, locals_=locals_, secrets=secret, tally=tally
-        )
-        nodes = tally.pop()
-        for problem in problems:
-            facts.say("limit" if nodes > EXPRESSION_NODES else "expression", problem, section, i)
-        return nodes
 
-    # What nothing evaluates still has to have the right shape.
-    unused = Use(least=0)
+def _by_offer(facts: Facts) -> dict[_Offer, list[tuple[int, _Entry]]]:
+    """All places with expressions, numbered; alike are those that are offered the same."""
+    bp = facts.bp
+    unused = Use(least=0)  # what nothing evaluates still has to have the right shape
+    out: dict[_Offer, list[tuple[int, _Entry]]] = {}
+    number = 0
+
+    def add(offer: _Offer, entry: _Entry) -> None:
+        nonlocal number
+        number += 1
+        known = out.get(offer)
+        if known is None:
+            known = out[offer] = []
+        known.append((number, entry))
+
     for i, expr in enumerate(bp.exprs):
         use = facts.expr_uses.get(i, unused)
-        check("exprs", i, expr, use.slots, use.least, secret=use.secret)
-    nodes: dict[int, int] = {}
-    for i, ir in facts.region_exprs:
-        slots = facts.region_uses.get(i, unused).slots
-        count = check("regions", i, ir, slots, 0, secret=False)
-        nodes[i] = nodes.get(i, 0) + count + 1
-    for i, count in nodes.items():
-        if count > REGION_NODES:
-            what = f"statements of {count:,} nodes; the bound is {REGION_NODES:,}"
-            facts.say("limit", what, "regions", i)
+        add((use.slots, use.least, use.secret), ("exprs", i, (expr,)))
+    for i, irs in facts.region_exprs.items():
+        add((facts.region_uses.get(i, unused).slots, 0, False), ("regions", i, irs))
     for i, function in enumerate(bp.functions):
-        check("functions", i, function.ir, 0, function.params, secret=False)
+        add((0, function.params, False), ("functions", i, (function.ir,)))
+    return out
 
 
 def check_schemas(facts: Facts, check_schema: CheckSchema) -> None:

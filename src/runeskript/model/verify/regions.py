@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..ast import IR
-from ..isa import STATEMENTS, Operand
-from .facts import Facts, Use, is_index, is_node, shown
+from ..isa import STATEMENTS
+from .facts import Facts, Use, is_index, shown
 
 #: Nesting of statements in one region (a chain of ``elif`` nests, too); every walker of regions,
 #: Python's own compiler among them, goes this deep without trouble.
 REGION_DEPTH: Final = 200
 #: Nesting of loops in one region: Python's compiler takes 20 blocks within each other.
 LOOP_DEPTH: Final = 12
+#: Tag of a statement -> its operands: where each stands, and its kind.
+_OPERANDS: Final = {
+    tag: tuple((i, operand.kind) for i, operand in enumerate(operands, 1))
+    for tag, operands in STATEMENTS.items()
+}
 #: Statements behind which nothing in their block can be reached.
 _ENDS: Final = ("exit", "break", "continue", "raise")
 
@@ -23,6 +28,7 @@ def check_regions(facts: Facts) -> None:
         region = _Region(facts, i, facts.region_uses.get(i, Use()))
         for problem in region.check(statements):
             facts.say("expression", problem, "regions", i)
+        facts.region_exprs[i] = region.exprs
         if region.loops:
             facts.looping[i] = bool(statements) and statements[0][:1] == ("loop",)
 
@@ -30,13 +36,16 @@ def check_regions(facts: Facts) -> None:
 class _Region:
     """One region. Statements nest, so a stack of blocks stands in for recursion."""
 
-    __slots__ = ("endless", "facts", "index", "left", "loops", "problems", "use")
+    __slots__ = ("endless", "exprs", "facts", "index", "left", "loops", "problems", "steps", "use")
 
     def __init__(self, facts: Facts, index: int, use: Use) -> None:
         self.facts = facts
         self.index = index
         self.use = use
+        self.steps = len(facts.bp.steps)
         self.problems: list[str] = []
+        #: The expressions of all its statements.
+        self.exprs: list[IR] = []
         #: How many loops there are; which are left by ``break``; behind which no statement follows.
         self.loops = 0
         self.left: set[int] = set()
@@ -85,49 +94,47 @@ class _Region:
         return self.problems
 
     def _operands(self, statement: IR) -> None:
-        for operand, value in zip(STATEMENTS[statement[0]], statement[1:], strict=True):
-            problem = self._problem(operand, self._pushed(statement, operand, value))
-            if problem is not None:
-                self.problems.append(problem)
+        tag = statement[0]
+        for i, kind in _OPERANDS[tag]:
+            value = statement[i]
+            if kind == "site":
+                if type(value) is not int or not 0 <= value < self.steps:
+                    self.problems.append(f"{shown(value)} is no step")
+            elif kind == "expr":
+                self._expr(self._pushed(statement, value) if tag == "set" else value)
+            elif kind == "slot":
+                if type(value) is not int or not 0 <= value < self.use.slots:
+                    self.problems.append(f"slot {shown(value)} is not in the frame of every user")
+            elif kind == "k":
+                if type(value) is not int or not 0 <= value < self.use.least:
+                    self.problems.append(f"exit {shown(value)} has no address in some user")
+            elif kind == "keys":
+                if type(value) is not tuple or not value:
+                    self.problems.append("a path without keys")
+                    continue
+                for key in value:
+                    self._expr(key)
 
-    def _problem(self, operand: Operand, value: Any) -> str | None:
-        kind = operand.kind
-        if kind == "site" and not is_index(value, len(self.facts.bp.steps)):
-            return f"{shown(value)} is no step"
-        if kind == "slot" and not is_index(value, self.use.slots):
-            return f"slot {shown(value)} is not in the frame of every user"
-        if kind == "k" and not is_index(value, self.use.least):
-            return f"exit {shown(value)} has no address in some user"
-        if kind == "expr":
-            self._expr(value)
-        elif kind == "keys":
-            if type(value) is not tuple or not value:
-                return "a path without keys"
-            for key in value:
-                self._expr(key)
-        return None
-
-    def _pushed(self, statement: IR, operand: Operand, value: Any) -> Any:
+    def _pushed(self, statement: IR, value: Any) -> Any:
         """What a statement `set s = push(s, e)` appends; any other operand as it is.
 
         The list must be the slot's own, so the slot is noted as a holder: see `slots.py`.
         """
-        if operand.kind != "expr" or not is_node(value) or value[0] != "push" or len(value) != 3:
+        if type(value) is not tuple or len(value) != 3 or value[0] != "push":
             return value
         slot = statement[2]
-        if statement[0] != "set" or value[1] != ("slot", slot):
+        if value[1] != ("slot", slot):
             self.problems.append("a list is appended to in another place than its own slot")
         elif is_index(slot, self.use.slots):
             for body in self.facts.region_bodies.get(self.index, ()):
                 self.facts.holders.setdefault(body, set()).add(slot)
         return value[2]
 
-    def _expr(self, ir: object) -> None:
-        if not is_node(ir):
-            self.problems.append(f"{shown(ir)} is no expression")
+    def _expr(self, ir: Any) -> None:
+        if type(ir) is tuple and ir and type(ir[0]) is str:
+            self.exprs.append(ir)
         else:
-            assert isinstance(ir, tuple)  # noqa: S101 - is_node
-            self.facts.region_exprs.append((self.index, ir))
+            self.problems.append(f"{shown(ir)} is no expression")
 
 
 def _leads_out(statement: Any) -> bool:
