@@ -128,6 +128,12 @@ def parse_template(
         return Parsed(("const", text), ())
     if read is None:
         read = partial(parse_expression, graph=graph)
+    if text.startswith("${") and text.find("}") == len(text) - 1:  # one insert and nothing else
+        try:
+            only = read(text[2:-1])
+        except ExpressionError:
+            return _parse_any_template(text, read)
+        return Parsed(only.ir, tuple(_shifted(only.names, 2)), tuple(_shifted(only.bound, 2)))
     pieces = _INSERT.split(text)
     if "$$" in text or "${" in "".join(pieces[::2]):
         return _parse_any_template(text, read)

@@ -9,6 +9,7 @@ with it) is left to the full reader, which has the words for it.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import accumulate
 from keyword import kwlist
 from string import ascii_letters, digits
@@ -53,6 +54,8 @@ _CONSTANTS: Final[dict[str, IR]] = {
     "null": ("const", None),
     "None": ("const", None),
 }
+#: What makes an operand of the word before it more than that word.
+_BEHIND: Final = frozenset("([")
 #: Words that are no variable, for one reason or another.
 _RESERVED: Final = frozenset((*kwlist, *_CONSTANTS, "secrets"))
 
@@ -99,8 +102,35 @@ def read_simple(text: str, locals_: tuple[str, ...]) -> tuple[IR, tuple[Name, ..
     names = reader.names
     if not names:
         return ir, ()
+    if len(parts) == 3:
+        return ir, (Name(names[0][0], len(parts[0]), names[0][2]),)
     ends = list(accumulate(map(len, parts)))
     return ir, tuple([Name(name, ends[2 * at], kind) for name, at, kind in names])
+
+
+@lru_cache(8192)
+def _plain(word: str) -> tuple[IR, str] | None:
+    """What a word means that is an operand by itself: its IR, and the variable in it ("": none).
+
+    Kept, because the words of a document come up again and again; None for all other words.
+    """
+    kind = _KINDS.get(word[0])
+    if kind == _NAME:
+        name, *keys = word.split(".")
+        if name in _RESERVED:
+            constant = _CONSTANTS.get(word)
+            return None if constant is None else (constant, "")
+        if len(word) > NAME:
+            return None
+        out: IR = ("name", name)
+        for key in keys:
+            out = ("item", out, ("const", key))
+        return out, name
+    if kind == _NUMBER:
+        return ("const", float(word) if "." in word else int(word)), ""
+    if kind == _TEXT:
+        return ("const", word[1:-1]), ""
+    return None
 
 
 class _Reader:
@@ -165,7 +195,18 @@ class _Reader:
     # --- operands ------------------------------------------------------------------------------
     def operand(self, least: int) -> IR:
         """A name, a constant, a list, a call or what stands in brackets, and the keys behind it."""
-        word = self.words[self.at]
+        words, at = self.words, self.at
+        word = words[at]
+        plain = _plain(word)
+        if plain is not None:
+            out, name = plain
+            after = words[at + 1]
+            # Nearly all operands end here.
+            if after not in _BEHIND and after[0] != "." and name not in self.locals:
+                if name:
+                    self.names.append((name, at, "variable"))
+                self.at += 1
+                return out
         kind = _KINDS.get(word[0])
         if kind == _NAME:
             if word == "not":
@@ -174,12 +215,11 @@ class _Reader:
                 self.at += 1
                 return ("not", self.read(_NOT))
             out = self.name(word)
-        elif kind == _NUMBER:
+        elif kind in (_NUMBER, _TEXT):
+            if plain is None:
+                raise _OtherError
             self.at += 1
-            out = ("const", float(word) if "." in word else int(word))
-        elif kind == _TEXT:
-            self.at += 1
-            out = ("const", word[1:-1])
+            out = plain[0]
         elif kind == _OPEN:
             self.at += 1
             out = self.read(_TERNARY)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final
+from typing import Any, Final
 
 from ...expr.faults import ExpressionError
 from ...expr.parser import Parsed, parse_expression, parse_template
@@ -52,6 +52,8 @@ class Expressions:
         self.seen = Seen()
         self._expressions: dict[tuple[str, tuple[str, ...]], Parsed] = {}
         self._templates: dict[str, Parsed] = {}
+        #: Texts that do not look like arithmetic.
+        self._plain: set[Any] = set()
 
     # --- findings --------------------------------------------------------------------------------
 
@@ -193,8 +195,9 @@ class Expressions:
 
     def _scalar_template(self, node: Scalar, pointer: str) -> Expr:
         value = node.value
-        if not isinstance(value, str) or "${" not in value:
-            self._constant(node, pointer)
+        if type(value) is not str or "${" not in value:
+            if type(value) is not str or value not in self._plain:
+                self._constant(node, pointer)
             return Expr(node.text, ("const", value), content_span(node, self.file), pointer)
         known = self._templates.get(value)
         if known is None:
@@ -211,7 +214,9 @@ class Expressions:
     def _constant(self, node: Scalar, pointer: str) -> None:
         """Note what a written-out value was perhaps not meant to be."""
         if type(node.value) is str:
-            if SUSPECT.search(node.text) and (not node.style or self.source.is_json):
+            if not SUSPECT.search(node.text):
+                self._plain.add(node.value)
+            elif not node.style or self.source.is_json:
                 self.seen.suspects.setdefault(node.text, []).append((node, pointer))
             return
         if type(node.value) is not int:
@@ -273,11 +278,12 @@ class Expressions:
         """``with``: an object, or one ``${...}``."""
         span = span_of(node, self.file)
         if type(node) is Map:
-            entries = tuple(
-                (key, self.template(child, f"{pointer}/{escape(key)}"))
+            template = self.template
+            entries = [
+                (key, template(child, f"{pointer}/{escape(key)}"))
                 for key, (_, child) in node.entries.items()
-            )
-            return Args(entries, None, span, pointer)
+            ]
+            return Args(tuple(entries), None, span, pointer)
         if type(node) is Scalar and isinstance(node.value, str):
             whole = self._scalar_template(node, pointer)
             if whole.ir[0] not in ("text", "const"):

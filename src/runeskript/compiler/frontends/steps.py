@@ -31,6 +31,12 @@ from .step_rows import (
 
 #: What an object's keys were read as: key -> value (an AST part; which one, the row's kind says).
 Read: TypeAlias = dict[str, Any]
+#: Key -> (key, value), as they stand in the document.
+Entries: TypeAlias = Mapping[str, tuple[Scalar, Node]]
+#: Reads the value of a key: (node, pointer, name of the key).
+Reader: TypeAlias = Callable[[Node, str, str], Any]
+#: How steps of the same keys are read: their verb, and a reader for each key.
+Shape: TypeAlias = tuple[str, tuple[Reader, ...]]
 
 
 class Steps:
@@ -46,40 +52,62 @@ class Steps:
         #: Reads the steps `graph` of the document; made by the first.
         self._graphs: Any = None
         f, lit = fields, self.literals
-        #: Kind of a row -> how its value is read.
-        self._readers: dict[str, Callable[[Key, Node, str], Any]] = {
-            "expr": self._expr,
-            "template": lambda row, node, at: f.template(node, at),
-            "text": lambda row, node, at: f.text(node, at, row.name),
-            "switchable": lambda row, node, at: lit.switchable(node, at, row.name),
-            "duration": lambda row, node, at: f.duration(node, at, row.name),
-            "backoff": lambda row, node, at: lit.backoff(node, at),
-            "block": lambda row, node, at: self.block(node, at, row.name),
-            "step": lambda row, node, at: self._one_step(node, at, row.name),
-            "name": lambda row, node, at: f.name(node, at, row.name),
-            "id": lambda row, node, at: self._id(node, at),
-            "target": lambda row, node, at: f.target(node, at, row.name),
-            "targets": lambda row, node, at: lit.targets(node, at),
-            "args": lambda row, node, at: f.args(node, at, row.name),
+        #: Kind of a row -> how its value is read: from a node, its pointer and the key's name.
+        self._readers: dict[str, Reader] = {
+            "expr": f.expr,
+            "template": lambda node, at, _: f.template(node, at),
+            "text": f.text,
+            "switchable": lit.switchable,
+            "duration": f.duration,
+            "backoff": lambda node, at, _: lit.backoff(node, at),
+            "block": self.block,
+            "step": self._one_step,
+            "name": f.name,
+            "id": lambda node, at, _: self._id(node, at),
+            "target": f.target,
+            "targets": lambda node, at, _: lit.targets(node, at),
+            "args": f.args,
+            "limit": lambda node, at, _: lit.limit(node, at),
+            "join": lambda node, at, _: lit.join(node, at),
+            "schema": lit.schema,
+            "literals": lambda node, at, _: lit.literals(node, at),
+            "handler": lambda node, at, _: f.label(node, at, "handler", "handler's name"),
+            "skript": lambda node, at, _: lit.skript(node, at),
+            "queue": lambda node, at, _: f.label(node, at, "queue", "queue's name"),
+            "errors": lambda node, at, _: lit.error_types(node, at),
+            "branches": lambda node, at, _: self._branches(node, at),
+            "silences": lambda node, at, _: read_allows(f, node, at),
+        }
+        #: The same for kinds of which the row says more.
+        self._row_readers: dict[str, Callable[[Key, Node, str], Any]] = {
             "word": lit.word,
             "count": lit.count,
-            "limit": lambda row, node, at: lit.limit(node, at),
-            "join": lambda row, node, at: lit.join(node, at),
-            "schema": lambda row, node, at: lit.schema(node, at, row.name),
-            "literals": lambda row, node, at: lit.literals(node, at),
-            "handler": lambda row, node, at: f.label(node, at, "handler", "handler's name"),
-            "skript": lambda row, node, at: lit.skript(node, at),
-            "queue": lambda row, node, at: f.label(node, at, "queue", "queue's name"),
-            "errors": lambda row, node, at: lit.error_types(node, at),
             "nothing": lit.nothing,
             "flag": lit.flag,
             "object": lambda row, node, at: self.fixed(node, row.fields, at, row.name),
             "clauses": lambda row, node, at: self.clauses(node, row.fields, at, row.name),
-            "branches": lambda row, node, at: self._branches(node, at),
             "delay": self._delay,
             "graph": self._graph,
-            "silences": lambda row, node, at: read_allows(f, node, at),
         }
+        #: Identity of a row (there are as many as the language has keys) -> its reader.
+        self._by_row: dict[int, Reader] = {}
+        #: The keys of steps read so far that had the right ones -> how such a step is read.
+        self._shapes: dict[tuple[str, ...], Shape] = {}
+
+    def _reader(self, row: Key) -> Reader:
+        """What reads the value of a key."""
+        known = self._by_row.get(id(row))
+        if known is None:
+            known = self._by_row[id(row)] = self._bound(row)
+        return known
+
+    def _bound(self, row: Key) -> Reader:
+        if row.name == "where":
+            return lambda node, at, name: self.fields.expr(node, at, name, ("event",))
+        read = self._row_readers.get(row.kind)
+        if read is not None:
+            return lambda node, at, _: read(row, node, at)
+        return self._readers[row.kind]
 
     # --- blocks ----------------------------------------------------------------------------------
 
@@ -124,19 +152,36 @@ class Steps:
             self.fields.wrong_kind("step", node, pointer, "", hint)
             return None
         entries = node.entries
-        name = self._verb(node, pointer)
-        if name is None:
+        keys = tuple(entries)
+        shape = self._shapes.get(keys)
+        if shape is not None:
+            # As nearly all steps: nothing is wrong with its keys, which were seen before.
+            name, readers = shape
+            read: Read = {
+                key: reader(entry[1], f"{pointer}/{key}", key)
+                for (key, entry), reader in zip(entries.items(), readers, strict=True)
+            }
+            return self._made(name, node, pointer, read, entries)
+        verb = self._verb(node, pointer)
+        if verb is None:
             return None
-        if name not in entries:  # misspelt, reported
-            entries = renamed(entries, name)
+        if verb not in entries:  # misspelt, reported
+            entries = renamed(entries, verb)
+        rows = STEP_ROWS[verb]
         nodes: dict[str, tuple[Scalar, Node]] = {}
-        read = self._entries(entries, STEP_ROWS[name], pointer, name, nodes)
-        for row in REQUIRED[name]:
-            if row.name not in entries:
-                self._missing(row, entries[name][0], pointer, f"`{name}`")
+        read = self._entries(entries, rows, pointer, verb, nodes)
+        missing = [row for row in REQUIRED[verb] if row.name not in entries]
+        for row in missing:
+            self._missing(row, entries[verb][0], pointer, f"`{verb}`")
+        if not missing and entries is node.entries and all(key in rows for key in keys):
+            self._shapes[keys] = verb, tuple([self._reader(rows[key]) for key in keys])
+        return self._made(verb, node, pointer, read, nodes)
+
+    def _made(self, verb: str, node: Map, pointer: str, read: Read, nodes: Entries) -> Step:
+        """The step that was read; ``nodes``: where each key stands that was understood."""
         site = Site(pointer, span_of(node, self.file), read.get("id"), read.get("allow", ()))
-        when = read.get("if") if name != "if" else None
-        return MAKERS[name](Parts(self.fields, site, when, read, nodes, entries[name][1]))
+        when = read.get("if") if verb != "if" else None
+        return MAKERS[verb](Parts(self.fields, site, when, read, nodes, nodes[verb][1]))
 
     # --- verbs -----------------------------------------------------------------------------------
 
@@ -212,7 +257,7 @@ class Steps:
 
     def _entries(
         self,
-        entries: Mapping[str, tuple[Scalar, Node]],
+        entries: Entries,
         rows: dict[str, Key],
         pointer: str,
         owner: str,
@@ -229,7 +274,7 @@ class Steps:
                 at = f"{pointer}/{escape(key)}"
             else:
                 at = f"{pointer}/{key}"
-            read[row.name] = self._readers[row.kind](row, value, at)
+            read[row.name] = self._reader(row)(value, at, row.name)
             if nodes is not None:
                 nodes[row.name] = (key_node, value)
         return read
@@ -305,10 +350,6 @@ class Steps:
         )
 
     # --- values that hold steps ------------------------------------------------------------------
-
-    def _expr(self, row: Key, node: Node, pointer: str) -> Any:
-        locals_ = ("event",) if row.name == "where" else ()
-        return self.fields.expr(node, pointer, row.name, locals_)
 
     def _one_step(self, node: Node, pointer: str, field: str) -> Step | None:
         if type(node) is Seq:
