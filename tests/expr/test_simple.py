@@ -45,6 +45,8 @@ def _grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.lists(inner, max_size=3).map(lambda e: f"[{', '.join(e)}]"),
         st.lists(inner, max_size=3).map(lambda e: f"get({', '.join(e)})"),
         st.tuples(inner, inner).map(lambda p: f"{p[0]}[{p[1]}].k"),
+        st.tuples(inner, inner, inner).map(lambda p: f"[{p[0]} for x in {p[1]} if {p[2]}]"),
+        st.tuples(inner, inner).map(lambda p: f"[i + {p[0]} for i in {p[1]}]"),
     )
 
 
@@ -57,10 +59,10 @@ def check(text: str, locals_: tuple[str, ...] = ()) -> bool:
     if simple is None:
         return False
     full = parse_any_expression(text, locals_=locals_)
-    ir, names = simple
+    ir, names, bound = simple
     assert repr(ir) == repr(full.ir)  # 1, 1.0 and true are equal, and not the same
     assert names == full.names
-    assert full.bound == ()
+    assert bound == full.bound
     return True
 
 
@@ -89,6 +91,10 @@ def check(text: str, locals_: tuple[str, ...] = ()) -> bool:
         "'ä' + a",
         "0.5 + -0.0",
         "a + +b",
+        "sum([i.qty * i.price for i in input.items if i.qty > 3 and d]) + a",
+        "[i for i in [1, 2] if i if a] + [a]",
+        "[f(i, a) for i in a or b]",
+        "[[i, 1] for i in b][0].k",
     ],
 )
 def test_what_is_simple(text: str) -> None:
@@ -110,7 +116,20 @@ def test_what_is_simple(text: str) -> None:
         "a, b",
         "(a, b)",
         "()",
-        "[a for a in b]",
+        "[x for x in b for y in x]",
+        "[x for x, y in b]",
+        "[[x for x in y] for y in b]",
+        "[x for x in b] + [y for y in b]",
+        "[1, x for x in b]",
+        "[x for x in b if]",
+        "[x for in b]",
+        "[x for x.y in b]",
+        "[x for true in b]",
+        "[x for x in b if c else d]",
+        "[x for x in]",
+        "[x for x in b",
+        "f(x for x in b)",
+        "(x for x in b)",
         "{'a': 1}",
         "a[1:2]",
         "a[1, 2]",

@@ -24,7 +24,7 @@ from ..model.catalog import HandlerCatalog
 from ..model.isa import Op
 from ..model.records import mutable
 from . import core
-from .irtools import replace
+from .irtools import fill
 
 #: Slots of the document's body that are filled when a run starts.
 ROOTS = ("input", "env", "job")
@@ -86,6 +86,18 @@ def generate(
     return generator.out
 
 
+class _Slots(dict[str, IR]):
+    """Variable -> its node in one body; the slot is allotted where one is first asked for."""
+
+    def __init__(self, at: BodyCode) -> None:
+        super().__init__()
+        self._at = at
+
+    def __missing__(self, name: str) -> IR:
+        node = self[name] = ("slot", self._at.slot(name))
+        return node
+
+
 class _Generator:
     """Walks the operations of each body; one method per kind."""
 
@@ -105,29 +117,18 @@ class _Generator:
         self.at = BodyCode(program.root, 0)
         #: Of the body at hand: variable -> its node; identity of an IR -> that IR (so that it stays
         #: the only one of this identity) and what became of it. Equal texts share their IR.
-        self.slots: dict[str, IR] = {}
+        self.slots = _Slots(self.at)
         self.known: dict[int, tuple[IR, IR]] = {}
         for f in functions:
             self.out.functions.append(FunctionRow(f.name, len(f.params), self.ir(f.body.ir)))
 
     # --- parts ---------------------------------------------------------------------------------
-    def leaf(self, node: IR) -> IR:
-        if node[0] == "name":
-            name = node[1]
-            known = self.slots.get(name)
-            if known is None:
-                known = self.slots[name] = ("slot", self.at.slot(name))
-            return known
-        if isinstance(node[1], str):
-            return ("ucall", self.functions[node[1]], *node[2:])
-        return node
-
     def ir(self, ir: IR) -> IR:
         if ir[0] == "const":
             return ir
         known = self.known.get(id(ir))
         if known is None:
-            known = self.known[id(ir)] = (ir, replace(ir, self.leaf))
+            known = self.known[id(ir)] = (ir, fill(ir, self.slots, self.functions))
         return known[1]
 
     def operand(self, ir: IR) -> int:
@@ -181,7 +182,7 @@ class _Generator:
     # --- bodies --------------------------------------------------------------------------------
     def body(self, body: core.Body, index: int) -> None:
         at = self.at = BodyCode(body, index)
-        self.slots, self.known = {}, {}
+        self.slots, self.known = _Slots(at), {}
         self.out.bodies.append(at)
         for name in (body.item, body.index, body.result):
             if name is not None:

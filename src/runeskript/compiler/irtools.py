@@ -70,6 +70,35 @@ def replace(ir: Any, leaf: Callable[[IR], Any]) -> Any:
     return leaf(result) if tag == "ucall" else result
 
 
+def fill(ir: Any, slots: Mapping[str, IR], functions: Mapping[str, int]) -> Any:
+    """The IR with slots for names, and user functions by index.
+
+    As :func:`replace`, which it is a case of; every expression of a document goes through here.
+    """
+    tag = ir[0]
+    if tag == "const":
+        return ir
+    if tag == "name":
+        return slots[ir[1]]
+    if tag == "isset":
+        return ("isset", slots[ir[1]][1])
+    out: list[Any] = []
+    for part in ir:
+        if type(part) is tuple and part:
+            kind = part[0]
+            if kind == "const" or kind == "local":
+                out.append(part)
+            elif kind == "name":
+                out.append(slots[part[1]])
+            else:
+                out.append(fill(part, slots, functions))
+        else:
+            out.append(part)
+    if tag == "ucall" and type(out[1]) is str:
+        out[1] = functions[out[1]]
+    return tuple(out)
+
+
 def rename(ir: IR, names: Mapping[str, str]) -> IR:
     """The IR with some variables called otherwise."""
 

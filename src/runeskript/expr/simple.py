@@ -1,6 +1,7 @@
 """The expressions that nearly all are: read in one pass, without Python's parser.
 
-Names, keys, numbers, texts without escapes, lists, operators, conditions and calls. What comes out
+Names, keys, numbers, texts without escapes, lists, operators, conditions, calls and a comprehension
+of one clause. What comes out
 is what ``parser.parse_expression`` makes of the same text, in a fifth of the time; a document of
 ten thousand steps has as many expressions. Whatever else there is in a text (and whatever is wrong
 with it) is left to the full reader, which has the words for it.
@@ -80,8 +81,11 @@ class _OtherError(Exception):
     """The text holds something that is not simple, or is wrong."""
 
 
-def read_simple(text: str, locals_: tuple[str, ...]) -> tuple[IR, tuple[Name, ...]] | None:
-    """The IR of an expression and the names in it; None where the full reader has to look."""
+def read_simple(
+    text: str, locals_: tuple[str, ...]
+) -> tuple[IR, tuple[Name, ...], tuple[Name, ...]] | None:
+    """The IR of an expression, the names in it and the name that a comprehension binds; None where
+    the full reader has to look."""
     if len(text) > _LENGTH or not (text.isascii() or is_text(text)):
         return None
     parts = _WORD.split(text)
@@ -99,13 +103,14 @@ def read_simple(text: str, locals_: tuple[str, ...]) -> tuple[IR, tuple[Name, ..
         return None
     if reader.at != len(words) - 1:
         return None
-    names = reader.names
-    if not names:
-        return ir, ()
+    names, bound = reader.names, reader.bound
+    if not names and not bound:
+        return ir, (), ()
     if len(parts) == 3:
-        return ir, (Name(names[0][0], len(parts[0]), names[0][2]),)
+        return ir, (Name(names[0][0], len(parts[0]), names[0][2]),), ()
     ends = list(accumulate(map(len, parts)))
-    return ir, tuple([Name(name, ends[2 * at], kind) for name, at, kind in names])
+    binds = (Name(words[bound], ends[2 * bound], "variable"),) if bound else ()
+    return ir, tuple([Name(name, ends[2 * at], kind) for name, at, kind in names]), binds
 
 
 @lru_cache(8192)
@@ -136,12 +141,14 @@ def _plain(word: str) -> tuple[IR, str] | None:
 class _Reader:
     """Precedence climbing over the words of one text."""
 
-    __slots__ = ("at", "locals", "names", "words")
+    __slots__ = ("at", "bound", "locals", "names", "words")
 
     def __init__(self, words: list[str], locals_: tuple[str, ...]) -> None:
         self.words = words
         self.at = 0
         self.locals = locals_
+        #: The number of the word that a comprehension binds; 0, which is no such word: none does.
+        self.bound = 0
         #: (name, number of its word, kind).
         self.names: list[tuple[str, int, Literal["variable", "function"]]] = []
 
@@ -225,18 +232,51 @@ class _Reader:
             out = self.read(_TERNARY)
             self.expect(")")
         elif kind == _LIST:
-            self.at += 1
-            parts = self.several("]")
-            if all(part[0] == "const" for part in parts):
-                out = ("const", [part[1] for part in parts])
-            else:
-                out = ("list", parts)
+            out = self.list()
         elif kind == _SIGNED:
             return self.sign("neg" if word == "-" else "pos")
         else:
             raise _OtherError
         word = self.words[self.at]
         return self.keys(out) if word == "[" or word[0] == "." else out
+
+    def list(self) -> IR:
+        """A list, or a list comprehension."""
+        self.at += 1
+        start, kept = self.at, len(self.names)
+        parts = self.several("]")
+        if parts is None:
+            return self.comprehension(start, kept)
+        if all(part[0] == "const" for part in parts):
+            return ("const", [part[1] for part in parts])
+        return ("list", parts)
+
+    def comprehension(self, start: int, kept: int) -> IR:
+        """``[... for x in ... if ...]``; what stands before its ``for`` is read a second time, when
+        it is known what it binds. ``kept``: the names that stand before it all."""
+        words, outer = self.words, self.locals
+        target = words[self.at + 1]
+        taken = target in _RESERVED or target in outer or "." in target or len(target) > NAME
+        if self.bound or taken or _KINDS.get(target[0]) != _NAME:
+            raise _OtherError
+        self.bound = self.at + 1
+        self.at += 2
+        del self.names[kept:]
+        self.expect("in")
+        over = self.read(_OR)
+        self.locals = (*outer, target)
+        conditions = []
+        while words[self.at] == "if":
+            self.at += 1
+            conditions.append(self.read(_OR))
+        self.expect("]")
+        end, clauses = self.at, self.names[kept:]
+        del self.names[kept:]
+        self.at = start
+        value = self.read(_TERNARY)
+        self.names += clauses
+        self.at, self.locals = end, outer
+        return ("listcomp", value, (((len(outer),), over, tuple(conditions)),))
 
     def sign(self, tag: str) -> IR:
         """A sign; before a number it is a part of it."""
@@ -265,13 +305,17 @@ class _Reader:
             else:
                 return value
 
-    def several(self, close: str) -> tuple[IR, ...]:
-        """Expressions between commas, up to the closing bracket."""
+    def several(self, close: str) -> tuple[IR, ...] | None:
+        """Expressions between commas, up to the closing bracket; None where there is a ``for``
+        behind the first."""
         words = self.words
         parts: list[IR] = []
         while words[self.at] != close:
             parts.append(self.read(_TERNARY))
-            if words[self.at] != close:
+            word = words[self.at]
+            if word == "for" and len(parts) == 1 and close == "]":
+                return None
+            if word != close:
                 self.expect(",")
         self.at += 1
         return tuple(parts)
@@ -308,6 +352,7 @@ class _Reader:
             self.names.append((name, at, "function"))
         self.at += 1
         arguments = self.several(")")
+        assert arguments is not None  # noqa: S101 - there are no comprehensions in parentheses
         if self.words[self.at] == "(":
             raise _OtherError
         if row is None:

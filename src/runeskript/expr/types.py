@@ -94,6 +94,8 @@ def infer(
     ``env``: types of variables by name (a name that is not there may be anything); ``locals_``:
     those of the first locals (parameters, the event).
     """
+    if ir[0] == "const":
+        return Inferred(type_of_value(ir[1]), [], [])
     inference = _Inference(env, functions)
     inference.locals.update(enumerate(locals_))
     return Inferred(inference.of(ir), inference.findings, inference.doubts)
@@ -214,7 +216,8 @@ class _Inference:
         fields = {}
         closed = True
         for key, value in ir[1]:
-            self.expect(self.of(key), ("text",), "the key of an object")
+            if key[0] != "const" or type(key[1]) is not str:
+                self.expect(self.of(key), ("text",), "the key of an object")
             if key[0] == "const":
                 fields[key[1]] = self.of(value)
             else:
@@ -228,10 +231,17 @@ class _Inference:
             self.report(f"{what} must be {' or '.join(kinds)}, is {found.describe()}", None, found)
 
     def item(self, ir: IR) -> Type:
-        holder, key = self.of(ir[1]), self.of(ir[2])
+        holder = self.of(ir[1])
+        literal = None
+        if ir[2][0] != "const":
+            key = self.of(ir[2])
+        elif holder is ANY:  # most are the fields of what a call gave
+            return ANY
+        else:
+            literal = ir[2][1]
+            key = type_of_value(literal)
         if holder is ANY:
             return ANY
-        literal = ir[2][1] if ir[2][0] == "const" else None
         holders = holder.kinds
         if not holders:
             return NOTHING
@@ -400,6 +410,8 @@ class _Inference:
 
     def text(self, ir: IR) -> Type:
         for part in ir[1]:
+            if part[0] == "const" and type(part[1]) is str:
+                continue
             found = self.of(part)
             if found.kinds == _NULL:
                 self.report("null cannot go into a text", "use coalesce(x, 'other')", found)

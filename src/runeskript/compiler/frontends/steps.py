@@ -14,11 +14,11 @@ from ...model.nearest import nearest
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, Seq, clip, describe, span_of
 from ..tables import BY_VERB, CATCH_FIELDS, VERBS, Key
-from .allows import read_allows
 from .expressions import escape
 from .fields import Fields
 from .literals import Literals
 from .make import MAKERS, Parts
+from .readers import Reader, Readers
 from .step_rows import (
     MODIFIER_ROWS,
     OWNERS,
@@ -33,8 +33,6 @@ from .step_rows import (
 Read: TypeAlias = dict[str, Any]
 #: Key -> (key, value), as they stand in the document.
 Entries: TypeAlias = Mapping[str, tuple[Scalar, Node]]
-#: Reads the value of a key: (node, pointer, name of the key).
-Reader: TypeAlias = Callable[[Node, str, str], Any]
 #: How steps of the same keys are read: their verb, and a reader for each key.
 Shape: TypeAlias = tuple[str, tuple[Reader, ...]]
 
@@ -51,63 +49,25 @@ class Steps:
         self.files: Mapping[int, str] = {}
         #: Reads the steps `graph` of the document; made by the first.
         self._graphs: Any = None
-        f, lit = fields, self.literals
-        #: Kind of a row -> how its value is read: from a node, its pointer and the key's name.
-        self._readers: dict[str, Reader] = {
-            "expr": f.expr,
-            "template": lambda node, at, _: f.template(node, at),
-            "text": f.text,
-            "switchable": lit.switchable,
-            "duration": f.duration,
-            "backoff": lambda node, at, _: lit.backoff(node, at),
-            "block": self.block,
-            "step": self._one_step,
-            "name": f.name,
-            "id": lambda node, at, _: self._id(node, at),
-            "target": f.target,
-            "targets": lambda node, at, _: lit.targets(node, at),
-            "args": f.args,
-            "limit": lambda node, at, _: lit.limit(node, at),
-            "join": lambda node, at, _: lit.join(node, at),
-            "schema": lit.schema,
-            "literals": lambda node, at, _: lit.literals(node, at),
-            "handler": lambda node, at, _: f.label(node, at, "handler", "handler's name"),
-            "skript": lambda node, at, _: lit.skript(node, at),
-            "queue": lambda node, at, _: f.label(node, at, "queue", "queue's name"),
-            "errors": lambda node, at, _: lit.error_types(node, at),
-            "branches": lambda node, at, _: self._branches(node, at),
-            "silences": lambda node, at, _: read_allows(f, node, at),
-        }
-        #: The same for kinds of which the row says more.
-        self._row_readers: dict[str, Callable[[Key, Node, str], Any]] = {
-            "word": lit.word,
-            "count": lit.count,
-            "nothing": lit.nothing,
-            "flag": lit.flag,
-            "object": lambda row, node, at: self.fixed(node, row.fields, at, row.name),
-            "clauses": lambda row, node, at: self.clauses(node, row.fields, at, row.name),
-            "delay": self._delay,
-            "graph": self._graph,
-        }
-        #: Identity of a row (there are as many as the language has keys) -> its reader.
-        self._by_row: dict[int, Reader] = {}
+        #: What reads the value of a key, by its row.
+        self._reader = Readers(
+            fields,
+            self.literals,
+            {
+                "block": self.block,
+                "step": self._one_step,
+                "id": lambda node, at, _: self._id(node, at),
+                "branches": lambda node, at, _: self._branches(node, at),
+            },
+            {
+                "object": lambda row, node, at: self.fixed(node, row.fields, at, row.name),
+                "clauses": lambda row, node, at: self.clauses(node, row.fields, at, row.name),
+                "delay": self._delay,
+                "graph": self._graph,
+            },
+        ).of
         #: The keys of steps read so far that had the right ones -> how such a step is read.
         self._shapes: dict[tuple[str, ...], Shape] = {}
-
-    def _reader(self, row: Key) -> Reader:
-        """What reads the value of a key."""
-        known = self._by_row.get(id(row))
-        if known is None:
-            known = self._by_row[id(row)] = self._bound(row)
-        return known
-
-    def _bound(self, row: Key) -> Reader:
-        if row.name == "where":
-            return lambda node, at, name: self.fields.expr(node, at, name, ("event",))
-        read = self._row_readers.get(row.kind)
-        if read is not None:
-            return lambda node, at, _: read(row, node, at)
-        return self._readers[row.kind]
 
     # --- blocks ----------------------------------------------------------------------------------
 

@@ -22,10 +22,12 @@ def name_span(expr: Expr, name: Name) -> Span:
 class _Known:
     """The names of one document."""
 
-    __slots__ = ("env", "functions", "hints", "loops", "variables")
+    __slots__ = ("env", "everywhere", "functions", "hints", "loops", "variables")
 
     def __init__(self, facts: Facts, hints: Hints) -> None:
         self.variables = facts.assigned()
+        #: Names that mean something everywhere but in functions; `env` is looked at more closely.
+        self.everywhere = self.variables.difference(ROOTS) | {"input", "job"}
         self.loops = {loop.name for loop in facts.loop_names}
         self.functions = {f.name: len(f.params) for f in facts.document.functions}
         self.env = facts.document.env
@@ -37,7 +39,7 @@ def check_names(facts: Facts, hints: Hints, found: Diagnostics) -> None:
     known = _Known(facts, hints)
     _check_shadowing(facts, found)
     for use in facts.uses:
-        if use.expr.names:
+        if use.expr.names and not _is_plain(use, known):
             _check_use(use, known, found)
 
 
@@ -79,6 +81,17 @@ def _check_shadowing(facts: Facts, found: Diagnostics) -> None:
 
 
 # --- uses -------------------------------------------------------------------------------------
+def _is_plain(use: Use, known: _Known) -> bool:
+    """Whether all names are variables that are surely known, as in nearly all expressions."""
+    if use.role == "function":
+        return False
+    everywhere, loops = known.everywhere, use.scope.loop_names
+    for name in use.expr.names:
+        if name.kind != "variable" or (name.name not in everywhere and name.name not in loops):
+            return False
+    return True
+
+
 def _check_use(use: Use, known: _Known, found: Diagnostics) -> None:
     expr = use.expr
     calls = False
