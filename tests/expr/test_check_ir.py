@@ -165,7 +165,8 @@ def test_the_deepest_verified_ir_generates(wrap: str) -> None:
 
 
 def test_shared_nodes_are_counted_as_often_as_they_occur(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runeskript.expr.ir_check.EXPRESSION_NODES", 20_000)
+    monkeypatch.setattr("runeskript.expr.ir_checker.EXPRESSION_NODES", 20_000)
+    monkeypatch.setattr("runeskript.expr.ir_together.EXPRESSION_NODES", 20_000)
     ir: Any = ("slot", 0)
     for _ in range(60):
         ir = ("add", ir, ir)
@@ -173,6 +174,17 @@ def test_shared_nodes_are_counted_as_often_as_they_occur(monkeypatch: pytest.Mon
     for _ in range(3):
         ir = ("list", (ir,) * 3_000)
         assert check(ir) == ["an expression of more than 20000 nodes"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(mutations(), st.sampled_from(SOUND)), min_size=1, max_size=8))
+def test_of_several_expressions_all_findings_are_told(irs: list[Any]) -> None:
+    bounds: dict[str, Any] = {"slots": 2, "functions": (1,), "locals_": 0}
+    together: list[int] = []
+    alone: list[int] = []
+    expected = [p for ir in irs for p in check_ir(ir, tally=alone, **bounds)]
+    assert check_ir(*irs, tally=together, **bounds) == expected
+    assert together == [sum(alone)]
 
 
 def test_secrets_stand_only_in_parameters() -> None:
