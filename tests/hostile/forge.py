@@ -354,6 +354,7 @@ class Forger:
             "local": locals_,
             "fname": self.pick(NAMES),
             "user": 0,
+            "units": self.pick((1, 2, 300, 0, -1, 10**30, True)),
             "id": "X",
         }[kind]
 

@@ -187,15 +187,15 @@ def compare(program: dict[str, Any], passes: Passes, world: World) -> None:
         _same("line of the trace", expected.lines, actual.lines)
         _same("event", expected.journal[1:], actual.journal[1:])
         return
-    # Where in a computation a cancel lands depends on slices, and what order is drawn on batches,
-    # which may differ; what happens then does not.
+    # Where in a computation a cancel lands depends on slices, and what order is drawn on them and on
+    # batches, which may differ; what happens then does not.
     check_replay(expected, optimised)
     check_replay(actual, plain)
 
 
 def _batches(program: Program) -> bool:
-    """Whether calls of a program may complete in batches."""
-    return any(instruction[0] == Op.FORKCALL for instruction in program.code)
+    """Whether calls of a program may complete in batches, or branches end a slice a turn earlier."""
+    return any(instruction[0] in (Op.FORKCALL, Op.FORKPURE) for instruction in program.code)
 
 
 def _same(what: str, expected: Sequence[Any], actual: Sequence[Any]) -> None:

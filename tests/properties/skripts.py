@@ -131,6 +131,12 @@ class Writer:
                     "len(rows(3))",
                     "part({'k': 4}, 'k')",
                     "sorted([3, 1, THREE * 4])[0]",
+                    "sum([i * j for i in range(THREE) for j in [1, 2]])",
+                    "sum([i for i in range(300)]) % 7",
+                    "len(NAME + 'red') * 2 - 1",
+                    f"({x} and 0) + (1 or {y})",
+                    f"({y} if SEVEN > THREE else {x})",
+                    f"[SEVEN, {y}, [THREE]][2][0]",
                 )
             )
         if kind < 0.95 and not (place.pure and self.rng.random() < 0.9):
@@ -181,8 +187,8 @@ class Writer:
 
     def value(self, place: Place) -> Any:
         """A value for a number: an insert, or the number itself."""
-        if self.chance(6):
-            return self.rng.randrange(9)
+        if self.chance(4):
+            return self.rng.randrange(9) if self.rng.random() < 0.9 else self.pick(*_EXTREMES)
         return "${" + self.number(place) + "}"
 
     def text(self, place: Place) -> str:
@@ -450,6 +456,8 @@ class Writer:
         return document
 
 
+#: What arithmetic is not at home with.
+_EXTREMES = (2**63 - 1, -(2**63), 0.5, -0.0, 1e308, True, None, "7", [1])
 _JUMPS = ("raise", "return", "break", "continue")
 _SIMPLE = (
     ("set", 8), ("path", 2), ("call", 5), ("log", 3), ("wait", 2), ("leave", 3), ("run", 1),

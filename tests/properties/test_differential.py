@@ -7,16 +7,29 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from properties import differential
-from properties.differential import World, back, check, compare, front, simulate, smaller
+from properties.differential import (
+    CATALOG,
+    NAMES,
+    World,
+    back,
+    check,
+    compare,
+    front,
+    simulate,
+    smaller,
+)
 from properties.skripts import skript
 from runeskript.compiler import core
 from runeskript.compiler import passes as optimizer
-from runeskript.compiler.passes import Pass
+from runeskript.compiler.expand import expand
+from runeskript.compiler.listing import show_core
+from runeskript.compiler.passes import PASSES, Pass
 from runeskript.kernel import pure
 from runeskript.model.catalog import HandlerCatalog
 from runeskript.model.isa import Op
@@ -63,6 +76,92 @@ def test_the_skripts_have_forks_that_only_compute(monkeypatch: pytest.MonkeyPatc
     assert sum(kinds.values()) > 100
     assert ended > 200
     assert tokens > 20
+
+
+def test_random_skripts_hold_what_the_passes_are_for() -> None:
+    """Each pass changes many of the skripts, alone and behind those that run before it."""
+    documents = []
+    for seed in range(100):
+        with suppress(differential.RefusedError):
+            documents.append(differential.front(skript(seed)))
+    alone: Counter[str] = Counter()
+    together: Counter[str] = Counter()
+    for document in documents:
+        whole = expand(document)
+        for one in PASSES:
+            single = expand(document)
+            alone[one.name] += _changes(one, single)
+            together[one.name] += _changes(one, whole)
+    for fired in (alone, together):
+        assert min(fired[one.name] for one in PASSES) >= 3, fired
+        assert sum(fired.values()) > 4 * len(documents), fired
+
+
+def _changes(one: Pass, program: core.Program) -> bool:
+    before = show_core(program)
+    one.run(program, CATALOG)
+    return show_core(program) != before
+
+
+#: What random skripts have found, made small.
+FOUND: dict[str, dict[str, Any]] = {
+    "a fused branch is fused again": {
+        "skript": "x",
+        "vars": {"p": {}, "total": {"init": 0, "reduce": "sum"}},
+        "do": [
+            {
+                "for": "i",
+                "in": "range(2)",
+                "parallel": True,
+                "do": [
+                    {
+                        "if": "i == 7",
+                        "then": [
+                            {"if": "i > 0", "raise": {"type": "boom"}},
+                            {"parallel": {"x": []}, "into": "p.m"},
+                        ],
+                    },
+                    {"set": {"total": 2}},
+                ],
+            },
+            {"return": "${total}"},
+        ],
+    },
+    "a fused loop is fused again": {
+        "skript": "x",
+        "vars": {"p": {"l": [1]}, "b": 1},
+        "do": [
+            {
+                "parallel": {
+                    "x": [
+                        {
+                            "if": "b != 0",
+                            "then": [{"set": {"b": 1}}],
+                            "else": [
+                                {
+                                    "for": "i",
+                                    "in": "range(2)",
+                                    "parallel": 1,
+                                    "collect": "p.l",
+                                    "do": [],
+                                }
+                            ],
+                        },
+                        {"set": {"p.l": "${(p.l + [b])[-3:]}"}},
+                    ]
+                }
+            },
+            {"return": "${p}"},
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("found", FOUND)
+def test_what_was_found(found: str) -> None:
+    for passes in (NAMES, *[(name,) for name in NAMES], ("pure_fork", "fuse")):
+        compare(FOUND[found], passes, World())
+        compare(FOUND[found], passes, World(turns=1))
 
 
 # --- the property itself ----------------------------------------------------------------------

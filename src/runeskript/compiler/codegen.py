@@ -187,6 +187,7 @@ class _Generator:
         for name in (body.item, body.index, body.result):
             if name is not None:
                 at.write(name)
+        edges = core.edges(body)
         used = core.labels_used(body)
         ops = body.ops
         for position, op in enumerate(ops):
@@ -194,7 +195,7 @@ class _Generator:
                 if op.label in used:
                     at.labels[op.label] = len(at.code)
                 continue
-            if isinstance(op, core.Jump) and _leads_on(ops, position, op.to):
+            if isinstance(op, core.Jump) and core.leads_on(ops, position, op.to, edges):
                 continue
             at.code.append(EMIT[type(op)](self, op))
             at.sites.append(op.site)
@@ -333,17 +334,6 @@ EMIT: Mapping[type[core.Op], Callable[[_Generator, Any], Instruction]] = {
     core.Compensate: _Generator.compensate,
     core.Return: _Generator.return_,
 }
-
-
-def _leads_on(ops: list[core.Op], position: int, to: core.Label) -> bool:
-    """Whether a jump only leads to the operation that follows anyway."""
-    for at in range(position + 1, len(ops)):
-        op = ops[at]
-        if not isinstance(op, core.Mark):
-            return False
-        if op.label == to:
-            return True
-    return False
 
 
 def _captures(bodies: list[BodyCode], indexes: dict[int, int]) -> None:

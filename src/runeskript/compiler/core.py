@@ -12,7 +12,6 @@ at the place in the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -31,7 +30,11 @@ BodyKind: TypeAlias = Literal["root", "branch", "iteration", "undo"]
 
 @mutable
 class Op:
-    """Any operation: the index of its step in ``Program.sites`` and what it reads."""
+    """Any operation: the index of its step in ``Program.sites`` and what it reads.
+
+    ``reads`` names every variable of the document that the expressions of an operation read, but
+    for those of a region, to which the lowering may have added statements of its own.
+    """
 
     site: int
     reads: tuple[Expr, ...]
@@ -291,12 +294,17 @@ class Body:
     result: str | None = None
     #: First write of each of the document's variables (loop names and hidden ones are not listed).
     writes: dict[str, Write] = field(default_factory=dict)
+    #: What ``children`` found; None again where operations with bodies have gone.
+    inner: tuple[Body, ...] | None = None
+    #: Whether its pure operations have been fused; once is all that can be done.
+    fused: bool = False
 
-    def children(self) -> Iterator[Body]:
+    def children(self) -> tuple[Body, ...]:
         """Bodies that begin here, in the order of the code."""
-        holders: list[Any] = [op for op in self.ops if type(op) in _HOLDERS]
-        for op in holders:
-            yield from op.branches
+        if self.inner is None:
+            holders: list[Any] = [op for op in self.ops if type(op) in _HOLDERS]
+            self.inner = tuple([body for op in holders for body in op.branches])
+        return self.inner
 
 
 #: Operations with bodies of their own.
@@ -314,6 +322,8 @@ class Program:
     reducers: dict[str, str]
     #: Steps that no path reaches, the first of each block.
     unreachable: list[Site]
+    #: How many places assign each of the document's variables; loops' own names are not listed.
+    assigned: dict[str, int]
 
     def bodies(self) -> list[Body]:
         """All bodies, each before those that begin in it; the root is the first."""
@@ -334,6 +344,23 @@ def labels_used(body: Body) -> set[Label]:
     for row in body.ranges:
         used.update((row.start, row.end, row.handler))
     return used
+
+
+def edges(body: Body) -> set[Label]:
+    """The labels at which rows of the exception table and their handlers begin or end."""
+    return {label for row in body.ranges for label in (row.start, row.end, row.handler)}
+
+
+def leads_on(ops: list[Op], position: int, to: Label, but: set[Label]) -> bool:
+    """Whether a jump only leads to the operation that follows anyway, and there is none of some
+    labels between them: a token that is cancelled may stand at a jump, where rows cover it."""
+    for at in range(position + 1, len(ops)):
+        op = ops[at]
+        if not isinstance(op, Mark) or op.label in but:
+            return False
+        if op.label == to:
+            return True
+    return False
 
 
 #: Operations after which control never goes on.

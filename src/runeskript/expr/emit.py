@@ -168,6 +168,13 @@ class Emitter(OperatorEmitter, ValueEmitter):
             value = Code(self.call("leave", value.node, self.var("c"), self.const(1)), value.kind)
         return Code(self.help("push", holder.node, value.node), Kind(LIST))
 
+    def paid(self, ir: IR) -> Code:
+        """``paid``: a value, charged what computing it would have cost."""
+        if type(ir[2]) is not int or ir[2] < 0:
+            raise BlueprintError("units of work out of range")
+        value = self.emit(ir[1])
+        return Code(self.help("paid", value.node, self.const(ir[2])), value.kind)
+
     def comprehension(self, ir: IR) -> Code:
         """A call of a function of its own, which holds the loops."""
         name = f"k{self.table.serial()}"
@@ -330,5 +337,6 @@ _EMIT: Final[dict[str, Callable[[Emitter, IR], Code]]] = {
     "fault": Emitter.fault,
     "aslist": Emitter.as_list,
     "push": Emitter.push,
+    "paid": Emitter.paid,
     **dict.fromkeys(OPERATORS, Emitter.arithmetic),
 }

@@ -114,6 +114,7 @@ HELPERS: Final[dict[str, Any]] = {
     "as_list": runtime.as_list,
     "push": runtime.push,
     "unshared": runtime.unshared,
+    "paid": runtime.paid,
     **{f"f_{name}": row.run for name, row in FUNCTIONS.items()},
 }
 

@@ -22,6 +22,7 @@ from .functions import FUNCTIONS
 #:   value   a value                     id      a variable's name
 #:   slot    index of a slot             local   index of a local
 #:   fname   name of a table function    user    name or index of a user function
+#:   units   units of work
 TABLE: Final[dict[str, tuple[str, ...]]] = {
     "const": ("value",),
     "name": ("id",),
@@ -63,6 +64,9 @@ TABLE: Final[dict[str, tuple[str, ...]]] = {
     "fault": ("e",),
     "aslist": ("e",),
     "push": ("e", "e"),
+    # Made by the optimizer only: a value computed before the run, and the units of work that its
+    # computation is charged.
+    "paid": ("e", "units"),
 }
 
 COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=", "in", "not-in")

@@ -15,6 +15,7 @@ from ..model.limits import (
     GENERATORS,
     INT_MAX,
     INT_MIN,
+    PURE_WORK,
     VALUE_DEPTH,
 )
 from ..model.values import is_text
@@ -129,6 +130,9 @@ class Checker:
         elif kind == "user":
             if type(operand) is not int or not 0 <= operand < len(self.functions):
                 return "a user function outside the table"
+        elif kind == "units":
+            if type(operand) is not int or not 0 < operand <= PURE_WORK:
+                return "units of work out of range"
         elif type(operand) is not str or not operand or len(operand) > 512 or not is_text(operand):
             return f"{tag}: no name"
         return None

@@ -12,7 +12,7 @@ from math import isfinite
 from operator import eq, itemgetter
 from typing import Any, Final
 
-from ..model.limits import BOUND_NAMES, EXPRESSION_NODES, INT_MAX, INT_MIN
+from ..model.limits import BOUND_NAMES, EXPRESSION_NODES, INT_MAX, INT_MIN, PURE_WORK
 from ..model.values import is_text
 from .functions import FUNCTIONS
 from .ir import COMPARISONS, MAX_DEPTH, MAX_LOCALS, TABLE
@@ -111,6 +111,16 @@ class Together:
             return False
         for i in range(1, 1 + operands):
             self.below += [node[i] for node in group]
+        return True
+
+    def charged(self, tag: str, group: list[Any]) -> bool:
+        """Values with the units of work they are charged."""
+        if set(map(len, group)) != {3}:
+            return False
+        units = [node[2] for node in group]
+        if set(map(type, units)) != {int} or min(units) <= 0 or max(units) > PURE_WORK:
+            return False
+        self.below += [node[1] for node in group]
         return True
 
     def several(self, tag: str, group: list[Any]) -> bool:
@@ -227,6 +237,7 @@ _TOGETHER: Final[dict[str, Callable[[Together, str, list[Any]], bool]]] = {
     **dict.fromkeys(_SEVERAL, Together.several),
     "object": Together.objects,
     "compare": Together.comparisons,
+    "paid": Together.charged,
     **dict.fromkeys(("call", "ucall"), Together.calls),
     **dict.fromkeys(("listcomp", "dictcomp"), Together.comprehensions),
 }

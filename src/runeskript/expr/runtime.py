@@ -362,6 +362,12 @@ def push(holder: Any, value: Any, _c: Context) -> Any:
     return holder
 
 
+def paid(value: Any, units: int, c: Context) -> Any:
+    """A value computed before the run; charges what computing it costs."""
+    burn(c, units)
+    return value
+
+
 def public_fault(value: Any, _c: Context) -> Any:
     """The error object the language sees: without what the kernel keeps to raise it again."""
     if type(value) is not dict:

@@ -116,6 +116,8 @@ class _Writer:
         """Everything that needs no brackets around it."""
         if tag == "const":
             return _constant(ir[1])
+        if tag == "paid":
+            return f"paid({self.node(ir[1], _CONDITIONAL)}, {ir[2]})"
         if tag in ("slot", "isset"):
             name = self.names.slot(ir[1])
             return name if tag == "slot" else f"isset({name})"

@@ -66,6 +66,15 @@ LOOP_TURNS: Final = 10_000_000_000
 #: Calls that a job may be able to make without a warning; a project sets its own (`max_calls`).
 CALLS: Final = 100_000
 
+#: What the compiler computes before the run: expressions of one document that it runs code for, and
+#: units of work for each; a tenth of a second for all of them at worst.
+PRECOMPUTED: Final = 100
+PRECOMPUTED_WORK: Final = 10_000
+#: Parts of a list or object, and characters of a text, that may stand in a Blueprint in place of
+#: the expression that makes them. A text this short costs no units wherever it is used.
+PRECOMPUTED_SIZE: Final = 100
+PRECOMPUTED_TEXT: Final = 255
+
 # --- runs -------------------------------------------------------------------------------------
 #: Branches of one fork.
 BRANCHES: Final = 1_000_000

@@ -36,6 +36,8 @@ class Shared:
     sites: list[Site] = field(default_factory=list)
     unreachable: list[Site] = field(default_factory=list)
     loop_names: set[str] = field(default_factory=set)
+    #: How many places assign each variable.
+    assigned: dict[str, int] = field(default_factory=dict)
     #: Names made so far, for labels and for hidden variables.
     labels: int = 0
     hidden: int = 0
@@ -190,7 +192,9 @@ class Builder:
     # --- writes --------------------------------------------------------------------------------
     def wrote(self, site: int, variable: str, span: Span, pointer: str) -> None:
         """Note a write of one of the document's variables; a reducer's is a contribution."""
-        if variable not in self.shared.loop_names:
+        shared = self.shared
+        shared.assigned[variable] = shared.assigned.get(variable, 0) + 1
+        if variable not in shared.loop_names:
             self.body.writes.setdefault(variable, core.Write(span, pointer))
         if self.contributes(variable):
             value = name(variable)

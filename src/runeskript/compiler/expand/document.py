@@ -72,7 +72,9 @@ def expand(document: Document) -> core.Program:
     else:
         b.block(document.body)
     b.op(core.Return(site, (), None))
-    return core.Program(document, root, shared.sites, dict(reducers), shared.unreachable)
+    return core.Program(
+        document, root, shared.sites, dict(reducers), shared.unreachable, shared.assigned
+    )
 
 
 def _with_deadline(document: Document) -> ast.Do:

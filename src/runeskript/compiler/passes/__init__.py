@@ -15,10 +15,15 @@ from ...model.catalog import HandlerCatalog
 from ...model.nearest import did_you_mean
 from ...model.records import record
 from .. import core
+from .decide import decide
+from .drop_dead import drop_dead
+from .fold import fold
 from .fork_call import fork_call
 from .fuse import fuse
 from .join_pure import join_pure
+from .propagate import propagate
 from .pure_fork import pure_fork
+from .thread import thread
 
 
 @record
@@ -36,6 +41,11 @@ class Pass:
 
 #: All passes, in the order in which they run.
 PASSES: Final[tuple[Pass, ...]] = (
+    Pass("fold", fold, "what does not depend on the run is computed once, here"),
+    Pass("propagate", propagate, "what is known of a variable is put where it is read"),
+    Pass("decide", decide, "a branch that is never taken need not be there"),
+    Pass("thread", thread, "whoever would only be sent on goes there at once"),
+    Pass("drop_dead", drop_dead, "what nobody reads is not computed, stored or carried along"),
     Pass("join_pure", join_pure, "steps in a row that only compute run as one function"),
     Pass("fork_call", fork_call, "branches of one call each leave as one effect and are no tokens"),
     Pass("pure_fork", pure_fork, "branches that only compute run as one function, not as tokens"),

@@ -18,6 +18,7 @@ from ...model.catalog import HandlerCatalog
 from .. import core
 from ..purity import Graph
 from ..structure import Text
+from .unreached import drop_unreached
 
 #: Each attempt finds where the one before has to be cut; what needs more stays as it is.
 _ATTEMPTS: Final = 4
@@ -50,6 +51,9 @@ class Labels:
 
 def fuse_body(body: core.Body, labels: Labels) -> None:
     """Fuse what can be fused in one body."""
+    if body.fused:
+        return
+    body.fused = True
     if not any(isinstance(op, core.Pure) for op in body.ops):
         return
     cut: frozenset[int] = frozenset()
@@ -118,24 +122,3 @@ def _replace(
             out.append(op)
     body.ops = out
     drop_unreached(body)
-
-
-def drop_unreached(body: core.Body) -> None:
-    """Leave out operations that nothing leads to; labels stay."""
-    ops = body.ops
-    marks = {op.label: i for i, op in enumerate(ops) if isinstance(op, core.Mark)}
-    reached = bytearray(len(ops) + 1)
-    waiting = [0, *(marks[row.handler] for row in body.ranges)]
-    while waiting:
-        place = waiting.pop()
-        while place < len(ops) and not reached[place]:
-            reached[place] = 1
-            op = ops[place]
-            if isinstance(op, core.Jump):
-                waiting.append(marks[op.to])
-            elif isinstance(op, core.Pure):
-                waiting += [marks[label] for label in op.exits if label is not None]
-            if core.ends(op):
-                break
-            place += 1
-    body.ops = [op for i, op in enumerate(ops) if reached[i] or isinstance(op, core.Mark)]

@@ -1,0 +1,165 @@
+"""Drops what nobody reads: results that no step uses, and assignments that cannot fail.
+
+A variable of the document that nothing reads (no expression in any body, no undo) is not stored by
+the calls, waits and joins that would fill it, nor carried out of branches, and its assignments go
+where they assign a constant: anything else could fail, and failing is something a run does. So does
+a constant that is assigned and then assigned anew before anything could have read it. What a step
+calls, waits for or draws from ``uuid()`` and ``random()`` stays in any case.
+"""
+
+from __future__ import annotations
+
+from ...model.ast import IR
+from ...model.catalog import HandlerCatalog
+from .. import core
+from .operands import expression_names, statement_names, written
+
+_EXIT: IR = ("exit", 0)
+
+
+def drop_dead(program: core.Program, _: HandlerCatalog) -> None:
+    """Rewrite the operations of every body."""
+    bodies = program.bodies()
+    unread = _unread(program, bodies)
+    for body in bodies:
+        if unread:
+            _drop_unread(body, unread)
+        if _drop_overwritten(body):
+            _drop_empty(body)
+
+
+# --- what is never read -----------------------------------------------------------------------
+def _unread(program: core.Program, bodies: list[core.Body]) -> set[str]:
+    """The document's variables that are written and never read."""
+    read: set[str] = set(program.reducers)  # a reducer begins with what its variable holds
+    for body in bodies:
+        for op in body.ops:
+            if op.reads:
+                read.update([name.name for expr in op.reads for name in expr.names])
+            if isinstance(op, core.Pure) and not _is_listed(op):
+                for statement in op.statements:
+                    statement_names(statement, read)
+    return program.assigned.keys() - read
+
+
+def _is_listed(op: core.Pure) -> bool:
+    """Whether ``reads`` certainly names all that a region reads: it is one step of the document,
+    as the document writes it."""
+    first = op.statements[0]
+    tag = first[0]
+    if tag == "set":
+        ir, lone = first[3], len(op.statements) == 2
+    elif tag == "if":
+        ir, lone = first[2], first[3][0][0] == "exit" == first[4][0][0]
+    else:
+        return bool(tag == "exit")
+    return lone and (ir[0] == "const" or (len(op.reads) == 1 and op.reads[0].ir is ir))
+
+
+def _drop_unread(body: core.Body, unread: set[str]) -> None:
+    if body.outs:
+        body.outs = [out for out in body.outs if out[1] not in unread]
+    for op in body.ops:
+        if isinstance(op, core.Pure):
+            first = op.statements[0]
+            if first[0] == "set" and len(op.statements) == 2:
+                if first[2] in unread and first[3][0] == "const":
+                    op.statements = (_EXIT,)
+            elif first[0] != "exit" and any(name in unread for name in written(op)):
+                op.statements = _without(op.statements, unread)
+        elif isinstance(op, core.Join):
+            if op.into in unread:
+                op.into, op.shape = None, "none"
+                for inner in op.fork.branches:
+                    inner.result = None
+        elif isinstance(op, core.Call | core.Run | core.Wait) and op.into in unread:
+            op.into = None
+
+
+def _without(statements: tuple[IR, ...], unread: set[str]) -> tuple[IR, ...]:
+    """The statements but for constants assigned to variables that nothing reads."""
+    out = []
+    for statement in statements:
+        tag = statement[0]
+        if tag == "set" and statement[2] in unread and statement[3][0] == "const":
+            continue
+        if tag == "if":
+            then, other = _without(statement[3], unread), _without(statement[4], unread)
+            statement = (*statement[:3], then, other)
+        out.append(statement)
+    return tuple(out)
+
+
+# --- what is written twice --------------------------------------------------------------------
+def _drop_overwritten(body: core.Body) -> bool:
+    """Remove constants that are assigned anew in the same straight stretch, and not read between;
+    whether there are regions without a statement then.
+
+    Where a row of the exception table may cover the stretch, what may fail ends it: a handler may
+    read the variable.
+    """
+    #: Variable -> the operation that last set it, to a constant nothing has read yet.
+    pending: dict[str, core.Pure] = {}
+    empty = False
+    for op in body.ops:
+        if not isinstance(op, core.Pure):
+            if pending:
+                pending.clear()
+            continue
+        statement = op.statements[0]
+        if statement[0] != "set" or len(op.statements) != 2 or op.exits != (None,):
+            empty = empty or statement[0] == "exit"
+            if pending:
+                pending.clear()
+            continue
+        name, value = statement[2], statement[3]
+        if value[0] != "const":
+            if body.ranges:
+                pending.clear()
+            if not pending:
+                continue
+            read: set[str] = set()
+            expression_names(value, read)
+            for one in read:
+                pending.pop(one, None)
+        before = pending.pop(name, None)
+        if before is not None:
+            before.statements = (_EXIT,)
+            empty = True
+        if value[0] == "const" and name[0] != "$" and not op.loop:
+            pending[name] = op
+    return empty
+
+
+# --- what does nothing ------------------------------------------------------------------------
+def _drop_empty(body: core.Body) -> None:
+    """Remove regions without a statement, unless a token that stands there would stand elsewhere.
+
+    What is run when it is cancelled is a matter of the rows that cover its place; and the first
+    place of a ``finally`` must be nobody else's.
+    """
+    ops = body.ops
+    edges = core.edges(body)
+    body.ops = [
+        op
+        for position, op in enumerate(ops)
+        if not (isinstance(op, core.Pure) and _is_empty(op)) or _at_edge(ops, position, edges)
+    ]
+
+
+def _is_empty(op: core.Pure) -> bool:
+    return op.statements == (_EXIT,) and op.exits == (None,) and not op.loop
+
+
+def _at_edge(ops: list[core.Op], position: int, edges: set[core.Label]) -> bool:
+    """Whether a range or a handler begins or ends between an operation and its neighbours."""
+    for step in (1, -1):
+        at = position + step
+        while 0 <= at < len(ops):
+            op = ops[at]
+            if not isinstance(op, core.Mark):
+                break
+            if op.label in edges:
+                return True
+            at += step
+    return False

@@ -1,0 +1,103 @@
+"""Threads jumps: whoever would only be sent on goes there at once, and what nobody reaches goes.
+
+A jump or the exit of a region that leads to another jump leads to where that one leads; a jump to
+the end of a branch is the end, and one to what stands below it is none. Operations that no way
+leads to any more are removed. A jump behind an operation at which a token rests stays where it is:
+a token that is cancelled stands there, and the rows that cover it say what runs then.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from ...model.catalog import HandlerCatalog
+from .. import core
+from .unreached import drop_unreached
+
+
+def thread(program: core.Program, _: HandlerCatalog) -> None:
+    """Rewrite the jumps of every body."""
+    for body in program.bodies():
+        places = _places(body.ops)
+        if places is not None and _rewrite(body, places):
+            drop_unreached(body)
+
+
+#: Label -> the jump or the end of a branch that stands there.
+_Places: TypeAlias = "dict[core.Label, core.Jump | core.Arrive]"
+
+
+def _places(ops: list[core.Op]) -> _Places | None:
+    """The labels from which one is only sent on; None where there is no jump at all."""
+    found: _Places = {}
+    following: core.Jump | core.Arrive | None = None
+    jumps = False
+    for op in reversed(ops):
+        if isinstance(op, core.Mark):
+            if following is not None:
+                found[op.label] = following
+        elif isinstance(op, core.Jump):
+            following, jumps = op, True
+        else:
+            following = op if isinstance(op, core.Arrive) else None
+    return found if jumps else None
+
+
+def _rewrite(body: core.Body, places: _Places) -> bool:
+    """Send everybody on at once; whether anything changed."""
+    ops = body.ops
+    edges = core.edges(body)
+    needless: set[int] = set()
+    changed = False
+    for position, op in enumerate(ops):
+        if isinstance(op, core.Pure):
+            exits = op.exits
+            if exits == (None,) and not isinstance(ops[position + 1], core.Jump | core.Mark):
+                continue
+            if None in exits:
+                below = _below(ops, position)
+                if below is not None:
+                    exits = tuple([below if to is None else to for to in exits])
+            exits = tuple([_end(places, to) if to in places else to for to in exits])
+            if exits == op.exits:
+                continue
+            op.exits = exits
+        elif isinstance(op, core.Jump):
+            end = _end(places, op.to)
+            stands = places.get(end)
+            if isinstance(stands, core.Arrive):
+                ops[position] = core.Arrive(stands.site, ())
+            elif core.leads_on(ops, position, end, edges):
+                needless.add(position)
+            elif end != op.to:
+                op.to = end
+            else:
+                continue
+        else:
+            continue
+        changed = True
+    if needless:
+        body.ops = [op for position, op in enumerate(ops) if position not in needless]
+    return changed
+
+
+def _below(ops: list[core.Op], position: int) -> core.Label | None:
+    """Where the jump leads that stands directly below a region."""
+    for at in range(position + 1, len(ops)):
+        op = ops[at]
+        if isinstance(op, core.Jump):
+            return op.to
+        if not isinstance(op, core.Mark):
+            break
+    return None
+
+
+def _end(places: _Places, label: core.Label) -> core.Label:
+    """The last label of a chain of jumps; one of a circle, where they go round."""
+    passed = {label}
+    op = places.get(label)
+    while isinstance(op, core.Jump) and op.to not in passed:
+        label = op.to
+        passed.add(label)
+        op = places.get(label)
+    return label

@@ -1,0 +1,59 @@
+"""Removing the operations of a body that no way leads to: what passes leave behind."""
+
+from __future__ import annotations
+
+from .. import core
+
+
+def drop_unreached(body: core.Body) -> None:
+    """Remove what nothing leads to, and the rows of the exception table that then cover nothing.
+
+    Labels stay. A handler is reached where its row covers something that is.
+    """
+    ops = body.ops
+    places = {op.label: i for i, op in enumerate(ops) if isinstance(op, core.Mark)}
+    reached = bytearray(len(ops))
+    _follow(ops, places, 0, reached)
+    waiting = body.ranges
+    progress = True
+    while progress:
+        progress = False
+        left = []
+        for row in waiting:
+            if reached.find(1, places[row.start] + 1, places[row.end]) < 0:
+                left.append(row)
+            elif not reached[places[row.handler]]:
+                _follow(ops, places, places[row.handler], reached)
+                progress = True
+        waiting = left
+    if 0 not in reached:
+        return
+    body.ops = [
+        op for op, here in zip(ops, reached, strict=True) if here or isinstance(op, core.Mark)
+    ]
+    body.inner = None
+    if waiting:
+        body.ranges = [row for row in body.ranges if row not in waiting]
+
+
+def _follow(
+    ops: list[core.Op], places: dict[core.Label, int], start: int, reached: bytearray
+) -> None:
+    """Mark all that control may come to from a place, but for errors."""
+    ways = [start]
+    while ways:
+        at = ways.pop()
+        while at < len(ops) and not reached[at]:
+            reached[at] = 1
+            op = ops[at]
+            at += 1
+            if isinstance(op, core.Pure):
+                if op.exits == (None,):
+                    continue
+                ways += [places[to] for to in op.exits if to is not None]
+                if None not in op.exits:
+                    break
+            elif isinstance(op, core.Jump):
+                at = places[op.to]
+            elif core.ends(op):
+                break
