@@ -136,32 +136,32 @@ CODE: tuple[tuple[tuple[Any, ...], int], ...] = (
     ((Op.RERAISE, ERROR), 5),  # 17
     ((Op.EMIT, 9, 10, None, 3, 11), 6),  # 18
     ((Op.ENTER, "shield", 15), 7),  # 19
-    ((Op.CALL, 1, 12, None, None, 4), 7),  # 20
+    ((Op.CALL, 1, 12, None, None, 4, False), 7),  # 20
     ((Op.LEAVE,), 7),  # 21
     ((Op.JUMP, 25), 7),  # 22
     ((Op.LEAVE,), 7),  # 23
     ((Op.RERAISE, ERROR), 7),  # 24
     ((Op.RETURN, 3), 8),  # 25
     # body 1: an iteration
-    ((Op.CALL, 0, 13, 4, 0, None), 3),  # 26
+    ((Op.CALL, 0, 13, 4, 0, None, False), 3),  # 26
     ((Op.PURE, 3, (28,)), 3),  # 27
     ((Op.ARRIVE,), 3),  # 28
     # body 2, body 3: branches
-    ((Op.CALL, 1, None, 0, None, 5), 4),  # 29
+    ((Op.CALL, 1, None, 0, None, 5, False), 4),  # 29
     ((Op.ARRIVE,), 4),  # 30
     ((Op.WAIT, 14, "until", None, None), 4),  # 31
     ((Op.ARRIVE,), 4),  # 32
     # body 4, body 5: undos
-    ((Op.CALL, 2, None, None, None, None), 7),  # 33
+    ((Op.CALL, 2, None, None, None, None, False), 7),  # 33
     ((Op.ARRIVE,), 7),  # 34
-    ((Op.CALL, 2, None, None, None, None), 4),  # 35
+    ((Op.CALL, 2, None, None, None, None, False), 4),  # 35
     ((Op.FORKCALL, 6, 16, 2, 0), 4),  # 36
     ((Op.JOIN, None, "none"), 4),  # 37
     ((Op.FORKPURE, (7,), 16, 2, 0), 4),  # 38
     ((Op.JOIN, None, "none"), 4),  # 39
     ((Op.ARRIVE,), 4),  # 40
     # body 6: an iteration of one call
-    ((Op.CALL, 2, None, 0, None, None), 4),  # 41
+    ((Op.CALL, 2, None, 0, None, None, False), 4),  # 41
     ((Op.ARRIVE,), 4),  # 42
     # body 7: an iteration that only computes
     ((Op.PURE, 4, (44,)), 4),  # 43

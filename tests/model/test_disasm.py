@@ -40,6 +40,8 @@ def test_what_is_broken_is_shown() -> None:
     assert "expr?99" in disassemble(bp)
     assert "?           (77, 1)" in disassemble(with_code(sample(), 1, 77, 1))
     assert "region?9" in disassemble(with_code(sample(), 0, Op.PURE, 9, (1, 2)))
-    assert "handler?9" in disassemble(with_code(sample(), 20, Op.CALL, 9, 0, None, None, None))
+    assert "handler?9" in disassemble(
+        with_code(sample(), 20, Op.CALL, 9, 0, None, None, None, False)
+    )
     broken = replace(sample(), exprs=(("const", {1}), *sample().exprs[1:]))
     assert "digest    none: the program section cannot be encoded" in disassemble(broken)

@@ -230,6 +230,7 @@ class _Generator:
             self.into(op.into),
             policy,
             self.undo(op.undo),
+            op.grouped,
         )
 
     def fork(self, op: core.Fork) -> Instruction:

@@ -83,13 +83,14 @@ class Policy:
 
 @mutable
 class Call(Op):
-    """A handler."""
+    """A handler. ``grouped``: it may leave with the call before it (``passes/group_calls.py``)."""
 
     handler: str
     params: IR | None
     into: str | None
     policy: Policy | None
     undo: Body | None
+    grouped: bool = False
 
     @property
     def branches(self) -> tuple[Body, ...]:

@@ -79,7 +79,8 @@ def _into(name: str | None) -> str:
 
 def _call(op: core.Call) -> Iterator[str]:
     params = "" if op.params is None else f" {show(op.params)}"
-    yield f"{_into(op.into)}call {op.handler}{params}{_policy(op.policy, op.undo)}"
+    more = _policy(op.policy, op.undo) + ("; grouped" if op.grouped else "")
+    yield f"{_into(op.into)}call {op.handler}{params}{more}"
 
 
 def _run(op: core.Run) -> Iterator[str]:

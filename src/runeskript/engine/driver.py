@@ -40,6 +40,7 @@ from ..stores.base import (
 from .clock import Clock
 from .effects import Outlet, Turn
 from .executors.base import Lane
+from .groups import hold, may_go_ahead, turn_of
 from .ids import Ids
 from .inboxes import Inboxes
 from .lease import Lease
@@ -162,16 +163,27 @@ class Driver(Inboxes):
         turns: list[Turn] = []
         units: list[Unit] = []
         pending = self.pending
+        ahead: list[Live] = []
         while pending:
             live = pending.popleft()
             live.scheduled = False
             if live.ended:
                 continue
-            turn = await self._turn(live)
-            units.extend(turn.units)
-            turns.append(turn)
+            ready = self._advance(live)
+            if ready.ahead and may_go_ahead(live, ready):
+                hold(live, ready)
+                self.outlet.let_ahead(live, ready)
+                ahead.append(live)
+            else:
+                turn = await self._turn(live, ready)
+                units.extend(turn.units)
+                turns.append(turn)
             if monotonic() >= until:
                 break
+        for live in ahead:
+            self.schedule(live)  # the next tick takes what they came to, and commits all of it
+        if not turns:
+            return
         outcomes = iter(await self.store.commit(units))
         mail = False
         for turn in turns:
@@ -208,9 +220,9 @@ class Driver(Inboxes):
             else:
                 self._lose(live, f"the store refused to suspend it: {committed.outcome}")
 
-    async def _turn(self, live: Live) -> Turn:
+    async def _turn(self, live: Live, ready: Ready) -> Turn:
         """One slice of a run and its units. A defect met on the way fails this job only."""
-        turn = Turn(live, self._advance(live))
+        turn = turn_of(live, ready)
         try:
             await self.outlet.prepare(turn)
         except Exception as exc:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeAlias
 
 from ..kernel import Program, Ready
 from ..model.batches import unfold_effects, unfold_events, weight
@@ -63,6 +63,10 @@ class Core(Protocol):
     def poke(self) -> None: ...  # noqa: D102
 
 
+#: Calls on their way out, in order: those to one handler in a row, or those of one batch.
+Calls: TypeAlias = "list[tuple[Lane, list[CallOut] | CallsOut]]"
+
+
 class Turn:
     """One slice of one run on its way through commit and outlet."""
 
@@ -75,15 +79,18 @@ class Turn:
         "mail",
         "others",
         "ready",
+        "sent",
         "units",
     )
 
-    def __init__(self, live: Live, ready: Ready) -> None:
+    def __init__(self, live: Live, ready: Ready, sent: int = 0) -> None:
         self.live = live
         self.ready = ready
+        #: How many of the effects have left already, ahead of the commit.
+        self.sent = sent
         self.units: list[Unit] = []
-        #: Calls to be let out, in order: to one handler in a row, or those of one batch.
-        self.calls: list[tuple[Lane, list[CallOut] | CallsOut]] = []
+        #: Calls to be let out.
+        self.calls: Calls = []
         #: Effects that are no calls, in order.
         self.others: list[Effect] = []
         #: What became of each ChildOut, in order.
@@ -117,7 +124,8 @@ class Outlet:
         """Sort the effects and make the turn's units."""
         live, ready = turn.live, turn.ready
         others = turn.others
-        self._sort(turn)
+        left = ready.effects[turn.sent :] if turn.sent else ready.effects
+        self._sort(left, turn.calls, others)
         if ready.finished is not None:
             end = ready.finished
             error = None if end.error is None else locate(live.program.blueprint, end.error)
@@ -146,12 +154,12 @@ class Outlet:
         if events or turn.change is not None or unit.furnished:
             turn.units.append(unit)
 
-    def _sort(self, turn: Turn) -> None:
-        """Calls by the handler that takes them, apart from all other effects."""
-        lanes, calls, others = self._lanes, turn.calls, turn.others
+    def _sort(self, effects: Sequence[Effect], calls: Calls, others: list[Effect]) -> None:
+        """Calls, and what is none."""
+        lanes = self._lanes
         handler = ""
         row: list[CallOut] = []
-        for effect in turn.ready.effects:
+        for effect in effects:
             if type(effect) is CallOut:
                 # Neighbours to one handler go on their way together.
                 if effect[3] != handler:
@@ -163,6 +171,12 @@ class Outlet:
                 handler = ""
             else:
                 others.append(effect)
+
+    def let_ahead(self, live: Live, ready: Ready) -> None:
+        """Let calls out whose cause is not durable yet; the kernel says that they may."""
+        calls: Calls = []
+        self._sort(ready.effects, calls, [])
+        self._let_calls(live, calls)
 
     async def _furnish(self, turn: Turn, unit: Unit) -> Unit:
         """The unit with everything besides events and row."""
@@ -249,7 +263,7 @@ class Outlet:
         ready = Ready()
         ready.effects = effects
         turn = Turn(live, ready)
-        self._sort(turn)
+        self._sort(effects, turn.calls, turn.others)
         self.let_out(turn, live.seq)
 
     # --- after the commit -----------------------------------------------------------------------
@@ -258,7 +272,16 @@ class Outlet:
         live = turn.live
         if live.narrator is not None:
             live.narrator.narrate(turn.ready, self._core.at(), first)
-        for lane, calls in turn.calls:
+        self._let_calls(live, turn.calls)
+        for effect in turn.others:
+            carry = self._carry.get(type(effect))
+            if carry is not None:
+                carry(turn, effect)
+        for effect, decision in turn.children:
+            self._child(live, effect, decision)
+
+    def _let_calls(self, live: Live, rows: Calls) -> None:
+        for lane, calls in rows:
             live.queued += len(calls.indexes if isinstance(calls, CallsOut) else calls)
             if lane.direct is not None:
                 # The worker that ticks goes on with this queue.
@@ -266,12 +289,6 @@ class Outlet:
             else:
                 for one in members(calls) if isinstance(calls, CallsOut) else calls:
                     lane.admit((live, one, lane))
-        for effect in turn.others:
-            carry = self._carry.get(type(effect))
-            if carry is not None:
-                carry(turn, effect)
-        for effect, decision in turn.children:
-            self._child(live, effect, decision)
 
     def _drop_call(self, turn: Turn, effect: CallDrop) -> None:
         live, key = turn.live, (effect.path, effect.n)

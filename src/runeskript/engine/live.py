@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from ..errors import StoreError
-from ..kernel import Program
+from ..kernel import Program, Ready
 from ..model.batches import size
 from ..model.events import CallOut, CallsDone, Effect, Event, Path
 from ..model.limits import BATCH_BYTES, BATCH_EVENTS
@@ -48,6 +48,8 @@ class Live:
         "dropped",
         "ended",
         "gathered",
+        "held",
+        "held_until",
         "id",
         "inbox",
         "later",
@@ -93,6 +95,10 @@ class Live:
         self.scheduled = False
         self.started = False
         self.ended = False
+        #: What was done since the last commit, which waits for the group of calls to go on, and
+        #: until when it waits at most (``monotonic``).
+        self.held: Ready | None = None
+        self.held_until = 0.0
         #: Length of the journal, and how many units there were behind it without events.
         self.seq = 0
         self.part = 0

@@ -69,7 +69,7 @@ def _dispatch(vm: Vm, calls: Calls, end: int, left: int) -> tuple[Exception | No
     """
     fork, program, context = calls.fork, vm.program, vm.run.context
     body = program.bodies[fork.bodies[0]]
-    _, name, with_, _, policy, _, step = program.code[body.entry]
+    _, name, with_, _, policy, _, step, _ = program.code[body.entry]
     timeout = queue = None
     if policy is not None:
         timeout, queue = policy.timeout, policy.queue
@@ -142,8 +142,9 @@ def call_done(vm: Vm, event: CallDone) -> CallDone | None:
     if token.n != n or token.attempt != attempt or token.state != TokenState.CALLING:
         return None
     del calls[path]
+    vm.ended = token
     code, pc = vm.program.code, token.pc
-    _, _, _, into, _, undo, _ = code[pc]
+    _, _, _, into, _, undo, _, _ = code[pc]
     if into is not None:
         token.frame[into] = result
     if undo is not None:
@@ -197,7 +198,7 @@ def _go_on(vm: Vm, token: Token, result: Value) -> bool:
     else. False, and nothing done, where they have to.
     """
     program, pc = vm.program, token.pc
-    _, _, _, into, _, undo, _ = program.code[pc]
+    _, _, _, into, _, undo, _, _ = program.code[pc]
     ins = program.code[pc + 1]
     if undo is not None or token.cancelling is not None:
         return False
@@ -218,6 +219,7 @@ def _go_on(vm: Vm, token: Token, result: Value) -> bool:
     context = vm.run.context
     attempt, token.attempt = token.attempt, 1
     context.fuel = PURE_WORK
+    vm.ended = token
     try:
         dispatch_call(vm, token, ins)
     except Exception:  # the loop meets it, too, and knows where it goes

@@ -35,7 +35,7 @@ def milliseconds(value: Any) -> int:
 
 def dispatch_call(vm: Vm, token: Token, ins: Any) -> None:
     """Send out attempt ``token.attempt`` of the call the token stands at."""
-    _, name, with_, _, policy, _, step = ins
+    _, name, with_, _, policy, _, step, grouped = ins
     run = vm.run
     params = {} if with_ is None else vm.program.exprs[with_](token.frame, run.context)
     if type(params) is not dict:
@@ -48,8 +48,11 @@ def dispatch_call(vm: Vm, token: Token, ins: Any) -> None:
     path, n, fork, effects = token.path, token.n, token.fork, vm.out.effects
     token.state = TokenState.CALLING
     run.calls[path] = token
+    ahead = grouped and vm.ended is token and token.attempt == 1
     if token.attempt > 1 or type(fork) is not Fork or fork.items is None:
         out = (path, n, step, name, params, token.attempt, timeout, queue)
+        if ahead:
+            vm.out.ahead.append(len(effects))
         effects.append(_new_tuple(CallOut, out))
         return
     # Branches of one fork that make the same call in a row make it in a batch.
@@ -58,6 +61,7 @@ def dispatch_call(vm: Vm, token: Token, ins: Any) -> None:
         batch is None
         or vm.fork is not fork
         or vm.pc != token.pc
+        or vm.ahead != ahead
         or batch[1] != n
         or effects[-1] is not batch
     ):
@@ -65,7 +69,9 @@ def dispatch_call(vm: Vm, token: Token, ins: Any) -> None:
         timeouts: Any = None if timeout is None else []
         parts: Any = (path[:-1], n, step, name, [], given, timeouts, queue)
         batch = vm.batch = _new_tuple(CallsOut, parts)
-        vm.fork, vm.pc = fork, token.pc
+        vm.fork, vm.pc, vm.ahead = fork, token.pc, ahead
+        if ahead:
+            vm.out.ahead.append(len(effects))
         effects.append(batch)
     made: Any = batch  # its lists grow until the slice ends
     _, _, _, _, indexes, given, timeouts, _ = made

@@ -236,7 +236,7 @@ class Program:
 
 def _call_body(blueprint: Blueprint, body: Body) -> CallBody:
     code: Sequence[Any] = blueprint.code
-    _, _, with_, into, policy, undo = code[body.entry]
+    _, _, with_, into, policy, undo, _ = code[body.entry]
     tail = body.entry + 1
     region = code[tail][1] if code[tail][0] == Op.PURE else None
     plain = (
@@ -313,15 +313,15 @@ LOOPED: Final = 0
 def _decode(blueprint: Blueprint, pc: int) -> Any:
     """An instruction as the kernel runs it: CALL and RUN get their table rows and step bound.
 
-    (CALL, handler name, with, into, policy row, undo, step);
+    (CALL, handler name, with, into, policy row, undo, step, grouped);
     (RUN, skript row, with, into, policy row, undo, detach, step). A PURE with loops is LOOPED.
     """
     ins: Any = blueprint.code[pc]
     step = blueprint.steps[blueprint.sites[pc]]
     if ins[0] == Op.CALL:
-        _, handler, with_, into, policy, undo = ins
+        _, handler, with_, into, policy, undo, group = ins
         row = None if policy is None else blueprint.policies[policy]
-        return (int(Op.CALL), blueprint.handlers[handler].name, with_, into, row, undo, step)
+        return (int(Op.CALL), blueprint.handlers[handler].name, with_, into, row, undo, step, group)
     if ins[0] == Op.RUN:
         _, skript, with_, into, policy, undo, detach = ins
         row = None if policy is None else blueprint.policies[policy]

@@ -13,15 +13,17 @@ from .load import Program
 class Ready:
     """The outcome of ``advance``, field by field what must happen in which order.
 
-    ``events`` must be durable before any of ``effects`` leaves; both are in order. ``more``: the
-    slice is used up, advance again after other runs had their turn. ``finished``: the run ended.
+    ``events`` must be durable before any of ``effects`` leaves; both are in order. Only those whose
+    positions are in ``ahead`` may leave before: calls of a group (``model/groups.py``). ``more``:
+    the slice is used up, advance again after other runs had their turn. ``finished``: it ended.
     """
 
-    __slots__ = ("effects", "events", "finished", "more")
+    __slots__ = ("ahead", "effects", "events", "finished", "more")
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.effects: list[Effect] = []
+        self.ahead: list[int] = []
         self.more = False
         self.finished: Finished | None = None
 
@@ -29,7 +31,7 @@ class Ready:
 class Vm:
     """One turn of the kernel: the program, the run it moves and what it has to say."""
 
-    __slots__ = ("batch", "fork", "left", "out", "pc", "program", "run")
+    __slots__ = ("ahead", "batch", "ended", "fork", "left", "out", "pc", "program", "run")
 
     def __init__(self, program: Program, run: Run, out: Ready) -> None:
         self.program = program
@@ -41,6 +43,9 @@ class Vm:
         self.batch: CallsOut | None = None
         self.fork: Fork | None = None
         self.pc = 0
+        self.ahead = False
+        #: The token whose call ends by the event at hand: its next one may leave ahead.
+        self.ended: Token | None = None
 
     def effect(self, effect: Effect) -> None:
         """Ask the driver for something; it leaves after the commit."""

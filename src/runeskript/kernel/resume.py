@@ -108,7 +108,7 @@ def _again(vm: Vm, calls: Calls, at: int, lost: list[CallFailed]) -> None:
     program, fork, context = vm.program, calls.fork, vm.run.context
     body = program.bodies[fork.bodies[0]]
     ins = program.code[body.entry]
-    _, name, with_, _, policy, _, step = ins
+    _, name, with_, _, policy, _, step, _ = ins
     indexes = tuple(index for index, out in enumerate(calls.out) if out)
     if _fails(ins):
         lost += [_interrupted(at, (*calls.prefix, index), 1, step, 1) for index in indexes]

@@ -100,6 +100,7 @@ def _take(vm: Vm, event: Event) -> None:
     before = run.now
     if event.at > before:
         run.now = run.context.now_ms = event.at
+    vm.ended = None
     applied = APPLY[type(event)](vm, event)
     if applied is not None:
         vm.out.events.append(applied)

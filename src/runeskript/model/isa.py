@@ -111,11 +111,13 @@ ROWS: Final[tuple[Row, ...]] = (
             _("into", "slot?", "write"),
             _("policy", "policy?"),
             _("undo", "body?"),
+            _("grouped", "flag"),
         ),
         "wait",
         True,
         True,
-        "frame[into] = await handler(with); if undo: push (undo, its captures) on the undo list",
+        "frame[into] = await handler(with); if undo: push (undo, its captures) on the undo list; "
+        "grouped: where a call of this token has just ended, leave with it, ahead of the commit",
     ),
     Row(
         Op.FORK,

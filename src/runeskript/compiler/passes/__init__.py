@@ -20,6 +20,7 @@ from .drop_dead import drop_dead
 from .fold import fold
 from .fork_call import fork_call
 from .fuse import fuse
+from .group_calls import group_calls
 from .join_pure import join_pure
 from .propagate import propagate
 from .pure_fork import pure_fork
@@ -50,6 +51,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     Pass("fork_call", fork_call, "branches of one call each leave as one effect and are no tokens"),
     Pass("pure_fork", pure_fork, "branches that only compute run as one function, not as tokens"),
     Pass("fuse", fuse, "conditionals and loops that only compute run as one function"),
+    Pass("group_calls", group_calls, "calls that a crash may repeat need no commit between them"),
 )
 
 

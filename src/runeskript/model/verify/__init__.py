@@ -9,6 +9,7 @@ make the kernel do no more than a document can. One file per stage, in this orde
 * ``regions.py`` the statements of regions
 * ``header.py``  names: of the skript, of what it calls
 * ``flow.py``    where control can go: scopes, the exception table, loops
+* ``groups.py``  calls that may leave ahead of a commit
 * ``slots.py``   slots that hold errors, or a list that grows in place
 
 Flow and expressions are looked at once the structure holds. The content of expressions and
@@ -25,6 +26,7 @@ from .bodies import check_bodies, check_sizes
 from .code import check_code
 from .facts import MAX_PROBLEMS, PLACES, CheckIr, CheckSchema, Facts, Problem
 from .flow import Table, check_flow
+from .groups import check_groups
 from .header import check_header
 from .pools import check_exprs, check_pools, check_schemas
 from .regions import check_regions
@@ -54,6 +56,7 @@ def verify(
         if facts.problems:
             return facts.problems
     check_flow(facts)
+    check_groups(facts)
     check_slots(facts)
     if check_ir is not None:
         check_exprs(facts, check_ir)

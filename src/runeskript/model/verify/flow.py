@@ -36,7 +36,7 @@ Edges: TypeAlias = list[tuple[int, ...]]
 
 def check_flow(facts: Facts) -> None:
     """All three questions; each needs the answer before it."""
-    edges = _edges(facts.bp)
+    edges = edges_of(facts.bp)
     _check_rows(facts)
     _check_edges(facts, edges)
     if facts.problems:
@@ -173,7 +173,7 @@ _LEADS: Final = {
 _FORKS: Final = frozenset(map(int, (Op.FORK, Op.FORKN, Op.FORKCALL, Op.FORKPURE)))
 
 
-def _edges(bp: Blueprint) -> Edges:
+def edges_of(bp: Blueprint) -> Edges:
     """Where control goes from each address when nothing fails."""
     edges: Edges = []
     code: tuple[tuple[Any, ...], ...] = bp.code
