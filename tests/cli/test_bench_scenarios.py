@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from runeskript.cli import bench_chain, bench_memory
+from runeskript.cli import bench_chain, bench_durable, bench_memory
 from runeskript.cli import bench_scenarios as bench
 from runeskript.cli.verbs import bench as bench_verb
 from runeskript.engine.driver import Driver
@@ -33,6 +33,19 @@ async def test_a_chain_with_another_result_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setattr(bench_chain, "DOCUMENT", bench_chain.DOCUMENT.replace("+ 30", "+ 31"))
     with pytest.raises(RuneskriptError, match="the checksum is not that of the loop by hand"):
         await bench_chain.timings(1, 30)
+
+
+@pytest.mark.parametrize("name", ["durable-fanout", "durable-chain"])
+@pytest.mark.parametrize("sync", ["full", "normal"])
+def test_durable_jobs_are_measured_in_either_mode(
+    name: str, sync: Literal["full", "normal"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose results have to be in the journal, against commits on the same disk."""
+    for count in ("PARALLEL", "SEQUENCE", "COMMITS"):
+        monkeypatch.setattr(bench_durable, count, 20)
+    figure = bench._durable(name, 1, sync)
+    assert (figure.scenario, figure.n, figure.extra["sync"]) == (name, 20, sync.upper())
+    assert figure.rate > 0 and figure.floor_rate > 0
 
 
 @pytest.mark.parametrize("kind", list(bench_memory.KINDS))

@@ -42,7 +42,7 @@ LIBRARIES = {
     "aiohttp": ("aiohttp", ("engine",)),
     "lsprotocol": ("pygls", ("cli",)),
     "pygls": ("pygls", ("cli",)),
-    "apsw": ("apsw", ("stores",)),
+    "apsw": ("apsw", ("stores", "cli")),
     "yarl": ("aiohttp", ("engine",)),
     "msgspec": ("msgspec", ("engine", "cli", "stores")),
     "rich": ("rich", ("cli",)),

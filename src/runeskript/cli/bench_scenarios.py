@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -192,6 +192,38 @@ async def _chain(rounds: int, branches: int = bench_chain.BRANCHES) -> list[Figu
     ]
 
 
+# --- durable ------------------------------------------------------------------------------------
+def durable_fanout(rounds: int) -> list[Figure]:
+    """Parallel calls whose results are durable, against one commit for each."""
+    return [_durable("durable-fanout", rounds, sync) for sync in ("full", "normal")]
+
+
+def durable_chain(rounds: int) -> list[Figure]:
+    """Calls one after the other, each durable before the next, against bare commits."""
+    return [_durable("durable-chain", rounds, sync) for sync in ("full", "normal")]
+
+
+def _durable(name: str, rounds: int, sync: Literal["full", "normal"]) -> Figure:
+    from . import bench_durable  # it loads the database's library
+
+    fanning = name == "durable-fanout"
+    number = bench_durable.PARALLEL if fanning else bench_durable.SEQUENCE
+    registry = HandlerRegistry([noop])
+    text = bench_durable.FANOUT if fanning else bench_durable.CHAIN
+    skript = compile_text(text, f"{name}.yaml", registry)
+    with tempfile.TemporaryDirectory(prefix="rune-bench-") as folder:
+
+        async def ours() -> float:
+            return await bench_durable.job(skript, registry, Path(folder), sync, number)
+
+        async def floor() -> float:
+            return bench_durable.commits(Path(folder), sync, number)
+
+        timings = asyncio.run(alternate(rounds, ours, floor))
+    figure = pair(name, "steps", number, "a commit for each", *timings)
+    return replace(figure, extra={"sync": sync.upper(), "best": round(number / min(timings[0]))})
+
+
 # --- memory -------------------------------------------------------------------------------------
 def memory(rounds: int) -> list[Figure]:
     """What a branch holds while it waits, against an asyncio task that waits for the same."""
@@ -355,6 +387,10 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "fanout": Scenario("20,000 parallel branches of one no-op call each, joined", fanout),
     "fanout-tokens": Scenario("the same with two calls a branch, each a token", fanout_tokens),
     "chain": Scenario("2,000 parallel branches of eleven assignments each, all yielded", chain),
+    "durable-fanout": Scenario("2,000 parallel no-op calls, each result durable", durable_fanout),
+    "durable-chain": Scenario(
+        "1,000 no-op calls in sequence, each durable before the next", durable_chain
+    ),
     "memory": Scenario("what each of 100,000 branches holds while it waits", memory),
     "compile": Scenario("a document of 10,000 steps, from text to verified Blueprint", compile_),
     "compile-100k": Scenario("ten times as many steps, against ten times the time", compile_100k),

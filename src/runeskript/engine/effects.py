@@ -185,7 +185,7 @@ class Outlet:
         unlistens: list[tuple[Path, int]] = []
         taken: list[str] = []
         messages: list[Message | Command] = []
-        timers: list[Timer] = []
+        timers: dict[tuple[Path, int], Timer] = {}
         untimers: list[tuple[Path, int]] = []
         rows: list[JobRow] = []
         for effect in turn.others:
@@ -204,13 +204,12 @@ class Outlet:
                 fields = (effect.id, effect.topic, effect.key, effect.to, effect.data, effect.keep)
                 messages.append(Message(*fields))
             elif isinstance(effect, TimerSet):
-                timers.append(Timer(effect.path, effect.m, effect.due, effect.kind, effect.step))
+                path, m, step, due, kind = effect
+                timers[path, m] = Timer(path, m, due, kind, step)
             elif isinstance(effect, TimerDrop):
-                at = (effect.path, effect.m)
-                if all((one.path, one.m) != at for one in timers):
-                    untimers.append(at)
-                else:
-                    timers = [one for one in timers if (one.path, one.m) != at]
+                # One that was set in this very turn was never known to anybody.
+                if timers.pop((effect.path, effect.m), None) is None:
+                    untimers.append((effect.path, effect.m))
             elif isinstance(effect, ChildDrop):
                 reason = f"cancelled by job {live.id}"
                 messages.append(Command(effect.id, "cancel", reason, f"dropped {effect.n}"))
@@ -231,7 +230,7 @@ class Outlet:
             taken=taken,
             messages=messages,
             children=rows,
-            timers=timers,
+            timers=list(timers.values()),
             untimers=untimers,
         )
 
