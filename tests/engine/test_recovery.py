@@ -15,7 +15,7 @@ from runeskript.engine import effects, recovery
 from runeskript.engine.handlers import handler
 from runeskript.engine.ids import SystemIds
 from runeskript.engine.runtime import Runtime
-from runeskript.errors import StepError, StoreError
+from runeskript.errors import StepError, StoreBusyError, StoreError
 from runeskript.kernel import load, replay
 from runeskript.model import blueprint_codec
 from runeskript.model.batches import unfold_events
@@ -364,3 +364,29 @@ async def test_a_job_that_is_not_what_it_was_is_parked(world: Callable[[], World
         assert job.status == "Suspended"
     (row,) = await w.store.get([bad.id])  # type: ignore[assignment]
     assert "/do/0 in replay, /do/7 in the journal" in str(row.reason)
+
+
+async def test_jobs_that_cannot_be_loaded_now_are_given_back(
+    world: Callable[[], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that fails between claim and load keeps no job from anybody."""
+    w = world()
+    doc = "skript: s\ndo:\n  - call: quick\n    with: {what: x}\n"
+    async with w.process() as runtime:
+        jobs = [await runtime.submit_job(doc, start=False) for _ in range(3)]
+        load = w.store.load
+
+        async def failing(job: str, **more: Any) -> Any:
+            raise StoreBusyError("the file is locked")
+
+        monkeypatch.setattr(w.store, "load", failing)
+        taking = runtime._recovery
+        taking._know_handlers()
+        with pytest.raises(StoreBusyError):
+            await taking.take()
+        monkeypatch.setattr(w.store, "load", load)
+        await runtime._running().lease.give_back()
+        rows = await w.store.get([job.id for job in jobs])
+        assert [row.owner for row in rows if row is not None] == [None] * 3
+        await runtime.work(until_idle=True)
+        assert len(w.ledger) == 3

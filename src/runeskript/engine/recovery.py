@@ -15,6 +15,7 @@ from ..errors import (
     JobNotFoundError,
     ReplayMismatchError,
     RuneskriptError,
+    StoreBusyError,
     StoreDamagedError,
     StoreError,
 )
@@ -105,7 +106,11 @@ class Recovery:
     async def _work(self, until_idle: bool) -> None:
         while True:
             mark = await self._store.wait(0, 0)
-            taken, due = await self.take()
+            try:
+                taken, due = await self.take()
+            except StoreBusyError as exc:
+                _log.warning("no job could be claimed: %s", exc)
+                taken, due = 0, self._store.now()
             await self._driver.collect()
             self._driver.poke()
             if taken:
@@ -152,17 +157,19 @@ class Recovery:
             return 0, self._store.now() + int(LOOK * 1000)
         await driver.lease.ensure()
         claimed = await self._store.claim(driver.lease.worker, room, jobs)
-        for row in claimed.rows:
+        for number, row in enumerate(claimed.rows):
             try:
                 await self._go_on(row)
             except StoreError:
-                driver.lease.drop(row.id, row.epoch)
+                for one in claimed.rows[number:]:  # somebody may have more luck
+                    driver.lease.drop(one.id, one.epoch)
                 raise
         driver.poke()
         return len(claimed.rows), claimed.due
 
     async def _go_on(self, row: JobRow) -> None:
         """Go on with a job that was just claimed."""
+        self._driver.forget_mail(row.id)  # all that is not used up is loaded
         try:
             loaded = await self._store.load(row.id)
             if loaded is None or loaded.row.epoch != row.epoch:
