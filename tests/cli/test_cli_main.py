@@ -101,6 +101,17 @@ def test_a_defect_is_one_line_and_a_traceback_only_on_demand(
     assert "Traceback" in capfd.readouterr().err
 
 
+def test_no_memory_left_is_no_defect(rune: Rune, monkeypatch: pytest.MonkeyPatch) -> None:
+    def greedy(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("runeskript.cli.verbs.version.version", greedy)
+    done = rune("version")
+    assert (done.code, done.out) == (1, "")
+    assert "no memory left" in done.err
+    assert "defect" not in done.err
+
+
 _PROBE = """
 import json, sys
 from runeskript.cli.main import main

@@ -64,6 +64,7 @@ def test_why_it_never_ends_is_said() -> None:
         "once entered, this loop never ends: nothing in it changes `m`, and there is no way out"
     ]
     assert "`now()` stands still" in said(loop("now() < '2030-01-01'", "log: x"), "RUNE-3105")[0]
+    assert "it always begins again" in said(loop("True", "log: x"), "RUNE-3105")[0]
 
 
 def test_a_timeout_does_not_reach_into_a_finally() -> None:

@@ -185,6 +185,9 @@ def _defect(error: Exception) -> int:
         import traceback
 
         terminal.note("".join(traceback.format_exception(error)))
+    elif isinstance(error, MemoryError):
+        # Bounds are of single values: what a run holds in all is bounded by the process alone.
+        terminal.note("  there is no memory left; docs/howto/limits.md says what is bounded")
     else:
         terminal.note("  this is a defect of Runeskript; RUNE_TRACEBACK=1 shows where it happened")
     return EXIT_FAILED

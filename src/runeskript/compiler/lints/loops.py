@@ -61,6 +61,8 @@ def _check_end(loop: ast.While, drawing: frozenset[str], subject: Subject) -> No
         what = f"nothing in it changes `{min(reads)}`"
     elif any(n[0] == "call" and FUNCTIONS[n[1]].effect == "clock" for n in walk(condition.ir)):
         what = "`now()` stands still while a job neither waits nor calls"
+    elif condition.is_const:  # as of a node that leads back to itself, too
+        what = "it always begins again"
     else:
         what = "its condition never changes"
     subject.found.add(
