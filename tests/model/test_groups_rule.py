@@ -53,6 +53,10 @@ def moves(*pairs: tuple[str, str | None], **more: Any) -> Point:
         ((idem("r"), moves(("s", "r"), ("s", None), straight=False), idem(reads=("s",))), []),
         ((idem("r"), moves(("t", "s"), ("s", "r"), straight=False), idem(reads=("t",))), []),
         ((idem("r"), Point("pass", reads=("r",)), idem()), []),
+        # A computation reads a copy that it made itself: what it makes of that depends, too.
+        ((idem("r"), moves(("s", "r"), ("t", None), reads=("s",)), idem(reads=("t",))), []),
+        ((idem("r"), moves(("s", "r"), ("s", None), reads=("s",)), idem(reads=("s",))), []),
+        ((idem("r"), moves(("s", "r"), reads=("t",)), idem(reads=("t",))), [2]),
         ((idem("r"), pure(reads=("r",), into="s"), idem(reads=("s",))), [2]),
         ((idem("r"), pure(into="r"), idem(reads=("r",))), [1, 2]),
         # An error that is handled is a result.
@@ -154,6 +158,18 @@ def test_a_blueprint_says_which_and_the_verifier_asks_again() -> None:
             assert "ahead of the commit" in problem.message
     bare = compile_text(TEXT, catalog=CATALOG, options=Options(passes=())).blueprint
     assert not any(ins[-1] for ins in bare.code if ins[0] == Op.CALL)
+
+
+def test_a_copy_changed_in_the_same_region_still_holds_the_result() -> None:
+    text = """
+skript: x
+do:
+  - {call: idem, into: r}
+  - set: {x: "${r}", x.k: 5}
+  - {call: idem, with: {x: "${x}"}}
+"""
+    blueprint = compile_text(text, catalog=CATALOG).blueprint
+    assert not any(ins[-1] for ins in blueprint.code if ins[0] == Op.CALL)
 
 
 def test_explain_shows_groups() -> None:

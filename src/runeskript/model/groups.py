@@ -124,20 +124,25 @@ def _behind(point: Point, state: _State) -> _State:
         return _behind_call(point, state)
     if state is None or state is _STOP:
         return state
-    if point.clock or not state.results.isdisjoint(point.reads):
-        return _STOP  # even reading may fail, and then control goes elsewhere
-    if not point.moves or not state.results:
+    if point.clock:
+        return _STOP
+    if not state.results:
         return state
-    results = set(state.results)
+    # All that may hold a result anywhere in the computation, copies that it makes included.
+    held = set(state.results)
+    for _ in point.moves:
+        copied = {target for target, source in point.moves if source in held}
+        if copied <= held or len(held) > MOST:
+            break
+        held |= copied
+    if len(held) > MOST or not held.isdisjoint(point.reads):
+        return _STOP  # even reading may fail, and then control goes elsewhere
+    if not point.moves:
+        return state
+    results = set(state.results) if point.straight else held
     if point.straight:
         for target, source in point.moves:
             (results.add if source in results else results.discard)(target)
-    else:
-        for _ in point.moves:
-            copied = {target for target, source in point.moves if source in results}
-            if copied <= results:
-                break
-            results |= copied
     return _STOP if len(results) > MOST else _Group(state.handled, frozenset(results))
 
 
