@@ -172,6 +172,21 @@ do:
     assert not any(ins[-1] for ins in blueprint.code if ins[0] == Op.CALL)
 
 
+def test_the_errors_of_branches_are_handled_by_whoever_began_them() -> None:
+    text = """
+skript: x
+do:
+  - try:
+      - parallel:
+          a: [{call: pure, into: p}, {call: pure}, {call: idem, with: {x: "${p}"}}, {call: idem}]
+          b: [{wait: 1s}]
+    catch: [{do: [{log: other way}]}]
+"""
+    blueprint = compile_text(text, catalog=CATALOG).blueprint
+    calls = [ins for ins in blueprint.code if ins[0] == Op.CALL]
+    assert [ins[-1] for ins in calls] == [False, True, False, False]
+
+
 def test_explain_shows_groups() -> None:
     compiled = compile_text(TEXT, catalog=CATALOG, options=Options(keep=True))
     lines = [text for text in compiled.stages["optimized"].splitlines() if "call " in text]

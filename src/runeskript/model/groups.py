@@ -13,7 +13,8 @@ was not durable, *with the same parameters*. So the end of a call lets the next 
 Not in a group: a call with an ``undo`` (it is registered by its end), with a queue, or with
 ``on_crash: fail`` (it must not be repeated). An error of a call is a result, too, where the
 document handles it: an idempotent call goes ahead only where no exception row covers a call before
-it in the group, and behind an idempotent call that is covered nothing does.
+it in the group, and behind an idempotent call that is covered nothing does. In branches and undos
+every call counts as covered: a join or whoever began them may handle their errors.
 
 The compiler's pass asks this of its core form, the verifier of the instructions; both describe a
 body as points. Works on names and slots alike, in time linear in the points (for each, its facts

@@ -33,16 +33,19 @@ def group_calls(program: core.Program, catalog: HandlerCatalog) -> None:
         if clocks is None:
             functions = program.document.functions
             clocks = asking_the_clock({f.name: f.body.ir for f in functions})
-        for at in grouped(*_points(body, flags, clocks)):
+        for at in grouped(*_points(body, flags, clocks, body is not program.root)):
             call = body.ops[at]
             if isinstance(call, core.Call):
                 call.grouped = True
 
 
 def _points(
-    body: core.Body, flags: dict[str, HandlerInfo | None], clocks: frozenset[Any]
+    body: core.Body, flags: dict[str, HandlerInfo | None], clocks: frozenset[Any], inner: bool
 ) -> tuple[list[Point], list[int]]:
-    """The operations as points, and where the exception table leads."""
+    """The operations as points, and where the exception table leads.
+
+    ``inner``: somebody else began this body, and may handle what fails in it.
+    """
     ops = body.ops
     places = {op.label: at for at, op in enumerate(ops) if isinstance(op, core.Mark)}
     changes = [0] * (len(ops) + 1)
@@ -60,7 +63,7 @@ def _points(
             point.next = [at + 1 if to is None else places[to] for to in op.exits]
         else:
             point.next = () if core.ends(op) else (at + 1,)
-        point.covered = covers > 0
+        point.covered = inner or covers > 0
         points.append(point)
     return points, [places[row.handler] for row in body.ranges]
 

@@ -44,7 +44,7 @@ def _allowed(bp: Blueprint, body: Body, edges: Edges, clocks: frozenset[Any]) ->
         covers += changes[at - body.entry]
         point = _point(bp, at, clocks)
         point.next = [to - body.entry for to in edges[at]]
-        point.covered = covers > 0
+        point.covered = body is not bp.bodies[0] or covers > 0
         points.append(point)
     handlers = [row.handler - body.entry for row in rows]
     return [body.entry + at for at in grouped(points, handlers)]
