@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from runeskript.engine import driver as driver_module
+from runeskript.engine import recovery
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import JobExistsError, StoreError
@@ -286,3 +287,31 @@ async def test_both_stores_hold_the_same_journal(
         assert await store.inbox("worker", 0, 99) == []
     assert found[0] == found[1]
     assert await stores[1].check() == []  # type: ignore[attr-defined]
+
+
+async def test_a_store_that_fails_before_the_commit_fails_no_job(
+    runtime: Start, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether a child is there already cannot be asked: the run is dropped and goes on later."""
+
+    class Deaf(MemoryStore):
+        deaf = 0
+
+        async def get(self, jobs: Sequence[str]) -> Any:
+            found = await super().get(jobs)
+            self.deaf -= 1
+            if self.deaf == 0:
+                raise StoreError("the reply was lost")
+            return found
+
+    monkeypatch.setattr(recovery, "LOOK", 0.01)
+    monkeypatch.setattr(recovery, "PACE", 0.001)
+    store = Deaf(clock.now_ms)
+    rt = await runtime(store=store)
+    await rt.deploy("skript: child\ndo:\n  - return: 7\n")
+    parent = "skript: parent\ndo:\n  - run: child\n    into: r\n  - return: ${r}\n"
+    job = await rt.submit_job(parent, start=False)
+    store.deaf = 1
+    await rt.work(until_idle=True)
+    assert store.deaf < 1
+    assert await rt.result(job.id) == 7

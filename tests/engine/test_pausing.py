@@ -14,7 +14,7 @@ from runeskript.engine import recovery
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import JobCancelledError
-from runeskript.stores.base import Store
+from runeskript.stores.base import Command, Store
 from runeskript.stores.memory import MemoryStore
 from runeskript.stores.sqlite import SqliteStore
 
@@ -207,3 +207,31 @@ async def test_what_came_meanwhile_comes_first(runtime: Start, store: Store) -> 
     await rt.resume_job(job.id)
     assert await rt.result(job.id) == {"fans": ["n0", "n1", "n2"], "hears": 7}
     assert sorted(slow.began) == ["n0", "n1", "n2"]
+
+
+async def test_a_pause_that_was_taken_back_does_not_come_again(
+    runtime: Start, clock: ManualClock
+) -> None:
+    """Mail that is read while a claimed job is being rebuilt may be used up by that very claim."""
+
+    class Looking(MemoryStore):
+        rt: Runtime | None = None
+
+        async def load(self, job: str, *, whole: bool = False) -> Any:
+            found = await super().load(job, whole=whole)
+            if self.rt is not None:
+                await self.rt._running().collect()
+            return found
+
+    store, slow = Looking(clock.now_ms), Slow()
+    rt = await runtime(slow.handlers(), store=store)
+    job = await rt.submit_job(TWO)
+    await slow.until("one")
+    live = rt._running().lives[job.id]
+    rt._running()._lose(live, "for the test")
+    await rt._running().lease.give_back()
+    await store.post([Command(job.id, "pause"), Command(job.id, "resume")])
+    slow.go.set()
+    store.rt = rt
+    await rt.work(until_idle=True)
+    assert (await rt.get_job(job.id)).status == "Completed"

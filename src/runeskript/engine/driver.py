@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, Final
@@ -121,10 +121,12 @@ class Driver(Inboxes):
         lost: Iterable[Event],
         *,
         stood: bool,
+        used: Collection[int] = (),
     ) -> None:
         """Go on with a job that was rebuilt: what caused ``effects`` is durable already.
 
-        ``stood``: it was paused, so none of its calls can have begun.
+        ``stood``: it was paused, so none of its calls can have begun. ``used``: numbers of inbox
+        rows that are used up already.
         """
         live.turns = TURNS_START
         self.lives[live.id] = live
@@ -133,7 +135,7 @@ class Driver(Inboxes):
             self.outlet.set_timer(live, timer.path, timer.m, timer.due)
         for event in lost:
             self.arrive(live, event)
-        self.deliver_early(live, inbox)
+        self.deliver_early(live, inbox, used)
         if live.inbox and stood:
             live.later = effects  # a cancel may have made them needless
         else:
@@ -176,8 +178,9 @@ class Driver(Inboxes):
                 ahead.append(live)
             else:
                 turn = await self._turn(live, ready)
-                units.extend(turn.units)
-                turns.append(turn)
+                if turn is not None:
+                    units.extend(turn.units)
+                    turns.append(turn)
             if monotonic() >= until:
                 break
         for live in ahead:
@@ -220,11 +223,16 @@ class Driver(Inboxes):
             else:
                 self._lose(live, f"the store refused to suspend it: {committed.outcome}")
 
-    async def _turn(self, live: Live, ready: Ready) -> Turn:
-        """One slice of a run and its units. A defect met on the way fails this job only."""
+    async def _turn(self, live: Live, ready: Ready) -> Turn | None:
+        """One slice of a run and its units. A defect met on the way fails this job only; where the
+        store fails, the run is dropped (None).
+        """
         turn = turn_of(live, ready)
         try:
             await self.outlet.prepare(turn)
+        except StoreError as exc:
+            self._lose(live, f"the store failed: {exc}")
+            return None
         except Exception as exc:
             _log.exception("job %s: its turn could not be prepared", live.id)
             turn = Turn(live, self._broken(live, exc))

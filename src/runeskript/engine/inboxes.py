@@ -6,7 +6,7 @@ uses it up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from ..model.events import CancelRequested, Event, MessageIn
@@ -89,10 +89,14 @@ class Inboxes(Arrivals):
         else:
             self.arrive(live, event)
 
-    def deliver_early(self, live: Live, inbox: Iterable[InboxRow]) -> None:
-        """What was in the inbox of a job before it became live."""
+    def deliver_early(
+        self, live: Live, inbox: Iterable[InboxRow], used: Collection[int] = ()
+    ) -> None:
+        """What was in the inbox of a job before it became live, but for the rows that are used up:
+        they may have been read here before they were.
+        """
         rows = {row.number: row for row in (*inbox, *self._early.pop(live.id, ()))}
-        for number in sorted(rows):
+        for number in sorted(rows.keys() - set(used)):
             live.mail = number
             self._deliver(live, rows[number])
 

@@ -231,8 +231,8 @@ class Recovery:
         live.row = row._replace(status="Running", reason=None)
         effects, lost = outstanding(program, run, driver.at())
         used = _overtaken(loaded.inbox)
-        inbox = [one for one in loaded.inbox if one.number not in used]
-        driver.go_on(live, inbox, timers.values(), effects, lost, stood=row.status == "Suspended")
+        stood = row.status == "Suspended"
+        driver.go_on(live, loaded.inbox, timers.values(), effects, lost, stood=stood, used=used)
 
 
 def _timers(
