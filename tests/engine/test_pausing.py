@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from runeskript.engine import recovery
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import JobCancelledError
-from runeskript.stores.base import Command, Store
+from runeskript.stores.base import Command, Committed, Store, Unit
 from runeskript.stores.memory import MemoryStore
 from runeskript.stores.sqlite import SqliteStore
 
@@ -235,3 +235,36 @@ async def test_a_pause_that_was_taken_back_does_not_come_again(
     store.rt = rt
     await rt.work(until_idle=True)
     assert (await rt.get_job(job.id)).status == "Completed"
+
+
+async def test_commits_that_are_delivered_twice_change_nothing(
+    runtime: Start, clock: ManualClock
+) -> None:
+    class Twice(MemoryStore):
+        async def commit(self, units: Sequence[Unit]) -> list[Committed]:
+            await super().commit(units)
+            return await super().commit(units)
+
+    slow = Slow()
+    slow.go.set()
+    rt = await runtime(slow.handlers(), store=Twice(clock.now_ms))
+    job = await rt.submit_job(TWO)
+    result = asyncio.ensure_future(rt.result(job.id))
+    await rt.pause_job(job.id)
+    await standing(rt, job.id)
+    await rt.resume_job(job.id)
+    assert await result == ["one", "two"]
+
+
+async def test_whoever_awaits_a_paused_job_holds_nobody_up(runtime: Start, store: Store) -> None:
+    slow = Slow()
+    slow.go.set()
+    rt = await runtime(slow.handlers(), store=store)
+    job = await rt.submit_job(TWO, start=False)
+    await rt.pause_job(job.id)
+    await rt.work(until_idle=True)
+    result = asyncio.ensure_future(rt.result(job.id))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await store.post([_resume(job.id)])
+    assert await result == ["one", "two"]

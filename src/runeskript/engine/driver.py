@@ -218,7 +218,7 @@ class Driver(Inboxes):
             unit = Unit(live.id, live.row.epoch, live.seq, [], change, inbox=(live.pausing,))
             units.append(unit._replace(part=live.part + 1, snapshot=self.outlet.snapshot(live, 0)))
         for live, committed in zip(held, await self.store.commit(units), strict=True):
-            if committed.outcome == "ok":
+            if committed.outcome in ("ok", "already"):
                 self.let_go(live)
             else:
                 self._lose(live, f"the store refused to suspend it: {committed.outcome}")

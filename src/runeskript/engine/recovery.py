@@ -83,6 +83,7 @@ class Recovery:
             if row.status == "Suspended" and row.reason != PAUSED:
                 raise StoreError(f"job {id_} is suspended: {row.reason}")
             if not await self.take_one(id_):
+                await asyncio.sleep(PACE)  # what we wrote ourselves is no reason to look at once
                 await self._store.wait(mark, LOOK)
         waiter: asyncio.Future[JobRow] = asyncio.get_running_loop().create_future()
         live.waiters.append(waiter)
@@ -225,8 +226,9 @@ class Recovery:
         unit = _mend(live, loaded, timers, resumed.listens, driver.at())
         if unit is not None:
             (committed,) = await self._store.commit([unit])
-            if committed.outcome != "ok":
-                return  # it is somebody else's by now
+            if committed.outcome not in ("ok", "already"):
+                driver.lease.drop(row.id, row.epoch)  # it is somebody else's by now
+                return
             live.part = unit.part
         live.row = row._replace(status="Running", reason=None)
         effects, lost = outstanding(program, run, driver.at())

@@ -162,7 +162,9 @@ class MemoryStore:
         now = self._now()
         if not self._core.workers.alive(worker.id, now):
             return Claimed([], None)
-        for dead in self._core.workers.bury(now):
+        arrivals = self._core.arrivals
+        buried = self._core.workers.bury(now)
+        for dead in buried:
             for id_ in list(self._core.jobs.owned.get(dead, ())):
                 self._core.jobs.free(self._core.jobs.by_id[id_], now)
         self._core.settle()
@@ -175,7 +177,8 @@ class MemoryStore:
             row = self._core.jobs.claim(job, worker.id, now)
             if row is not None:
                 claimed.append(row)
-        self._changed()
+        if ripe or buried or self._core.arrivals > arrivals:
+            self._changed()
         leases = (one.until for one in self._core.workers.others(worker.id, self._core.jobs.owned))
         times = (due, self._core.lines.due(), *leases)
         return Claimed(claimed, min((time for time in times if time is not None), default=None))
