@@ -315,3 +315,52 @@ async def test_a_store_that_fails_before_the_commit_fails_no_job(
     await rt.work(until_idle=True)
     assert store.deaf < 1
     assert await rt.result(job.id) == 7
+
+
+PARENT = "skript: parent\ndo:\n  - run: child\n    into: r\n  - return: ${r}\n"
+
+
+class Lossy(MemoryStore):
+    """The reply to one operation is lost."""
+
+    lost = ""
+
+    async def commit(self, units: Sequence[Unit]) -> list[Committed]:
+        return self._reply("commit", await super().commit(units))
+
+    async def submit(self, *args: Any) -> Any:
+        return self._reply("submit", await super().submit(*args))
+
+    def _reply(self, name: str, found: Any) -> Any:
+        if self.lost == name:
+            self.lost = ""
+            raise StoreError("the reply was lost")
+        return found
+
+
+async def test_a_child_that_was_created_unseen_goes_on(
+    runtime: Start, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "LOOK", 0.01)
+    monkeypatch.setattr(recovery, "PACE", 0.001)
+    store = Lossy(clock.now_ms)
+    rt = await runtime(store=store)
+    await rt.deploy("skript: child\ndo:\n  - return: 7\n")
+    job = await rt.submit_job(PARENT, start=False)
+    store.lost = "commit"
+    await rt.work(until_idle=True)
+    assert await rt.result(job.id) == 7
+
+
+async def test_a_job_that_was_submitted_unseen_goes_on(
+    runtime: Start, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "PACE", 0.001)
+    store = Lossy(clock.now_ms)
+    rt = await runtime(store=store)
+    store.lost = "submit"
+    with pytest.raises(StoreError):
+        await rt.submit_job("skript: a\ndo:\n  - return: 1\n", key="one")
+    await rt._running().lease.give_back()
+    result = await rt.run_job("skript: a\ndo:\n  - return: 1\n", key="one")
+    assert result.output == 1

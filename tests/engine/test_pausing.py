@@ -268,3 +268,32 @@ async def test_whoever_awaits_a_paused_job_holds_nobody_up(runtime: Start, store
         await asyncio.sleep(0)
     await store.post([_resume(job.id)])
     assert await result == ["one", "two"]
+
+
+async def test_a_job_claimed_anew_before_it_is_known_to_stand_still(
+    runtime: Start, clock: ManualClock
+) -> None:
+    """The store has suspended and resumed it while the reply to the first is still on its way."""
+    resumed = asyncio.Event()
+
+    class Late(MemoryStore):
+        async def commit(self, units: Sequence[Unit]) -> list[Committed]:
+            found = await super().commit(units)
+            if any(unit.row is not None and unit.row.status == "Suspended" for unit in units):
+                await resumed.wait()
+            return found
+
+    slow = Slow()
+    slow.go.set()
+    store = Late(clock.now_ms)
+    rt = await runtime(slow.handlers(), store=store)
+    job = await rt.submit_job(TWO)
+    await rt.pause_job(job.id)
+    await standing(rt, job.id)
+    before = rt._running().lives[job.id]
+    slow.go.clear()
+    await rt.resume_job(job.id)
+    assert rt._running().lives[job.id] is not before
+    resumed.set()
+    slow.go.set()
+    assert await rt.result(job.id) == ["one", "two"]

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ..errors import RuneskriptError, StoreError
 from ..kernel import Program, Ready, advance, new_run
-from ..model.batches import unfold_effects, weight, within
+from ..model.batches import unfold_effects, weight
 from ..model.events import (
     CancelRequested,
     ChildDone,
@@ -27,7 +27,6 @@ from ..model.events import (
     Started,
     Status,
 )
-from ..model.limits import BATCH_EVENTS
 from ..model.values import Value
 from ..stores.base import (
     InboxRow,
@@ -99,7 +98,7 @@ class Driver(Inboxes):
         """Start a job that is this worker's."""
         live = Live(row, program, new_run(program))
         live.turns = TURNS_START
-        self.lives[row.id] = live
+        self._enter(live)
         job: dict[str, Value] = {
             "id": row.id,
             "key": row.key,
@@ -111,6 +110,15 @@ class Driver(Inboxes):
         self.arrive(live, start)
         self.deliver_early(live, inbox)
         return live
+
+    def _enter(self, live: Live) -> None:
+        """A job becomes live. It may have been suspended and claimed anew while we still waited for
+        the reply that it is: what was in memory of it then makes way.
+        """
+        before = self.lives.get(live.id)
+        if before is not None:
+            self.let_go(before)
+        self.lives[live.id] = live
 
     def go_on(
         self,
@@ -129,7 +137,7 @@ class Driver(Inboxes):
         rows that are used up already.
         """
         live.turns = TURNS_START
-        self.lives[live.id] = live
+        self._enter(live)
         live.busy = bool(live.run.ready)
         for timer in timers:
             self.outlet.set_timer(live, timer.path, timer.m, timer.due)
@@ -187,7 +195,13 @@ class Driver(Inboxes):
             self.schedule(live)  # the next tick takes what they came to, and commits all of it
         if not turns:
             return
-        outcomes = iter(await self.store.commit(units))
+        try:
+            outcomes = iter(await self.store.commit(units))
+        except StoreError:
+            for unit in units:  # perhaps they were created, and nobody here knows them
+                for child in unit.children:
+                    self.lease.drop(child.id, child.epoch)
+            raise
         mail = False
         for turn in turns:
             results = [next(outcomes).outcome for _ in turn.units]
@@ -248,7 +262,7 @@ class Driver(Inboxes):
         if pause:
             gc.disable()
         try:
-            ready = advance(live.program, live.run, self._batch(live), live.turns)
+            ready = advance(live.program, live.run, live.batch(self.at()), live.turns)
         except Exception as exc:
             _log.exception("job %s: the kernel failed", live.id)
             return self._broken(live, exc)
@@ -260,24 +274,6 @@ class Driver(Inboxes):
             took = max(monotonic() - began, 1e-6)
             live.turns = int(min(max(live.turns * SLICE / took, TURNS_MIN), TURNS_MAX))
         return ready
-
-    def _batch(self, live: Live) -> list[Event]:
-        """The events of a run's next slice.
-
-        What is left of an earlier slice comes first: until the run rests it takes only what may
-        interrupt it. A completion takes a turn at least, so no more than ``turns`` are of use.
-        """
-        if live.gathered is not None:
-            live.close_batch(self.at())
-        if live.busy:
-            events, live.urgent = live.urgent, []
-        elif len(live.inbox) <= live.turns // BATCH_EVENTS:
-            events, live.inbox = live.inbox, []
-        else:
-            number = within(live.inbox, live.turns)
-            events = live.inbox[:number]
-            del live.inbox[:number]
-        return events
 
     def _broken(self, live: Live, exc: Exception) -> Ready:
         """A defect of ours: the job fails, the others go on."""
@@ -343,6 +339,8 @@ class Driver(Inboxes):
 
     def _release(self, live: Live) -> None:
         """Let go of everything a job has outside the kernel."""
+        if live.ended:
+            return
         live.ended = True
         del self.lives[live.id]
         for call in list(live.calls.values()):

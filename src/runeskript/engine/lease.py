@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from ..errors import StoreError
-from ..stores.base import Store, Worker
+from ..stores.base import JobRow, OnConflict, Store, Submitted, Worker
 
 #: Milliseconds a worker may be silent before others take its jobs.
 LEASE: Final = 5_000
@@ -55,6 +55,18 @@ class Lease:
                 await self.give_back()
             except StoreError as exc:
                 _log.warning("the worker's lease could not be renewed: %s", exc)
+
+    async def submit(self, row: JobRow, on_conflict: OnConflict) -> Submitted:
+        """Create a job, the worker's own if the row says so. If the reply is lost it may be there,
+        and nobody here knows it: then it is given back.
+        """
+        try:
+            (submitted,) = await self._store.submit([row], on_conflict)
+        except StoreError:
+            if row.owner is not None:
+                self.drop(row.id, 1)
+            raise
+        return submitted
 
     def drop(self, job: str, epoch: int) -> None:
         """The worker cannot go on with a job: somebody else may, once it is given back."""

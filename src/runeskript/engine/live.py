@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import StoreError
 from ..kernel import Program, Ready
-from ..model.batches import size
+from ..model.batches import size, within
 from ..model.events import CallOut, CallsDone, Effect, Event, Path
 from ..model.limits import BATCH_BYTES, BATCH_EVENTS
 from ..model.run import Run, TokenState
@@ -149,6 +149,24 @@ class Live:
             indexes = tuple(found.indexes)
             event = CallsDone(at, found.path, found.n, found.step, indexes, found.results)
             self.inbox.append(event)
+
+    def batch(self, at: int) -> list[Event]:
+        """The events of the next slice.
+
+        What is left of an earlier slice comes first: until the run rests it takes only what may
+        interrupt it. A completion takes a turn at least, so no more than ``turns`` are of use.
+        """
+        if self.gathered is not None:
+            self.close_batch(at)
+        if self.busy:
+            events, self.urgent = self.urgent, []
+        elif len(self.inbox) <= self.turns // BATCH_EVENTS:
+            events, self.inbox = self.inbox, []
+        else:
+            number = within(self.inbox, self.turns)
+            events = self.inbox[:number]
+            del self.inbox[:number]
+        return events
 
     def tell(
         self,

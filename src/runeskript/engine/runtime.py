@@ -244,7 +244,7 @@ class Runtime:
             id_, owner = self._ids.job_id(), driver.lease.worker.id if start else None
             now = self._clock.now_ms()
             row = requests.job_row(id_, program, value, now, key, own, owner)
-            (submitted,) = await self._store.submit([row], on_conflict)
+            submitted = await driver.lease.submit(row, on_conflict)
             if submitted.outcome == "exists":
                 if on_conflict == "reject":
                     raise JobExistsError(submitted.row.id, key)

@@ -59,7 +59,7 @@ class TaskPool:
         self._workers: set[Worker] = set()
         self._idle: list[Worker] = []
         #: Workers that run, or will in this turn of the loop, without having suspended.
-        self._active: set[Worker] = set()
+        self._active: dict[Worker, None] = {}
         self._suspended = 0
         self._burst = 1
         self._looking = False
@@ -86,7 +86,7 @@ class TaskPool:
             return
         for _ in range(max(min(workers, startable), 1)):
             worker = self._rested() or self._spawn()
-            self._active.add(worker)
+            self._active[worker] = None
             worker.wake.set_result(None)
 
     def _waiting(self) -> int:
@@ -161,13 +161,13 @@ class TaskPool:
                 if then is Then.RETIRE or len(self._idle) >= IDLE:
                     return
                 me.wake = self._loop.create_future()
-                self._active.discard(me)
+                self._active.pop(me, None)
                 self._idle.append(me)
         except asyncio.CancelledError:
             return  # the pool closes, or a cancel meant for a handler that is over: go
         finally:
             self._workers.discard(me)
-            self._active.discard(me)
+            self._active.pop(me, None)
             if me in self._idle:
                 self._idle.remove(me)
             self.ensure()
@@ -305,7 +305,7 @@ class TaskPool:
             call = Call(batch.job, batch.lane, context)
             call.owner = worker
             worker.call = call
-            self._active.discard(worker)
+            del self._active[worker]
             self._suspended += 1
             found += 1
             call.enter()

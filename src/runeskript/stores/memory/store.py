@@ -53,7 +53,7 @@ class MemoryStore:
         self._blobs = Blobs()
         self._records: dict[tuple[RecordTable, str], Record] = {}
         self._mark = 1
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], None] = {}
         self._closed = False
 
     # --- clock, blobs ---------------------------------------------------------------------------
@@ -298,11 +298,11 @@ class MemoryStore:
         self._open()
         if mark == self._mark:
             waiter = asyncio.get_running_loop().create_future()
-            self._waiters.add(waiter)
+            self._waiters[waiter] = None
             try:
                 await asyncio.wait((waiter,), timeout=timeout)
             finally:
-                self._waiters.discard(waiter)
+                del self._waiters[waiter]
         return self._mark
 
     def _changed(self) -> None:

@@ -69,7 +69,7 @@ class Database:
         self._checkpoint: Future[None] | None = None
         self._commits = 0
         self._pages = 0
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], None] = {}
         self.closed = False
         #: Whether a transaction may run on the loop now.
         self.free = True
@@ -237,7 +237,7 @@ class Database:
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
         waiter: asyncio.Future[None] = loop.create_future()
-        self._waiters.add(waiter)
+        self._waiters[waiter] = None
         try:
             while True:
                 now: int = self.read("PRAGMA data_version")[0][0]
@@ -246,11 +246,11 @@ class Database:
                     return now
                 await asyncio.wait((waiter,), timeout=min(left, POLL))
                 if waiter.done() and not self.closed:
-                    self._waiters.discard(waiter)
+                    del self._waiters[waiter]
                     waiter = loop.create_future()
-                    self._waiters.add(waiter)
+                    self._waiters[waiter] = None
         finally:
-            self._waiters.discard(waiter)
+            del self._waiters[waiter]
 
     # --- the end --------------------------------------------------------------------------------
     def check_open(self) -> None:
