@@ -1,6 +1,6 @@
 # What one does in a checkout; `make` alone lists it. Every target sets up what it needs by itself:
 # a Python >= 3.11, pip (or uv) and make are enough. PYTHON=... picks the Python, ARGS=... is handed
-# to the command of `test`, `bench`, `fuzz`, `crash` and `demo`.
+# to the command of `test`, `bench`, `fuzz`, `crash`, `sim` and `demo`.
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -9,7 +9,7 @@ PYTHON =
 ARGS =
 
 .DEFAULT_GOAL = help
-.PHONY: help venv demo test check fmt docs bench fuzz crash clean
+.PHONY: help venv demo test check fmt docs bench fuzz crash sim clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ fuzz: $(VENV)/.fuzz ## look for what the tests did not think of: passes, Bluepri
 
 crash: $(READY) ## kill processes at every boundary, and see that nothing is lost
 	@PYTHONPATH=tests $(BIN)/python -m crash.matrix $(ARGS)
+
+sim: $(READY) ## simulate workers on one store, seed after seed, and judge what became of the jobs
+	@PYTHONPATH=tests $(BIN)/python -m cluster.seeds $(ARGS)
 
 # Atheris guides the fuzzers; where it cannot be installed a slower loop of our own does.
 $(VENV)/.fuzz: $(READY)

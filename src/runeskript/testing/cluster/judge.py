@@ -1,0 +1,149 @@
+"""What must hold when all is over: read from ledger and journals, not believed of the engine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from ...errors import RuneskriptError
+from ...kernel import Program, replay
+from ...model.batches import unfold_events
+from ...model.events import (
+    CallDone,
+    CallFailed,
+    ChildDone,
+    Event,
+    Finished,
+    MessageIn,
+    Started,
+    TimerFired,
+)
+from ...model.ids import idempotency_key
+from ...model.machine import FINAL
+from ...stores.base import JobRow, Store
+from ...stores.queries import JobFilter
+from .ledger import Ledger
+from .programs import decode, load
+
+_T = TypeVar("_T")
+#: Events of which there may be one for each token path and number.
+_ONCE = (TimerFired, ChildDone)
+
+
+def now(operation: Coroutine[Any, Any, _T]) -> _T:
+    """The result of a store's operation that does not wait for anything."""
+    try:
+        operation.send(None)
+    except StopIteration as exc:
+        result: _T = exc.value
+        return result
+    operation.close()
+    raise AssertionError("the operation waits")
+
+
+def jobs(store: Store) -> list[JobRow]:
+    """All jobs of a store."""
+    rows: list[JobRow] = []
+    cursor: str | None = None
+    while True:
+        page, cursor = now(store.query(JobFilter(), cursor, 500))
+        rows += page
+        if cursor is None:
+            return rows
+
+
+def judge(store: Store, ledger: Ledger, programs: dict[str, Program]) -> None:
+    """Everything that is not as it has to be becomes a finding of the ledger."""
+    rows = {row.id: row for row in jobs(store)}
+    for id_ in ledger.submitted:
+        if id_ not in rows:
+            ledger.find("lost", f"job {id_} was submitted, and is not there")
+    for key, calls in ledger.begun.items():
+        first = calls[0]
+        for one in calls:
+            if (one.handler, one.params) != (first.handler, first.params):
+                text = f"call {key} of {first.handler} was made with {first.params}, {one.params}"
+                ledger.find("changed", text)
+    for row in rows.values():
+        _job(store, ledger, row, programs)
+
+
+def _job(store: Store, ledger: Ledger, row: JobRow, programs: dict[str, Program]) -> None:
+    def find(kind: str, text: str) -> None:
+        ledger.find(kind, f"job {row.id}: {text}")
+
+    if row.status not in FINAL:
+        find("stuck", f"it is {row.status}: {row.reason}, owner {row.owner}, due {row.due}")
+        return
+    if row.error is not None and row.error.get("code") == "RUNE-9000":
+        find("defect", f"{row.error}")
+    seen = (row.status, row.output, row.error)
+    if ledger.ends.setdefault(row.id, seen) != seen:
+        find("changed", f"it ended as {ledger.ends[row.id]}, and now {seen}")
+    journal = list(unfold_events(now(store.journal(row.id, 0, 1_000_000))))
+    for position, event in ledger.durable[row.id].items():
+        if position >= len(journal):
+            find("lost", f"event {position} was durable: {event}")
+        elif journal[position] != event:
+            find("changed", f"event {position} was {event}, and is {journal[position]}")
+    _once(journal, find)
+    for event in journal:
+        if isinstance(event, CallDone | CallFailed):
+            key = idempotency_key(row.id, event.path, event.n)
+            began = any(one.attempt == event.attempt for one in ledger.begun[key])
+            if not began and isinstance(event, CallDone):
+                find("changed", f"{event} of a call that was never made")
+    loaded = now(store.load(row.id))
+    left = loaded and (loaded.timers, loaded.listeners, loaded.inbox, loaded.queued)
+    if left != ([], [], [], []):
+        find("changed", f"it has ended, and still waits: {left}")
+    _replayed(store, row, programs, journal, find)
+
+
+def _once(journal: list[Event], find: Callable[[str, str], None]) -> None:
+    """Each thing that ends a wait does so once."""
+    ended: Counter[tuple[object, ...]] = Counter(
+        ("call", event.path, event.n, event.attempt)
+        for event in journal
+        if isinstance(event, CallDone | CallFailed)
+    )
+    ended.update(
+        (type(event).__name__, *event[1:3]) for event in journal if isinstance(event, _ONCE)
+    )
+    for event in journal:
+        if isinstance(event, MessageIn):  # a listener may turn down any number of messages
+            ended["message", event.path, event.m, str(event.message["id"])] += 1
+    for what, number in ended.items():
+        if number > 1:
+            find("duplicated", f"{what} ended {number} times")
+    for kind in (Started, Finished):
+        if sum(isinstance(event, kind) for event in journal) != 1:
+            find("duplicated", f"there is not one {kind.__name__} in its journal")
+
+
+def _replayed(
+    store: Store,
+    row: JobRow,
+    programs: dict[str, Program],
+    journal: list[Event],
+    find: Callable[[str, str], None],
+) -> None:
+    """The journal leads to the end that it has, and to the row."""
+    program = programs.get(row.blueprint)
+    if program is None:
+        data = now(store.get_blob(row.blueprint))
+        if data is None:
+            find("lost", "its Blueprint")
+            return
+        program = programs[row.blueprint] = load(decode(data))
+    try:
+        end = replay(program, now(store.journal(row.id, 0, 1_000_000))).finished
+    except RuneskriptError as exc:
+        find("changed", f"its journal cannot be replayed: {exc}")
+        return
+    last = journal[-1]
+    if end != last or not isinstance(last, Finished):
+        find("changed", f"it replays to {end}, and ended with {last}")
+    elif (last.status, last.output) != (row.status, row.output):
+        find("changed", f"its journal ends with {last}, and its row is {row.status}, {row.output}")

@@ -1,0 +1,65 @@
+"""What the world outside saw: kept apart from engine and stores, so that it can judge them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+from ...model.batches import unfold_events
+from ...model.events import CallDone, Event, Path
+from ...model.values import Value
+from ...stores.base import Unit
+
+
+class Finding(NamedTuple):
+    """Something that must not be: ``lost``, ``duplicated``, ``changed``, ``stuck``, ``defect``."""
+
+    kind: str
+    text: str
+
+
+class Begun(NamedTuple):
+    """A handler was called."""
+
+    worker: str
+    handler: str
+    attempt: int
+    params: dict[str, Value]
+
+
+class Ledger:
+    """Calls as the handlers saw them, and promises as those who were given them remember."""
+
+    def __init__(self) -> None:
+        #: Idempotency key -> every time that a handler was called with it.
+        self.begun: dict[str, list[Begun]] = defaultdict(list)
+        #: Ids of the jobs whose submission was acknowledged.
+        self.submitted: dict[str, None] = {}
+        #: Job -> position in its journal -> the event that a store said was durable.
+        self.durable: dict[str, dict[int, Event]] = defaultdict(dict)
+        #: Calls with a result that was written, (job, path, n).
+        self.results: set[tuple[str, Path, int]] = set()
+        #: Job -> its end, as it was first seen from outside.
+        self.ends: dict[str, tuple[Any, ...]] = {}
+        self.findings: list[Finding] = []
+
+    def find(self, kind: str, text: str) -> None:
+        """Something that must not be."""
+        finding = Finding(kind, text)
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    def written(self, unit: Unit) -> None:
+        """A store has applied a unit."""
+        for event in unfold_events(unit.events):
+            if isinstance(event, CallDone):
+                self.results.add((unit.job, event.path, event.n))
+
+    def promised(self, unit: Unit) -> None:
+        """Somebody was told that a unit is durable."""
+        known = self.durable[unit.job]
+        for position, event in enumerate(unfold_events(unit.events), unit.first):
+            before = known.setdefault(position, event)
+            if before != event:
+                text = f"job {unit.job}: event {position} was {before}, and is {event}"
+                self.find("changed", text)
