@@ -10,35 +10,13 @@ from typing import Any
 import anyio
 import pytest
 
+from probes import CALL, FAN
 from runeskript import errors
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 
 Start = Callable[..., Awaitable[Runtime]]
 pytestmark = pytest.mark.usefixtures("forks")
-
-CALL = """
-skript: one
-do:
-  - call: probe
-    into: r
-  - return: ${r}
-"""
-FAN = """
-skript: fan
-input: {type: object, properties: {n: {type: integer}}, required: [n]}
-do:
-  - for: i
-    in: range(input.n)
-    parallel: true
-    collect: all
-    do:
-      - call: probe
-        with: {i: "${i}"}
-        into: r
-      - yield: r
-  - return: ${all}
-"""
 
 
 async def test_asyncio_timeout_in_the_first_step(runtime: Start) -> None:

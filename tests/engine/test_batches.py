@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from probes import FAN
 from runeskript.engine import driver as driver_module
 from runeskript.engine.executors.base import Batch
 from runeskript.engine.handlers import handler
@@ -21,22 +22,6 @@ from runeskript.model.ids import idempotency_key
 
 Start = Callable[..., Awaitable[Runtime]]
 Settle = Callable[..., Awaitable[None]]
-
-FAN = """
-skript: fan
-input: {type: object, properties: {n: {type: integer}}, required: [n]}
-do:
-  - for: i
-    in: range(input.n)
-    parallel: true
-    collect: all
-    do:
-      - call: probe
-        with: {i: "${i}"}
-        into: r
-      - yield: r
-  - return: ${all}
-"""
 
 
 async def journal_of(rt: Runtime, job: str) -> list[Event]:

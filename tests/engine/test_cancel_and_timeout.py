@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from probes import CALL, FAN
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import HandlerDefinitionError, JobCancelledError, StepError
@@ -17,13 +18,6 @@ Start = Callable[..., Awaitable[Runtime]]
 pytestmark = pytest.mark.usefixtures("forks")
 Settle = Callable[..., Awaitable[None]]
 
-CALL = """
-skript: one
-do:
-  - call: probe
-    into: r
-  - return: ${r}
-"""
 TIMED = """
 skript: timed
 do:
@@ -50,21 +44,6 @@ do:
     join: any
     into: winner
   - return: ${winner}
-"""
-FAN = """
-skript: fan
-input: {type: object, properties: {n: {type: integer}}, required: [n]}
-do:
-  - for: i
-    in: range(input.n)
-    parallel: true
-    collect: all
-    do:
-      - call: probe
-        with: {i: "${i}"}
-        into: r
-      - yield: r
-  - return: ${all}
 """
 
 

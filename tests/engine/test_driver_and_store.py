@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from probes import CALL
 from runeskript.engine import driver as driver_module
 from runeskript.engine import recovery
 from runeskript.engine.handlers import handler
@@ -22,7 +23,6 @@ from runeskript.stores.sqlite import SqliteStore
 Start = Callable[..., Awaitable[Runtime]]
 Settle = Callable[..., Awaitable[None]]
 
-CALL = "skript: one\ndo:\n  - call: probe\n    into: r\n  - return: ${r}\n"
 LISTEN = """
 skript: two
 do:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from probes import CALL
 from runeskript.engine import driver as driver_module
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
@@ -33,7 +34,6 @@ do:
       - call: probe
         with: {i: "${i}"}
 """
-CALL = "skript: one\ndo:\n  - call: probe\n    into: r\n  - return: ${r}\n"
 
 
 class Recording(MemoryStore):

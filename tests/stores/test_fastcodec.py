@@ -8,28 +8,14 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from runeskript.errors import CodecError, NotAValueError
 from runeskript.model.codec import decode, encode
-from runeskript.model.limits import INT_MAX, INT_MIN, VALUE_DEPTH
+from runeskript.model.limits import VALUE_DEPTH
 from runeskript.stores.fastcodec import dumps, loads
+from strategies import values
 
 FILE = Path(__file__).parents[1] / "model" / "vectors" / "codec.json"
-texts = st.text(st.characters(codec="utf-8"), max_size=40)
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers(INT_MIN, INT_MAX)
-    | st.integers(-70_000, 70_000)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | texts
-)
-values = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=20) | st.dictionaries(texts, inner, max_size=20),
-    max_leaves=40,
-)
 
 
 @settings(max_examples=60, deadline=None)
