@@ -15,7 +15,7 @@ from runeskript.engine import effects, recovery
 from runeskript.engine.handlers import handler
 from runeskript.engine.ids import SystemIds
 from runeskript.engine.runtime import Runtime
-from runeskript.errors import StepError, StoreBusyError, StoreError
+from runeskript.errors import StepError, StoreBusyError, StoreError, StoreFullError
 from runeskript.kernel import load, replay
 from runeskript.model import blueprint_codec
 from runeskript.model.batches import unfold_events
@@ -388,5 +388,42 @@ async def test_jobs_that_cannot_be_loaded_now_are_given_back(
         await runtime._running().lease.give_back()
         rows = await w.store.get([job.id for job in jobs])
         assert [row.owner for row in rows if row is not None] == [None] * 3
+        await runtime.work(until_idle=True)
+        assert len(w.ledger) == 3
+
+
+@pytest.mark.parametrize(("error", "ends"), [(StoreFullError, True), (StoreBusyError, False)])
+async def test_a_worker_that_cannot_commit_says_so(
+    world: Callable[[], World],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[StoreError],
+    ends: bool,
+) -> None:
+    """A full disk ends it, with the error and no traceback; a lock passes. No job is lost."""
+    w = world()
+    doc = "skript: s\ndo:\n  - call: quick\n    with: {what: x}\n"
+    commit, failed = w.store.commit, 0
+
+    async def failing(units: Any) -> Any:
+        nonlocal failed
+        if failed:
+            return await commit(units)
+        failed += 1
+        raise error("not now")
+
+    async with w.process() as runtime:
+        for _ in range(3):
+            await runtime.submit_job(doc, start=False)
+        monkeypatch.setattr(w.store, "commit", failing)
+        if ends:
+            with pytest.raises(StoreFullError, match="not now"):
+                await runtime.work(until_idle=True)
+        else:
+            await runtime.work(until_idle=True)
+        assert failed
+        assert "no commit is possible" in caplog.text
+        assert "Traceback" not in caplog.text
+    async with w.process() as runtime:
         await runtime.work(until_idle=True)
         assert len(w.ledger) == 3

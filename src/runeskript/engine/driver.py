@@ -88,6 +88,8 @@ class Driver(Inboxes):
         self.ended: dict[Status, int] = {"Completed": 0, "Failed": 0, "Cancelled": 0}
         #: Whether the runs of jobs are written down now and then.
         self.snapshots = False
+        #: Why all live jobs were last dropped, for whoever claims jobs; or None.
+        self.failure: Exception | None = None
 
     # --- jobs -----------------------------------------------------------------------------------
     def adopt(self, row: JobRow, program: Program) -> Live:
@@ -372,7 +374,11 @@ class Driver(Inboxes):
 
     def crash(self, exc: Exception) -> None:
         """The store or the driver itself failed: end all live jobs' waiting."""
-        _log.error("the driver failed", exc_info=exc)
+        if isinstance(exc, StoreError):
+            _log.error("no commit is possible, all jobs are let go: %s: %s", exc.code, exc)
+        else:
+            _log.error("the driver failed", exc_info=exc)
+        self.failure = exc
         self.pending.clear()
         for live in list(self.lives.values()):
             self._release(live)

@@ -58,7 +58,8 @@ class Recovery:
         """Claim and run jobs for as long as this goes on, or until there is nothing left to do.
 
         That is when every job that could run here has ended, stands still, or waits for nothing but
-        a message: timers, retries and the leases of others are waited out.
+        a message: timers, retries and the leases of others are waited out. Raises StoreError where
+        nothing can be committed: the jobs are for whoever comes when that is mended.
         """
         self._know_handlers()
         self._driver.claims = True
@@ -114,6 +115,7 @@ class Recovery:
                 taken, due = 0, self._store.now()
             await self._driver.collect()
             self._driver.poke()
+            self._check()
             if taken:
                 continue
             if until_idle and due is None and self._driver.idle():
@@ -121,6 +123,16 @@ class Recovery:
             seconds = LOOK if due is None else min((due - self._store.now()) / 1000, LOOK)
             await asyncio.sleep(PACE)  # a commit of our own is no reason to look at once
             await self._store.wait(mark, max(seconds - PACE, 0))
+
+    def _check(self) -> None:
+        """Raise what made the driver let all jobs go, unless it passes by itself.
+
+        A worker that went on would claim them again and again, and one that is to work until
+        nothing is left to do would find nothing.
+        """
+        failure, self._driver.failure = self._driver.failure, None
+        if failure is not None and not isinstance(failure, StoreBusyError):
+            raise failure
 
     async def follow(self) -> None:
         """Take what other processes post for the jobs of this one, as it comes."""
