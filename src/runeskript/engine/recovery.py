@@ -18,6 +18,9 @@ from ..errors import (
     StoreBusyError,
     StoreDamagedError,
     StoreError,
+    StoreFormatError,
+    StoreFullError,
+    StoreReadOnlyError,
 )
 from ..expr.runtime import Context
 from ..kernel import Program, outstanding, resume
@@ -38,6 +41,10 @@ CLAIM: Final = 64
 #: Seconds between two looks for jobs when nothing says that there are any, and at the least.
 LOOK: Final = 0.5
 PACE: Final = 0.02
+#: Failures of a store that do not pass by themselves.
+LASTING: Final = frozenset(
+    error.code for error in (StoreFullError, StoreReadOnlyError, StoreFormatError)
+)
 
 _log = logging.getLogger("runeskript.engine")
 
@@ -125,13 +132,14 @@ class Recovery:
             await self._store.wait(mark, max(seconds - PACE, 0))
 
     def _check(self) -> None:
-        """Raise what made the driver let all jobs go, unless it passes by itself.
+        """Raise what made the driver let all jobs go, unless it may pass by itself (a lock, a
+        reply that was lost).
 
         A worker that went on would claim them again and again, and one that is to work until
         nothing is left to do would find nothing.
         """
         failure, self._driver.failure = self._driver.failure, None
-        if failure is not None and not isinstance(failure, StoreBusyError):
+        if failure is not None and (not isinstance(failure, StoreError) or failure.code in LASTING):
             raise failure
 
     async def follow(self) -> None:
