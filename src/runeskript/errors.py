@@ -16,6 +16,7 @@ __all__ = [
     "CodecError",
     "CompileError",
     "DamagedError",
+    "ExportError",
     "FormatVersionError",
     "HandlerDefinitionError",
     "InputError",
@@ -138,6 +139,12 @@ class FormatVersionError(RuneskriptError):
     """Stored bytes were written by another version of Runeskript; they are never guessed at."""
 
     code = "RUNE-4012"
+
+
+class ExportError(RuneskriptError):
+    """A file is no exported job."""
+
+    code = "RUNE-4014"
 
 
 class SealedError(RuneskriptError):

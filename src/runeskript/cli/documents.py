@@ -33,6 +33,20 @@ def load(name: str) -> bytes:
     return data
 
 
+def read_whole(name: str) -> bytes:
+    """The bytes of a file that is no document, whatever its size, or of standard input for ``-``.
+
+    Raises UsageError (RUNE-8003).
+    """
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read()
+        with open(name, "rb") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        raise unreadable(name, error) from None
+
+
 def text_of(name: str) -> str | None:
     """The text of a file that was loaded, with what is no UTF-8 replaced; None for another."""
     data = _seen.get(name)

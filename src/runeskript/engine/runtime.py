@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final, Self
 
 from ..errors import (
     JobExistsError,
-    JobNotFoundError,
     RuntimeClosedError,
     RuntimeOptionError,
 )
@@ -26,13 +25,14 @@ from ..kernel import Program
 from ..model.events import Status
 from ..model.values import Value
 from ..stores import Store, open_store
-from ..stores.base import Command, JobRow, OnConflict, PostOutcome, Worker
+from ..stores.base import JobRow, OnConflict, Worker
 from ..stores.memory import MemoryStore
 from . import requests
 from .catalog import full_registry
 from .children import Children
 from .clock import Clock, SystemClock
 from .compiling import Skript, Source
+from .control import Control
 from .driver import Driver
 from .effects import Outlet
 from .executors.lanes import DEFAULT_PROCESSES, DEFAULT_TASKS, DEFAULT_THREADS, Lanes
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 MAX_JOBS: Final = 10_000
 
 
-class Runtime:
+class Runtime(Control):
     """Runs jobs. An async context manager; its methods are for the event loop that entered it."""
 
     def __init__(
@@ -270,14 +270,6 @@ class Runtime:
             live.place = False
             self._places.release()
 
-    async def get_job(self, id: str) -> Job:  # noqa: A002 - it is one
-        """The job as it is now. Raises JobNotFoundError."""
-        self._running()
-        (row,) = await self._store.get([id])
-        if row is None:
-            raise JobNotFoundError(f"no job has the id {id}")
-        return job_of(row)
-
     async def list_jobs(
         self,
         *,
@@ -306,28 +298,6 @@ class Runtime:
         rows, _ = await self._store.query(wanted, cursor, limit)
         return [job_of(row) for row in rows]
 
-    async def cancel_job(self, id: str, reason: str = "") -> Job:  # noqa: A002 - it is one
-        """Ask a job to end as Cancelled, through its ``finally`` blocks and undos.
-
-        Returns at once; a job that has ended stays as it is. Raises JobNotFoundError.
-        """
-        driver = self._running()
-        await driver.post(Command(id, "cancel", str(reason) or "cancelled"))
-        return await self.get_job(id)
-
-    async def pause_job(self, id: str) -> Job:  # noqa: A002 - it is one
-        """Ask a job to stand still at its next boundary: handlers that run come to their end and
-        no further one begins; timers keep their due time. Raises JobNotFoundError.
-        """
-        await self._running().post(Command(id, "pause"))
-        return await self.get_job(id)
-
-    async def resume_job(self, id: str) -> Job:  # noqa: A002 - it is one
-        """Go on with a job that stands still, paused or parked. Raises JobNotFoundError."""
-        await self._running().post(Command(id, "resume"))
-        await self._recovery.take_one(id)
-        return await self.get_job(id)
-
     async def result(self, id: str) -> Value:  # noqa: A002 - it is one
         """The output, once the job has ended.
 
@@ -351,31 +321,6 @@ class Runtime:
         driver = self._running()
         await self._recovery.work(until_idle=until_idle)
         return dict(driver.ended)
-
-    # --- messages -------------------------------------------------------------------------------
-    async def signal(
-        self,
-        topic: str,
-        *,
-        key: object = None,
-        data: object = None,
-        id: str | None = None,  # noqa: A002 - it is one
-        keep: str | int = 0,
-        job: str | None = None,
-    ) -> PostOutcome:
-        """Send a message to whoever listens to (topic, key), or to the listeners of one job.
-
-        ``keep``: how long it waits for a listener (``"24h"``, or milliseconds), and how long
-        another one with the same ``id`` is a ``duplicate``. Raises JobNotFoundError where ``job``
-        is not alive, RuntimeOptionError for data that is no value.
-        """
-        driver = self._running()
-        name = self._ids.message_id() if id is None else requests.name(id, "the id of a message")
-        message = requests.message(name, topic, key, data, keep, job)
-        outcome = await driver.post(message)
-        if outcome == "unknown":
-            raise JobNotFoundError(f"no job that is alive has the id {job}")
-        return outcome
 
     # --- history --------------------------------------------------------------------------------
     async def events(self, id: str, start: int = 0) -> AsyncIterator[JobEvent]:  # noqa: A002

@@ -168,6 +168,7 @@ CODES: dict[str, Code] = {
     "RUNE-4011": Code("record-damaged", "error", "Stored bytes are not what was written"),
     "RUNE-4012": Code("record-version", "error", "Stored bytes are of an unknown version"),
     "RUNE-4013": Code("record-sealed", "error", "Stored bytes are sealed by another codec"),
+    "RUNE-4014": Code("not-an-export", "error", "The file is no exported job"),
     "RUNE-4020": Code("blueprint-layout", "error", "Sections or bodies do not fit together"),
     "RUNE-4021": Code("blueprint-instruction", "error", "An instruction is not well-formed"),
     "RUNE-4022": Code("blueprint-entry", "error", "What instructions refer to is not well-formed"),

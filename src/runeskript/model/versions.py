@@ -1,4 +1,4 @@
-"""The four version numbers every stored record begins with.
+"""The version numbers every stored record begins with.
 
 N reads N-1; a number this build does not know is refused (later: parked), never guessed.
 """
@@ -11,5 +11,7 @@ BLUEPRINT: Final = 1
 #: Segments, their records, and payloads (``segments.py``, ``journal.py``, ``payloads.py``).
 JOURNAL: Final = 1
 SNAPSHOT: Final = 1
+#: Files of ``rune jobs export`` (``exports.py``), around a Blueprint and segments of their own.
+EXPORT: Final = 1
 #: Meaning of operators and functions; a change that alters any golden vector raises it.
 SEMANTICS: Final = 1

@@ -18,7 +18,7 @@ from ...model.events import Status
 from ...stores import Store, open_store
 from ...stores.base import Command, JobRow
 from ...stores.rows import CommandKind
-from .. import terminal
+from .. import documents, terminal
 from ..options import add_output, add_store
 from ..usage import UsageError
 
@@ -32,6 +32,7 @@ ACTIONS: Final = {
     "pause": "ID ...",
     "resume": "ID ...",
     "signal": "TOPIC",
+    "export": "ID",
 }
 #: Events read at once.
 PAGE: Final = 500
@@ -66,6 +67,12 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--id", metavar="TEXT", help="signal: the message's id")
     parser.add_argument("--job", metavar="ID", help="signal: to the listeners of this job alone")
+    parser.add_argument(
+        "-o",
+        "--out",
+        metavar="OUT",
+        help="export: the file to write; ID.runejob if left out; - is stdout",
+    )
     add_output(parser)
     parser.epilog = (
         "list      jobs, newest first\n"
@@ -76,6 +83,7 @@ def configure(parser: ArgumentParser) -> None:
         "pause     have a job stand still at its next boundary\n"
         "resume    go on with a job that stands still, paused or parked\n"
         "signal    send a message to whoever listens to a topic and key\n"
+        "export    write a job with its Blueprint and journal to one file, for `rune replay`\n"
         "\n"
         "Whoever runs the job carries it out; where nobody does, the next `rune worker`."
     )
@@ -209,6 +217,22 @@ async def _why(store: Store, args: Namespace, as_json: bool) -> None:
         _say(text)
 
 
+async def _export(store: Store, args: Namespace, as_json: bool) -> None:
+    from ...engine.exporting import export_job
+
+    id_ = args.words[0]
+    data = await export_job(store, id_)
+    if args.out == "-":
+        terminal.say_bytes(data)
+        return
+    out = args.out or f"{id_}.runejob"
+    documents.store(out, data)
+    if as_json:
+        terminal.say_json({"job": id_, "out": out, "bytes": len(data)})
+    else:
+        terminal.say(terminal.printable(f"wrote {out} ({len(data):,} bytes)"))
+
+
 # --- telling ------------------------------------------------------------------------------------
 async def _tell(store: Store, args: Namespace, as_json: bool) -> None:
     kind: CommandKind = args.action
@@ -261,4 +285,5 @@ _DO: Final[dict[str, Callable[[Store, Namespace, bool], Awaitable[None]]]] = {
     "history": _history,
     "why": _why,
     "signal": _signal,
+    "export": _export,
 }

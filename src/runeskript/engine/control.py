@@ -1,0 +1,90 @@
+"""What a runtime is told about jobs that are there: cancel, pause, resume, messages, export."""
+
+from __future__ import annotations
+
+from ..errors import JobNotFoundError
+from ..stores import Store
+from ..stores.base import Command, PostOutcome
+from . import requests
+from .driver import Driver
+from .ids import Ids
+from .jobs import Job, job_of
+from .recovery import Recovery
+
+
+class Control:
+    """The part of ``Runtime`` that reaches jobs by their ids, whoever runs them."""
+
+    _store: Store
+    _ids: Ids
+    _recovery: Recovery
+
+    def _running(self) -> Driver:
+        """The driver. Raises RuntimeClosedError."""
+        raise NotImplementedError
+
+    async def get_job(self, id: str) -> Job:  # noqa: A002 - it is one
+        """The job as it is now. Raises JobNotFoundError."""
+        self._running()
+        (row,) = await self._store.get([id])
+        if row is None:
+            raise JobNotFoundError(f"no job has the id {id}")
+        return job_of(row)
+
+    async def cancel_job(self, id: str, reason: str = "") -> Job:  # noqa: A002 - it is one
+        """Ask a job to end as Cancelled, through its ``finally`` blocks and undos.
+
+        Returns at once; a job that has ended stays as it is. Raises JobNotFoundError.
+        """
+        driver = self._running()
+        await driver.post(Command(id, "cancel", str(reason) or "cancelled"))
+        return await self.get_job(id)
+
+    async def pause_job(self, id: str) -> Job:  # noqa: A002 - it is one
+        """Ask a job to stand still at its next boundary: handlers that run come to their end and
+        no further one begins; timers keep their due time. Raises JobNotFoundError.
+        """
+        await self._running().post(Command(id, "pause"))
+        return await self.get_job(id)
+
+    async def resume_job(self, id: str) -> Job:  # noqa: A002 - it is one
+        """Go on with a job that stands still, paused or parked. Raises JobNotFoundError."""
+        await self._running().post(Command(id, "resume"))
+        await self._recovery.take_one(id)
+        return await self.get_job(id)
+
+    async def export_job(self, id: str) -> bytes:  # noqa: A002 - it is one
+        """A job with its Blueprint and its whole journal as the bytes of one file, which
+        ``rune replay`` steps through. What the store had sealed is in the open there.
+
+        Raises JobNotFoundError, StoreError (RUNE-7011 where its first events were pruned).
+        """
+        self._running()
+        from .exporting import export_job
+
+        return await export_job(self._store, id)
+
+    # --- messages -------------------------------------------------------------------------------
+    async def signal(
+        self,
+        topic: str,
+        *,
+        key: object = None,
+        data: object = None,
+        id: str | None = None,  # noqa: A002 - it is one
+        keep: str | int = 0,
+        job: str | None = None,
+    ) -> PostOutcome:
+        """Send a message to whoever listens to (topic, key), or to the listeners of one job.
+
+        ``keep``: how long it waits for a listener (``"24h"``, or milliseconds), and how long
+        another one with the same ``id`` is a ``duplicate``. Raises JobNotFoundError where ``job``
+        is not alive, RuntimeOptionError for data that is no value.
+        """
+        driver = self._running()
+        name = self._ids.message_id() if id is None else requests.name(id, "the id of a message")
+        message = requests.message(name, topic, key, data, keep, job)
+        outcome = await driver.post(message)
+        if outcome == "unknown":
+            raise JobNotFoundError(f"no job that is alive has the id {job}")
+        return outcome

@@ -1,0 +1,141 @@
+"""Stepping through a journal: the run as it stood behind each of its events, forward and back.
+
+Nothing leaves, and no handler is needed: what handlers answered is in the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from ..errors import ReplayMismatchError, RuneskriptError
+from ..model.batches import unfold_events
+from ..model.events import Event, Path
+from ..model.rows import NamedTuple
+from ..model.run import Fork, Run, Token, TokenState
+from ..model.values import UNSET, Value
+from .load import Program
+from .replay import replay_onto
+from .vm import new_run
+
+#: What a token is doing, in words.
+STATES: Final[dict[int, str]] = {
+    TokenState.READY: "computes",
+    TokenState.CALLING: "calls",
+    TokenState.RETRYING: "waits to try again",
+    TokenState.WAITING: "waits",
+    TokenState.JOINING: "waits for its branches",
+    TokenState.CHILD: "waits for its child job",
+    TokenState.COMPENSATING: "waits for undos",
+    TokenState.DONE: "has ended",
+}
+#: Characters of an error that are kept: a journal's values may be large.
+MESSAGE: Final = 500
+
+
+class Standing(NamedTuple):
+    """Where a token stands. ``branches``: of its fork, those that call and are no tokens.
+
+    ``variables``: those that are set, by name; what only the compiler knows of is left out.
+    """
+
+    path: Path
+    step: str
+    state: str
+    variables: dict[str, Value]
+    branches: int
+
+
+class Stepper:
+    """A run at one position of its journal. Position ``n`` is behind the first ``n`` events."""
+
+    def __init__(self, program: Program, journal: Sequence[Event]) -> None:
+        self.program = program
+        self.events: list[Event] = list(unfold_events(journal))
+        self.position = 0
+        self.run: Run = new_run(program)
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def seek(self, position: int) -> None:
+        """Go to a position; one past either end is that end.
+
+        Back means from the start again, which costs as much as going there forward. Raises
+        ReplayMismatchError where the journal is not what the program does; then the stepper is at
+        the start.
+        """
+        position = min(max(position, 0), len(self.events))
+        ahead = self.events[self.position : position]
+        # An event may have interrupted a loop, and the run is past that place by now.
+        if position < self.position or any(getattr(one, "stop", None) for one in ahead):
+            self.position, self.run = 0, new_run(self.program)
+            ahead = self.events[:position]
+        if not ahead:
+            return
+        try:
+            self._play(ahead)
+        except Exception as exc:
+            self.position, self.run = 0, new_run(self.program)
+            if isinstance(exc, RuneskriptError):
+                raise ReplayMismatchError(_clipped(exc.message)) from exc
+            # A journal that nobody vouches for can hold what no kernel wrote.
+            text = f"the journal does not fit its Blueprint: {type(exc).__name__}: {exc}"
+            raise ReplayMismatchError(_clipped(text)) from exc
+        self.position = position
+
+    def _play(self, ahead: list[Event]) -> None:
+        """Go over the next events."""
+        end = self.run.finished
+        if end is None:
+            run = None if self.position == 0 else self.run
+            self.run = replay_onto(self.program, run, ahead, [], rest=False)
+        elif ahead != [end]:  # it has ended already: the last record only says so
+            raise ReplayMismatchError(f"the run has ended, and the journal goes on with {ahead!r}")
+
+    def standing(self) -> list[Standing]:
+        """Where the tokens stand, by path; none before the start and behind the end."""
+        if self.run.root is None or self.run.finished is not None:
+            return []
+        return [self._standing(token) for token in sorted(_tokens(self.run), key=_path)]
+
+    def _standing(self, token: Token) -> Standing:
+        program = self.program
+        names = program.blueprint.debug.slot_names
+        known = names[token.body] if token.body < len(names) else ()
+        variables: dict[str, Value] = {
+            name: value
+            for name, value in zip(known, token.frame, strict=False)
+            if value is not UNSET and name and not name.startswith("$")
+        }
+        fork = token.child
+        calls = fork.calls if isinstance(fork, Fork) else None
+        branches = 0 if calls is None else sum(calls.out)
+        state = STATES[token.state]
+        return Standing(token.path, program.step_at(token.pc), state, variables, branches)
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= MESSAGE else text[: MESSAGE - 3] + "..."
+
+
+def _path(token: Token) -> Path:
+    return token.path
+
+
+def _tokens(run: Run) -> list[Token]:
+    """All tokens that have not ended."""
+    found: dict[int, Token] = {}
+    ready = [one for one in run.ready if isinstance(one, Token)]
+    timed = [token for token, _ in run.timers.values()]
+    waiting: list[Any] = [run.root, *ready, *run.calls.values(), *run.listens.values(), *timed]
+    while waiting:
+        token = waiting.pop()
+        if token is None or id(token) in found:
+            continue
+        found[id(token)] = token
+        if isinstance(token.child, Fork):
+            waiting += token.child.live.values()
+        if isinstance(token.fork, Fork):
+            waiting.append(token.fork.owner)
+    return [token for token in found.values() if token.state != TokenState.DONE]
