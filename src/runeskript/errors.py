@@ -28,6 +28,7 @@ __all__ = [
     "LoopRunningError",
     "NotAValueError",
     "ReplayMismatchError",
+    "RetryError",
     "RuneskriptError",
     "RuntimeClosedError",
     "RuntimeOptionError",
@@ -282,6 +283,12 @@ class JobExistsError(RuneskriptError):
         super().__init__(f"the key {key!r} is that of job {job}")
         self.job = job
         self.key = key
+
+
+class RetryError(RuneskriptError):
+    """The job cannot be retried from its failed step."""
+
+    code = "RUNE-6013"
 
 
 class JobFailedError(RuneskriptError):

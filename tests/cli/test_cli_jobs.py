@@ -131,6 +131,28 @@ def test_jobs_are_cancelled(rune: Rune) -> None:
     assert done.err == f"{both[0]}: it is Cancelled already\n"
 
 
+def test_a_failed_job_is_retried(rune: Rune, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import pathlib\nfrom runeskript import handler\n\n"
+        "@handler('mine')\nasync def mine(params, ctx):\n"
+        "    return pathlib.Path('there').read_text()\n"
+    )
+    words = ("--handlers", "mine.py")
+    job = submit(rune, "calls.yaml", *words)
+    worker(rune, *words)
+    assert jobs(rune, "show", job)[0]["status"] == "Failed"
+    (tmp_path / "there").write_text("x")
+    assert jobs(rune, "retry", job) == [{"job": job, "status": "Failed", "accepted": True}]
+    worker(rune, *words)
+    assert jobs(rune, "show", job)[0]["status"] == "Completed"
+    assert "job.retried" in [one["kind"] for one in jobs(rune, "history", job)]
+    other = submit(rune, "fails.yaml")
+    worker(rune)
+    for one in (job, other):
+        done = rune("jobs", "retry", one, "--store", URL)
+        assert (done.code, "RUNE-6013" in done.err) == (2, True)
+
+
 def test_why_nobody_takes_it(rune: Rune) -> None:
     job = submit(rune, "calls.yaml", "--handlers", "mine.py")
     assert why(rune, job) == "no worker runs"

@@ -53,6 +53,21 @@ class Control:
         await self._recovery.take_one(id)
         return await self.get_job(id)
 
+    async def retry_job(self, id: str) -> Job:  # noqa: A002 - it is one
+        """Go on with a Failed job from its failed step: the call that failed is made again, with
+        the same idempotency key and all of its attempts before it, by whoever has the handlers.
+
+        Raises JobNotFoundError, and RetryError where the job has not failed, or its undos have run:
+        then it can be forked.
+        """
+        from .retrying import check_retry
+
+        driver = self._running()
+        await check_retry(self._store, id)
+        await driver.post(Command(id, "retry"))
+        await self._recovery.take_one(id)
+        return await self.get_job(id)
+
     async def export_job(self, id: str) -> bytes:  # noqa: A002 - it is one
         """A job with its Blueprint and its whole journal as the bytes of one file, which
         ``rune replay`` steps through. What the store had sealed is in the open there.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 from ..kernel import Program, Ready
@@ -264,6 +264,20 @@ class Outlet:
         turn = Turn(live, ready)
         self._sort(effects, turn.calls, turn.others)
         self.let_out(turn, live.seq)
+
+    async def missing(
+        self, live: Live, effects: Iterable[ChildOut]
+    ) -> list[tuple[ChildOut, Decision]]:
+        """Of the children a rebuilt run waits for those that are not there, and what becomes of
+        them: the run has never asked for them under this id.
+        """
+        decisions = [(effect, await self._children.decide(live, effect)) for effect in effects]
+        return [one for one in decisions if one[1].program is not None or one[1].error is not None]
+
+    def bear(self, live: Live, children: Iterable[tuple[ChildOut, Decision]]) -> None:
+        """The same, once they are durable."""
+        for effect, decision in children:
+            self._child(live, effect, decision)
 
     # --- after the commit -----------------------------------------------------------------------
     def let_out(self, turn: Turn, first: int) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import (
     JobNotFoundError,
     ReplayMismatchError,
+    RetryError,
     RuneskriptError,
     StoreBusyError,
     StoreDamagedError,
@@ -24,7 +25,7 @@ from ..errors import (
 )
 from ..expr.runtime import Context
 from ..kernel import Program, outstanding, resume
-from ..model.events import ListenSet, Path, TimerSet
+from ..model.events import ListenSet, Path, Retried, TimerSet
 from ..model.machine import FINAL
 from ..model.run import Run
 from ..stores.base import InboxRow, JobRow, Listener, RowChange, Timer, Unit
@@ -34,7 +35,7 @@ from .live import GivenBackError, Live, waits
 from .skripts import Skripts
 
 if TYPE_CHECKING:
-    from ..stores.leases import Loaded
+    from ..stores.leases import Loaded, Release
 
 #: Jobs claimed at once.
 CLAIM: Final = 64
@@ -198,7 +199,9 @@ class Recovery:
             program = await self._skripts.program(row.blueprint)
             if program is None:
                 raise ReplayMismatchError(f"its Blueprint {row.blueprint[:12]} is not in the store")
-            if loaded.row.seq == 0:
+            if loaded.row.status == "Failed":
+                await self._retry(loaded, program)
+            elif loaded.row.seq == 0:
                 await self._begin(loaded, program)
             else:
                 await self._resume(loaded, program)
@@ -226,8 +229,41 @@ class Recovery:
         """A job that was submitted, and perhaps claimed before, and never got on."""
         self._driver.begin(loaded.row, program, loaded.inbox)
 
-    async def _resume(self, loaded: Loaded, program: Program) -> None:
+    async def _retry(self, loaded: Loaded, program: Program) -> None:
+        """An operator asked for a failed job to go on from its failed step."""
+        from ..kernel.retrying import plan_retry
+
+        row, asked = loaded.row, [one.number for one in loaded.inbox if one.kind == "retry"]
+        whole = await self._store.load(row.id, whole=True)
+        if whole is None:
+            return
+        try:
+            event = plan_retry(program, whole.events, self._driver.at())
+        except RetryError as exc:  # it was checked by whoever asked; it ends here in any case
+            _log.error("job %s is not retried: %s", row.id, exc)
+            unit = Unit(row.id, row.epoch, row.seq, [], inbox=asked, part=loaded.part + 1)
+            await self._store.commit([unit])
+            await self._store.release(self._driver.lease.worker.id, [_given_back(row)])
+            return
+        running = RowChange("Running", event.at)
+        unit = Unit(row.id, row.epoch, row.seq, [event], running, inbox=asked)
+        (committed,) = await self._store.commit([unit])
+        if committed.outcome not in ("ok", "already"):
+            self._driver.lease.drop(row.id, row.epoch)  # it is somebody else's by now
+            return
+        again = await self._store.load(row.id, whole=True)
+        if again is not None and again.row.epoch == row.epoch:
+            await self._resume(again, program, event.path)
+
+    async def _resume(self, loaded: Loaded, program: Program, retried: Path | None = None) -> None:
+        """Rebuild a run and go on with it. ``retried``: the token whose call is made anew."""
         row, driver = loaded.row, self._driver
+        if loaded.snapshot is not None and Retried in map(type, loaded.events):
+            # The snapshot may be of what was taken back.
+            whole = await self._store.load(row.id, whole=True)
+            if whole is None or whole.row.epoch != row.epoch:
+                return
+            loaded = whole
         start: Run | None = None
         if loaded.snapshot is not None:
             from ..model.snapshot import decode_run
@@ -243,7 +279,15 @@ class Recovery:
         live = Live(row, program, run)
         live.seq, live.part, live.started = row.seq, loaded.part, True
         timers = _timers(run, loaded.timers, resumed.timers)
-        unit = _mend(live, loaded, timers, resumed.listens, driver.at())
+        anew = row.status == "Pending" or Retried in map(type, loaded.events)
+        children = await driver.outlet.missing(live, resumed.children.values()) if anew else []
+        rows = [one.row for _, one in children if one.row is not None]
+        always = retried is not None or bool(rows)
+        unit = _mend(live, loaded, timers, resumed.listens, driver.at(), always=always)
+        if unit is not None and retried is not None:
+            unit = unit._replace(snapshot=driver.outlet.snapshot(live, 0))
+        if unit is not None and rows:
+            unit = unit._replace(children=rows)
         if unit is not None:
             (committed,) = await self._store.commit([unit])
             if committed.outcome not in ("ok", "already"):
@@ -251,10 +295,17 @@ class Recovery:
                 return
             live.part = unit.part
         live.row = row._replace(status="Running", reason=None)
-        effects, lost = outstanding(program, run, driver.at())
+        effects, lost = outstanding(program, run, driver.at(), retried)
         used = _overtaken(loaded.inbox)
         stood = row.status == "Suspended"
         driver.go_on(live, loaded.inbox, timers.values(), effects, lost, stood=stood, used=used)
+        driver.outlet.bear(live, children)
+
+
+def _given_back(row: JobRow) -> Release:
+    from ..stores.leases import Release
+
+    return Release(row.id, row.epoch, rest=True)
 
 
 def _timers(
@@ -286,6 +337,8 @@ def _mend(
     timers: dict[tuple[Path, int], Timer],
     since: dict[tuple[Path, int], ListenSet],
     at: int,
+    *,
+    always: bool,
 ) -> Unit | None:
     """What the store has to be told before anything else: what a slice that was never committed
     had set or dropped, and that a job that was paused is running again.
@@ -314,4 +367,4 @@ def _mend(
         inbox=_overtaken(loaded.inbox),
         part=loaded.part + 1,
     )
-    return unit if change is not None or unit.furnished else None
+    return unit if always or change is not None or unit.furnished else None

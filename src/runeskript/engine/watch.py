@@ -23,6 +23,7 @@ from ..model.events import (
     Finished,
     MessageIn,
     Path,
+    Retried,
     Started,
     TimerFired,
 )
@@ -45,6 +46,7 @@ KINDS: Final[dict[type[Any], str]] = {
     ChildDone: "child.done",
     CancelRequested: "cancel.requested",
     Finished: "job.finished",
+    Retried: "job.retried",
 }
 _HEAD: Final = ("at", "path", "step")
 

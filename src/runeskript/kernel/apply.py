@@ -22,6 +22,7 @@ from ..model.events import (
     ChildDrop,
     Event,
     MessageIn,
+    Retried,
     Started,
     TimerFired,
 )
@@ -44,7 +45,7 @@ def check_step(vm: Vm, event: Event) -> None:
             return  # taken apart, and checked one by one
         what = f"the call of the branches of fork {event.path}"
         pc = vm.program.bodies[fork.bodies[0]].entry
-    elif isinstance(event, CallDone | CallFailed | ChildDone):
+    elif isinstance(event, CallDone | CallFailed | ChildDone | Retried):
         what = f"call {event.n} of token {event.path}"
         pc = _waits_at(vm, event)
         if pc < 0:
@@ -58,7 +59,7 @@ def check_step(vm: Vm, event: Event) -> None:
         raise ReplayMismatchError(f"{what} is step {step} in replay, {event.step} in the journal")
 
 
-def _waits_at(vm: Vm, event: CallDone | CallFailed | ChildDone) -> int:
+def _waits_at(vm: Vm, event: CallDone | CallFailed | ChildDone | Retried) -> int:
     """The address of the call or child that an event completes; -1 where nothing waits for it."""
     token = vm.run.calls.get(event.path)
     if token is not None:
@@ -238,6 +239,26 @@ def _child_done(vm: Vm, event: ChildDone) -> ChildDone | None:
     return event
 
 
+def _retried(vm: Vm, event: Retried) -> Retried | None:
+    """The call that the run failed by is made again, with all of its attempts before it.
+
+    A child job has an id for each attempt, and the one that failed is there for good.
+    """
+    token = vm.run.calls.get(event.path)
+    if token is not None and token.state == TokenState.CHILD and token.n == event.n:
+        del vm.run.calls[event.path]
+        drop_wait(vm, token)
+        token.child = None
+        token.attempt += 1
+    else:
+        token = calling(vm, event)
+        if token is None:
+            return None
+        token.attempt = 1
+    _again(vm, token)
+    return event
+
+
 def _child_fault(event: ChildDone, token: Token) -> Fault:
     cause = event.error or {}
     type_ = str(cause.get("type") or "child")
@@ -268,4 +289,5 @@ APPLY: Final[dict[type[Any], Callable[[Vm, Any], Event | None]]] = {
     MessageIn: _message_in,
     ChildDone: _child_done,
     CancelRequested: _cancel_requested,
+    Retried: _retried,
 }

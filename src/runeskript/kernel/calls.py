@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..errors import StepError
 from ..model.batches import completions, piece
-from ..model.events import CallDone, CallFailed, CallsDone, CallsOut
+from ..model.events import CallDone, CallFailed, CallsDone, CallsOut, Retried
 from ..model.isa import Op
 from ..model.limits import PURE_WORK
 from ..model.run import Calls, Fork, Token, TokenState
@@ -234,7 +234,7 @@ def _go_on(vm: Vm, token: Token, result: Value) -> bool:
     return True
 
 
-def calling(vm: Vm, event: CallFailed) -> Token | None:
+def calling(vm: Vm, event: CallFailed | Retried) -> Token | None:
     """The token whose call an event ends, taken off the calls; made if the branch was none."""
     calls = vm.run.calls
     token = calls.get(event.path)

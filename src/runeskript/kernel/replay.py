@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..errors import ReplayMismatchError
 from ..model.batches import unfold_events
 from ..model.events import Effect, Event, Finished, Started
+from ..model.retries import standing
 from ..model.run import Run
 from .load import Program
 from .vm import advance, new_run
@@ -32,6 +33,7 @@ def replay_onto(
     """The same from where a run stands (None: from the start); what it asks for goes to
     ``effects``. ``rest``: it is moved on until all its tokens rest.
     """
+    journal = standing(journal)
     if run is None:
         if journal and not isinstance(journal[0], Started):
             raise ReplayMismatchError("the journal does not begin with Started")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import StepError
-from ..model.events import CallFailed, CallsOut, Effect, Event, ListenSet, Path, TimerSet
+from ..model.events import CallFailed, CallsOut, ChildOut, Effect, Event, ListenSet, Path, TimerSet
 from ..model.isa import Op
 from ..model.limits import PURE_WORK
 from ..model.run import Calls, Run, TokenState
@@ -26,17 +26,23 @@ from .replay import replay_onto
 class Resumed:
     """A run that stands where its journal ends.
 
-    ``timers`` and ``listens``: those that were set since the snapshot and still are, by (path, m).
+    ``timers`` and ``listens``: those that were set since the snapshot and still are, by (path, m);
+    ``children``: those that were created since and are still waited for, by path.
     """
 
-    __slots__ = ("listens", "run", "timers")
+    __slots__ = ("children", "listens", "run", "timers")
 
     def __init__(self, run: Run, effects: Sequence[Effect]) -> None:
         self.run = run
         self.timers: dict[tuple[Path, int], TimerSet] = {}
         self.listens: dict[tuple[Path, int], ListenSet] = {}
+        self.children: dict[Path, ChildOut] = {}
         for effect in effects:
-            if type(effect) is TimerSet and (effect.path, effect.m) in run.timers:
+            if type(effect) is ChildOut:
+                token = run.calls.get(effect.path)
+                if token is not None and token.child == effect.id:
+                    self.children[effect.path] = effect
+            elif type(effect) is TimerSet and (effect.path, effect.m) in run.timers:
                 self.timers[effect.path, effect.m] = effect
             elif type(effect) is ListenSet and (effect.path, effect.m) in run.listens:
                 self.listens[effect.path, effect.m] = effect
@@ -56,9 +62,13 @@ def resume(
     return Resumed(state, effects)
 
 
-def outstanding(program: Program, run: Run, at: int) -> tuple[list[Effect], list[CallFailed]]:
+def outstanding(
+    program: Program, run: Run, at: int, fresh: Path | None = None
+) -> tuple[list[Effect], list[CallFailed]]:
     """The calls that are under way, to be made again, in the order of their paths; and what becomes
     at ``at`` of those that must not be (``on_crash: fail``).
+
+    ``fresh``: the token whose call cannot have begun.
     """
     vm = Vm(program, run, Ready())
     lost: list[CallFailed] = []
@@ -67,7 +77,7 @@ def outstanding(program: Program, run: Run, at: int) -> tuple[list[Effect], list
         if token.state != TokenState.CALLING:
             continue
         ins = program.code[token.pc]
-        if _fails(ins):
+        if _fails(ins) and path != fresh:
             lost.append(_interrupted(at, path, token.n, ins[6], token.attempt))
             continue
         refresh(vm, token, token.drawn)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..errors import ReplayMismatchError, RuneskriptError
 from ..model.batches import unfold_events
-from ..model.events import Event, Path
+from ..model.events import Event, Path, Retried
 from ..model.rows import NamedTuple
 from ..model.run import Fork, Run, Token, TokenState
 from ..model.values import UNSET, Value
@@ -67,8 +67,7 @@ class Stepper:
         """
         position = min(max(position, 0), len(self.events))
         ahead = self.events[self.position : position]
-        # An event may have interrupted a loop, and the run is past that place by now.
-        if position < self.position or any(getattr(one, "stop", None) for one in ahead):
+        if position < self.position or any(map(_goes_back, ahead)):
             self.position, self.run = 0, new_run(self.program)
             ahead = self.events[:position]
         if not ahead:
@@ -97,7 +96,7 @@ class Stepper:
         """Where the tokens stand, by path; none before the start and behind the end."""
         if self.run.root is None or self.run.finished is not None:
             return []
-        return [self._standing(token) for token in sorted(_tokens(self.run), key=_path)]
+        return [self._standing(token) for token in sorted(tokens_of(self.run), key=_path)]
 
     def _standing(self, token: Token) -> Standing:
         program = self.program
@@ -115,6 +114,13 @@ class Stepper:
         return Standing(token.path, program.step_at(token.pc), state, variables, branches)
 
 
+def _goes_back(event: Event) -> bool:
+    """Whether an event is about a place that the run is past by now: one in the middle of a loop,
+    or where an operator's retry begins.
+    """
+    return type(event) is Retried or getattr(event, "stop", None) is not None
+
+
 def _clipped(text: str) -> str:
     return text if len(text) <= MESSAGE else text[: MESSAGE - 3] + "..."
 
@@ -123,7 +129,7 @@ def _path(token: Token) -> Path:
     return token.path
 
 
-def _tokens(run: Run) -> list[Token]:
+def tokens_of(run: Run) -> list[Token]:
     """All tokens that have not ended."""
     found: dict[int, Token] = {}
     ready = [one for one in run.ready if isinstance(one, Token)]

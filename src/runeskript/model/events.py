@@ -126,6 +126,21 @@ class Finished(NamedTuple):
     error: dict[str, Value] | None
 
 
+class Retried(NamedTuple):
+    """An operator's retry: the ``back`` records before this one do not count any more.
+
+    The first of them ended attempt ``attempt`` of call (or child) ``n`` of the token; that call is
+    made again.
+    """
+
+    at: int
+    path: Path
+    n: int
+    step: str
+    attempt: int
+    back: int
+
+
 Event: TypeAlias = (
     Started
     | CallDone
@@ -136,6 +151,7 @@ Event: TypeAlias = (
     | ChildDone
     | CancelRequested
     | Finished
+    | Retried
 )
 
 #: Numbers of the event kinds in the journal format; never reused.
@@ -149,6 +165,7 @@ EVENT_KINDS: dict[int, type[Any]] = {
     7: CancelRequested,
     8: Finished,
     9: CallsDone,
+    10: Retried,
 }
 KIND_OF: dict[type[Any], int] = {cls: number for number, cls in EVENT_KINDS.items()}
 

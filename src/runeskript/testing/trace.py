@@ -26,6 +26,7 @@ from ..model.events import (
     MessageIn,
     MessageOut,
     Path,
+    Retried,
     Started,
     TimerDrop,
     TimerFired,
@@ -55,6 +56,8 @@ def show_event(event: Event) -> str:
         return f"{line} {_json(event.output)}"
     if isinstance(event, CancelRequested):
         return f"cancel {_json(event.reason)}{_stop(event.stop)}"
+    if isinstance(event, Retried):
+        return f"retried {event.step} [{_path(event.path)}#{event.n}] back={event.back}"
     error = event.error and f" error={event.error['type']}: {event.error['message']}"
     return f"finished {event.status} output={_json(event.output)}{error or ''}"
 

@@ -31,6 +31,7 @@ ACTIONS: Final = {
     "cancel": "ID ...",
     "pause": "ID ...",
     "resume": "ID ...",
+    "retry": "ID ...",
     "signal": "TOPIC",
     "export": "ID",
 }
@@ -82,6 +83,7 @@ def configure(parser: ArgumentParser) -> None:
         "cancel    end a job as Cancelled, through its `finally` blocks and undos\n"
         "pause     have a job stand still at its next boundary\n"
         "resume    go on with a job that stands still, paused or parked\n"
+        "retry     go on with a failed job from its failed step\n"
         "signal    send a message to whoever listens to a topic and key\n"
         "export    write a job with its Blueprint and journal to one file, for `rune replay`\n"
         "\n"
@@ -239,6 +241,8 @@ async def _tell(store: Store, args: Namespace, as_json: bool) -> None:
     text = (args.reason or "cancelled") if kind == "cancel" else None
     for id_ in args.words:
         row = await _row(store, id_)
+        if kind == "retry":
+            await _check_retry(store, id_)
         (outcome,) = await store.post([Command(id_, kind, text)])
         taken = outcome == "accepted"
         if as_json:
@@ -247,6 +251,12 @@ async def _tell(store: Store, args: Namespace, as_json: bool) -> None:
             terminal.note(f"{id_}: {kind} is asked for")
         else:
             terminal.note(f"{id_}: it is {row.status} already")
+
+
+async def _check_retry(store: Store, id_: str) -> None:
+    from ...engine.retrying import check_retry
+
+    await check_retry(store, id_)
 
 
 async def _signal(store: Store, args: Namespace, as_json: bool) -> None:
