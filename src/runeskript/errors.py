@@ -17,6 +17,7 @@ __all__ = [
     "CompileError",
     "DamagedError",
     "ExportError",
+    "ForkError",
     "FormatVersionError",
     "HandlerDefinitionError",
     "InputError",
@@ -289,6 +290,12 @@ class RetryError(RuneskriptError):
     """The job cannot be retried from its failed step."""
 
     code = "RUNE-6013"
+
+
+class ForkError(RuneskriptError):
+    """The job cannot be forked from this position, or not with these variables."""
+
+    code = "RUNE-6014"
 
 
 class JobFailedError(RuneskriptError):

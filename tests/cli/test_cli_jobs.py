@@ -153,6 +153,35 @@ def test_a_failed_job_is_retried(rune: Rune, tmp_path: Path) -> None:
         assert (done.code, "RUNE-6013" in done.err) == (2, True)
 
 
+def test_a_job_is_forked(rune: Rune, tmp_path: Path) -> None:
+    (tmp_path / "adds.yaml").write_text(
+        "skript: adds\ndo:\n  - call: mine\n    into: a\n  - call: mine\n    into: b\n"
+        "  - return: ${a + b}\n"
+    )
+    (tmp_path / "mine.py").write_text(
+        "from runeskript import handler\n\n"
+        "@handler('mine')\nasync def mine(params, ctx):\n    return 2\n"
+    )
+    words = ("--handlers", "mine.py")
+    job = submit(rune, "adds.yaml", *words)
+    worker(rune, *words)
+    (made,) = jobs(rune, "fork", job, "--at", "2", "--set", "a=40", "--label", "x=y")
+    assert (made["origin"], made["at"]) == (job, 2)
+    worker(rune, *words)
+    (shown,) = jobs(rune, "show", made["job"])
+    assert (shown["output"], shown["labels"]) == (42, {"x": "y"})
+    text = rune("jobs", "fork", job, "--at", "1", "--store", URL, "--output", "text")
+    assert text.out.strip() in [row["job"] for row in jobs(rune, "list", "--status", "Pending")]
+    for wrong, code in (
+        (["--at", "9"], "RUNE-6014"),
+        ([], "RUNE-8002"),
+        (["--at", "2", "--set", "a"], "RUNE-8002"),
+        (["--at", "2", "--set", "a={"], "RUNE-8002"),
+    ):
+        done = rune("jobs", "fork", job, *wrong, "--store", URL)
+        assert (done.code, code in done.err) == (2, True)
+
+
 def test_why_nobody_takes_it(rune: Rune) -> None:
     job = submit(rune, "calls.yaml", "--handlers", "mine.py")
     assert why(rune, job) == "no worker runs"

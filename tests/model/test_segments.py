@@ -25,6 +25,7 @@ from runeskript.model.events import (
     ChildDone,
     Event,
     Finished,
+    Forked,
     MessageIn,
     Retried,
     Started,
@@ -51,6 +52,7 @@ EVENTS: list[Event] = [
 #: Kinds that came later: they are not in the vector of version 1.
 LATER: list[Event] = [
     Retried(11, (1, 300), 2, "/do/0", 3, 4),
+    Forked(12, "job-1", 4, "0f" * 16, {"a": [1, None]}),
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..errors import JobNotFoundError
 from ..stores import Store
 from ..stores.base import Command, PostOutcome
@@ -67,6 +69,31 @@ class Control:
         await driver.post(Command(id, "retry"))
         await self._recovery.take_one(id)
         return await self.get_job(id)
+
+    async def fork_job(
+        self,
+        id: str,  # noqa: A002 - it is one
+        *,
+        at: int,
+        variables: Mapping[str, object] | None = None,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        start: bool = True,
+    ) -> Job:
+        """A new job that goes on from behind the first ``at`` events of another one's journal.
+
+        What was done up to there is taken over and not done again; from there on its calls have
+        idempotency keys of their own. ``variables``: those of the main flow to be set anew.
+        ``labels`` come on top of the other's. ``start`` False: it is only stored. Raises
+        JobNotFoundError, JobExistsError, ForkError, RuntimeOptionError.
+        """
+        from .forking import fork_job
+
+        self._running()
+        row = await fork_job(self._store, self._ids, id, at, variables, key, labels)
+        if start:
+            await self._recovery.take_one(row.id)
+        return await self.get_job(row.id)
 
     async def export_job(self, id: str) -> bytes:  # noqa: A002 - it is one
         """A job with its Blueprint and its whole journal as the bytes of one file, which

@@ -279,7 +279,10 @@ class Recovery:
         live = Live(row, program, run)
         live.seq, live.part, live.started = row.seq, loaded.part, True
         timers = _timers(run, loaded.timers, resumed.timers)
-        anew = row.status == "Pending" or Retried in map(type, loaded.events)
+        forked = (
+            row.status == "Pending"
+        )  # it has a journal all the same, and nothing of it ran here
+        anew = forked or Retried in map(type, loaded.events)
         children = await driver.outlet.missing(live, resumed.children.values()) if anew else []
         rows = [one.row for _, one in children if one.row is not None]
         always = retried is not None or bool(rows)
@@ -294,10 +297,11 @@ class Recovery:
                 driver.lease.drop(row.id, row.epoch)  # it is somebody else's by now
                 return
             live.part = unit.part
+        fresh: Path | bool = forked if retried is None else retried
         live.row = row._replace(status="Running", reason=None)
-        effects, lost = outstanding(program, run, driver.at(), retried)
+        effects, lost = outstanding(program, run, driver.at(), fresh)
         used = _overtaken(loaded.inbox)
-        stood = row.status == "Suspended"
+        stood = row.status != "Running"
         driver.go_on(live, loaded.inbox, timers.values(), effects, lost, stood=stood, used=used)
         driver.outlet.bear(live, children)
 

@@ -21,6 +21,7 @@ from ..model.events import (
     ChildDone,
     Event,
     Finished,
+    Forked,
     MessageIn,
     Path,
     Retried,
@@ -47,6 +48,7 @@ KINDS: Final[dict[type[Any], str]] = {
     CancelRequested: "cancel.requested",
     Finished: "job.finished",
     Retried: "job.retried",
+    Forked: "job.forked",
 }
 _HEAD: Final = ("at", "path", "step")
 

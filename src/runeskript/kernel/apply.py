@@ -21,6 +21,7 @@ from ..model.events import (
     ChildDone,
     ChildDrop,
     Event,
+    Forked,
     MessageIn,
     Retried,
     Started,
@@ -29,6 +30,7 @@ from ..model.events import (
 from ..model.faults import DEFAULT_RETRY, Fault, catchable, matches
 from ..model.isa import Op
 from ..model.run import Token, TokenState
+from ..model.values import copy_value
 from .calls import call_done, calling, calls_done, go_on_cancelling, is_out
 from .control import cancel, raise_fault
 from .dispatch import dispatch_call, dispatch_child, register_undo, set_timer
@@ -259,6 +261,20 @@ def _retried(vm: Vm, event: Retried) -> Retried | None:
     return event
 
 
+def _forked(vm: Vm, event: Forked) -> Forked | None:
+    run = vm.run
+    if run.root is None:
+        return None
+    names = vm.program.blueprint.debug.slot_names
+    known = names[0] if names else ()
+    for name, value in event.variables.items():
+        if name not in known:
+            raise ReplayMismatchError(f"the fork sets `{name}`, which the program does not have")
+        run.root.frame[known.index(name)] = copy_value(value)
+    run.context.seed = bytes.fromhex(event.seed)
+    return event
+
+
 def _child_fault(event: ChildDone, token: Token) -> Fault:
     cause = event.error or {}
     type_ = str(cause.get("type") or "child")
@@ -290,4 +306,5 @@ APPLY: Final[dict[type[Any], Callable[[Vm, Any], Event | None]]] = {
     ChildDone: _child_done,
     CancelRequested: _cancel_requested,
     Retried: _retried,
+    Forked: _forked,
 }

@@ -63,12 +63,12 @@ def resume(
 
 
 def outstanding(
-    program: Program, run: Run, at: int, fresh: Path | None = None
+    program: Program, run: Run, at: int, fresh: Path | bool = False
 ) -> tuple[list[Effect], list[CallFailed]]:
     """The calls that are under way, to be made again, in the order of their paths; and what becomes
     at ``at`` of those that must not be (``on_crash: fail``).
 
-    ``fresh``: the token whose call cannot have begun.
+    ``fresh``: the token whose call cannot have begun; True: none of them can.
     """
     vm = Vm(program, run, Ready())
     lost: list[CallFailed] = []
@@ -77,7 +77,7 @@ def outstanding(
         if token.state != TokenState.CALLING:
             continue
         ins = program.code[token.pc]
-        if _fails(ins) and path != fresh:
+        if _fails(ins) and fresh is not True and path != fresh:
             lost.append(_interrupted(at, path, token.n, ins[6], token.attempt))
             continue
         refresh(vm, token, token.drawn)
@@ -88,7 +88,7 @@ def outstanding(
     for prefix in sorted(run.forks):
         calls = run.forks[prefix].calls
         if calls is not None and any(calls.out):
-            _again(vm, calls, at, lost)
+            _again(vm, calls, at, lost, fresh is True)
     return vm.out.effects, lost
 
 
@@ -113,14 +113,14 @@ def _failed(
     return CallFailed(at, path, n, step, attempt, error)
 
 
-def _again(vm: Vm, calls: Calls, at: int, lost: list[CallFailed]) -> None:
+def _again(vm: Vm, calls: Calls, at: int, lost: list[CallFailed], fresh: bool) -> None:
     """The calls of branches that are no tokens."""
     program, fork, context = vm.program, calls.fork, vm.run.context
     body = program.bodies[fork.bodies[0]]
     ins = program.code[body.entry]
     _, name, with_, _, policy, _, step, _ = ins
     indexes = tuple(index for index, out in enumerate(calls.out) if out)
-    if _fails(ins):
+    if _fails(ins) and not fresh:
         lost += [_interrupted(at, (*calls.prefix, index), 1, step, 1) for index in indexes]
         return
     timeout = None if policy is None else policy.timeout

@@ -141,6 +141,19 @@ class Retried(NamedTuple):
     back: int
 
 
+class Forked(NamedTuple):
+    """The job began as a copy of the first ``position`` records of job ``origin``.
+
+    ``seed``: that of the run from here on. ``variables``: those of the main flow that were patched.
+    """
+
+    at: int
+    origin: str
+    position: int
+    seed: str
+    variables: dict[str, Value]
+
+
 Event: TypeAlias = (
     Started
     | CallDone
@@ -152,6 +165,7 @@ Event: TypeAlias = (
     | CancelRequested
     | Finished
     | Retried
+    | Forked
 )
 
 #: Numbers of the event kinds in the journal format; never reused.
@@ -166,6 +180,7 @@ EVENT_KINDS: dict[int, type[Any]] = {
     8: Finished,
     9: CallsDone,
     10: Retried,
+    11: Forked,
 }
 KIND_OF: dict[type[Any], int] = {cls: number for number, cls in EVENT_KINDS.items()}
 

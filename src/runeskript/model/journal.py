@@ -42,7 +42,7 @@ def _check(name: str, hint: Any, value: object) -> None:
     kinds: dict[Any, tuple[type, ...]] = {int: (int,), str: (str,)}
     if hint in kinds and (not isinstance(value, kinds[hint]) or isinstance(value, bool)):
         raise CodecError(f"journal record: {name} must be {hint.__name__}")
-    if name in ("env", "job") and not isinstance(value, dict):
+    if name in ("env", "job", "variables") and not isinstance(value, dict):
         raise CodecError(f"journal record: {name} must be an object")
     if name == "message" and not (isinstance(value, dict) and "data" in value):
         raise CodecError("journal record: message must be an object with data")

@@ -20,6 +20,7 @@ from ..model.events import (
     ChildOut,
     Effect,
     Event,
+    Forked,
     ListenDrop,
     ListenSet,
     LogOut,
@@ -58,6 +59,8 @@ def show_event(event: Event) -> str:
         return f"cancel {_json(event.reason)}{_stop(event.stop)}"
     if isinstance(event, Retried):
         return f"retried {event.step} [{_path(event.path)}#{event.n}] back={event.back}"
+    if isinstance(event, Forked):
+        return f"forked from {event.origin} at {event.position} {_json(event.variables)}"
     error = event.error and f" error={event.error['type']}: {event.error['message']}"
     return f"finished {event.status} output={_json(event.output)}{error or ''}"
 

@@ -19,7 +19,7 @@ from ...stores import Store, open_store
 from ...stores.base import Command, JobRow
 from ...stores.rows import CommandKind
 from .. import documents, terminal
-from ..options import add_output, add_store
+from ..options import add_output, add_store, job_labels
 from ..usage import UsageError
 
 #: What can be asked, and what words it takes.
@@ -32,6 +32,7 @@ ACTIONS: Final = {
     "pause": "ID ...",
     "resume": "ID ...",
     "retry": "ID ...",
+    "fork": "ID",
     "signal": "TOPIC",
     "export": "ID",
 }
@@ -53,12 +54,24 @@ def configure(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=TEXT",
-        help="list: only jobs with this label; may be repeated",
+        help="list: only jobs with this label; fork: a label of the new job; may be repeated",
     )
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="list: at most N jobs")
     parser.add_argument("--after", metavar="ID", help="list: what comes behind this job")
     parser.add_argument("--reason", default="", metavar="TEXT", help="cancel: why")
-    parser.add_argument("--key", metavar="VALUE", help="list: the job's key; signal: the message's")
+    parser.add_argument(
+        "--key", metavar="VALUE", help="the job's (list, fork) or the message's key"
+    )
+    parser.add_argument(
+        "--at", type=int, metavar="N", help="fork: behind the first N events, see history"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=JSON",
+        help="fork: a variable of the main flow, and what it is to be; may be repeated",
+    )
     parser.add_argument("--data", metavar="JSON", help="signal: what the message holds")
     parser.add_argument(
         "--keep",
@@ -84,6 +97,7 @@ def configure(parser: ArgumentParser) -> None:
         "pause     have a job stand still at its next boundary\n"
         "resume    go on with a job that stands still, paused or parked\n"
         "retry     go on with a failed job from its failed step\n"
+        "fork      begin a new job as a copy of one, from a position of its journal on\n"
         "signal    send a message to whoever listens to a topic and key\n"
         "export    write a job with its Blueprint and journal to one file, for `rune replay`\n"
         "\n"
@@ -159,14 +173,8 @@ def _say(text: str) -> None:
 async def _list(store: Store, args: Namespace, as_json: bool) -> None:
     from ...stores.queries import JobFilter
 
-    labels = {}
-    for word in args.label:
-        name, equals, text = word.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--label {word}: a label is NAME=TEXT")
-        labels[name] = text
     cursor = None if args.after is None else str((await _row(store, args.after)).number)
-    wanted = JobFilter(args.status, args.skript, args.key, labels)
+    wanted = JobFilter(args.status, args.skript, args.key, job_labels(args))
     rows, more = await store.query(wanted, cursor, args.limit)
     for row in rows:
         if as_json:
@@ -259,6 +267,25 @@ async def _check_retry(store: Store, id_: str) -> None:
     await check_retry(store, id_)
 
 
+async def _fork(store: Store, args: Namespace, as_json: bool) -> None:
+    from ...engine.forking import fork_job
+
+    if args.at is None:
+        raise UsageError("write: rune jobs fork ID --at N; `rune jobs history ID` counts from 0")
+    variables = {}
+    for word in args.set:
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set {word}: it is NAME=JSON")
+        variables[name] = _json(f"--set {name}", text)
+    id_, labels = args.words[0], job_labels(args)
+    row = await fork_job(store, SystemIds(), id_, args.at, variables, args.key, labels)
+    if as_json:
+        terminal.say_json({"job": row.id, "origin": id_, "at": args.at})
+    else:
+        terminal.say(row.id)
+
+
 async def _signal(store: Store, args: Namespace, as_json: bool) -> None:
     data = None if args.data is None else _json("--data", args.data)
     key = None if args.key is None else _key(args.key)
@@ -296,4 +323,5 @@ _DO: Final[dict[str, Callable[[Store, Namespace, bool], Awaitable[None]]]] = {
     "why": _why,
     "signal": _signal,
     "export": _export,
+    "fork": _fork,
 }

@@ -1,0 +1,68 @@
+"""Forking a job in a store: a new job whose journal begins as another one's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import JobExistsError, JobNotFoundError, NotAValueError, RuntimeOptionError
+from ..kernel.forking import plan_fork
+from ..model.values import normalise
+from ..stores.base import JobRow, Store
+from . import requests
+from .ids import Ids
+from .retrying import program_of
+
+
+async def fork_job(
+    store: Store,
+    ids: Ids,
+    id_: str,
+    position: int,
+    variables: Mapping[str, object] | None,
+    key: str | None,
+    labels: Mapping[str, str] | None,
+) -> JobRow:
+    """The row of the fork, which is stored and not begun; needs no handlers.
+
+    Raises JobNotFoundError, JobExistsError for the key, ForkError, RuntimeOptionError, and the
+    errors of a job that cannot be read.
+    """
+    if type(position) is not int:
+        raise RuntimeOptionError("the position of a fork is a number")
+    own = requests.labels(labels)
+    if key is not None:
+        requests.name(key, "the key")
+    try:
+        patch = {str(name): normalise(value) for name, value in (variables or {}).items()}
+    except NotAValueError as exc:
+        raise RuntimeOptionError(f"a variable cannot be set: {exc.message}") from None
+    loaded = await store.load(id_, whole=True)
+    if loaded is None:
+        raise JobNotFoundError(f"no job has the id {id_}")
+    origin = loaded.row
+    program = await program_of(store, origin)
+    now, new = store.now(), ids.job_id()
+    events = plan_fork(
+        program, loaded.events, position, {"id": new, "key": key}, id_, now, ids.seed(), patch
+    )
+    row = JobRow(
+        id=new,
+        key=key,
+        labels={**origin.labels, **own},
+        skript=origin.skript,
+        version=origin.version,
+        blueprint=origin.blueprint,
+        ast_hash=origin.ast_hash,
+        input=origin.input,
+        created_at=now,
+        updated_at=now,
+        depth=origin.depth,
+        tenant=origin.tenant,
+        handlers=origin.handlers,
+        queue=origin.queue,
+        priority=origin.priority,
+    )
+    (submitted,) = await store.submit([row], "reject", {new: events})
+    if submitted.outcome == "exists":
+        raise JobExistsError(submitted.row.id, key)
+    return submitted.row
