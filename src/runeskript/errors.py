@@ -15,6 +15,7 @@ __all__ = [
     "BlueprintError",
     "CodecError",
     "CompileError",
+    "CompletionError",
     "DamagedError",
     "ExportError",
     "ForkError",
@@ -296,6 +297,12 @@ class ForkError(RuneskriptError):
     """The job cannot be forked from this position, or not with these variables."""
 
     code = "RUNE-6014"
+
+
+class CompletionError(RuneskriptError):
+    """No job waits for the call that a token names."""
+
+    code = "RUNE-6015"
 
 
 class JobFailedError(RuneskriptError):

@@ -182,6 +182,38 @@ def test_a_job_is_forked(rune: Rune, tmp_path: Path) -> None:
         assert (done.code, code in done.err) == (2, True)
 
 
+def test_a_pending_call_is_completed(rune: Rune, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import pathlib\nfrom runeskript import handler\n\n"
+        "@handler('mine')\nasync def mine(params, ctx):\n"
+        "    pathlib.Path('token').write_text(ctx.token)\n"
+        "    return ctx.pending()\n"
+    )
+    (tmp_path / "asks.yaml").write_text(
+        "skript: asks\ndo:\n  - call: mine\n    into: r\n  - return: ${r}\n"
+    )
+    words = ("--handlers", "mine.py")
+    for action, more, status in (
+        ("complete", ["--data", "[1]"], "Completed"),
+        ("fail", ["--reason", "no", "--type", "a.b"], "Failed"),
+    ):
+        job = submit(rune, "asks.yaml", *words)
+        worker(rune, *words)
+        token = (tmp_path / "token").read_text()
+        assert token in why(rune, job)
+        assert jobs(rune, action, token, *more) == [{"job": job, "outcome": "accepted"}]
+        assert jobs(rune, action, token, *more) == [{"job": job, "outcome": "duplicate"}]
+        text = rune("jobs", "complete", token, "--store", URL, "--output", "text")
+        assert text.err == f"duplicate: job {job}\n"
+        worker(rune, *words)
+        (shown,) = jobs(rune, "show", job)
+        assert shown["status"] == status
+        assert (shown["output"] or shown["error"]["type"]) in ([1], "a.b")
+    for wrong in (["complete", "x"], ["fail", token + "0"]):
+        done = rune("jobs", *wrong, "--store", URL)
+        assert (done.code, "RUNE-6015" in done.err) == (2, True)
+
+
 def test_why_nobody_takes_it(rune: Rune) -> None:
     job = submit(rune, "calls.yaml", "--handlers", "mine.py")
     assert why(rune, job) == "no worker runs"

@@ -156,7 +156,7 @@ async def test_all_attempts_are_there_again(
         await asyncio.sleep(0)
     await ended()
     assert (await rt.get_job(job.id)).status == "Completed"
-    assert [attempt for _, _, attempt in shaky.calls] == [1, 2, 1, 2]
+    assert [attempt for _, _, attempt in shaky.calls] == [1, 2, 3, 4]
 
 
 async def test_another_worker_goes_on(runtime: Start, store: Store) -> None:

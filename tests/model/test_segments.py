@@ -20,6 +20,7 @@ from runeskript.model.events import (
     EVENT_KINDS,
     CallDone,
     CallFailed,
+    CallPending,
     CallsDone,
     CancelRequested,
     ChildDone,
@@ -53,6 +54,7 @@ EVENTS: list[Event] = [
 LATER: list[Event] = [
     Retried(11, (1, 300), 2, "/do/0", 3, 4),
     Forked(12, "job-1", 4, "0f" * 16, {"a": [1, None]}),
+    CallPending(13, (2,), 1, "/do/1", 2),
 ]
 
 

@@ -14,6 +14,7 @@ from ..model.events import (
     CallDone,
     CallFailed,
     CallOut,
+    CallPending,
     CallsOut,
     CancelRequested,
     Event,
@@ -25,6 +26,7 @@ from .clock import Clock, SystemClock
 from .executors.base import Call, CallJob, Member
 from .executors.tasks import TaskPool
 from .handlers.failures import failure
+from .handlers.pending import PENDING
 from .live import Live
 from .reports import HandlerSink
 from .secrets import Vault
@@ -136,7 +138,11 @@ class Arrivals(HandlerSink):
             self.pending.append(live)
 
     def failed(self, job: CallJob, call: CallOut, error: dict[str, Value]) -> None:
-        """An attempt failed; see ``Host``."""
+        """An attempt failed, or is pending; see ``Host``."""
+        if error["type"] == PENDING:
+            pending = CallPending(self.at(), call.path, call.n, call.step, call.attempt)
+            self.arrive(cast(Live, job), pending)
+            return
         if self.vault.used:
             error = cast("dict[str, Value]", self.vault.scrub(error))
         event = CallFailed(self.at(), call.path, call.n, call.step, call.attempt, error)

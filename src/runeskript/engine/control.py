@@ -95,6 +95,40 @@ class Control:
             await self._recovery.take_one(row.id)
         return await self.get_job(row.id)
 
+    async def complete_call(self, token: str, result: object = None) -> PostOutcome:
+        """Give a call its result whose handler returned ``ctx.pending()``; ``token`` is that of
+        its context.
+
+        ``accepted`` (it is durable; a call that nobody waits for any more takes nothing), or
+        ``duplicate`` where it was completed or failed before. Raises CompletionError where it is
+        no token, or the job is gone or has ended, RuntimeOptionError for what is no value.
+        """
+        from . import completing
+
+        return await self._complete(completing.completed(token, result))
+
+    async def fail_call(
+        self,
+        token: str,
+        message: str = "",
+        *,
+        type: str = "external",  # noqa: A002 - the language's word
+        data: object = None,
+        retryable: bool = False,
+    ) -> PostOutcome:
+        """Fail such a call with a typed error, which its ``retry`` and ``catch`` see."""
+        from . import completing
+
+        return await self._complete(completing.failed(token, type, message, data, retryable))
+
+    async def _complete(self, command: Command) -> PostOutcome:
+        from . import completing
+
+        outcome = completing.known(await self._running().post(command))
+        if outcome == "accepted":
+            await self._recovery.take_one(command.job)
+        return outcome
+
     async def export_job(self, id: str) -> bytes:  # noqa: A002 - it is one
         """A job with its Blueprint and its whole journal as the bytes of one file, which
         ``rune replay`` steps through. What the store had sealed is in the open there.

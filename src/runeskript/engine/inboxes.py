@@ -111,6 +111,12 @@ class Inboxes(Arrivals):
             return MessageIn(self.at(), row.path, row.n, data)
         if row.kind == "cancel":
             return CancelRequested(self.at(), str(data))
+        if row.kind in ("complete", "fail"):
+            from .completing import event_of
+
+            if self.vault.used:
+                row = row._replace(data=self.vault.scrub(data))
+            return event_of(live.program, live.run, row, self.at())
         if row.kind == "child" and isinstance(data, dict):
             token = live.run.calls.get(row.path)
             if token is not None and token.child == data.get("job"):

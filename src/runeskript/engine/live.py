@@ -208,7 +208,8 @@ def waits(live: Live) -> bool:
         return False
     if any(fork.calls is not None and any(fork.calls.out) for fork in run.forks.values()):
         return False
-    return all(token.state == TokenState.CHILD for token in run.calls.values())
+    rests = (TokenState.CHILD, TokenState.PENDING)
+    return all(token.state in rests for token in run.calls.values())
 
 
 def wanted(effect: Effect, run: Run) -> bool:

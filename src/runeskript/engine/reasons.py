@@ -6,6 +6,7 @@ from ..expr.runtime import Context
 from ..kernel import load, outstanding, resume
 from ..model import blueprint_codec
 from ..model.batches import unfold_effects
+from ..model.completions import completion_token
 from ..model.events import CallOut
 from ..model.machine import FINAL
 from ..model.run import TokenState
@@ -71,6 +72,11 @@ async def _waits(store: Store, loaded: Loaded) -> str:
         first = singles[0]
         more = f", and {len(singles) - 1} more calls" if len(singles) > 1 else ""
         return f"attempt {first.attempt} of {first.handler} in step {first.step}{more}"
+    pending = [t for t in run.calls.values() if t.state == TokenState.PENDING]
+    if pending:
+        one_ = pending[0]
+        token = completion_token(row.id, one_.path, one_.n, one_.attempt)
+        return f"step {program.step_at(one_.pc)} to be completed from outside, token {token}"
     children = [t.child for t in run.calls.values() if t.state == TokenState.CHILD]
     if children:
         return f"child job {children[0]}"

@@ -17,6 +17,7 @@ from ..model.batches import unfold_events
 from ..model.events import (
     CallDone,
     CallFailed,
+    CallPending,
     CancelRequested,
     ChildDone,
     Event,
@@ -49,6 +50,7 @@ KINDS: Final[dict[type[Any], str]] = {
     Finished: "job.finished",
     Retried: "job.retried",
     Forked: "job.forked",
+    CallPending: "call.pending",
 }
 _HEAD: Final = ("at", "path", "step")
 

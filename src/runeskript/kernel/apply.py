@@ -16,6 +16,7 @@ from ..model.blueprint import Policy
 from ..model.events import (
     CallDone,
     CallFailed,
+    CallPending,
     CallsDone,
     CancelRequested,
     ChildDone,
@@ -33,7 +34,14 @@ from ..model.run import Token, TokenState
 from ..model.values import copy_value
 from .calls import call_done, calling, calls_done, go_on_cancelling, is_out
 from .control import cancel, raise_fault
-from .dispatch import dispatch_call, dispatch_child, register_undo, set_timer
+from .dispatch import (
+    dispatch_call,
+    dispatch_child,
+    evaluate,
+    milliseconds,
+    register_undo,
+    set_timer,
+)
 from .faulting import fault_of
 from .ready import Vm
 from .scopes import drop_wait
@@ -47,7 +55,7 @@ def check_step(vm: Vm, event: Event) -> None:
             return  # taken apart, and checked one by one
         what = f"the call of the branches of fork {event.path}"
         pc = vm.program.bodies[fork.bodies[0]].entry
-    elif isinstance(event, CallDone | CallFailed | ChildDone | Retried):
+    elif isinstance(event, CallDone | CallFailed | CallPending | ChildDone | Retried):
         what = f"call {event.n} of token {event.path}"
         pc = _waits_at(vm, event)
         if pc < 0:
@@ -61,7 +69,7 @@ def check_step(vm: Vm, event: Event) -> None:
         raise ReplayMismatchError(f"{what} is step {step} in replay, {event.step} in the journal")
 
 
-def _waits_at(vm: Vm, event: CallDone | CallFailed | ChildDone | Retried) -> int:
+def _waits_at(vm: Vm, event: CallDone | CallFailed | CallPending | ChildDone | Retried) -> int:
     """The address of the call or child that an event completes; -1 where nothing waits for it."""
     token = vm.run.calls.get(event.path)
     if token is not None:
@@ -110,10 +118,35 @@ def _call_failed(vm: Vm, event: CallFailed) -> CallFailed | None:
     return event
 
 
+def _call_pending(vm: Vm, event: CallPending) -> CallPending | None:
+    """What the call comes to is told from outside; its timeout is the run's own from now on."""
+    run = vm.run
+    known = run.calls.get(event.path)
+    if known is not None and known.state == TokenState.PENDING:
+        return None
+    token = calling(vm, event)
+    if token is None:
+        return None
+    if token.cancelling is not None:
+        go_on_cancelling(vm, token)
+        return event
+    token.state = TokenState.PENDING
+    run.calls[token.path] = token
+    policy = vm.program.code[token.pc][4]
+    if policy is not None and policy.timeout is not None:
+        refresh(vm, token, token.drawn)
+        try:
+            set_timer(vm, token, milliseconds(evaluate(vm, token, policy.timeout)), "timeout")
+        except StepError as exc:
+            del run.calls[token.path]
+            raise_fault(vm, token, fault_of(vm.program, token.pc, exc, token.attempt))
+    return event
+
+
 def _fail_attempt(vm: Vm, token: Token, fault: Fault) -> None:
     """Retry the attempt if the policy says so, else raise."""
     row = vm.program.code[token.pc][4]
-    if row is not None and token.attempt < row.max_attempts and _retries(row, fault):
+    if row is not None and token.attempt % row.max_attempts and _retries(row, fault):
         token.state = TokenState.RETRYING
         set_timer(vm, token, _backoff(vm, token, row), "retry")
     else:
@@ -131,7 +164,7 @@ def _backoff(vm: Vm, token: Token, policy: Policy) -> int:
 
     After "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015), its "equal jitter".
     """
-    doublings = min(token.attempt - 1, 60)
+    doublings = min((token.attempt - 1) % policy.max_attempts, 60)
     delay = min(policy.backoff_ms << doublings, policy.backoff_max_ms, limits.DURATION_MS)
     text = f"{token.path}|{token.n}|{token.attempt}".encode()
     raw = blake2b(text, digest_size=8, key=vm.run.context.seed, person=b"rune-backoff").digest()
@@ -161,6 +194,12 @@ def _timer_fired(vm: Vm, event: TimerFired) -> TimerFired | None:
         else:
             token.timer = None
             vm.goto(token, token.pc + 1)
+    elif token.state == TokenState.PENDING:
+        token.timer = None
+        del run.calls[token.path]
+        step = vm.program.step_at(token.pc)
+        text = "nobody completed the pending call in time"
+        _fail_attempt(vm, token, Fault("timeout", text, step, token.attempt))
     elif token.state == TokenState.CHILD:
         token.timer = None
         if token.cancelling is None:
@@ -244,19 +283,21 @@ def _child_done(vm: Vm, event: ChildDone) -> ChildDone | None:
 def _retried(vm: Vm, event: Retried) -> Retried | None:
     """The call that the run failed by is made again, with all of its attempts before it.
 
-    A child job has an id for each attempt, and the one that failed is there for good.
+    They are counted on from a multiple of the most there may be: child jobs and the tokens of
+    pending calls have an id for each attempt, and those of before are used up.
     """
     token = vm.run.calls.get(event.path)
     if token is not None and token.state == TokenState.CHILD and token.n == event.n:
         del vm.run.calls[event.path]
         drop_wait(vm, token)
         token.child = None
-        token.attempt += 1
     else:
         token = calling(vm, event)
         if token is None:
             return None
-        token.attempt = 1
+    policy = vm.program.code[token.pc][4]
+    most = 1 if policy is None else policy.max_attempts
+    token.attempt += most - (token.attempt - 1) % most
     _again(vm, token)
     return event
 
@@ -272,6 +313,10 @@ def _forked(vm: Vm, event: Forked) -> Forked | None:
             raise ReplayMismatchError(f"the fork sets `{name}`, which the program does not have")
         run.root.frame[known.index(name)] = copy_value(value)
     run.context.seed = bytes.fromhex(event.seed)
+    pending = [one for one in run.calls.values() if one.state == TokenState.PENDING]
+    for token in pending:  # nobody outside knows the fork: its calls are made anew
+        drop_wait(vm, token)
+        _again(vm, token)
     return event
 
 
@@ -301,6 +346,7 @@ APPLY: Final[dict[type[Any], Callable[[Vm, Any], Event | None]]] = {
     CallDone: call_done,
     CallsDone: calls_done,
     CallFailed: _call_failed,
+    CallPending: _call_pending,
     TimerFired: _timer_fired,
     MessageIn: _message_in,
     ChildDone: _child_done,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..errors import StepError
 from ..model.batches import completions, piece
-from ..model.events import CallDone, CallFailed, CallsDone, CallsOut, Retried
+from ..model.events import CallDone, CallFailed, CallPending, CallsDone, CallsOut, Retried
 from ..model.isa import Op
 from ..model.limits import PURE_WORK
 from ..model.run import Calls, Fork, Token, TokenState
@@ -23,6 +23,7 @@ from .dispatch import dispatch_call, milliseconds, register_undo
 from .faulting import fault_of
 from .load import CallBody
 from .ready import Vm, first_ready
+from .scopes import drop_wait
 
 _ARRIVE, _CALL = int(Op.ARRIVE), int(Op.CALL)
 _new = tuple.__new__
@@ -140,7 +141,9 @@ def call_done(vm: Vm, event: CallDone) -> CallDone | None:
         _end_branch(vm, fork, path[-1], result, vm.program.call_body(fork.bodies[0]))
         return event
     if token.n != n or token.attempt != attempt or token.state != TokenState.CALLING:
-        return None
+        if not _is_pending(token, n, attempt):
+            return None
+        drop_wait(vm, token)
     del calls[path]
     vm.ended = token
     code, pc = vm.program.code, token.pc
@@ -177,6 +180,8 @@ def take_results(vm: Vm) -> None:
         if token is None:
             break
         if token.n != n or token.attempt != attempt or token.state != TokenState.CALLING:
+            if _is_pending(token, n, attempt):
+                break
             inbox.popleft()
             continue
         before = run.now
@@ -234,7 +239,7 @@ def _go_on(vm: Vm, token: Token, result: Value) -> bool:
     return True
 
 
-def calling(vm: Vm, event: CallFailed | Retried) -> Token | None:
+def calling(vm: Vm, event: CallFailed | CallPending | Retried) -> Token | None:
     """The token whose call an event ends, taken off the calls; made if the branch was none."""
     calls = vm.run.calls
     token = calls.get(event.path)
@@ -247,9 +252,16 @@ def calling(vm: Vm, event: CallFailed | Retried) -> Token | None:
         or token.attempt != event.attempt
         or token.state != TokenState.CALLING
     ):
-        return None
+        if token is None or not _is_pending(token, event.n, event.attempt):
+            return None
+        drop_wait(vm, token)
     del calls[event.path]
     return token
+
+
+def _is_pending(token: Token, n: int, attempt: int) -> bool:
+    """Whether this attempt of a call is to be completed from outside."""
+    return token.state == TokenState.PENDING and (token.n, token.attempt) == (n, attempt)
 
 
 def go_on_cancelling(vm: Vm, token: Token) -> None:

@@ -93,6 +93,10 @@ def cancel(vm: Vm, token: Token, fault: Fault) -> None:
         step = vm.program.step_at(token.pc)
         vm.effect(CallDrop(token.path, token.n, step, token.attempt))
         unwind_cancel(vm, token, fault)
+    elif state == TokenState.PENDING:  # whoever completes it comes too late
+        del run.calls[token.path]
+        drop_wait(vm, token)
+        unwind_cancel(vm, token, fault)
     elif state in (TokenState.WAITING, TokenState.RETRYING):
         drop_wait(vm, token)
         unwind_cancel(vm, token, fault)

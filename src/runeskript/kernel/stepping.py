@@ -28,6 +28,7 @@ STATES: Final[dict[int, str]] = {
     TokenState.CHILD: "waits for its child job",
     TokenState.COMPENSATING: "waits for undos",
     TokenState.DONE: "has ended",
+    TokenState.PENDING: "waits to be completed from outside",
 }
 #: Characters of an error that are kept: a journal's values may be large.
 MESSAGE: Final = 500

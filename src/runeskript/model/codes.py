@@ -228,6 +228,7 @@ CODES: dict[str, Code] = {
     "RUNE-6012": Code("job-exists", "error", "A job with this key is there already"),
     "RUNE-6013": Code("no-retry", "error", "The job cannot be retried from its failed step"),
     "RUNE-6014": Code("no-fork", "error", "The job cannot be forked like this"),
+    "RUNE-6015": Code("unknown-token", "error", "No job has the call that a token names"),
     # --- 7xxx stores ------------------------------------------------------------ (section: store)
     "RUNE-7000": Code("store", "error", "The store refused or failed an operation"),
     "RUNE-7001": Code("store-url", "error", "No store has this URL"),

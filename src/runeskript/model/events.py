@@ -154,6 +154,16 @@ class Forked(NamedTuple):
     variables: dict[str, Value]
 
 
+class CallPending(NamedTuple):
+    """The handler of this attempt has returned, and somebody outside will tell what it came to."""
+
+    at: int
+    path: Path
+    n: int
+    step: str
+    attempt: int
+
+
 Event: TypeAlias = (
     Started
     | CallDone
@@ -166,6 +176,7 @@ Event: TypeAlias = (
     | Finished
     | Retried
     | Forked
+    | CallPending
 )
 
 #: Numbers of the event kinds in the journal format; never reused.
@@ -181,6 +192,7 @@ EVENT_KINDS: dict[int, type[Any]] = {
     9: CallsDone,
     10: Retried,
     11: Forked,
+    12: CallPending,
 }
 KIND_OF: dict[type[Any], int] = {cls: number for number, cls in EVENT_KINDS.items()}
 

@@ -26,6 +26,8 @@ class TokenState:
     #: Not a token's: ``Calls`` that stand among the ready tokens, and ``Branches`` that do.
     STARTING: Final = 8
     BEGINNING: Final = 9
+    #: The handler has returned; somebody outside completes the call.
+    PENDING: Final = 10
 
 
 class Scope:

@@ -11,6 +11,7 @@ from ..model.events import (
     CallDrop,
     CallFailed,
     CallOut,
+    CallPending,
     CallsDone,
     CallsDrop,
     CallsOut,
@@ -61,6 +62,8 @@ def show_event(event: Event) -> str:
         return f"retried {event.step} [{_path(event.path)}#{event.n}] back={event.back}"
     if isinstance(event, Forked):
         return f"forked from {event.origin} at {event.position} {_json(event.variables)}"
+    if isinstance(event, CallPending):
+        return f"pending {event.step} [{_path(event.path)}#{event.n}] attempt {event.attempt}"
     error = event.error and f" error={event.error['type']}: {event.error['message']}"
     return f"finished {event.status} output={_json(event.output)}{error or ''}"
 

@@ -33,6 +33,8 @@ ACTIONS: Final = {
     "resume": "ID ...",
     "retry": "ID ...",
     "fork": "ID",
+    "complete": "TOKEN",
+    "fail": "TOKEN",
     "signal": "TOPIC",
     "export": "ID",
 }
@@ -58,7 +60,10 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="list: at most N jobs")
     parser.add_argument("--after", metavar="ID", help="list: what comes behind this job")
-    parser.add_argument("--reason", default="", metavar="TEXT", help="cancel: why")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="cancel, fail: why")
+    parser.add_argument(
+        "--type", default="external", metavar="TYPE", help="fail: the type of the error"
+    )
     parser.add_argument(
         "--key", metavar="VALUE", help="the job's (list, fork) or the message's key"
     )
@@ -72,7 +77,9 @@ def configure(parser: ArgumentParser) -> None:
         metavar="NAME=JSON",
         help="fork: a variable of the main flow, and what it is to be; may be repeated",
     )
-    parser.add_argument("--data", metavar="JSON", help="signal: what the message holds")
+    parser.add_argument(
+        "--data", metavar="JSON", help="what the message holds (signal), the result (complete)"
+    )
     parser.add_argument(
         "--keep",
         default="0s",
@@ -98,6 +105,8 @@ def configure(parser: ArgumentParser) -> None:
         "resume    go on with a job that stands still, paused or parked\n"
         "retry     go on with a failed job from its failed step\n"
         "fork      begin a new job as a copy of one, from a position of its journal on\n"
+        "complete  give a pending call its result (--data)\n"
+        "fail      fail a pending call (--reason, --type)\n"
         "signal    send a message to whoever listens to a topic and key\n"
         "export    write a job with its Blueprint and journal to one file, for `rune replay`\n"
         "\n"
@@ -286,6 +295,22 @@ async def _fork(store: Store, args: Namespace, as_json: bool) -> None:
         terminal.say(row.id)
 
 
+async def _complete(store: Store, args: Namespace, as_json: bool) -> None:
+    from ...engine import completing
+
+    token = args.words[0]
+    data = None if args.data is None else _json("--data", args.data)
+    if args.action == "complete":
+        command = completing.completed(token, data)
+    else:
+        command = completing.failed(token, args.type, args.reason, data, False)
+    outcome = await completing.post(store, command)
+    if as_json:
+        terminal.say_json({"job": command.job, "outcome": outcome})
+    else:
+        terminal.note(f"{outcome}: job {command.job}")
+
+
 async def _signal(store: Store, args: Namespace, as_json: bool) -> None:
     data = None if args.data is None else _json("--data", args.data)
     key = None if args.key is None else _key(args.key)
@@ -323,5 +348,7 @@ _DO: Final[dict[str, Callable[[Store, Namespace, bool], Awaitable[None]]]] = {
     "why": _why,
     "signal": _signal,
     "export": _export,
+    "complete": _complete,
+    "fail": _complete,
     "fork": _fork,
 }

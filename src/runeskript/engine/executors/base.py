@@ -16,6 +16,7 @@ from ...model.batches import member
 from ...model.events import CallOut, CallsOut, Path
 from ...model.values import Value, normalise
 from ..handlers.failures import failure, failure_of, result_failure
+from ..handlers.pending import Pending, pending_outcome
 from ..handlers.registry import Registered
 from ..handlers.sink import Sink
 from ..secrets import Vault, open_params
@@ -260,6 +261,8 @@ def outcome_of(value: object) -> Outcome:
     try:
         return True, normalise(value)
     except NotAValueError as exc:
+        if isinstance(value, Pending):
+            return False, pending_outcome()
         return False, result_failure(exc)
     except Exception as exc:  # a container of the handler's own that fails when it is read
         return False, failure("result", f"the result cannot be read: {type(exc).__name__}")

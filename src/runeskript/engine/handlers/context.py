@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 
 from ...model import batches
+from ...model.completions import completion_token
 from ...model.events import CallOut, CallsOut
 from ...model.ids import idempotency_key
+from .pending import Pending
 from .sink import Job, Sink
 
 
@@ -63,6 +65,21 @@ class HandlerContext(msgspec.Struct, gc=False, eq=False):
             call = self.call
             self._key = idempotency_key(self._job.id, call.path, call.n)
         return self._key
+
+    @property
+    def token(self) -> str:
+        """By which somebody outside completes this attempt, where the handler returns
+        :meth:`pending`. The same where a crash has the attempt made again.
+        """
+        call = self.call
+        return completion_token(self._job.id, call.path, call.n, call.attempt)
+
+    def pending(self) -> Pending:
+        """What a handler returns whose result is told later: ``complete_call(token, result)``.
+
+        The call's timeout goes on, from now on; the job may outlive any process meanwhile.
+        """
+        return Pending()
 
     @property
     def cancelled(self) -> bool:
