@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from runeskript.errors import StepError
 from runeskript.model.catalog import PlainHandler, StaticCatalog
 from runeskript.testing import HANG, After, Outcome, Simulation
 
+#: What a pytest needs to find our plugin, where the package is used as it lies here.
+PLUGIN = (
+    () if entry_points(group="pytest11", name="runeskript") else ("-p", "runeskript.testing.plugin")
+)
 UPDATE = os.environ.get("RUNE_UPDATE") == "1"
 
 

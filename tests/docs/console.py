@@ -23,6 +23,7 @@ from unittest import mock
 
 from runeskript.cli.main import main as rune
 from runeskript.cli.running import Watch
+from support import PLUGIN
 
 from .markdown import ROOT
 
@@ -74,7 +75,7 @@ class Terminal:
         os.environ.update(NO_COLOR="1", COLUMNS="100", LINES="40")
         if self._shop is not None:  # what the example's handlers take for the address otherwise
             os.environ["SHOP_URL"] = f"http://127.0.0.1:{self._shop}"
-        os.environ["PYTEST_ADDOPTS"] = "-p no:asyncio -p no:cacheprovider"
+        os.environ["PYTEST_ADDOPTS"] = " ".join(["-p no:asyncio -p no:cacheprovider", *PLUGIN])
         os.environ.pop("RUNE_TRACEBACK", None)
         os.chdir(self.folder)
         return self

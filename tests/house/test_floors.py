@@ -30,8 +30,8 @@ FLOORS = {
     "stores": 4,
     "engine": 5,
     "service": 6,
-    "cli": 7,
-    "testing": 8,
+    "testing": 7,
+    "cli": 8,
     "": 9,
     "__main__": 9,
 }
@@ -44,6 +44,7 @@ LIBRARIES = {
     "pygls": ("pygls", ("cli",)),
     "apsw": ("apsw", ("stores", "cli")),
     "yarl": ("aiohttp", ("engine",)),
+    "pytest": ("pytest", ("testing",)),
     "msgspec": ("msgspec", ("engine", "cli", "stores")),
     "rich": ("rich", ("cli",)),
     "uvloop": ("uvloop", ("engine", "cli")),

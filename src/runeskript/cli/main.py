@@ -28,6 +28,7 @@ VERBS: dict[str, str] = {
     "worker": "Run whatever is unfinished in a store, and can be run here.",
     "jobs": "Look at the jobs of a store, and tell them what to do.",
     "replay": "Step through an exported job, forward and back.",
+    "test": "Run a skript with every handler mocked; crash it at every boundary.",
     "check": "Check skripts and list everything that is wrong with them.",
     "compile": "Compile a skript to a Blueprint file.",
     "verify": "Say what a Blueprint is, and whether it may run.",

@@ -184,6 +184,16 @@ def add_allow(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_mocks(parser: argparse.ArgumentParser) -> None:
+    """``--mocks``, for the verbs that mock handlers."""
+    parser.add_argument(
+        "--mocks",
+        metavar="FILE",
+        help="what mocked handlers give: Python functions named like them (dots become _), or YAML "
+        "{handlers: {NAME: RESULT}, messages: [{topic, key, data}]}",
+    )
+
+
 def add_log(parser: argparse.ArgumentParser) -> None:
     """``--log``, for the verbs that run jobs."""
     from .logs import LEVELS

@@ -9,6 +9,7 @@ from ..engine.runtime import Runtime
 from ..errors import BlueprintError
 from ..model import blueprint_codec
 from ..model.blueprint import Blueprint
+from ..model.catalog import HandlerCatalog
 from . import documents, terminal
 from .settings import options_for
 from .usage import UsageError
@@ -16,7 +17,7 @@ from .usage import UsageError
 Skript: TypeAlias = Compiled | Blueprint
 
 
-def load_skript(name: str, runtime: Runtime, passes: tuple[str, ...] | None) -> Skript:
+def load_skript(name: str, catalog: HandlerCatalog, passes: tuple[str, ...] | None) -> Skript:
     """The document compiled, or the Blueprint a file holds."""
     data = documents.load(name)
     if data.startswith(blueprint_codec.MAGIC):
@@ -24,7 +25,7 @@ def load_skript(name: str, runtime: Runtime, passes: tuple[str, ...] | None) -> 
             raise UsageError(f"{name} is compiled: give --no-opt and --passes to `rune compile`")
         return blueprint_codec.decode(data)
     options = options_for(lint=False, passes=passes)
-    compiled = compile_text(data, name, runtime.handlers, options)
+    compiled = compile_text(data, name, catalog, options)
     if compiled.diagnostics:
         from .diagnostics import render_all  # most documents have none
 
@@ -35,12 +36,12 @@ def load_skript(name: str, runtime: Runtime, passes: tuple[str, ...] | None) -> 
 async def deploy(runtime: Runtime, name: str, skript: Skript) -> None:
     """Make a skript, and those that a Blueprint pins, known in the runtime's store."""
     if isinstance(skript, Blueprint):
-        for child in _pinned(name, skript):
+        for child in pinned(name, skript):
             await runtime.deploy(child)
     await runtime.deploy(skript)  # a skript may run itself by its name
 
 
-def _pinned(name: str, blueprint: Blueprint) -> list[Blueprint]:
+def pinned(name: str, blueprint: Blueprint) -> list[Blueprint]:
     """The Blueprints a Blueprint file pins, from the files ``rune compile`` wrote beside it.
 
     A file that does not hold what its name says is refused, so no chain leads back to itself.

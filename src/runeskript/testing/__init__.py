@@ -1,6 +1,35 @@
-"""Shipped for users' own tests: run a skript synchronously, with mocks and a virtual clock."""
+"""Shipped for users' own tests: run a skript synchronously, with mocks and a virtual clock.
 
-from .mocks import HANG, After
-from .simulate import Outcome, Simulation, simulate
+Names are loaded on first use: pytest imports this package for its plugin in every project that has
+Runeskript installed.
+"""
 
-__all__ = ["HANG", "After", "Outcome", "Simulation", "simulate"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .crashes import crash_all
+    from .mocks import HANG, After
+    from .simulation import Outcome, Simulation, simulate
+    from .trials import Trials
+
+_HOME = {
+    "HANG": "mocks",
+    "After": "mocks",
+    "Outcome": "simulation",
+    "Simulation": "simulation",
+    "Trials": "trials",
+    "crash_all": "crashes",
+    "simulate": "simulation",
+}
+
+__all__ = ["HANG", "After", "Outcome", "Simulation", "Trials", "crash_all", "simulate"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    return found

@@ -21,6 +21,7 @@ from ..options import (
     add_job,
     add_lease,
     add_log,
+    add_mocks,
     add_output,
     add_passes,
     add_store,
@@ -39,6 +40,7 @@ from ..running import (
     watch_job,
 )
 from ..skripts import deploy, load_skript
+from ..usage import UsageError
 from ..view.steps import duration
 
 
@@ -64,6 +66,13 @@ def configure(parser: ArgumentParser) -> None:
     add_lease(parser)
     add_allow(parser)
     add_job(parser)
+    add_mocks(parser)
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="call no handler: each is mocked, by --mocks or by a result of its declared type, and "
+        "time is virtual; nothing is stored",
+    )
     add_log(parser)
     add_passes(parser)
     add_output(parser)
@@ -75,6 +84,12 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(args: Namespace) -> int:
     """Compile, run, print."""
+    if args.dry_run:
+        from ..dry import execute as execute_dry  # nothing of it is needed to run
+
+        return execute_dry(args)
+    if args.mocks is not None:
+        raise UsageError("--mocks goes with --dry-run; `rune test` takes it, too")
     mode = terminal.mode(args.output)
     registry = load_registry(args.handlers, builtin=False)
     runtime = Runtime(
@@ -86,7 +101,7 @@ def execute(args: Namespace) -> int:
         lease=args.lease,
     )
     value = inputs.parse(args.input)
-    skript = load_skript(args.file, runtime, chosen_passes(args))
+    skript = load_skript(args.file, runtime.handlers, chosen_passes(args))
     plan = Plan(runtime, skript, value, args, watched=mode == "text")
     try:
         with logs.logging_to_stderr(args.log) as log:

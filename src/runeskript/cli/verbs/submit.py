@@ -54,7 +54,7 @@ def execute(args: Namespace) -> int:
         discover_handlers=False,
     )
     value = inputs.parse(args.input)
-    skript = load_skript(args.file, runtime, chosen_passes(args))
+    skript = load_skript(args.file, runtime.handlers, chosen_passes(args))
     job = asyncio.run(_submit(runtime, skript, value, args))
     if terminal.mode(args.output) == "json":
         terminal.say_json({"job": job.id, "state": job.state})

@@ -11,6 +11,8 @@ from typing import Final, Literal
 
 #: What may happen to an operation of a store. ``die``: the process does, before or after it.
 Kind = Literal["before", "after", "twice", "die before", "die after"]
+#: Where in a handler a process may die.
+Moment = Literal["start", "end"]
 _KINDS: Final[tuple[Kind, ...]] = ("before", "after", "twice", "die before", "die after")
 #: Operations that may be delivered twice: those that say that asking again is harmless.
 _TWICE: Final = frozenset(("commit", "post", "submit", "heartbeat", "release", "put_blob"))
@@ -44,7 +46,7 @@ class Fate:
         return self.faults.choice((0.0, 0.001, 0.005, 0.02, 0.1, 0.7))
 
     def operation(self, name: str) -> Kind | None:
-        """What happens to an operation of a store."""
+        """What happens to an operation of a store that is about to begin."""
         if self.over or self.faults.random() >= self._rate:
             return None
         kind = self.faults.choice(_KINDS)
@@ -53,6 +55,10 @@ class Fate:
         if kind.startswith("die") and name not in _WRITES:
             return None
         return kind if self._spend() else None
+
+    def handler(self, moment: Moment) -> bool:
+        """Whether a process dies in a handler: as it begins, or when it has done its work."""
+        return self.dies(0.01)
 
     def dies(self, rate: float) -> bool:
         """Whether a process dies at this very point."""

@@ -27,12 +27,26 @@ class Begun(NamedTuple):
     params: dict[str, Value]
 
 
+class Acted(NamedTuple):
+    """A handler did its work without an error."""
+
+    worker: str
+    handler: str
+    job: str
+    step: str
+    path: Path
+    n: int
+    attempt: int
+
+
 class Ledger:
     """Calls as the handlers saw them, and promises as those who were given them remember."""
 
     def __init__(self) -> None:
         #: Idempotency key -> every time that a handler was called with it.
         self.begun: dict[str, list[Begun]] = defaultdict(list)
+        #: Idempotency key -> every time that a handler did its work for it.
+        self.acted: dict[str, list[Acted]] = defaultdict(list)
         #: Ids of the jobs whose submission was acknowledged.
         self.submitted: dict[str, None] = {}
         #: Job -> position in its journal -> the event that a store said was durable.

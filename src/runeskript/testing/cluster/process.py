@@ -36,6 +36,7 @@ class World(Protocol):
     ledger: Ledger
     lease: int
     env: dict[str, str]
+    patience: float
     broken: Any
 
     def open_store(self) -> Store: ...  # noqa: D102 - see Cluster
@@ -43,6 +44,7 @@ class World(Protocol):
     def row(self, job: str) -> JobRow | None: ...  # noqa: D102
     def note(self, who: str, text: str) -> None: ...  # noqa: D102
     def began(self, process: Any, name: str, params: Any, ctx: HandlerContext) -> None: ...  # noqa: D102
+    def acted(self, process: Any, name: str, ctx: HandlerContext) -> None: ...  # noqa: D102
 
 
 class Process:
@@ -106,7 +108,7 @@ class Process:
     ) -> Any:
         world, fate = self.world, self.world.fate
         world.began(self, name, copy_value(params), ctx)
-        if fate.dies(0.01):
+        if fate.handler("start"):
             await self.die()
         result = mock(params)
         delay = 0.0
@@ -118,10 +120,13 @@ class Process:
             await asyncio.Future()
         if delay:
             await asyncio.sleep(delay)
-        if fate.dies(0.01):
-            await self.die()
         if isinstance(result, Exception):
+            if fate.handler("end"):
+                await self.die()
             raise result
+        world.acted(self, name, ctx)
+        if fate.handler("end"):
+            await self.die()
         return result
 
 
@@ -153,6 +158,7 @@ class ProcessClock:
     def __init__(self, process: Process) -> None:
         self._time = process.world.time
         self._loop = process.loop
+        self._patience = process.world.patience
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
@@ -165,7 +171,7 @@ class ProcessClock:
     def call_at(self, due_ms: int, callback: Callable[[], None]) -> Alarm:
         """As the system's clock does it: not further ahead than the clock may have been set."""
         delay = max(due_ms - self.now_ms(), 0) / 1000
-        return self._loop.call_later(min(delay, 60.0), callback)
+        return self._loop.call_later(min(delay, self._patience), callback)
 
 
 class SimulatedStore:

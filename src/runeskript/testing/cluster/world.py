@@ -25,7 +25,7 @@ from ...stores.memory import MemoryStore
 from ..mocks import Mock
 from .fate import Fate
 from .judge import jobs, judge, now
-from .ledger import Begun, Finding, Ledger
+from .ledger import Acted, Begun, Finding, Ledger
 from .loop import SteppedLoop, VirtualTime
 from .process import Process
 from .stage import quiet, virtual
@@ -73,7 +73,8 @@ class Cluster:
     ``work``: the jobs that are submitted. ``deployed``: skripts that ``run: NAME`` finds.
     ``mocks``: what stands in for handlers; one that is missing gives its parameters back.
     ``folder``: where to make a SQLite store; without it the store is in memory. ``broken``: see
-    ``Broken``. ``trace``: keep a line for everything that happens.
+    ``Broken``. ``fate``: what goes wrong, where it is not drawn from the seed.
+    ``trace``: keep a line for everything that happens.
     """
 
     def __init__(
@@ -89,14 +90,19 @@ class Cluster:
         env: Mapping[str, str] | None = None,
         broken: Broken | None = None,
         trace: bool = False,
+        fate: Fate | None = None,
     ) -> None:
         self.seed = seed
         self.time = VirtualTime()
-        self.fate = Fate(seed)
+        self.fate = fate or Fate(seed)
         self.ledger = Ledger()
         self.lease = lease
         self.env = dict(env or {})
         self.broken = broken
+        #: Seconds after which alarms look at the clock, which may have been set.
+        self.patience = 60.0
+        #: Virtual seconds by which all has to have ended.
+        self.bound = TROUBLE + BOUND
         self._work = list(work)
         self._deployed = list(deployed)
         self._mocks = dict(mocks or {})
@@ -165,6 +171,12 @@ class Cluster:
                 text = f"{name}, {call.path}#{call.n} of job {ctx.job_id}, was made again"
                 self.ledger.find("duplicated", f"{text} though its result was durable")
 
+    def acted(self, process: Process, name: str, ctx: HandlerContext) -> None:
+        """A handler has done its work: whatever comes next, that has happened."""
+        call = ctx.call
+        done = Acted(process.name, name, ctx.job_id, ctx.step, call.path, call.n, ctx.attempt)
+        self.ledger.acted[ctx.idempotency_key].append(done)
+
     # --- the simulation -------------------------------------------------------------------------
     def run(self) -> Report:
         """Everything from the first submission to the verdict."""
@@ -223,7 +235,7 @@ class Cluster:
 
     def _go(self) -> None:
         """Steps, until every job has ended or none does."""
-        end = TROUBLE + BOUND
+        end = self.bound
         looked = 0.0
         while self.time.now < end and self._steps < STEPS and not self.ledger.findings:
             while self._agenda and self._agenda[0][0] <= self.time.now:

@@ -118,6 +118,8 @@ class Simulation:
         self.live: dict[tuple[str, Path, int], int] = {}
         self.order = 0
         self.random = None if shuffle is None else random.Random(shuffle)  # noqa: S311
+        #: What the run listens to now.
+        self.listening: dict[tuple[Path, int], ListenSet] = {}
         self.finished: Finished | None = None
         self.more = False
         self.info: dict[str, Value] = {
@@ -238,10 +240,12 @@ class Simulation:
     def _listen(self, effect: Effect) -> None:
         job = str(self.info["id"])
         if isinstance(effect, ListenDrop):
+            self.listening.pop((effect.path, effect.m), None)
             self.mail.unlisten(job, effect.path, effect.m)
             if effect.consumed is not None:
                 self.mail.take(effect.consumed)
         elif isinstance(effect, ListenSet):
+            self.listening[effect.path, effect.m] = effect
             listener = Listener(job, effect.path, effect.m, effect.topic, effect.key)
             for message in self.mail.listen(listener):
                 self._deliver(listener, message)
