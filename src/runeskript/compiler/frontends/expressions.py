@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from typing import Final
 
 from ...expr.faults import ExpressionError
 from ...expr.parser import Parsed, parse_expression, parse_template
@@ -20,7 +20,7 @@ from ...model.values import Value
 from ..nodes import UNREAD, Map, Node, Scalar, Seq, clip, describe, span_of, to_value
 from ..read import Source
 from ..tables import KINDS, Kind
-from .places import container_span, content_span, place, text_span
+from .places import ScalarSpan, container_span, place
 from .seen import Seen
 
 #: What an expression that could not be read is replaced by: nothing is known about its value.
@@ -51,9 +51,9 @@ class Expressions:
         self.diagnostics = diagnostics
         self.seen = Seen()
         self._expressions: dict[tuple[str, tuple[str, ...]], Parsed] = {}
-        self._templates: dict[str, Parsed] = {}
-        #: Texts that do not look like arithmetic.
-        self._plain: set[Any] = set()
+        #: Texts that are values -> what they are read as; those that there is nothing to say of,
+        #: wherever they stand.
+        self._texts: dict[str, Parsed] = {}
 
     # --- findings --------------------------------------------------------------------------------
 
@@ -120,7 +120,7 @@ class Expressions:
             self.seen.bound.append((node, shift, known.bound, pointer))
         if shift:
             names = tuple(Name(n.name, n.offset + shift, n.kind) for n in names)
-        return Expr(text, ir, text_span(node, self.source), pointer, names)
+        return Expr(text, ir, ScalarSpan(node, self.source, self.file), pointer, names)
 
     def _parsed(self, text: str, locals_: tuple[str, ...] = ()) -> Parsed:
         """Each text is parsed once. Raises ExpressionError."""
@@ -194,42 +194,57 @@ class Expressions:
         return Expr(source, ir, span, pointer, tuple(names))
 
     def _scalar_template(self, node: Scalar, pointer: str) -> Expr:
+        place = ScalarSpan(node, self.source, self.file)
         value = node.value
-        if type(value) is not str or "${" not in value:
-            if type(value) is not str or value not in self._plain:
-                self._constant(node, pointer)
-            return Expr(node.text, ("const", value), content_span(node, self.file), pointer)
-        known = self._templates.get(value)
+        if type(value) is not str:
+            self._constant(node, pointer)
+            return Expr(node.text, ("const", value), place, pointer)
+        known = self._texts.get(value)
         if known is None:
-            try:
-                parsed = parse_template(value, read=self._parsed)
-            except ExpressionError as error:
-                self._problems(error, node, 0, pointer)
+            known = self._read_text(node, value, pointer)
+            if known is None:
                 return self.broken(node, pointer)
-            known = self._templates[value] = parsed
+        return Expr(value, known.ir, place, pointer, known.names)
+
+    def _read_text(self, node: Scalar, value: str, pointer: str) -> Parsed | None:
+        """What a text that is a value means; None where that cannot be said."""
+        if "${" not in value:
+            known = Parsed(("const", value), ())
+            if not self._constant(node, pointer):
+                self._texts[value] = known
+            return known
+        try:
+            known = parse_template(value, read=self._parsed)
+        except ExpressionError as error:
+            self._problems(error, node, 0, pointer)
+            return None
         if known.bound:
             self.seen.bound.append((node, 0, known.bound, pointer))
-        return Expr(value, known.ir, text_span(node, self.source), pointer, known.names)
+        else:
+            self._texts[value] = known
+        return known
 
-    def _constant(self, node: Scalar, pointer: str) -> None:
-        """Note what a written-out value was perhaps not meant to be."""
+    def _constant(self, node: Scalar, pointer: str) -> bool:
+        """Note what a written-out value was perhaps not meant to be; whether there was anything."""
+        text = node.text
         if type(node.value) is str:
-            if not SUSPECT.search(node.text):
-                self._plain.add(node.value)
-            elif not node.style or self.source.is_json:
-                self.seen.suspects.setdefault(node.text, []).append((node, pointer))
-            return
-        if type(node.value) is not int:
-            return
-        digits = node.text.lstrip("+-")
+            if not SUSPECT.search(text):
+                return False
+            if not node.style or self.source.is_json:
+                self.seen.suspects.setdefault(text, []).append((node, pointer))
+            return True
+        if type(node.value) is not int or text[0] not in "+-0":
+            return False
+        digits = text.lstrip("+-")
         if digits[0] == "0" and len(digits) > 1 and digits.isdigit():
             self.add(
                 "RUNE-1125",
-                f"`{clip(node.text)}` is the number {node.value}: its leading zeros are lost",
+                f"`{clip(text)}` is the number {node.value}: its leading zeros are lost",
                 node,
                 pointer,
-                f'quote it to keep them: "{clip(node.text)}"; octal is written 0o17',
+                f'quote it to keep them: "{clip(text)}"; octal is written 0o17',
             )
+        return True
 
     def _container(self, node: Node, pointer: str, names: list[Name], base: list[int]) -> IR:
         """The IR of a value that may hold inserts; constant wherever it holds none.
@@ -237,12 +252,9 @@ class Expressions:
         ``base``: the offset of the next leaf, as ``places.TextSpan`` counts them.
         """
         if type(node) is Scalar:
-            if not isinstance(node.value, str) or "${" not in node.value:
-                self._constant(node, pointer)
-                base[0] += len(node.text) + 1
-                return ("const", node.value)
             part = self._scalar_template(node, pointer)
-            names.extend(Name(n.name, n.offset + base[0], n.kind) for n in part.names)
+            if part.names:
+                names += [Name(n.name, n.offset + base[0], n.kind) for n in part.names]
             base[0] += len(node.text) + 1
             return part.ir
         if type(node) is Map:
@@ -278,11 +290,13 @@ class Expressions:
         """``with``: an object, or one ``${...}``."""
         span = span_of(node, self.file)
         if type(node) is Map:
-            template = self.template
-            entries = [
-                (key, template(child, f"{pointer}/{escape(key)}"))
-                for key, (_, child) in node.entries.items()
-            ]
+            entries = []
+            for key, (_, child) in node.entries.items():
+                at = f"{pointer}/{escape(key)}"
+                if type(child) is Scalar:  # nearly all; it saves a call
+                    entries.append((key, self._scalar_template(child, at)))
+                else:
+                    entries.append((key, self.template(child, at)))
             return Args(tuple(entries), None, span, pointer)
         if type(node) is Scalar and isinstance(node.value, str):
             whole = self._scalar_template(node, pointer)

@@ -1,15 +1,15 @@
 """From an offset inside a text of the document to its place in the file.
 
-Quotes, escapes, indentation and folding lie between the two. Where the characters of a scalar stand
-side by side in the file, a plain :class:`Span` says it all; for the others :class:`TextSpan` works
-the place out when somebody asks. Only a text folded over several lines has no exact places.
+Quotes, escapes, indentation and folding lie between the two. A place is worked out when somebody
+asks for it, which is where there is something to say of it: hardly ever. Only a text folded over
+several lines has no exact places.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar
@@ -44,6 +44,45 @@ class TextSpan(Span):
         return self._locate(offset, length)
 
 
+class ScalarSpan(Span):
+    """The content of a scalar, such that ``shift`` finds the places of its characters.
+
+    Equal to the plain :class:`Span` of the same stretch, which it becomes when it is first asked:
+    a document has tens of thousands of expressions, and few that anything is said of.
+    """
+
+    __slots__ = ("_file", "_node", "_source")
+
+    def __init__(self, node: Scalar, source: Source, file: str) -> None:
+        self._node = node
+        self._source = source
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        """A field of the stretch, none of which has been worked out yet."""
+        if name not in Span.__match_args__:
+            raise AttributeError(name)
+        found = content_span(self._node, self._file)
+        for field in Span.__match_args__:
+            object.__setattr__(self, field, getattr(found, field))
+        return getattr(found, name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Span) and all(
+            getattr(self, field) == getattr(other, field) for field in Span.__match_args__
+        )
+
+    def __hash__(self) -> int:
+        return hash(content_span(self._node, self._file))
+
+    def shift(self, offset: int, length: int = 1) -> Span:
+        """The place of ``length`` characters from ``offset`` on."""
+        node = self._node
+        if beside(node) or (node.line != node.end_line and node.style != "|"):
+            return super().shift(offset, length)
+        return place(node, self._source, offset, length)
+
+
 def content_span(node: Node, file: str) -> Span:
     """The text of a scalar without its quotes; of anything else the whole node."""
     inset = 0
@@ -58,16 +97,11 @@ def content_span(node: Node, file: str) -> Span:
     )
 
 
-def text_span(node: Scalar, source: Source) -> Span:
-    """The content of a scalar, such that ``shift`` finds the places of its characters."""
-    span = content_span(node, source.file)
-    if node.line == node.end_line:
-        beside = not node.style or node.end_column - node.column - 2 == len(node.text)
-        if beside and node.style != ">":
-            return span
-    elif node.style != "|":
-        return span
-    return TextSpan.of(span, lambda offset, length: place(node, source, offset, length))
+def beside(node: Scalar) -> bool:
+    """Whether the characters of a scalar's text stand side by side in one line of the file."""
+    if node.line != node.end_line or node.style == ">":
+        return False
+    return not node.style or node.end_column - node.column - 2 == len(node.text)
 
 
 def container_span(node: Node, source: Source) -> Span:

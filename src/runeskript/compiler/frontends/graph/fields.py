@@ -18,7 +18,7 @@ from ...nodes import Node, Scalar, clip, span_of
 from ...read import Source
 from ..expressions import BROKEN
 from ..fields import Fields
-from ..places import place
+from ..places import beside, place
 from ..seen import Seen
 
 #: ``=`` that assigns: not part of a comparison.
@@ -75,7 +75,7 @@ class GraphFields(Fields):
     def _right(self, node: Scalar, text: str, start: int, pointer: str) -> Expr:
         """The expression behind the ``=``, with its own place where one line holds it as it is."""
         value = self._expression(node, text, start, pointer, ())
-        if type(value.span) is not Span or node.line != node.end_line:
+        if not beside(node):
             return value
         start += len(text) - len(text.lstrip())
         names = tuple(Name(n.name, n.offset - start, n.kind) for n in value.names)
@@ -131,11 +131,11 @@ class GraphFields(Fields):
 
     # --- texts that look like expressions ---------------------------------------------------------
 
-    def _constant(self, node: Scalar, pointer: str) -> None:
-        if isinstance(node.value, str):
-            self._suspects.append((node, pointer))
-        else:
-            super()._constant(node, pointer)
+    def _constant(self, node: Scalar, pointer: str) -> bool:
+        if not isinstance(node.value, str):
+            return super()._constant(node, pointer)
+        self._suspects.append((node, pointer))
+        return True
 
     def _scalar_template(self, node: Scalar, pointer: str) -> Expr:
         out = super()._scalar_template(node, pointer)
