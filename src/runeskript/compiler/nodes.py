@@ -17,6 +17,8 @@ from ..model.values import Value
 UNREAD: Final = "*"
 
 
+# None of the classes has an `__init__`: an empty object and seven assignments in place take less
+# than half of a call with seven arguments. Where that does not count, the functions below do it.
 @final
 class Scalar:
     """A leaf: its ``value``, the ``text`` it was written as, and its ``style``.
@@ -26,58 +28,85 @@ class Scalar:
     """
 
     __slots__ = ("column", "end_column", "end_line", "line", "style", "text", "value")
-
-    def __init__(
-        self,
-        value: bool | int | float | str | None,
-        text: str,
-        style: str,
-        line: int,
-        column: int,
-        end_line: int,
-        end_column: int,
-    ) -> None:
-        self.value = value
-        self.text = text
-        self.style = style
-        self.line = line
-        self.column = column
-        self.end_line = end_line
-        self.end_column = end_column
+    value: bool | int | float | str | None
+    text: str
+    style: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
 
 
 @final
 class Seq:
-    """A list."""
+    """A list. ``flow``: written with brackets (always so in JSON)."""
 
     __slots__ = ("column", "end_column", "end_line", "flow", "items", "line")
-
-    def __init__(self, flow: bool, line: int, column: int) -> None:
-        self.items: list[Node] = []
-        #: Written with brackets (always so in JSON).
-        self.flow = flow
-        self.line = line
-        self.column = column
-        self.end_line = line
-        self.end_column = column + 1
+    items: list[Node]
+    flow: bool
+    line: int
+    column: int
+    end_line: int
+    end_column: int
 
 
 @final
 class Map:
-    """An object: key text -> (key, value), in the order of the text."""
+    """An object: key text -> (key, value), in the order of the text. ``flow`` as in a list."""
 
     __slots__ = ("column", "end_column", "end_line", "entries", "flow", "line")
-
-    def __init__(self, flow: bool, line: int, column: int) -> None:
-        self.entries: dict[str, tuple[Scalar, Node]] = {}
-        self.flow = flow
-        self.line = line
-        self.column = column
-        self.end_line = line
-        self.end_column = column + 1
+    entries: dict[str, tuple[Scalar, Node]]
+    flow: bool
+    line: int
+    column: int
+    end_line: int
+    end_column: int
 
 
 Node: TypeAlias = Scalar | Seq | Map
+
+
+def scalar(
+    value: bool | int | float | str | None,
+    text: str,
+    style: str,
+    line: int,
+    column: int,
+    end_line: int,
+    end_column: int,
+) -> Scalar:
+    """A leaf."""
+    made = Scalar()
+    made.value = value
+    made.text = text
+    made.style = style
+    made.line = line
+    made.column = column
+    made.end_line = end_line
+    made.end_column = end_column
+    return made
+
+
+def empty_seq(flow: bool, line: int, column: int) -> Seq:
+    """A list without elements, which ends where it begins."""
+    made = Seq()
+    made.items = []
+    made.flow = flow
+    made.line = made.end_line = line
+    made.column = column
+    made.end_column = column + 1
+    return made
+
+
+def empty_map(flow: bool, line: int, column: int) -> Map:
+    """An object without entries, which ends where it begins."""
+    made = Map()
+    made.entries = {}
+    made.flow = flow
+    made.line = made.end_line = line
+    made.column = column
+    made.end_column = column + 1
+    return made
 
 
 def span_of(node: Node, file: str) -> Span:

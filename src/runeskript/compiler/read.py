@@ -17,6 +17,7 @@ from ..model.spans import Span
 from .masks import mask
 from .nodes import Node, Scalar
 from .read_json import JsonSyntaxError, read_json
+from .read_lines import read_lines
 from .read_yaml import read_yaml
 
 #: Characters that no document may contain: C0 controls but tab and line breaks, DEL, C1 controls
@@ -103,6 +104,10 @@ def _read_yaml(
 ) -> None:
     """Read as YAML. Where that fails too, the reader that got further has the say."""
     masked, stand_ins = mask(text)
+    if stand_ins is None and as_json is None:
+        source.root = read_lines(text)
+        if source.root is not None:
+            return
     attempt = Diagnostics()
     root, stopped = read_yaml(masked, source.file, attempt, stand_ins)
     if as_json is not None and stopped and stopped[0] <= (as_json.line, as_json.column):

@@ -15,7 +15,7 @@ from ..model.diagnostics import Diagnostics
 from ..model.limits import DOCUMENT_DEPTH
 from ..model.spans import Span
 from ..model.values import is_text
-from .nodes import Map, Node, Scalar, Seq, clip
+from .nodes import Map, Node, Scalar, Seq, clip, empty_map, empty_seq, scalar
 from .scalars import ScalarError, to_float, to_int
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
@@ -118,14 +118,14 @@ class _Reader:
                 hint="move an inner part to a document of its own and `run` it",
                 definite=True,
             )
-        kind = Map if start == "{" else Seq
+        kind = empty_map if start == "{" else empty_seq
         container = kind(True, self.line, self.pos - self.line_start)
         self.pos += 1
         after = self._next()
         if after == ("}" if start == "{" else "]"):
             self._close(container)
             return container
-        self.stack.append((container, self._key() if kind is Map else None))
+        self.stack.append((container, self._key() if start == "{" else None))
         return None
 
     def _close(self, container: Map | Seq) -> None:
@@ -196,7 +196,7 @@ class _Reader:
         self.pos = found.end()
         value = self.memo.setdefault(value, value)
         end = self.pos - self.line_start
-        node = Scalar(value, value, '"', self.line, column, self.line, end)
+        node = scalar(value, value, '"', self.line, column, self.line, end)
         if not value.isascii() and not is_text(value):
             self.found.add(
                 "RUNE-1003",
@@ -248,7 +248,7 @@ class _Reader:
                 raise self._error("expected a value here" if start else "the document ends early")
             value = _WORDS[text]
         self.pos += len(text)
-        return Scalar(value, text, "", self.line, column, self.line, column + len(text))
+        return scalar(value, text, "", self.line, column, self.line, column + len(text))
 
     def _span(self, node: Scalar) -> Span:
         return Span(

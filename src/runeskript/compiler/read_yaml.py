@@ -25,7 +25,7 @@ from ..model.limits import ALIAS_NODES, DOCUMENT_DEPTH
 from ..model.spans import Span
 from ..model.values import is_text
 from .masks import Mask
-from .nodes import UNREAD, Map, Node, Scalar, Seq, clip, span_of
+from .nodes import UNREAD, Map, Node, Scalar, Seq, clip, empty_map, empty_seq, scalar, span_of
 from .scalars import ScalarError, resolve
 from .yaml_problem import Problem
 
@@ -154,7 +154,7 @@ class _Builder:
                     value = memo[text]
                 else:
                     value = self._resolve(text, memo, start, end)
-                node = Scalar(value, text, style, start.line, start.column, end_line, end_column)
+                node = scalar(value, text, style, start.line, start.column, end_line, end_column)
                 if event.tag is not None or event.anchor is not None:
                     self._properties(event)
                     if event.anchor is not None:
@@ -172,7 +172,7 @@ class _Builder:
                     self._too_deep(start)
                 if event.tag is not None or event.anchor is not None:
                     self._properties(event)
-                make = Map if kind is MappingStartEvent else Seq
+                make = empty_map if kind is MappingStartEvent else empty_seq
                 container = make(bool(event.flow_style), start.line, start.column)
                 key = None
                 continue
@@ -251,7 +251,7 @@ class _Builder:
             "RUNE-1016", f"{what}; keys must be texts", span_of(node, self.file), "", hint
         )
         if type(node) is Scalar and node.text:
-            return Scalar(node.text, node.text, node.style, node.line, node.column,
+            return scalar(node.text, node.text, node.style, node.line, node.column,
                           node.end_line, node.end_column)  # fmt: skip
         return _dropped(node)
 
@@ -284,7 +284,7 @@ class _Builder:
         """The node an alias stands for, and how many nodes that adds to the document."""
         name = event.anchor
         start, end = event.start_mark, event.end_mark
-        placeholder = Scalar(None, "", UNREAD, start.line, start.column, end.line, end.column)
+        placeholder = scalar(None, "", UNREAD, start.line, start.column, end.line, end.column)
         known = self.anchors.get(name, _MISSING)
         if known is _MISSING:
             self._add(
@@ -384,7 +384,7 @@ def _unmask(node: Scalar, mask: Mask) -> None:
 
 
 def _dropped(node: Node) -> Scalar:
-    return Scalar(None, "", "", node.line, node.column, node.end_line, node.end_column)
+    return scalar(None, "", "", node.line, node.column, node.end_line, node.end_column)
 
 
 def _children(node: Node) -> list[Node]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...model.limits import DOCUMENT_DEPTH
 from ...model.values import normalise
-from ..nodes import Map, Node, Scalar, Seq
+from ..nodes import Map, Node, Scalar, Seq, empty_map, empty_seq, scalar
 from .origins import Origin
 from .verbs import Step
 
@@ -25,7 +25,7 @@ class PlainTree:
         if isinstance(value, Step):
             origin = value.origin
         if isinstance(value, Mapping) and depth < DOCUMENT_DEPTH:
-            made = Map(True, 0, 0)
+            made = empty_map(True, 0, 0)
             self._place(made, origin)
             for key, item in value.items():
                 name = normalise(key)
@@ -37,7 +37,7 @@ class PlainTree:
                 self.files[id(made)] = origin.file
             return made
         if isinstance(value, list | tuple) and depth < DOCUMENT_DEPTH:
-            seq = Seq(True, 0, 0)
+            seq = empty_seq(True, 0, 0)
             self._place(seq, origin)
             seq.items = [self.node(item, origin, depth + 1) for item in value]
             return seq
@@ -50,7 +50,7 @@ class PlainTree:
         text = value if isinstance(value, str) else "" if value is None else str(value)
         # Folded style: a text whose characters have no places of their own.
         style = ">" if isinstance(value, str) else ""
-        return Scalar(value, text, style, *origin[1:])
+        return scalar(value, text, style, *origin[1:])
 
     def _place(self, node: Map | Seq, origin: Origin) -> None:
         node.line, node.column, node.end_line, node.end_column = origin[1:]
