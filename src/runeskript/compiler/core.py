@@ -337,14 +337,23 @@ class Program:
 def labels_used(body: Body) -> set[Label]:
     """Labels that something refers to; all others may go."""
     used: set[Label] = set()
+    op: Any
     for op in body.ops:
-        if isinstance(op, Jump):
+        kind = type(op)
+        if kind is Pure:
+            if op.exits != (None,):
+                used.update([label for label in op.exits if label is not None])
+        elif kind is Jump:
             used.add(op.to)
-        elif isinstance(op, Pure) and op.exits != (None,):
-            used.update([label for label in op.exits if label is not None])
     for row in body.ranges:
         used.update((row.start, row.end, row.handler))
     return used
+
+
+def places(ops: list[Op]) -> dict[Label, int]:
+    """Where each label stands, in the order of the code."""
+    mark = Mark
+    return {op.label: at for at, op in enumerate(ops) if type(op) is mark}
 
 
 def edges(body: Body) -> set[Label]:
@@ -365,9 +374,9 @@ def leads_on(ops: list[Op], position: int, to: Label, but: set[Label]) -> bool:
 
 
 #: Operations after which control never goes on.
-_LAST: Final = frozenset((Jump, Arrive, Raise, Reraise, Return))
+LAST: Final[frozenset[type[Op]]] = frozenset((Jump, Arrive, Raise, Reraise, Return))
 
 
 def ends(op: Op) -> bool:
     """Whether control never goes on to the operation after this one."""
-    return type(op) in _LAST or (isinstance(op, Pure) and None not in op.exits)
+    return type(op) in LAST or (isinstance(op, Pure) and None not in op.exits)

@@ -12,7 +12,7 @@ structure.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from ..model.ast import IR
 from . import core
@@ -56,14 +56,18 @@ class Node:
 
 
 class Graph:
-    """The nodes of a body and the tree of their dominators."""
+    """The nodes of a body and the tree of their dominators.
+
+    Of an operation that neither leads to another that computes nor is led to by one there is no
+    node: it is a part by itself.
+    """
 
     __slots__ = ("body", "entries", "irregular", "marks", "nodes", "targets")
 
     def __init__(self, body: core.Body, cut: frozenset[int]) -> None:
         """``cut``: places of operations that have to begin a part."""
         self.body = body
-        self.marks = {op.label: i for i, op in enumerate(body.ops) if isinstance(op, core.Mark)}
+        self.marks = core.places(body.ops)
         self.targets = _targets(body.ops, self.marks)
         self.nodes: list[Node] = []
         #: Where a part begins because something outside leads there.
@@ -79,31 +83,40 @@ class Graph:
         return [n.number for n in self.nodes if n.order >= 0 and n.idom == OUTSIDE]
 
     def _connect(self, cut: frozenset[int]) -> None:
-        ops, targets = self.body.ops, self.targets
-        cover = _cover(self.body, self.marks)
-        numbers: dict[int, int] = {}
+        ops, targets, marks = self.body.ops, self.targets, self.marks
+        #: Where control goes from each place that computes, by its exits.
+        leads: dict[int, list[int]] = {}
+        entered = {targets[marks[row.handler]] for row in self.body.ranges}
+        entered.add(targets[0])
+        op: Any
         for place, op in enumerate(ops):
-            if _computes(op):
-                numbers[place] = len(self.nodes)
-                self.nodes.append(Node(len(self.nodes), place, op))
-        entered = {targets[0]} if ops else set()
-        handlers = {row.handler for row in self.body.ranges}
-        for place, op in enumerate(ops):
-            if isinstance(op, core.Mark):
-                if op.label in handlers:
-                    entered.add(targets[place])
-            elif place in numbers or isinstance(op, core.Jump):
-                pass
-            elif isinstance(op, core.Pure):  # fused before: its ways out are not looked at
-                exits = [place + 1 if to is None else self.marks[to] for to in op.exits]
-                entered.update([targets[to] for to in exits])
-            elif not core.ends(op):
-                entered.add(targets[place + 1])
-        for node in self.nodes:
-            if not isinstance(node.op, core.Pure):
+            kind = type(op)
+            if kind is core.Mark or kind is core.Jump:
                 continue
-            for label in node.op.exits:
-                place = targets[node.place + 1 if label is None else self.marks[label]]
+            if kind is core.Pure:
+                to = [targets[place + 1 if label is None else marks[label]] for label in op.exits]
+                if _is_plain(op.statements):
+                    leads[place] = to
+                else:  # fused before: its ways out are not looked at
+                    entered.update(to)
+            elif kind is core.Raise and _raises_here(op.error):
+                leads[place] = []
+            elif kind not in core.LAST:
+                entered.add(targets[place + 1])
+        # What neither leads to another nor is led to by one is a part, and done.
+        joined: set[int] = set()
+        for place, to in leads.items():
+            for other in to:
+                if other in leads:
+                    joined.add(place)
+                    joined.add(other)
+        if not joined:
+            return
+        numbers = {place: number for number, place in enumerate(sorted(joined))}
+        self.nodes = [Node(number, place, ops[place]) for place, number in numbers.items()]
+        cover = _cover(self.body, marks)
+        for node in self.nodes:
+            for place in leads[node.place]:
                 number = numbers.get(place)
                 if number is not None and cover[place] != cover[node.place]:
                     entered.add(place)
@@ -208,13 +221,17 @@ def _leaves_by(node: Node) -> list[int]:
     return found
 
 
-def _computes(op: core.Op) -> bool:
-    if isinstance(op, core.Raise):
-        error = op.error
-        return error[0] == "object" and all(key != ("const", "compensate") for key, _ in error[1])
-    return isinstance(op, core.Pure) and not any(
-        s[0] == "if" and _leaves(s) for s in op.statements[:-1]
-    )
+def _raises_here(error: IR) -> bool:
+    """Whether a region may raise this: it runs no undos first."""
+    return error[0] == "object" and all(key != ("const", "compensate") for key, _ in error[1])
+
+
+def _is_plain(statements: tuple[IR, ...]) -> bool:
+    """Whether a region is left at its end only."""
+    for statement in statements[:-1]:  # noqa: SIM110 - a generator costs three times as much
+        if statement[0] == "if" and _leaves(statement):
+            return False
+    return True
 
 
 def _leaves(statement: IR) -> bool:
@@ -228,11 +245,10 @@ def _targets(ops: list[core.Op], marks: dict[core.Label, int]) -> list[int]:
     """For each place (and the one behind the last) the operation that control comes to there:
     labels and jumps lead on."""
     out = list(range(len(ops) + 1))  # code does not run off its end; the last is for labels there
-    for place in range(len(ops) - 1, -1, -1):
-        if isinstance(ops[place], core.Mark):
-            out[place] = out[place + 1]
+    for place in reversed(marks.values()):
+        out[place] = out[place + 1]
     for place, op in enumerate(ops):
-        if not isinstance(op, core.Jump) or out[place] != place:
+        if type(op) is not core.Jump or out[place] != place:
             continue
         # Forward jumps end at once; circles of jumps alone stay where they are.
         chain = {place}
@@ -245,10 +261,9 @@ def _targets(ops: list[core.Op], marks: dict[core.Label, int]) -> list[int]:
             at = out[marks[step.to]]
         for link in chain:
             out[link] = out[at]
-    for place, op in enumerate(ops):
-        if isinstance(op, core.Mark):
-            at = out[place]
-            out[place] = out[at] if at < len(ops) else at
+    for place in marks.values():
+        at = out[place]
+        out[place] = out[at] if at < len(ops) else at
     return out
 
 

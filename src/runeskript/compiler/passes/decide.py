@@ -17,15 +17,13 @@ def decide(program: core.Program, _: HandlerCatalog) -> None:
     """Rewrite the regions that test a constant."""
     for body in program.bodies():
         ops = body.ops
-        decided = [
-            (position, op)
-            for position, op in enumerate(ops)
-            if isinstance(op, core.Pure)
-            and op.statements[0][0] == "if"
-            and _tests_constant(op.statements)
-        ]
-        for position, op in decided:
-            ops[position] = _decide(op)
+        decided = False
+        for position, op in enumerate(ops):
+            if type(op) is core.Pure:
+                statements = op.statements
+                if statements[0][0] == "if" and _tests_constant(statements):
+                    ops[position] = _decide(op)
+                    decided = True
         if decided:
             drop_unreached(body)
 

@@ -7,7 +7,7 @@ an error must still be covered by the rows of its own step.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from ...model.ast import IR
 from ...model.catalog import HandlerCatalog
@@ -37,25 +37,28 @@ def _join(body: core.Body) -> list[core.Op]:
             last.statements = tuple(statements)
             last = None
 
+    op: Any
     for op in body.ops:
-        if isinstance(op, core.Mark):
+        kind = type(op)
+        if kind is core.Mark:
             if op.label in used:
                 close()
                 out.append(op)
             continue
-        if last is not None and last.exits == (None,):
-            if isinstance(op, core.Pure) and not op.loop and len(statements) < LONGEST:
-                statements.pop()  # its ("exit", 0): control goes on with what follows
-                statements += op.statements
-                last.exits = op.exits
-                last.reads += op.reads
-                continue
-            if isinstance(op, core.Jump):
-                last.exits = (op.to,)
-                continue
-        close()
+        if last is not None:
+            if last.exits == (None,):
+                if kind is core.Pure and not op.loop and len(statements) < LONGEST:
+                    statements.pop()  # its ("exit", 0): control goes on with what follows
+                    statements += op.statements
+                    last.exits = op.exits
+                    last.reads += op.reads
+                    continue
+                if kind is core.Jump:
+                    last.exits = (op.to,)
+                    continue
+            close()
         out.append(op)
-        if isinstance(op, core.Pure):
+        if kind is core.Pure:
             last = op
             statements = list(op.statements)
     close()

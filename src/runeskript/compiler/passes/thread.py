@@ -8,7 +8,7 @@ a token that is cancelled stands there, and the rows that cover it say what runs
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ...model.catalog import HandlerCatalog
 from .. import core
@@ -29,40 +29,33 @@ _Places: TypeAlias = "dict[core.Label, core.Jump | core.Arrive]"
 
 def _places(ops: list[core.Op]) -> _Places | None:
     """The labels from which one is only sent on; None where there is no jump at all."""
+    if core.Jump not in set(map(type, ops)):
+        return None
     found: _Places = {}
-    following: core.Jump | core.Arrive | None = None
-    jumps = False
+    following: Any = None
+    op: Any
     for op in reversed(ops):
-        if isinstance(op, core.Mark):
+        kind = type(op)
+        if kind is core.Mark:
             if following is not None:
                 found[op.label] = following
-        elif isinstance(op, core.Jump):
-            following, jumps = op, True
         else:
-            following = op if isinstance(op, core.Arrive) else None
-    return found if jumps else None
+            following = op if kind is core.Jump or kind is core.Arrive else None
+    return found
 
 
 def _rewrite(body: core.Body, places: _Places) -> bool:
     """Send everybody on at once; whether anything changed."""
     ops = body.ops
     edges = core.edges(body)
+    op: Any
     needless: set[int] = set()
     changed = False
     for position, op in enumerate(ops):
-        if isinstance(op, core.Pure):
-            exits = op.exits
-            if exits == (None,) and not isinstance(ops[position + 1], core.Jump | core.Mark):
-                continue
-            if None in exits:
-                below = _below(ops, position)
-                if below is not None:
-                    exits = tuple([below if to is None else to for to in exits])
-            exits = tuple([_end(places, to) if to in places else to for to in exits])
-            if exits == op.exits:
-                continue
-            op.exits = exits
-        elif isinstance(op, core.Jump):
+        kind = type(op)
+        if kind is core.Pure:
+            changed = _send_on(op, ops, position, places) or changed
+        elif kind is core.Jump:
             end = _end(places, op.to)
             stands = places.get(end)
             if isinstance(stands, core.Arrive):
@@ -73,12 +66,29 @@ def _rewrite(body: core.Body, places: _Places) -> bool:
                 op.to = end
             else:
                 continue
-        else:
-            continue
-        changed = True
+            changed = True
     if needless:
         body.ops = [op for position, op in enumerate(ops) if position not in needless]
     return changed
+
+
+def _send_on(op: core.Pure, ops: list[core.Op], position: int, places: _Places) -> bool:
+    """Send a region's exits on at once; whether anything changed."""
+    exits = op.exits
+    if exits == (None,):
+        following = type(ops[position + 1])
+        if following is not core.Jump and following is not core.Mark:
+            return False
+    if None in exits:
+        below = _below(ops, position)
+        if below is not None:
+            exits = tuple([below if to is None else to for to in exits])
+    if any(map(places.__contains__, exits)):
+        exits = tuple([_end(places, to) if to in places else to for to in exits])
+    if exits == op.exits:
+        return False
+    op.exits = exits
+    return True
 
 
 def _below(ops: list[core.Op], position: int) -> core.Label | None:

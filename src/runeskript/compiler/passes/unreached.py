@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import core
 
 
@@ -11,7 +13,7 @@ def drop_unreached(body: core.Body) -> None:
     Labels stay. A handler is reached where its row covers something that is.
     """
     ops = body.ops
-    places = {op.label: i for i, op in enumerate(ops) if isinstance(op, core.Mark)}
+    places = core.places(ops)
     reached = bytearray(len(ops))
     _follow(ops, places, 0, reached)
     waiting = body.ranges
@@ -28,9 +30,8 @@ def drop_unreached(body: core.Body) -> None:
         waiting = left
     if 0 not in reached:
         return
-    body.ops = [
-        op for op, here in zip(ops, reached, strict=True) if here or isinstance(op, core.Mark)
-    ]
+    mark = core.Mark
+    body.ops = [op for op, here in zip(ops, reached, strict=True) if here or type(op) is mark]
     body.inner = None
     if waiting:
         body.ranges = [row for row in body.ranges if row not in waiting]
@@ -41,19 +42,22 @@ def _follow(
 ) -> None:
     """Mark all that control may come to from a place, but for errors."""
     ways = [start]
+    size = len(ops)
     while ways:
         at = ways.pop()
-        while at < len(ops) and not reached[at]:
+        while at < size and not reached[at]:
             reached[at] = 1
-            op = ops[at]
+            op: Any = ops[at]
             at += 1
-            if isinstance(op, core.Pure):
-                if op.exits == (None,):
+            kind = type(op)
+            if kind is core.Pure:
+                exits = op.exits
+                if exits == (None,):
                     continue
-                ways += [places[to] for to in op.exits if to is not None]
-                if None not in op.exits:
+                ways += [places[to] for to in exits if to is not None]
+                if None not in exits:
                     break
-            elif isinstance(op, core.Jump):
+            elif kind is core.Jump:
                 at = places[op.to]
-            elif core.ends(op):
+            elif kind in core.LAST:
                 break

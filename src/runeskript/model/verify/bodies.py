@@ -11,7 +11,7 @@ from typing import Final
 
 from ..blueprint import Blueprint, Body
 from ..limits import FORK_DEPTH, INSTRUCTIONS, SLOTS
-from .facts import Facts, is_index, shown
+from .facts import Facts, all_indexes, is_index, shown
 
 _REDUCERS: Final = ("", "sum", "min", "max", "append", "merge")
 
@@ -28,9 +28,10 @@ def check_sizes(facts: Facts) -> None:
     if len(bp.sites) != len(bp.code):
         what = f"{len(bp.sites)} sites for {len(bp.code)} instructions"
         facts.say("layout", what, "sites")
-    for i, site in enumerate(bp.sites):
-        if not is_index(site, len(bp.steps)):
-            facts.say("layout", f"{shown(site)} is no step", "sites", i)
+    if not all_indexes(bp.sites, len(bp.steps)):
+        for i, site in enumerate(bp.sites):
+            if not is_index(site, len(bp.steps)):
+                facts.say("layout", f"{shown(site)} is no step", "sites", i)
     for name, have, want in (
         ("spans", bp.debug.spans, bp.code),
         ("step_spans", bp.debug.step_spans, bp.steps),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import compress
+from operator import lt
 from typing import Any, Final
 
 from ..blueprint import Blueprint, Body
 from ..isa import BY_OP, Op, Operand, Row
 from ..limits import BRANCHES, FORK_DEPTH
-from .facts import Facts, Use, is_index, shown
+from .facts import Facts, Use, all_indexes, is_index, shown
 
 #: Operand kinds that index a section of the Blueprint.
 _POOLS: Final = {
@@ -40,14 +42,7 @@ _COMPUTES: Final = frozenset(
         Op.ARRIVE,
     )
 )
-#: Opcode -> its operands: where each stands, its kind, whether it may be absent, its words.
-_OPERANDS: Final = {
-    opcode: tuple(
-        (i, operand.kind.rstrip("?"), operand.kind.endswith("?"), operand.words)
-        for i, operand in enumerate(row.operands, 1)
-    )
-    for opcode, row in BY_OP.items()
-}
+_OPERANDS: Final = {opcode: row.operands for opcode, row in BY_OP.items()}
 
 
 def check_code(facts: Facts) -> None:
@@ -55,7 +50,7 @@ def check_code(facts: Facts) -> None:
     bp = facts.bp
     forked: set[int] = set()
     pure: set[int] = set()
-    sizes = {kind: len(getattr(bp, pool)) for kind, pool in _POOLS.items()}
+    sound = _sound_opcodes(facts)
     code: Sequence[tuple[Any, ...]] = bp.code
     for address, instruction in enumerate(code):
         opcode = instruction[0] if instruction else None
@@ -65,18 +60,17 @@ def check_code(facts: Facts) -> None:
             continue
         body = facts.owner[address]
         problems: list[str] = []
-        if not _are_in_order(instruction, _OPERANDS[row.op], bp.bodies[body], sizes):
+        if opcode not in sound:
             problems = list(_operand_problems(bp, body, row, instruction))
         if not problems:
-            if row.op in _RULED:
+            if opcode in _RULED:
                 problems = list(_rule_problems(bp, body, address, row.op))
+                if opcode in _FORKS:
+                    bodies = instruction[1]
+                    forked.update(bodies if type(bodies) is tuple else (bodies,))
+                    if row.op is Op.FORKPURE:
+                        pure.update(bodies)
             _note_uses(facts, body, row.op, instruction)
-            if row.op in (Op.FORK, Op.FORKPURE):
-                forked.update(instruction[1])
-                if row.op is Op.FORKPURE:
-                    pure.update(instruction[1])
-            elif row.op in (Op.FORKN, Op.FORKCALL):
-                forked.add(instruction[1])
         for problem in problems:
             facts.say("instruction", problem, "code", address, row.op.name)
     _check_pure_bodies(facts, pure)
@@ -86,35 +80,63 @@ def check_code(facts: Facts) -> None:
 # --- operands by kind -------------------------------------------------------------------------
 
 
-def _are_in_order(
-    instruction: tuple[Any, ...],
-    operands: tuple[tuple[int, str, bool, tuple[str, ...]], ...],
-    home: Body,
-    sizes: dict[str, int],
+def _sound_opcodes(facts: Facts) -> set[int]:
+    """Opcodes whose instructions certainly all have the right operands: column by column, so that
+    the host does the work on whole lists. The words for others are found one by one."""
+    bp = facts.bp
+    by_opcode: dict[int, list[int]] = {}
+    code: Sequence[tuple[Any, ...]] = bp.code
+    for address, instruction in enumerate(code):
+        if instruction and isinstance(instruction[0], int):
+            by_opcode.setdefault(instruction[0], []).append(address)
+    sound = set()
+    for opcode, addresses in by_opcode.items():
+        operands = _OPERANDS.get(opcode)
+        if operands is None:
+            continue
+        some = [code[address] for address in addresses]
+        if set(map(len, some)) != {len(operands) + 1}:
+            continue
+        columns = list(zip(*some, strict=True))[1:]
+        homes = [bp.bodies[facts.owner[address]] for address in addresses]
+        if all(
+            _is_sound(bp, operand, column, homes)
+            for operand, column in zip(operands, columns, strict=True)
+        ):
+            sound.add(opcode)
+    return sound
+
+
+def _is_sound(
+    bp: Blueprint, operand: Operand, column: Sequence[Any], homes: Sequence[Body]
 ) -> bool:
-    """Whether all operands are certainly right; the words for those that are not come after."""
-    if len(instruction) != len(operands) + 1:
-        return False
-    for i, kind, optional, words in operands:
-        value = instruction[i]
-        if value is None:
-            if not optional:
-                return False
-        elif kind in sizes:
-            if type(value) is not int or not 0 <= value < sizes[kind]:
-                return False
-        elif kind == "addrs":
-            if type(value) is not tuple or not value:
-                return False
-            for target in value:
-                if type(target) is not int or not home.entry <= target < home.end:
-                    return False
-        elif kind == "slot":
-            if type(value) is not int or not 0 <= value < home.slots:
-                return False
-        elif type(value) is not str or value not in words:
-            return False
-    return True
+    """Whether an operand is certainly right in all instructions of an opcode. ``homes``: the bodies
+    of these. Bodies and counts are rare, and have rules of their own anyway."""
+    kind = operand.kind.rstrip("?")
+    if kind != operand.kind and None in column:
+        present = [value is not None for value in column]
+        column, homes = list(compress(column, present)), list(compress(homes, present))
+    if not column:
+        return True
+    types = set(map(type, column))
+    if kind in _POOLS:
+        return all_indexes(column, len(getattr(bp, _POOLS[kind])))
+    if kind == "slot":
+        fits = types == {int} and min(column) >= 0
+        return fits and all(map(lt, column, [home.slots for home in homes]))
+    if kind == "addrs":
+        return types == {tuple} and all(
+            type(target) is int and home.entry <= target < home.end
+            for targets, home in zip(column, homes, strict=True)
+            for target in targets
+        )
+    if kind == "addr":
+        return types == {int} and all(
+            home.entry <= target < home.end for target, home in zip(column, homes, strict=True)
+        )
+    if kind == "flag":
+        return types == {bool}
+    return types == {str} and set(operand.words).issuperset(column)
 
 
 def _operand_problems(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import field
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from ..ast import IR
 from ..blueprint import Blueprint
@@ -148,6 +148,13 @@ class Facts:
 def is_index(value: object, size: int) -> bool:
     """Whether ``value`` is an int (no bool) from 0 up to ``size``, exclusive."""
     return type(value) is int and 0 <= value < size
+
+
+def all_indexes(values: Sequence[Any], size: int) -> bool:
+    """Whether ``is_index`` holds of all; the host does the work on the whole list."""
+    if not values:
+        return True
+    return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < size
 
 
 def is_node(ir: object) -> bool:

@@ -30,6 +30,7 @@ from .facts import Facts, Kind
 _NONE: Final = -1
 _JOIN: Final = int(Op.JOIN)
 _LOOP: Final = int(Op.LOOP)
+_PURE: Final = int(Op.PURE)
 #: For each address, where control goes from there when nothing fails.
 Edges: TypeAlias = list[tuple[int, ...]]
 
@@ -208,13 +209,19 @@ _SCOPES: Final = {int(Op.ENTER): 1, int(Op.LEAVE): -1, int(Op.COMPENSATE): 0}
 def _check_depth(facts: Facts, table: Table, edges: Edges) -> None:
     """A forward pass over everything that can be reached; each address is visited once."""
     depth = [_NONE] * len(facts.bp.code)
+    _follow_scopes(facts, table, edges, depth)
+    facts.reached.update([address for address, scopes in enumerate(depth) if scopes != _NONE])
+
+
+def _follow_scopes(facts: Facts, table: Table, edges: Edges, depth: list[int]) -> None:
+    """Fill ``depth``: the open scopes at each address that control reaches."""
+    code: tuple[tuple[Any, ...], ...] = facts.bp.code
     routed = [False] * len(table.rows)
     waiting: list[int] = []
 
     def reach(address: int, scopes: int) -> None:
         if depth[address] == _NONE:
             depth[address] = scopes
-            facts.reached.add(address)
             waiting.append(address)
         elif depth[address] != scopes:
             _say(facts, address, f"reached with {scopes} scopes and with {depth[address]}")
@@ -234,7 +241,7 @@ def _check_depth(facts: Facts, table: Table, edges: Edges) -> None:
                     break
                 routed[outer] = True
                 reach(table.rows[outer].handler, table.rows[outer].depth)
-        change = _SCOPES.get(_opcode(facts, address))
+        change = _SCOPES.get(code[address][0])
         if change is not None:
             if change < 1 and scopes == 0:
                 _say(facts, address, "there is no scope")
@@ -244,19 +251,32 @@ def _check_depth(facts: Facts, table: Table, edges: Edges) -> None:
                 return
             scopes += change
         for target in edges[address]:
-            if depth[target] != scopes:
+            if depth[target] == _NONE:
+                depth[target] = scopes
+                waiting.append(target)
+            elif depth[target] != scopes:
                 reach(target, scopes)
 
 
 # --- loops ------------------------------------------------------------------------------------
 
 
-def _leads_onward(bp: Blueprint, edges: Edges) -> bool:
-    """Whether every way but those from or to a LOOP leads to a higher address: then no circle
-    passes it by, and nothing has to be searched. The compiler's code is always so."""
+def _counts_turns(facts: Facts, instruction: tuple[Any, ...]) -> bool:
+    """Whether an instruction is a LOOP, or its region begins with a loop."""
+    opcode = instruction[0]
+    if opcode == _PURE:
+        return facts.looping.get(_region(instruction), False)
+    return bool(opcode == _LOOP)
+
+
+def _leads_onward(facts: Facts, edges: Edges) -> bool:
+    """Whether every way but those from or to what counts turns leads to a higher address: then no
+    circle passes it by, and nothing has to be searched. The compiler's code is always so."""
+    bp = facts.bp
     if any(row.handler < row.end for row in bp.exceptions):
         return False
-    loops = {address for address, instruction in enumerate(bp.code) if instruction[0] == _LOOP}
+    code: tuple[tuple[Any, ...], ...] = bp.code
+    loops = {address for address, one in enumerate(code) if _counts_turns(facts, one)}
     for address, targets in enumerate(edges):
         if address not in loops:
             for target in targets:
@@ -276,9 +296,9 @@ def _check_loop_regions(facts: Facts) -> None:
 
 def _check_loops(facts: Facts, table: Table, edges: Edges) -> None:
     """Depth-first over addresses and, numbered behind them, exception rows; LOOPs are dead ends."""
-    if _leads_onward(facts.bp, edges):
+    if _leads_onward(facts, edges):
         return
-    code = facts.bp.code
+    code: tuple[tuple[Any, ...], ...] = facts.bp.code
     size = len(code)
 
     def follow(node: int) -> list[int]:
@@ -286,9 +306,7 @@ def _check_loops(facts: Facts, table: Table, edges: Edges) -> None:
             row = node - size
             outer = table.around[row]
             return [table.rows[row].handler] + ([size + outer] if outer != _NONE else [])
-        if code[node][0] == Op.LOOP or (
-            code[node][0] == Op.PURE and facts.looping.get(_region(code[node]))
-        ):
+        if _counts_turns(facts, code[node]):
             return []
         row = table.innermost[node]
         return [*edges[node], *([size + row] if row != _NONE else [])]

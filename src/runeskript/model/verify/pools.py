@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import Final, TypeAlias
@@ -103,24 +104,19 @@ def _by_offer(facts: Facts) -> dict[_Offer, list[tuple[int, _Entry]]]:
     """All places with expressions, numbered; alike are those that are offered the same."""
     bp = facts.bp
     unused = Use(least=0)  # what nothing evaluates still has to have the right shape
-    out: dict[_Offer, list[tuple[int, _Entry]]] = {}
+    out: defaultdict[_Offer, list[tuple[int, _Entry]]] = defaultdict(list)
     number = 0
-
-    def add(offer: _Offer, entry: _Entry) -> None:
-        nonlocal number
-        number += 1
-        known = out.get(offer)
-        if known is None:
-            known = out[offer] = []
-        known.append((number, entry))
-
     for i, expr in enumerate(bp.exprs):
         use = facts.expr_uses.get(i, unused)
-        add((use.slots, use.least, use.secret), ("exprs", i, (expr,)))
+        out[use.slots, use.least, use.secret].append((number, ("exprs", i, (expr,))))
+        number += 1
     for i, irs in facts.region_exprs.items():
-        add((facts.region_uses.get(i, unused).slots, 0, False), ("regions", i, irs))
+        offer = (facts.region_uses.get(i, unused).slots, 0, False)
+        out[offer].append((number, ("regions", i, irs)))
+        number += 1
     for i, function in enumerate(bp.functions):
-        add((0, function.params, False), ("functions", i, (function.ir,)))
+        out[0, function.params, False].append((number, ("functions", i, (function.ir,))))
+        number += 1
     return out
 
 

@@ -24,13 +24,60 @@ _ENDS: Final = ("exit", "break", "continue", "raise")
 
 def check_regions(facts: Facts) -> None:
     """All regions; fills ``facts.region_exprs`` and ``facts.looping``."""
+    steps = len(facts.bp.steps)
     for i, statements in enumerate(facts.bp.regions):
-        region = _Region(facts, i, facts.region_uses.get(i, Use()))
+        use = facts.region_uses.get(i) or Use()
+        settled = expressions_of(statements, use, steps)
+        if settled is not None:
+            facts.region_exprs[i] = settled
+            continue
+        region = _Region(facts, i, use)
         for problem in region.check(statements):
             facts.say("expression", problem, "regions", i)
         facts.region_exprs[i] = region.exprs
         if region.loops:
             facts.looping[i] = bool(statements) and statements[0][:1] == ("loop",)
+
+
+def expressions_of(statements: Any, use: Use, steps: int) -> list[IR] | None:
+    """The expressions of a region of assignments and conditions with certainly nothing wrong; None
+    where there are other statements, or there may be. Nearly all regions are settled here."""
+    slots, exits = use.slots, use.least
+    exprs: list[IR] = []
+    # (block, whether every path through it must leave the region, nesting)
+    waiting: list[tuple[Any, bool, int]] = [(statements, True, 0)]
+    while waiting:
+        block, must_leave, depth = waiting.pop()
+        if type(block) is not tuple or depth > REGION_DEPTH or (must_leave and not block):
+            return None
+        last = len(block)
+        for place, statement in enumerate(block, 1):
+            if type(statement) is not tuple or not statement:
+                return None
+            tag, size = statement[0], len(statement)
+            if tag == "exit" and size == 2:
+                if place < last or type(statement[1]) is not int or not 0 <= statement[1] < exits:
+                    return None
+                continue
+            if tag == "set" and size == 4:
+                _, site, slot, ir = statement
+                if type(slot) is not int or not 0 <= slot < slots:
+                    return None
+                if must_leave and place == last:
+                    return None
+            elif tag == "if" and size == 5:
+                _, site, ir, then, otherwise = statement
+                leaves = must_leave and place == last
+                waiting.append((then, leaves, depth + 1))
+                waiting.append((otherwise, leaves, depth + 1))
+            else:
+                return None
+            if type(site) is not int or not 0 <= site < steps:
+                return None
+            if type(ir) is not tuple or not ir or type(ir[0]) is not str or ir[0] == "push":
+                return None
+            exprs.append(ir)
+    return exprs
 
 
 class _Region:

@@ -11,10 +11,27 @@ nothing else writes there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from ..isa import BY_OP, STATEMENTS, Op
 from .facts import Facts
+
+#: Opcodes that look at an error.
+_READ_ERRORS: Final = frozenset((int(Op.RERAISE), int(Op.COMPENSATE)))
+#: Opcode -> where the slots stand that it writes.
+_WRITES: Final = {
+    opcode: tuple(i for i, operand in enumerate(row.operands, 1) if operand.role == "write")
+    for opcode, row in BY_OP.items()
+}
+#: Tag of a statement -> where the slot stands that it writes, and where its blocks do.
+_WRITTEN: Final = {
+    tag: (
+        next((i for i, operand in enumerate(operands, 1) if operand.role == "write"), None),
+        tuple(i for i, operand in enumerate(operands, 1) if operand.kind == "block"),
+    )
+    for tag, operands in STATEMENTS.items()
+}
 
 
 def check_slots(facts: Facts) -> None:
@@ -28,7 +45,8 @@ def check_slots(facts: Facts) -> None:
         if slot not in errors.get(body, ()):
             what = f"slot {slot} of body {body} is read as an error, and none is stored there"
             facts.say("flow", what, "bodies", body)
-    for body, slot, what in _moved(facts):
+    watched = {*errors, *facts.holders}
+    for body, slot, what in _moved(facts) if watched else ():
         if slot in facts.holders.get(body, ()):
             facts.say("flow", f"slot {slot} holds a list of its own and is {what}", "bodies", body)
         if what != "captured" and slot in errors.get(body, ()):
@@ -36,22 +54,21 @@ def check_slots(facts: Facts) -> None:
     for body, slots in errors.items():
         for slot in slots & facts.holders.get(body, set()):
             facts.say("flow", f"slot {slot} holds both a list and errors", "bodies", body)
-    for i, bodies in facts.region_bodies.items():
-        written = set(_written(bp.regions[i]))
-        for body in bodies:
-            for slot in written & errors.get(body, set()):
+    for i, bodies in facts.region_bodies.items() if errors else ():
+        concerned = [body for body in bodies if body in errors]
+        written = set(_written(bp.regions[i])) if concerned else set()
+        for body in concerned:
+            for slot in written & errors[body]:
                 facts.say("flow", f"it writes slot {slot}, which is for errors", "regions", i)
 
 
 def _errors_read(facts: Facts) -> Iterator[tuple[int, int]]:
     """(body, slot) that RERAISE and COMPENSATE look at, where control gets there: the handler of
     an empty block stands behind it all the same."""
-    code = facts.bp.code
-    for address in sorted(facts.reached):
-        instruction = code[address]
-        row = BY_OP[instruction[0]]  # type: ignore[index]
-        if row.op in (Op.RERAISE, Op.COMPENSATE):
-            yield facts.owner[address], instruction[1]  # type: ignore[misc]
+    code: Sequence[tuple[Any, ...]] = facts.bp.code
+    for address, instruction in enumerate(code):
+        if instruction[0] in _READ_ERRORS and address in facts.reached:
+            yield facts.owner[address], instruction[1]
 
 
 def _moved(facts: Facts) -> Iterator[tuple[int, int, str]]:
@@ -73,21 +90,22 @@ def _moved(facts: Facts) -> Iterator[tuple[int, int, str]]:
             if body.parent is not None:
                 yield body.parent, outer, "written by a join"
             yield index, inner, "handed to a join"
-    for address, instruction in enumerate(bp.code):
-        for operand, value in zip(BY_OP[instruction[0]].operands, instruction[1:], strict=True):  # type: ignore[index]
-            if operand.role == "write" and type(value) is int:
-                yield facts.owner[address], value, "written by an instruction"
+    code: Sequence[tuple[Any, ...]] = bp.code
+    for address, instruction in enumerate(code):
+        for i in _WRITES[instruction[0]]:
+            if type(instruction[i]) is int:
+                yield facts.owner[address], instruction[i], "written by an instruction"
 
 
-def _written(statements: tuple[object, ...]) -> Iterator[int]:
+def _written(statements: tuple[Any, ...]) -> Iterator[int]:
     """The slots that a region writes."""
-    stack: list[object] = list(statements)
+    stack: list[Any] = list(statements)
     while stack:
         statement = stack.pop()
         if type(statement) is not tuple or not statement:
             continue
-        for operand, value in zip(STATEMENTS[statement[0]], statement[1:], strict=True):
-            if operand.role == "write" and type(value) is int:
-                yield value
-            elif operand.kind == "block":
-                stack.extend(value)
+        slot, blocks = _WRITTEN[statement[0]]
+        if slot is not None and type(statement[slot]) is int:
+            yield statement[slot]
+        for i in blocks:
+            stack.extend(statement[i])
