@@ -251,3 +251,37 @@ def test_a_damaged_blueprint_is_refused(rune: Rune, tmp_path: Path) -> None:
     done = rune("run", "hello.blueprint")
     assert done.code == 2
     assert done.json["error"]["code"].startswith("RUNE-4")
+
+
+# --- the store ------------------------------------------------------------------------------------
+def test_jobs_are_kept_unless_memory_is_asked_for(rune: Rune, tmp_path: Path) -> None:
+    assert rune("run", "hello.yaml", "--store", "memory://").code == 0
+    assert not (tmp_path / ".rune").exists()
+    job = rune("run", "hello.yaml").json["job"]
+    assert job in rune("jobs", "list").out
+    assert (tmp_path / ".rune" / ".gitignore").read_text() == "*\n"
+
+
+def test_a_key_is_run_once(rune: Rune) -> None:
+    first = rune("run", "hello.yaml", "--key", "one", "--input", "name=Sif")
+    assert rune("run", "hello.yaml", "--key", "one", "--input", "name=Ran").json == first.json
+
+
+def test_where_nothing_can_be_kept_that_is_said(rune: Rune, tmp_path: Path) -> None:
+    (tmp_path / ".rune").write_text("a file")
+    done = rune("run", "hello.yaml")
+    assert done.code == 2
+    assert "`--store memory://` keeps nothing" in done.err
+
+
+def test_another_content_of_a_version_is_run_and_not_deployed(rune: Rune, tmp_path: Path) -> None:
+    text = "skript: v\nversion: 3\ndo:\n  - return: %d\n"
+    for number in (1, 2):
+        (tmp_path / "v.yaml").write_text(text % number)
+        done = rune("run", "v.yaml")
+        assert (done.code, done.json["output"]) == (0, number)
+    assert "v@3 is deployed with another content" in done.err
+    (tmp_path / "v.yaml").write_text(
+        "skript: v\nversion: 3\ndo:\n  - if: has(input, 'a')\n    then: [{run: v}]\n  - return: 3\n"
+    )
+    assert "RUNE-6007" in rune("run", "v.yaml").err

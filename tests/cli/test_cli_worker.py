@@ -36,7 +36,7 @@ do:
     with: {text: "one ${input.n}"}
     into: one
   - call: note
-    with: {text: two, die: true}
+    with: {text: two, die: true, after: "${one}"}  # so that it is no group with the first
     into: two
   - return: ["${one}", "${two}"]
 """

@@ -142,16 +142,14 @@ def job_labels(args: argparse.Namespace) -> dict[str, str]:
     return found
 
 
-def add_store(parser: argparse.ArgumentParser, default: str = "sqlite://") -> None:
+def add_store(parser: argparse.ArgumentParser) -> None:
     """``--store``, for the verbs that work with jobs."""
-    what = "memory:// (the default) lasts as long as the command"
-    if default != "memory://":
-        what = "sqlite:// (the default) is .rune/jobs.db"
     parser.add_argument(
         "--store",
-        default=default,
+        default="sqlite://",
         metavar="URL",
-        help=f"where jobs are kept, sqlite:///PATH or memory://; {what}",
+        help="where jobs are kept: sqlite:///PATH, sqlite:// (the default) for .rune/jobs.db, or "
+        "memory:// for no longer than the command",
     )
 
 

@@ -48,7 +48,8 @@ def _check(name: str, hint: Any, value: object) -> None:
         raise CodecError("journal record: message must be an object with data")
 
 
-_HINTS = {cls: get_type_hints(cls) for cls in KIND_OF}
+#: The types of the fields of kinds that were met: evaluating them takes longer than the import.
+_hints: dict[Any, dict[str, Any]] = {}
 
 
 def from_record(record: object) -> Event:
@@ -75,6 +76,9 @@ def from_record(record: object) -> Event:
         if not isinstance(stop, list) or len(stop) != 2 or type(stop[1]) is not int:
             raise CodecError("journal record: stop is [path, turns]")
         fields[_STOP_FIELDS[cls]] = (_path(stop[0]), stop[1])
+    hints = _hints.get(cls)
+    if hints is None:
+        hints = _hints[cls] = get_type_hints(cls)
     for name, value in zip(names, fields, strict=True):
-        _check(name, _HINTS[cls].get(name), value)
+        _check(name, hints.get(name), value)
     return cls(*fields)  # type: ignore[no-any-return]

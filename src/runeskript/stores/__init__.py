@@ -54,6 +54,8 @@ def _sqlite(url: str, now: _Now, codec: PayloadCodec | None) -> Store:
 
 def sqlite_path(url: str) -> tuple[str, dict[str, str]]:
     """The path and the options of a ``sqlite:`` URL. Raises StoreError (RUNE-7001)."""
+    if url == "sqlite://":
+        return DEFAULT_FILE, {}  # what most runs have need not be parsed
     from urllib.parse import unquote, urlsplit
 
     parts = urlsplit(url)

@@ -7,11 +7,14 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from ...compiler.pipeline import Compiled
+from ...engine.clock import SystemClock
 from ...engine.jobs import Job
 from ...engine.runtime import Runtime
+from ...errors import StoreReadOnlyError, StoreUnavailableError, VersionConflictError
 from ...model.blueprint import Blueprint
 from ...model.rows import NamedTuple
 from ...model.values import Value
+from ...stores import Store, open_store
 from .. import inputs, logs, terminal
 from ..options import (
     add_allow,
@@ -54,6 +57,7 @@ class Plan(NamedTuple):
     watched: bool
 
 
+_NO_STORE = "`--store memory://` keeps nothing; `--store sqlite:///PATH` keeps jobs elsewhere"
 _ERROR_KEYS = ("code", "type", "message", "step", "file", "line", "attempts")
 
 
@@ -62,7 +66,7 @@ def configure(parser: ArgumentParser) -> None:
     add_file(parser)
     add_input(parser)
     add_handlers(parser)
-    add_store(parser, "memory://")
+    add_store(parser)
     add_lease(parser)
     add_allow(parser)
     add_job(parser)
@@ -78,7 +82,8 @@ def configure(parser: ArgumentParser) -> None:
     add_output(parser)
     parser.epilog = (
         "The last line of JSON is {job, state, output, error}. Ctrl-C cancels the job, which then\n"
-        "compensates; a second one stops at once."
+        "compensates; a second one stops at once, and leaves the job to the next `rune worker`.\n"
+        "So does whatever else ends this process: the job is kept."
     )
 
 
@@ -93,7 +98,7 @@ def execute(args: Namespace) -> int:
     mode = terminal.mode(args.output)
     registry = load_registry(args.handlers, builtin=False)
     runtime = Runtime(
-        store=args.store,
+        store=_store(args.store),
         handlers=registry,
         allow_hosts=args.allow_host,
         allow=args.allow,
@@ -116,6 +121,14 @@ def execute(args: Namespace) -> int:
     if stuck:
         leave(EXIT_CODES[job.status])
     return EXIT_CODES[job.status]
+
+
+def _store(url: str) -> Store:
+    """The store that the URL names. Raises StoreError; who needs none is told so."""
+    try:
+        return open_store(url, SystemClock().now_ms)
+    except (StoreReadOnlyError, StoreUnavailableError) as exc:
+        raise UsageError(exc.message, code=exc.code, hint=_NO_STORE) from exc
 
 
 def failure(error: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +154,15 @@ def result(job: Job) -> dict[str, Any]:
 async def _run(plan: Plan, log: logs.LineHandler, interrupts: Interrupts) -> Job:
     runtime, skript, args = plan.runtime, plan.skript, plan.args
     async with runtime:
-        await deploy(runtime, args.file, skript)
+        try:
+            await deploy(runtime, args.file, skript)
+        except VersionConflictError:
+            blueprint = skript if isinstance(skript, Blueprint) else skript.blueprint
+            if any(ref.name == blueprint.name and not ref.digest for ref in blueprint.skripts):
+                raise  # it would run the other one
+            name = f"{blueprint.name}@{blueprint.version}"
+            text = f"rune: note: {name} is deployed with another content; this one is run, no more"
+            terminal.note(terminal.printable(text))
         job = await runtime.submit_job(skript, plan.value, key=args.key, labels=job_labels(args))
         watch = watch_job(skript, job) if plan.watched else None
         if watch is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import apsw
@@ -12,6 +11,8 @@ from ...errors import StoreFormatError, StoreReadOnlyError, StoreUnavailableErro
 from .failing import translated
 from .schema import APPLICATION_ID, FORMAT, MIGRATIONS, SCHEMA
 
+#: The folder of the default file.
+OWN_FOLDER = ".rune"
 #: Milliseconds to wait for another process that is just making, migrating or recovering the file.
 _OPENING = 10_000
 
@@ -32,7 +33,7 @@ def prepare(path: str, sync: str, codec: str | None) -> apsw.Connection:
     A file that is missing or empty is made, for its owner's eyes only, and with it the last folder
     of the path. Raises StoreUnavailableError, StoreReadOnlyError, StoreFormatError.
     """
-    _make_file(Path(path))
+    _make_file(path)
     try:
         connection = connect(path, sync)
         try:
@@ -59,18 +60,22 @@ def _check(connection: apsw.Connection, path: str, codec: str | None) -> None:
     _check_codec(connection, path, codec)
 
 
-def _make_file(path: Path) -> None:
+def _make_file(path: str) -> None:
+    folder = os.path.dirname(path) or "."
     try:
-        if not path.parent.exists():
-            path.parent.mkdir(mode=0o700)
+        if not os.path.exists(folder):
+            os.mkdir(folder, 0o700)
+            if os.path.basename(folder) == OWN_FOLDER:
+                with open(os.path.join(folder, ".gitignore"), "w", encoding="ascii") as ignored:
+                    ignored.write("*\n")  # jobs are no part of a project's source
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
         raise StoreUnavailableError(f"{path}: no store can be here: {exc.strerror}") from exc
     except OSError as exc:
         raise StoreReadOnlyError(f"{path}: it cannot be written: {exc.strerror}") from exc
-    if not os.access(path.parent, os.W_OK):
+    if not os.access(folder, os.W_OK):
         # Beside the file SQLite keeps two others, which whoever reads has to write, too.
-        raise StoreReadOnlyError(f"{path.parent}: the folder of the store cannot be written")
+        raise StoreReadOnlyError(f"{folder}: the folder of the store cannot be written")
 
 
 def recognise(connection: apsw.Connection, path: str) -> int:
@@ -131,7 +136,7 @@ def _named(codec: object) -> str:
 
 def migrate(path: str, sync: str) -> tuple[int, int]:
     """Bring the file up to this build's format, all of it or nothing; (format before, after)."""
-    if not Path(path).exists():
+    if not os.path.exists(path):
         raise StoreUnavailableError(f"{path}: there is no store here")
     try:
         connection = connect(path, sync)

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Final
 
 import apsw
@@ -130,7 +129,7 @@ class Upkeep:
     # --- copies ---------------------------------------------------------------------------------
     async def backup(self, path: str) -> None:
         """Copy the store to a new file."""
-        await self._db.apart(lambda connection: _copy(connection, Path(path)))
+        await self._db.apart(lambda connection: _copy(connection, path))
 
     async def compact(self) -> tuple[int, int]:
         """Write the file anew without the room that is free in it."""
@@ -231,21 +230,21 @@ def _strays(read: Any) -> Iterator[str]:
             yield f"{table}: {count} rows belong to no job"
 
 
-def _copy(source: apsw.Connection, path: Path) -> None:
+def _copy(source: apsw.Connection, path: str) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         raise StoreError(f"{path}: there is a file already") from None
     except OSError as exc:
         raise StoreUnavailableError(f"{path}: no copy can be here: {exc.strerror}") from exc
-    target = apsw.Connection(str(path))
+    target = apsw.Connection(path)
     try:
         with target.backup("main", source, "main") as copying:
             while not copying.done:
                 copying.step(_PAGES)
     except BaseException:
         target.close()
-        path.unlink()
+        os.unlink(path)
         raise
     target.close()
 
