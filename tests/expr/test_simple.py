@@ -181,3 +181,22 @@ def test_both_readers_agree_on_any_text(text: str) -> None:
 def test_both_readers_agree_on_expressions(text: str) -> None:
     check(text)
     check(text, ("b", "a"))
+
+
+#: Other operands for those of ``ATOMS`` and of what grows from them; some are no such operands.
+OTHERS = st.fixed_dictionaries({
+    "a": st.sampled_from(("a", "total_7", "order.from.x", "x", "i", "not_", "true", "is")),
+    "b.c": st.sampled_from(("b.c", "c", "b.c.d", "x.y", "i.k", "secrets.K", "null.a")),
+    "1": st.sampled_from(("1", "0", "2.50", "170", "1.5.2", "9" * 19)),
+    "'t'": st.sampled_from(("'t'", "''", "\"a ++ b\"", "'for'", "'ä'", "'a.b('", "'\\\\'")),
+})  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(EXPRESSIONS, OTHERS, OTHERS)
+def test_a_shape_that_was_met_before_means_the_same(
+    text: str, some: dict[str, str], others: dict[str, str]
+) -> None:
+    parts = re.split(r"(\bb\.c\b|\ba\b|\b1\b|'t')", text)
+    for known in some, others:
+        check("".join([known.get(part, part) for part in parts]))

@@ -1,10 +1,13 @@
-"""The expressions that nearly all are: read in one pass, without Python's parser.
+"""The expressions that nearly all are: read without Python's parser, by their shape.
 
 Names, keys, numbers, texts without escapes, lists, operators, conditions, calls and a comprehension
-of one clause. What comes out
-is what ``parser.parse_expression`` makes of the same text, in a fifth of the time; a document of
-ten thousand steps has as many expressions. Whatever else there is in a text (and whatever is wrong
-with it) is left to the full reader, which has the words for it.
+of one clause. What comes out is what ``parser.parse_any_expression`` makes of the same text, in a
+fraction of the time; a document of ten thousand steps has as many expressions. Whatever else there
+is in a text (and whatever is wrong with it) is left to that full reader, which has the words for it.
+
+A text is split at its operands. What an operand stands for is looked up, and so is how operands of
+these classes belong together with this between them (``moulds.py``): both come up again and again.
+Only a shape that was not met before is split into all its words, and gone through.
 """
 
 from __future__ import annotations
@@ -14,40 +17,36 @@ from functools import lru_cache
 from itertools import accumulate
 from keyword import kwlist
 from string import ascii_letters, digits
-from typing import Final, Literal
+from typing import Any, Final
 
 from ..model.ast import IR, Name
 from ..model.limits import EXPRESSION_DEPTH, NAME
 from ..model.values import is_text
-from .functions import FUNCTIONS
+from .moulds import BOUND, CONSTANT, KEY, LOCAL, NUMBER, OTHER, TARGET, VARIABLE, Mould, mould_of
 
-#: The words of the simple language; a name with its keys is one. Neither a name before a quote nor
-#: a number before a letter is one: both are mistakes with messages of their own.
+#: A name with its keys is one word. Neither a name before a quote nor a number before a letter is
+#: one: both are mistakes with messages of their own.
+_NAME: Final = r"""[A-Za-z_][A-Za-z0-9_]*+(?:\.[A-Za-z_][A-Za-z0-9_]*+)*+(?!['"]|\ *\()"""
+_NUMBER: Final = r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,15})?(?![A-Za-z0-9_.])"
+_OTHERS: Final = r"""'[^'\\\x00-\x1f]*'|"[^"\\\x00-\x1f]*"|\.[A-Za-z_][A-Za-z0-9_]*+"""
+_OPERATOR: Final = r"(?:and|or|not|in|if|else|for)\b"
+#: Words that are operands. What is one here is one in ``_WORD``, wherever a text has no other words
+#: than those: hence no name or number within another word.
+_OPERAND: Final = re.compile(
+    rf"((?<![A-Za-z0-9_])(?:(?!{_OPERATOR}){_NAME}|{_NUMBER})|{_OTHERS})", re.VERBOSE
+)
+#: All words of the simple language; the name of a function and its bracket are one.
 _WORD: Final = re.compile(
-    r"""([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?!['"])
-    |(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,15})?(?![A-Za-z0-9_.])
-    |'[^'\\\x00-\x1f]*'|"[^"\\\x00-\x1f]*"
-    |\.[A-Za-z_][A-Za-z0-9_]*
+    rf"""({_NAME}|{_OPERATOR}(?!['"])|[A-Za-z_][A-Za-z0-9_]*+\ *\(|{_NUMBER}|{_OTHERS}
     |\*\*|//|[=!<>]=|[-+*/%<>(),\[\]])""",
     re.VERBOSE,
 )
-#: Stands behind the last word; nothing begins with it.
-_END: Final = "$"
 #: Longer texts may nest deeper than expressions are allowed to, and are rare.
 _LENGTH: Final = 240
+#: How many operands and shapes are kept.
+_KEPT: Final = 16_384
 
-_NAME, _NUMBER, _TEXT, _OPEN, _LIST, _SIGNED = range(6)
-#: What an operand is, by its first character.
-_KINDS: Final = {
-    **dict.fromkeys(ascii_letters + "_", _NAME),
-    **dict.fromkeys(digits, _NUMBER),
-    **dict.fromkeys("'\"", _TEXT),
-    "(": _OPEN,
-    "[": _LIST,
-    "-": _SIGNED,
-    "+": _SIGNED,
-}
-_CONSTANTS: Final[dict[str, IR]] = {
+_LITERALS: Final[dict[str, IR]] = {
     "true": ("const", True),
     "True": ("const", True),
     "false": ("const", False),
@@ -55,30 +54,62 @@ _CONSTANTS: Final[dict[str, IR]] = {
     "null": ("const", None),
     "None": ("const", None),
 }
-#: What makes an operand of the word before it more than that word.
-_BEHIND: Final = frozenset("([")
 #: Words that are no variable, for one reason or another.
-_RESERVED: Final = frozenset((*kwlist, *_CONSTANTS, "secrets"))
+_RESERVED: Final = frozenset((*kwlist, *_LITERALS, "secrets"))
+_BEGIN_NAMES: Final = frozenset(ascii_letters + "_")
+_DIGITS: Final = frozenset(digits)
 
-_TERNARY, _OR, _AND, _NOT, _COMPARE, _SUM, _PRODUCT, _SIGN, _POWER = range(9)
-#: How tightly an operator binds.
-_BINDS: Final = {
-    "if": _TERNARY,
-    "or": _OR,
-    "and": _AND,
-    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "in", "not"), _COMPARE),
-    **dict.fromkeys("+-", _SUM),
-    **dict.fromkeys(("*", "/", "//", "%"), _PRODUCT),
-    "**": _POWER,
-}
-_BINARY: Final = frozenset((_SUM, _PRODUCT))
-_TAGS: Final = {
-    "+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod",
-}  # fmt: skip
+#: The class of an operand, its IR, and the name that it begins with ("": none does).
+_Operand = tuple[str, Any, str]
 
 
-class _OtherError(Exception):
-    """The text holds something that is not simple, or is wrong."""
+def _name_of(word: str) -> _Operand:
+    """What an operand stands for that begins as a name does."""
+    if word in _LITERALS:
+        return CONSTANT, _LITERALS[word], ""
+    name, *keys = word.split(".")
+    if name in _RESERVED or len(word) > NAME:
+        return OTHER, None, ""
+    return VARIABLE, _below(("name", name), keys), name
+
+
+def _below(value: IR, keys: list[str]) -> IR:
+    for key in keys:
+        value = ("item", value, ("const", key))
+    return value
+
+
+@lru_cache(1024)
+def _local(word: str, number: int) -> IR:
+    """The IR of a name with its keys that is a local."""
+    return _below(("local", number), word.split(".")[1:])
+
+
+class _Operands(dict[str, _Operand]):
+    """Word -> what it stands for."""
+
+    def __missing__(self, word: str) -> _Operand:
+        if len(self) >= _KEPT:
+            self.clear()
+        first = word[0]
+        made: _Operand
+        if first in _BEGIN_NAMES:
+            made = _name_of(word)
+        elif first in _DIGITS:
+            made = NUMBER, ("const", float(word) if "." in word else int(word)), ""
+        elif first == ".":
+            made = KEY, ("const", word[1:]), ""
+        else:
+            good = word.isascii() or is_text(word)
+            made = (CONSTANT if good else OTHER), ("const", word[1:-1]), ""
+        self[word] = made
+        return made
+
+
+_look_up: Final = _Operands().__getitem__
+#: What stands before, between and behind the operands, and the classes of those -> the mould; None
+#: where there is none.
+_moulds: Final[dict[tuple[str, ...], Mould | None]] = {}
 
 
 def read_simple(
@@ -86,277 +117,89 @@ def read_simple(
 ) -> tuple[IR, tuple[Name, ...], tuple[Name, ...]] | None:
     """The IR of an expression, the names in it and the name that a comprehension binds; None where
     the full reader has to look."""
-    if len(text) > _LENGTH or not (text.isascii() or is_text(text)):
+    if len(text) > _LENGTH:
         return None
-    parts = _WORD.split(text)
-    # Words stand at the odd places; between them there may be blanks and nothing else.
-    if "".join(parts[::2]).strip(" ") or "++" in text:  # `++` is a mistake of its own
+    parts = _OPERAND.split(text)  # operands stand at the odd places
+    operands = list(map(_look_up, parts[1::2]))
+    if locals_ or "for" in text:
+        operands = _bind(parts, operands, locals_)
+    classes, irs, names = zip(*operands) if operands else ((), (), ())  # noqa: B905 - all have three
+    shape = (*parts[::2], *classes)
+    mould = _moulds.get(shape, _NEW)
+    if mould is _NEW:
+        if len(_moulds) >= _KEPT:
+            _moulds.clear()
+        mould = _moulds[shape] = _mould(text, parts, classes)
+    if mould is None or mould.words + text.count(".") >= EXPRESSION_DEPTH:
         return None
-    words = parts[1::2]
-    if len(words) + text.count(".") >= EXPRESSION_DEPTH:
-        return None
-    words.append(_END)
-    reader = _Reader(words, locals_)
-    try:
-        ir = reader.read(_TERNARY)
-    except _OtherError:
-        return None
-    if reader.at != len(words) - 1:
-        return None
-    names, bound = reader.names, reader.bound
-    if not names and not bound:
+    uses, bound = mould.uses, mould.bound
+    ir = mould.make(irs)
+    if not uses and bound is None:
         return ir, (), ()
-    if len(parts) == 3:
-        return ir, (Name(names[0][0], len(parts[0]), names[0][2]),), ()
+    if mould.words == 1:
+        return ir, (Name(names[0], len(parts[0]), "variable"),), ()
     ends = list(accumulate(map(len, parts)))
-    binds = (Name(words[bound], ends[2 * bound], "variable"),) if bound else ()
-    return ir, tuple([Name(name, ends[2 * at], kind) for name, at, kind in names]), binds
+    used = [
+        Name(name or names[number], ends[2 * number] + back, kind)
+        for number, back, name, kind in uses
+    ]
+    binds = () if bound is None else (Name(names[bound], ends[2 * bound], "variable"),)
+    return ir, tuple(used), binds
 
 
-@lru_cache(8192)
-def _plain(word: str) -> tuple[IR, str] | None:
-    """What a word means that is an operand by itself: its IR, and the variable in it ("": none).
-
-    Kept, because the words of a document come up again and again; None for all other words.
-    """
-    kind = _KINDS.get(word[0])
-    if kind == _NAME:
-        name, *keys = word.split(".")
-        if name in _RESERVED:
-            constant = _CONSTANTS.get(word)
-            return None if constant is None else (constant, "")
-        if len(word) > NAME:
-            return None
-        out: IR = ("name", name)
-        for key in keys:
-            out = ("item", out, ("const", key))
-        return out, name
-    if kind == _NUMBER:
-        return ("const", float(word) if "." in word else int(word)), ""
-    if kind == _TEXT:
-        return ("const", word[1:-1]), ""
-    return None
+#: Stands for the mould of a shape that was not met before.
+_NEW: Final = Mould(lambda irs: None, (), None, 0)
 
 
-class _Reader:
-    """Precedence climbing over the words of one text."""
-
-    __slots__ = ("at", "bound", "locals", "names", "words")
-
-    def __init__(self, words: list[str], locals_: tuple[str, ...]) -> None:
-        self.words = words
-        self.at = 0
-        self.locals = locals_
-        #: The number of the word that a comprehension binds; 0, which is no such word: none does.
-        self.bound = 0
-        #: (name, number of its word, kind).
-        self.names: list[tuple[str, int, Literal["variable", "function"]]] = []
-
-    def read(self, least: int) -> IR:
-        """An operand, and all operators behind it that bind as tightly as ``least`` at least."""
-        words = self.words
-        left = self.operand(least)
-        while True:
-            word = words[self.at]
-            binds = _BINDS.get(word, -1)
-            if binds < least:
-                return left
-            if binds in _BINARY:
-                self.at += 1
-                left = (_TAGS[word], left, self.read(binds + 1))
-            elif binds == _COMPARE:
-                left = self.compare(left)
-            elif binds == _POWER:
-                self.at += 1
-                left = ("pow", left, self.read(_SIGN))
-            elif binds == _TERNARY:
-                self.at += 1
-                condition = self.read(_OR)
-                self.expect("else")
-                return ("ifelse", condition, left, self.read(_TERNARY))
-            else:
-                parts = [left]
-                while words[self.at] == word:
-                    self.at += 1
-                    parts.append(self.read(binds + 1))
-                left = (word, tuple(parts))
-
-    def compare(self, left: IR) -> IR:
-        """A chain of comparisons."""
-        words = self.words
-        rest = []
-        while _BINDS.get(word := words[self.at]) == _COMPARE:
-            self.at += 1
-            if word == "not":
-                self.expect("in")
-                word = "not-in"
-            rest.append((word, self.read(_SUM)))
-        return ("compare", left, tuple(rest))
-
-    def expect(self, word: str) -> None:
-        """Pass a word that has to stand here."""
-        if self.words[self.at] != word:
-            raise _OtherError
-        self.at += 1
-
-    # --- operands ------------------------------------------------------------------------------
-    def operand(self, least: int) -> IR:
-        """A name, a constant, a list, a call or what stands in brackets, and the keys behind it."""
-        words, at = self.words, self.at
-        word = words[at]
-        plain = _plain(word)
-        if plain is not None:
-            out, name = plain
-            after = words[at + 1]
-            # Nearly all operands end here.
-            if after not in _BEHIND and after[0] != "." and name not in self.locals:
-                if name:
-                    self.names.append((name, at, "variable"))
-                self.at += 1
-                return out
-        kind = _KINDS.get(word[0])
-        if kind == _NAME:
-            if word == "not":
-                if least > _NOT:
-                    raise _OtherError
-                self.at += 1
-                return ("not", self.read(_NOT))
-            out = self.name(word)
-        elif kind in (_NUMBER, _TEXT):
-            if plain is None:
-                raise _OtherError
-            self.at += 1
-            out = plain[0]
-        elif kind == _OPEN:
-            self.at += 1
-            out = self.read(_TERNARY)
-            self.expect(")")
-        elif kind == _LIST:
-            out = self.list()
-        elif kind == _SIGNED:
-            return self.sign("neg" if word == "-" else "pos")
+def _mould(text: str, parts: list[str], classes: tuple[str, ...]) -> Mould | None:
+    """The mould of a shape that was not met before, if it is simple."""
+    split = _WORD.split(text)
+    words, blanks = split[1::2], split[::2]
+    if "".join(blanks).strip(" "):
+        return None
+    rest = iter(zip(parts[1::2], classes, strict=True))
+    operand, kind = next(rest, ("", ""))
+    shape: list[str] = []
+    places: list[int] = []
+    at = 0
+    for number, word in enumerate(words):
+        at += len(blanks[number])
+        if word == operand:
+            shape.append(kind)
+            operand, kind = next(rest, ("", ""))
+        elif word == "+" and shape[-1:] == ["+"] and not blanks[number]:
+            return None  # `++` is a mistake of its own
+        elif word[-1] == "(" and len(word) > 1:
+            name = word[:-1].rstrip(" ")
+            shape.append(OTHER if name in _RESERVED or len(name) > NAME else f"{name}(")
         else:
-            raise _OtherError
-        word = self.words[self.at]
-        return self.keys(out) if word == "[" or word[0] == "." else out
+            shape.append(word)
+        places.append(at)
+        at += len(word)
+    if operand:
+        return None
+    # Where an operand begins is known of every text of this shape: the places of functions are
+    # counted back from there.
+    return mould_of(shape, places, [*accumulate(map(len, parts))][::2])
 
-    def list(self) -> IR:
-        """A list, or a list comprehension."""
-        self.at += 1
-        start, kept = self.at, len(self.names)
-        parts = self.several("]")
-        if parts is None:
-            return self.comprehension(start, kept)
-        if all(part[0] == "const" for part in parts):
-            return ("const", [part[1] for part in parts])
-        return ("list", parts)
 
-    def comprehension(self, start: int, kept: int) -> IR:
-        """``[... for x in ... if ...]``; what stands before its ``for`` is read a second time, when
-        it is known what it binds. ``kept``: the names that stand before it all."""
-        words, outer = self.words, self.locals
-        target = words[self.at + 1]
-        taken = target in _RESERVED or target in outer or "." in target or len(target) > NAME
-        if self.bound or taken or _KINDS.get(target[0]) != _NAME:
-            raise _OtherError
-        self.bound = self.at + 1
-        self.at += 2
-        del self.names[kept:]
-        self.expect("in")
-        over = self.read(_OR)
-        self.locals = (*outer, target)
-        conditions = []
-        while words[self.at] == "if":
-            self.at += 1
-            conditions.append(self.read(_OR))
-        self.expect("]")
-        end, clauses = self.at, self.names[kept:]
-        del self.names[kept:]
-        self.at = start
-        value = self.read(_TERNARY)
-        self.names += clauses
-        self.at, self.locals = end, outer
-        return ("listcomp", value, (((len(outer),), over, tuple(conditions)),))
-
-    def sign(self, tag: str) -> IR:
-        """A sign; before a number it is a part of it."""
-        self.at += 1
-        is_number = _KINDS.get(self.words[self.at][0]) == _NUMBER
-        value = self.read(_SIGN)
-        if value[0] != "const" or tag == "pos":
-            return (tag, value)
-        if not is_number:  # -(1) and -true: rare, and not the same
-            raise _OtherError
-        return ("const", -value[1])
-
-    def keys(self, value: IR) -> IR:
-        """``[...]`` and ``.key`` behind a value."""
-        while True:
-            word = self.words[self.at]
-            if word == "[":
-                self.at += 1
-                value = ("item", value, self.read(_TERNARY))
-                self.expect("]")
-            elif word[0] == ".":
-                self.at += 1
-                value = ("item", value, ("const", word[1:]))
-            elif word == "(":  # a method, or a call of what a call gave
-                raise _OtherError
-            else:
-                return value
-
-    def several(self, close: str) -> tuple[IR, ...] | None:
-        """Expressions between commas, up to the closing bracket; None where there is a ``for``
-        behind the first."""
-        words = self.words
-        parts: list[IR] = []
-        while words[self.at] != close:
-            parts.append(self.read(_TERNARY))
-            word = words[self.at]
-            if word == "for" and len(parts) == 1 and close == "]":
-                return None
-            if word != close:
-                self.expect(",")
-        self.at += 1
-        return tuple(parts)
-
-    def name(self, word: str) -> IR:
-        """A name with its keys, a constant, or a call."""
-        at = self.at
-        self.at += 1
-        name, *keys = word.split(".")
-        if name in _RESERVED:
-            constant = _CONSTANTS.get(word)
-            if constant is None or self.words[self.at] == "(":
-                raise _OtherError
-            return constant
-        if len(word) > NAME:
-            raise _OtherError
-        if self.words[self.at] == "(":
-            if keys:
-                raise _OtherError
-            return self.call(name, at)
-        if name in self.locals:
-            out: IR = ("local", self.locals.index(name))
+def _bind(parts: list[str], operands: list[_Operand], locals_: tuple[str, ...]) -> list[_Operand]:
+    """The operands where some names are locals: those given, and one that a comprehension binds."""
+    at = next((i for i, part in enumerate(parts[:-1:2]) if part.rstrip(" ")[-3:] == "for"), -1)
+    target = parts[2 * at + 1] if at >= 0 else ""
+    if target in locals_ or "." in target:
+        target = ""
+    out: list[_Operand] = []
+    for number, (kind, ir, name) in enumerate(operands):
+        word = parts[2 * number + 1]
+        if kind != VARIABLE:
+            out.append((kind, ir, name))
+        elif name in locals_:
+            out.append((LOCAL, _local(word, locals_.index(name)), name))
+        elif name != target:
+            out.append((kind, ir, name))
+        elif number == at:
+            out.append((TARGET, len(locals_), name))
         else:
-            self.names.append((name, at, "variable"))
-            out = ("name", name)
-        for key in keys:
-            out = ("item", out, ("const", key))
-        return out
-
-    def call(self, name: str, at: int) -> IR:
-        """A call of a function of the language or of the document."""
-        row = FUNCTIONS.get(name)
-        if row is None:
-            self.names.append((name, at, "function"))
-        self.at += 1
-        arguments = self.several(")")
-        assert arguments is not None  # noqa: S101 - there are no comprehensions in parentheses
-        if self.words[self.at] == "(":
-            raise _OtherError
-        if row is None:
-            return ("ucall", name, arguments)
-        if len(arguments) < row.least or (row.most is not None and len(arguments) > row.most):
-            raise _OtherError
-        return ("call", row.name, arguments)
+            out.append((BOUND, _local(word, len(locals_)), name))
+    return out
