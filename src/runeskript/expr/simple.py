@@ -3,7 +3,7 @@
 Names, keys, numbers, texts without escapes, lists, operators, conditions, calls and a comprehension
 of one clause. What comes out is what ``parser.parse_any_expression`` makes of the same text, in a
 fraction of the time; a document of ten thousand steps has as many expressions. Whatever else there
-is in a text (and whatever is wrong with it) is left to that full reader, which has the words for it.
+is in a text (and whatever is wrong with it) is left to that full reader, which has words for it.
 
 A text is split at its operands. What an operand stands for is looked up, and so is how operands of
 these classes belong together with this between them (``moulds.py``): both come up again and again.
