@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ...model.ast import Expr, Target
+from ...model.ast import IR, Expr, Target
 from ...model.diagnostics import Diagnostics
 from ...model.durations import UNITS, parse_duration
 from ...model.limits import NAME
@@ -18,9 +18,8 @@ from ..nodes import Node, Scalar, clip
 from ..read import Source
 from ..tables import KEYWORDS, ROOTS, Kind
 from .expressions import BROKEN, ONE_INSERT, Expressions
-from .places import content_span, place
+from .places import ScalarSpan, place
 
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _HANDLER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*\Z")
 _DOT_KEY: Final = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)")
@@ -33,8 +32,10 @@ class Fields(Expressions):
 
     def __init__(self, source: Source, diagnostics: Diagnostics) -> None:
         super().__init__(source, diagnostics)
-        #: Names that were found good.
+        #: Names, ids of any kind and texts of durations that were found good.
         self._names: set[str] = set()
+        self._labels: set[tuple[Kind, str]] = set()
+        self._durations: dict[str, IR] = {}
 
     # --- durations -------------------------------------------------------------------------------
 
@@ -43,6 +44,10 @@ class Fields(Expressions):
         if type(node) is not Scalar:
             self.wrong_kind("duration", node, pointer, field)
             return self.broken(node, pointer)
+        known = self._durations.get(node.text)
+        if known is not None:
+            place = ScalarSpan(node, self.source, self.file)
+            return Expr(node.text, known, place, pointer)
         if isinstance(node.value, str) and "${" in node.value:
             inner = self._scalar_template(node, pointer)
             if inner.ir is BROKEN:
@@ -51,7 +56,10 @@ class Fields(Expressions):
         ms = self.milliseconds(node, node.text, pointer, field, positive=positive)
         if ms is None:
             return self.broken(node, pointer)
-        return Expr(node.text, ("const", ms), content_span(node, self.file), pointer)
+        ir: IR = ("const", ms)
+        if ms:  # whether nothing is allowed depends on the field
+            self._durations[node.text] = ir
+        return Expr(node.text, ir, ScalarSpan(node, self.source, self.file), pointer)
 
     def milliseconds(
         self, node: Scalar, text: str, pointer: str, field: str, *, positive: bool = True
@@ -105,7 +113,7 @@ class Fields(Expressions):
                 pointer,
                 f"call it `{name}_` or `my_{name}`",
             )
-        elif not _NAME.match(name) or len(name) > NAME:
+        elif not (name.isascii() and name.isidentifier()) or len(name) > NAME:
             self.add("RUNE-1108", f"`{clip(name)}` is no name", node, pointer, _name_hint(name))
         else:
             self._names.add(name)
@@ -114,6 +122,8 @@ class Fields(Expressions):
 
     def label(self, node: Node, pointer: str, kind: Kind, what: str) -> str | None:
         """An id, a skript's or queue's name: identifiers, also with `.` and `-`."""
+        if type(node) is Scalar and (kind, node.text) in self._labels and node.value is not None:
+            return node.text
         pattern = _HANDLER if kind == "handler" else _ID
         if type(node) is not Scalar or node.value is None:
             self.wrong_kind(kind, node, pointer, what)
@@ -127,6 +137,7 @@ class Fields(Expressions):
                 hint = f"the {what} is fixed when the document is compiled: no `${{…}}` in it"
             self.add("RUNE-1108", f"`{clip(name)}` cannot be the {what}", node, pointer, hint)
         else:
+            self._labels.add((kind, name))
             return name
         return None
 
@@ -138,7 +149,13 @@ class Fields(Expressions):
             self.wrong_kind("target", node, pointer, field)
             return None
         text = node.text
-        span = content_span(node, self.file)
+        span = ScalarSpan(node, self.source, self.file)
+        if text.isidentifier():  # nearly all
+            name = self.check_name(text, node, pointer, field)
+            if name is None:
+                return None
+            self.seen.variables.add(name)
+            return Target(name, (), span, pointer)
         if "${" in text:
             inner = ONE_INSERT.match(text)
             hint = f"write `{clip(inner[1])}`" if inner else "name the variable itself"

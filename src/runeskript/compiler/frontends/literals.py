@@ -43,6 +43,9 @@ class Literals:
     def __init__(self, fields: Fields) -> None:
         self.fields = fields
         self.file = fields.file
+        #: Texts of ``backoff`` -> what they say, and types of errors, that were found good.
+        self._backoffs: dict[str, tuple[int, int]] = {}
+        self._errors: set[str] = set()
 
     def word(self, row: Key, node: Node, pointer: str) -> str | None:
         """One of the row's words."""
@@ -159,6 +162,9 @@ class Literals:
         if type(node) is not Scalar or not node.text:
             self.fields.wrong_kind("backoff", node, pointer, "backoff")
             return BACKOFF
+        known = self._backoffs.get(node.text)
+        if known is not None:
+            return known
         first, dots, last = node.text.partition("..")
         low = self.fields.milliseconds(node, first.strip(), pointer, "backoff", positive=False)
         if low is None:
@@ -177,6 +183,7 @@ class Literals:
                 f"write `{last.strip()}..{first.strip()}`",
             )
             return BACKOFF
+        self._backoffs[node.text] = low, high
         return low, high
 
     def error_types(self, node: Node, pointer: str) -> tuple[str, ...]:
@@ -198,6 +205,8 @@ class Literals:
 
     def error_type(self, node: Node, text: str, pointer: str, verb: str) -> bool:
         """Whether a text is a type of error a document may use."""
+        if text in self._errors:
+            return True
         if not _ERROR_TYPE.match(text):
             self.fields.add(
                 "RUNE-1120",
@@ -216,6 +225,7 @@ class Literals:
                 "`cancel` and `limit.*` belong to the runtime; choose a type of your own",
             )
             return False
+        self._errors.add(text)
         return True
 
     def skript(self, node: Node, pointer: str) -> SkriptName | None:

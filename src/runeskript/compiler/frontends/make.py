@@ -8,7 +8,7 @@ could not be read (that is reported already), and still makes a node the checks 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 from ...model.ast import (
     Args,
@@ -37,7 +37,6 @@ from ...model.ast import (
     While,
     Yield,
 )
-from ...model.rows import NamedTuple
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, span_of
 from .fields import Fields
@@ -46,24 +45,21 @@ from .literals import BACKOFF, Literals
 Read: TypeAlias = dict[str, Any]
 
 
-class Parts(NamedTuple):
-    """What a step is made of."""
+class Parts:
+    """What a step is made of. Without an ``__init__``, which every step would pay for."""
 
+    __slots__ = ("entries", "fields", "read", "site", "timeout", "value", "when")
     fields: Fields
     site: Site
-    #: The ``if`` modifier.
+    #: The ``if`` and ``timeout`` modifiers.
     when: Expr | None
+    timeout: Expr | None
     #: Key -> what its value was read as.
     read: Read
     #: Key -> (key, value) as they stand in the document, of each key in ``read``.
     entries: Mapping[str, tuple[Scalar, Node]]
     #: The value of the verb's own key.
     value: Node
-
-    @property
-    def timeout(self) -> Expr | None:
-        """The ``timeout`` modifier."""
-        return cast("Expr | None", self.read.get("timeout"))
 
     def get(self, key: str) -> Any:
         """What a key's value was read as, None where it is missing or could not be read."""
@@ -95,20 +91,22 @@ def _set(p: Parts) -> Step:
 
 
 def _call(p: Parts) -> Step:
-    if p.read["call"] is None:
+    get = p.read.get
+    handler = get("call")
+    if handler is None:
         return _unreadable(p)
     return Call(
         p.site,
         p.when,
         p.timeout,
-        p.read["call"],
+        handler,
         p.value_span(),
         p.args(),
-        p.get("into"),
-        p.get("undo"),
+        get("into"),
+        get("undo"),
         _retry(p),
-        p.get("on_crash") or "rerun",
-        p.get("queue"),
+        get("on_crash") or "rerun",
+        get("queue"),
     )
 
 

@@ -33,8 +33,9 @@ from .step_rows import (
 Read: TypeAlias = dict[str, Any]
 #: Key -> (key, value), as they stand in the document.
 Entries: TypeAlias = Mapping[str, tuple[Scalar, Node]]
-#: How steps of the same keys are read: their verb, and a reader for each key.
-Shape: TypeAlias = tuple[str, tuple[Reader, ...]]
+#: How steps of the same keys are read: their verb, and for each key its name, the end of its
+#: pointer, and a reader.
+Shape: TypeAlias = tuple[str, tuple[tuple[str, str, Reader], ...]]
 
 
 class Steps:
@@ -75,8 +76,9 @@ class Steps:
         """A list of steps. One step without a list is reported and read as a list of one."""
         if type(node) is Seq:
             diagnostics, steps = self.fields.diagnostics, []
+            read = self.step if self.files else self._step
             for i, child in enumerate(node.items):
-                step = self.step(child, f"{pointer}/{i}")
+                step = read(child, f"{pointer}/{i}")
                 if step is not None:
                     steps.append(step)
                 if diagnostics.dropped and diagnostics.is_hopeless:
@@ -117,11 +119,10 @@ class Steps:
         if shape is not None:
             # As nearly all steps: nothing is wrong with its keys, which were seen before.
             name, readers = shape
-            read: Read = {
-                key: reader(entry[1], f"{pointer}/{key}", key)
-                for (key, entry), reader in zip(entries.items(), readers, strict=True)
-            }
-            return self._made(name, node, pointer, read, entries)
+            values: Read = {}
+            for key, end, reader in readers:
+                values[key] = reader(entries[key][1], pointer + end, key)
+            return self._made(name, node, pointer, values, entries)
         verb = self._verb(node, pointer)
         if verb is None:
             return None
@@ -134,14 +135,22 @@ class Steps:
         for row in missing:
             self._missing(row, entries[verb][0], pointer, f"`{verb}`")
         if not missing and entries is node.entries and all(key in rows for key in keys):
-            self._shapes[keys] = verb, tuple([self._reader(rows[key]) for key in keys])
+            readers = tuple([(key, f"/{key}", self._reader(rows[key])) for key in keys])
+            self._shapes[keys] = verb, readers
         return self._made(verb, node, pointer, read, nodes)
 
     def _made(self, verb: str, node: Map, pointer: str, read: Read, nodes: Entries) -> Step:
         """The step that was read; ``nodes``: where each key stands that was understood."""
-        site = Site(pointer, span_of(node, self.file), read.get("id"), read.get("allow", ()))
-        when = read.get("if") if verb != "if" else None
-        return MAKERS[verb](Parts(self.fields, site, when, read, nodes, nodes[verb][1]))
+        get = read.get
+        parts = Parts()
+        parts.fields = self.fields
+        parts.site = Site(pointer, span_of(node, self.file), get("id"), get("allow", ()))
+        parts.when = get("if") if verb != "if" else None
+        parts.timeout = get("timeout")
+        parts.read = read
+        parts.entries = nodes
+        parts.value = nodes[verb][1]
+        return MAKERS[verb](parts)
 
     # --- verbs -----------------------------------------------------------------------------------
 
