@@ -81,9 +81,11 @@ def pack(
 
     ``before``: the chain so far. Large fields become blobs.
     """
-    records = [(KIND_OF[type(event)], *event) for event in events]
-    held = len(records) if CallsDone not in map(type, events) else sum(map(weight, events))
-    body = payloads.dumps(records)
+    if len(events) == 1 and type(event := events[0]) is not CallsDone:
+        held, body = 1, payloads.dumps([(KIND_OF[type(event)], *event)])
+    else:
+        body = payloads.dumps([(KIND_OF[type(event)], *event) for event in events])
+        held = sum(map(weight, events))
     if held <= limits.SEGMENT_EVENTS and len(body) <= limits.PAYLOAD_BYTES:
         return [_segment(payloads, job, first, before, held, body)]
     segments: list[Segment] = []

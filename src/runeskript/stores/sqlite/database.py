@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from time import perf_counter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import apsw
 
@@ -22,6 +23,7 @@ from .failing import translated
 from .files import connect
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 #: Seconds of a COMMIT above which transactions leave the loop, and below which they come back.
 SLOW: Final = 0.001
@@ -56,6 +58,7 @@ class Database:
         self.ex = self._writer.cursor().execute
         self.ex_many = self._writer.cursor().executemany
         self._read = self._reader.cursor().execute
+        self._data_version = self._writer.data_version
         #: Rises when somebody else has written: then nothing that was remembered is sure.
         self.generation = 0
         self._version = -1
@@ -100,22 +103,25 @@ class Database:
         """The number that the last insert gave a row."""
         return self._writer.last_insert_rowid()
 
-    async def write(self, work: Callable[[], _T]) -> _T:
+    async def write(self, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
         """One transaction; see the module's text. Raises StoreError: then nothing of it happened,
         but for a COMMIT that failed without saying how far it came.
         """
-        while self._under_way is not None:
-            await asyncio.wait((self._under_way,))
-        self.check_open()
+        if not self.free:
+            while self._under_way is not None:
+                await asyncio.wait((self._under_way,))
+            self.check_open()
         if self.free:
             try:
-                return self.transact(work)
+                return self.transact(work, *args, **named)
             except apsw.BusyError:
                 pass  # another process writes: wait for it where nobody else has to wait
         loop = asyncio.get_running_loop()
         if self._threads is None:
             self._threads = ThreadPoolExecutor(1, "rune-store")
-        task = loop.run_in_executor(self._threads, self._waiting, work)
+        task = loop.run_in_executor(
+            self._threads, self._waiting, partial(work, *args, **named)
+        )
         self._under_way, self.free = task, False
         task.add_done_callback(self._over)
         result = await asyncio.shield(task)
@@ -137,16 +143,16 @@ class Database:
         finally:
             self._writer.set_busy_timeout(0)
 
-    def transact(self, work: Callable[[], _T]) -> _T:
+    def transact(self, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
         """Run ``work`` in a transaction; all or nothing. Raises apsw.BusyError, StoreError."""
-        ex = self.ex
+        ex, version = self.ex, self._data_version
         try:
             ex("BEGIN IMMEDIATE")
-            if self._writer.data_version() != self._version:
+            if version() != self._version:
                 self.generation += 1
-            result = work()
-            self._commits += 1
-            if self._commits % _SAMPLE:
+            result = work(*args, **named)
+            self._commits = commits = self._commits + 1
+            if commits % _SAMPLE:
                 ex("COMMIT")
             else:
                 began = perf_counter()
@@ -161,7 +167,7 @@ class Database:
         except BaseException:
             self._roll_back()
             raise
-        self._version = self._writer.data_version()
+        self._version = version()
         if self._waiters and self.free:
             self._tell()
         return result

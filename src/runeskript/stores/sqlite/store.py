@@ -9,9 +9,8 @@ its last 4 MB or so), always the latest ones and whole: the file stays consisten
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Final, Literal
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, Literal
 
 from ...errors import StoreError
 from ...model.events import Event
@@ -154,9 +153,9 @@ class SqliteStore:
         """Take in messages and commands; see ``Store.post``."""
         return await self._db.write(lambda: [self._units.post(item) for item in items])
 
-    async def commit(self, units: Sequence[Unit]) -> list[Committed]:
+    def commit(self, units: Sequence[Unit]) -> Coroutine[Any, Any, list[Committed]]:
         """Apply the units; see ``Store.commit``."""
-        return await self._db.write(partial(self._units.apply_all, units))
+        return self._db.write(self._units.apply_all, units)
 
     async def get(self, jobs: Sequence[str]) -> list[JobRow | None]:
         """The rows of jobs."""

@@ -47,21 +47,31 @@ class Units:
 
     def apply_all(self, units: Sequence[Unit]) -> list[Committed]:
         """The units of a commit, one after the other."""
+        if len(units) == 1:
+            return [self.apply(units[0])]
         return [self.apply(unit) for unit in units]
 
     def apply(self, unit: Unit) -> Committed:
         """One unit, if its guard holds."""
-        head = self._heads.get(unit.job)
-        if head is None or head.epoch != unit.epoch:
+        id_, epoch, first, events = unit[:4]
+        plain = unit[4:] == _PLAIN
+        head = self._heads.get(id_)
+        if head is None or head.epoch != epoch:
             return _FENCED
+        if plain and events and head.owner is not None and head.chain and first == head.length:
+            # One more event and nothing else: what a job that is on its way mostly commits.
+            self._jobs.append(head, events)
+            if self._jobs.lifted:
+                self._jobs.note_blobs(head)
+            return _OK
         if head.chain is None:
             try:
                 self._heads.read_end(head)
             except StoreDamagedError:
                 # It is parked when it is claimed the next time.
                 return _FENCED if head.owner is None else _CONFLICT
-        events, change = unit.events, unit.row
-        if unit.first != head.length or unit.part or not events:
+        change = unit.row
+        if first != head.length or unit.part or not events:
             before = self._stood(head, unit)
             if before is not None:
                 return before
@@ -79,7 +89,7 @@ class Units:
             self._db.ex(
                 "UPDATE job SET part_at=?, part=? WHERE number=?", (*head.part, head.number)
             )
-        if unit[4:] == _PLAIN:
+        if plain:
             return _OK
         if unit.snapshot is not None:
             self._snapshot(head, unit.snapshot)
