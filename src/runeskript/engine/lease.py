@@ -72,6 +72,11 @@ class Lease:
         """The worker cannot go on with a job: somebody else may, once it is given back."""
         self._dropped.append((job, epoch))
 
+    @property
+    def owing(self) -> bool:
+        """Whether there is something to give back."""
+        return bool(self._dropped)
+
     async def give_back(self) -> None:
         """Give back what was dropped; what cannot be given back now is tried again later."""
         if not self._dropped:

@@ -199,6 +199,30 @@ class Live:
                 waiter.exception()  # whoever still awaits it gets it; nobody has to
 
 
+def quiet(live: Live) -> bool:
+    """Whether nobody watches a job, and nothing but its calls is to be done for it."""
+    return (
+        live.started
+        and not (live.ended or live.watches or live.pausing or live.later or live.arrivals)
+        and live.narrator is None
+    )
+
+
+def one_more(live: Live, ready: Ready) -> bool:
+    """Whether a turn took one event and leads to one call, and there is nothing else to it."""
+    effects, events = ready.effects, ready.events
+    return (
+        len(effects) == 1
+        and len(events) == 1
+        and type(effects[0]) is CallOut
+        and type(events[0]) is not CallsDone
+        and not ready.more
+        and ready.finished is None
+        and live.held is None
+        and quiet(live)
+    )
+
+
 def waits(live: Live) -> bool:
     """Whether nothing of a job is under way: it waits for timers, messages and children alone."""
     if live.busy or live.scheduled or live.inbox or live.gathered is not None:
