@@ -37,19 +37,25 @@ def _path(value: object) -> tuple[int, ...]:
     return tuple(value)
 
 
-def _check(name: str, hint: Any, value: object) -> None:
-    """Field types of a record from an untrusted place; containers are values already."""
-    kinds: dict[Any, tuple[type, ...]] = {int: (int,), str: (str,)}
-    if hint in kinds and (not isinstance(value, kinds[hint]) or isinstance(value, bool)):
-        raise CodecError(f"journal record: {name} must be {hint.__name__}")
-    if name in ("env", "job", "variables") and not isinstance(value, dict):
-        raise CodecError(f"journal record: {name} must be an object")
-    if name == "message" and not (isinstance(value, dict) and "data" in value):
-        raise CodecError("journal record: message must be an object with data")
+def _kinds(cls: type[Any]) -> list[tuple[int, str, type]]:
+    """Which fields have to be of which type: position, name, type. Others are any value."""
+    found: list[tuple[int, str, type]] = []
+    hints = get_type_hints(cls)
+    for position, name in enumerate(cls._fields):
+        if hints[name] in (int, str):
+            found.append((position, name, hints[name]))
+        elif name in ("env", "job", "message", "variables"):
+            found.append((position, name, dict))
+    return found
 
 
-#: The types of the fields of kinds that were met: evaluating them takes longer than the import.
-_hints: dict[Any, dict[str, Any]] = {}
+#: Those of the kinds that were met: evaluating them takes longer than the import.
+_known: dict[type[Any], list[tuple[int, str, type]]] = {}
+
+
+def _refuse(name: str, kind: type) -> None:
+    what = "an object" if kind is dict else kind.__name__
+    raise CodecError(f"journal record: {name} must be {what}")
 
 
 def from_record(record: object) -> Event:
@@ -76,9 +82,13 @@ def from_record(record: object) -> Event:
         if not isinstance(stop, list) or len(stop) != 2 or type(stop[1]) is not int:
             raise CodecError("journal record: stop is [path, turns]")
         fields[_STOP_FIELDS[cls]] = (_path(stop[0]), stop[1])
-    hints = _hints.get(cls)
-    if hints is None:
-        hints = _hints[cls] = get_type_hints(cls)
-    for name, value in zip(names, fields, strict=True):
-        _check(name, hints.get(name), value)
+    kinds = _known.get(cls)
+    if kinds is None:
+        kinds = _known[cls] = _kinds(cls)
+    # Field types of a record from an untrusted place; containers are values already.
+    for position, name, kind in kinds:
+        if type(fields[position]) is not kind:
+            _refuse(name, kind)
+        if name == "message" and "data" not in fields[position]:
+            raise CodecError("journal record: message must be an object with data")
     return cls(*fields)  # type: ignore[no-any-return]

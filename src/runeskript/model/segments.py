@@ -162,6 +162,20 @@ def _list(parts: list[bytes]) -> bytes:
 
 
 # --- reading ------------------------------------------------------------------------------------
+def whole(job: str, first: int, data: bytes) -> Head:
+    """The header of a segment whose bytes are as they were written; what they say is not looked at.
+
+    Raises DamagedError, FormatVersionError.
+    """
+    place = _place(job, first)
+    head = head_of(data, place)
+    if crc32(memoryview(data)[4:]) != head.check:
+        raise DamagedError(f"{place}: its checksum is wrong")
+    if head.version != versions.JOURNAL:
+        raise FormatVersionError(f"{place}: journal version {head.version} is unknown here")
+    return head
+
+
 def unpack(
     payloads: Payloads, job: str, first: int, data: bytes, before: bytes | None
 ) -> tuple[list[Event], Head]:
@@ -171,11 +185,7 @@ def unpack(
     was written here, FormatVersionError, SealedError.
     """
     place = _place(job, first)
-    head = head_of(data, place)
-    if crc32(memoryview(data)[4:]) != head.check:
-        raise DamagedError(f"{place}: its checksum is wrong")
-    if head.version != versions.JOURNAL:
-        raise FormatVersionError(f"{place}: journal version {head.version} is unknown here")
+    head = whole(job, first, data)
     body = data[HEADER.size :]
     if head.flags == SEALED:
         body = payloads.unseal(body, place)

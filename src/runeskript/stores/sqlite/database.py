@@ -119,9 +119,7 @@ class Database:
         loop = asyncio.get_running_loop()
         if self._threads is None:
             self._threads = ThreadPoolExecutor(1, "rune-store")
-        task = loop.run_in_executor(
-            self._threads, self._waiting, partial(work, *args, **named)
-        )
+        task = loop.run_in_executor(self._threads, self._waiting, partial(work, *args, **named))
         self._under_way, self.free = task, False
         task.add_done_callback(self._over)
         result = await asyncio.shield(task)

@@ -9,7 +9,7 @@ from typing import Final
 
 from ...errors import DamagedError, FormatVersionError, SealedError, StoreDamagedError
 from ...model.payloads import Payloads
-from ...model.segments import genesis, unpack
+from ...model.segments import genesis, whole
 from .database import Database
 
 #: Sequence numbers below one job's number in the key of a segment.
@@ -134,7 +134,7 @@ class Heads:
             if not rows:
                 return self._end_by_snapshot(head, base)
             first = rows[0][0] & LAST_SEQ
-            _, last = unpack(self._payloads, head.id, first, rows[0][1], None)
+            last = whole(head.id, first, rows[0][1])
         except (DamagedError, FormatVersionError, SealedError) as exc:
             raise StoreDamagedError(f"job {head.id}: {exc}", job=head.id) from exc
         return first + last.held, last.chain

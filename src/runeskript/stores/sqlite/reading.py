@@ -15,7 +15,7 @@ from ...errors import (
 from ...model.batches import piece, weight
 from ...model.events import CallsDone, Event
 from ...model.payloads import Payloads
-from ...model.segments import HEADER, genesis, head_of, unpack
+from ...model.segments import HEADER, genesis, head_of, unpack, whole
 from ..leases import Loaded, Queued
 from ..queries import Change, JobFilter
 from ..rows import InboxRow, JobRow, Listener, Timer
@@ -27,6 +27,14 @@ from .rows import COLUMNS, FROM, unpack_row
 Read: TypeAlias = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 
 _JOBS: Final = f"SELECT {COLUMNS} {FROM} "
+#: What else there is of a job, in one question: its last part, whether there are timers and so on,
+#: and where the latest snapshot is.
+_BESIDES: Final = (
+    "SELECT part_at, part, EXISTS(SELECT 1 FROM timer WHERE job = ?1), "
+    "EXISTS(SELECT 1 FROM listener WHERE job = ?1), EXISTS(SELECT 1 FROM inbox WHERE job = ?1), "
+    "EXISTS(SELECT 1 FROM waiting WHERE job = ?1), "
+    "(SELECT max(place) FROM snapshot WHERE place >= ?2 AND place <= ?3) FROM job WHERE number = ?1"
+)
 #: Rows read at once by a list that has to look into them.
 _PAGE: Final = 200
 #: Bytes of the chain that a stored snapshot begins with.
@@ -151,7 +159,7 @@ class Reading:
         rows = self._last(number, at - 1)
         if rows:
             first, data = rows[0]
-            _, head = unpack(self._payloads, id_, first, data, None)
+            head = whole(id_, first, data)
             if first + head.held == at:
                 return head.chain
         else:
@@ -175,8 +183,13 @@ class Reading:
         if row is None:
             return None
         number = row.number
+        base = number << SEQ_BITS
+        # Most jobs have nothing in most tables: one question is quicker than six.
+        ((at, part, timers, listeners, inbox, queued, latest),) = self._read(
+            _BESIDES, (number, base, base | LAST_SEQ)
+        )
         try:
-            first = 0 if whole else self._snapshot_seq(number)
+            first = 0 if whole or latest is None else latest - base
             taken = self.snapshot_at(id_, number, first) if first else None
             events = [] if first == row.seq else self._stretch(id_, number, first, row.seq)
             if first + sum(map(weight, events)) != row.seq:
@@ -186,19 +199,14 @@ class Reading:
                 None if taken is None else taken[1],
                 first,
                 events,
-                self._timers(number),
-                self._listeners(row),
-                self.inbox("WHERE inbox.job = ? ORDER BY inbox.number", (number,)),
-                self._queued(number),
-                self._part(number, row.seq),
+                self._timers(number) if timers else [],
+                self._listeners(row) if listeners else [],
+                self.inbox("WHERE inbox.job = ? ORDER BY inbox.number", (number,)) if inbox else [],
+                self._queued(number) if queued else [],
+                part if at == row.seq else 0,
             )
         except _UNREADABLE as exc:
             raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
-
-    def _part(self, number: int, length: int) -> int:
-        """How many units without events there were behind the last event."""
-        ((at, part),) = self._read("SELECT part_at, part FROM job WHERE number = ?", (number,))
-        return int(part) if at == length else 0
 
     def _timers(self, number: int) -> list[Timer]:
         rows = self._read("SELECT path, m, due, kind, step FROM timer WHERE job=?", (number,))
