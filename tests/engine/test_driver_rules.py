@@ -12,7 +12,7 @@ from probes import CALL
 from runeskript.engine import driver as driver_module
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
-from runeskript.errors import KernelInvariantError, StoreError
+from runeskript.errors import KernelInvariantError, RuneskriptError, StoreError
 from runeskript.model.events import CallDone
 from runeskript.stores.base import CommitOutcome, Committed, Unit
 from runeskript.stores.memory import MemoryStore
@@ -203,6 +203,107 @@ do:
     short = [await rt.submit_job("skript: short\ndo:\n  - return: 1\n") for _ in range(5)]
     await asyncio.gather(note("long", long.id), *(note("short", j.id) for j in short))
     assert order == ["short"] * 5 + ["long"]
+
+
+LOOP = """
+skript: loop
+vars: {i: 0}
+do:
+  - while: i >= 0
+    do:
+      - set: {i: "${i + 1}"}
+"""
+
+
+@pytest.mark.parametrize("loops", [1, 4])
+async def test_a_step_waits_a_slice_of_each_run_at_most(
+    runtime: Start, monkeypatch: pytest.MonkeyPatch, loops: int
+) -> None:
+    """Beside pure loops without end: from one step to the next, by counting."""
+    slices: list[str] = []
+    between: list[list[str]] = []
+    real = driver_module.advance
+
+    def advance(program: Any, run: Any, *rest: Any) -> Any:
+        slices.append(str(run.job.get("id")) if run.job else "new")
+        return real(program, run, *rest)
+
+    @handler("probe")
+    async def probe(params: Any, ctx: Any) -> None:
+        between.append(slices.copy())
+        slices.clear()
+
+    monkeypatch.setattr(driver_module, "advance", advance)
+    rt = await runtime(probe)
+    long = [await rt.submit_job(LOOP) for _ in range(loops)]
+    steps = "skript: steps\ndo:\n" + "  - call: probe\n" * 20
+    assert (await rt.run_job(steps)).ok
+    runnable = loops + 1
+    assert len(between) == 20
+    assert max(map(len, between[1:])) <= runnable + 1
+    ids = {job.id for job in long}
+    # The loops had their turns meanwhile: who takes steps does not starve them either.
+    assert {one for seen in between[1:] for one in seen} >= ids
+
+
+async def test_a_step_alone_is_committed_before_the_next(runtime: Start, clock: Any) -> None:
+    """The short way of a tick keeps the order, too, and takes what comes while the store writes."""
+    notes: list[Any] = []
+
+    @handler("probe")
+    async def probe(params: Any, ctx: Any) -> None:
+        notes.append("handler")
+
+    store = Recording(clock, notes)
+    rt = await runtime(probe, store=store)
+    assert (await rt.run_job("skript: five\ndo:\n" + "  - call: probe\n" * 5)).ok
+    assert notes == [
+        ["Started"],
+        *["handler", ["CallDone"]] * 4,
+        "handler",
+        ["CallDone", "Finished"],
+    ]
+
+
+async def test_a_refused_step_goes_no_further(runtime: Start, clock: Any) -> None:
+    """The same where the store refuses it."""
+    notes: list[Any] = []
+    store = Recording(clock, notes)
+
+    @handler("probe")
+    async def probe(params: Any, ctx: Any) -> None:
+        notes.append("handler")
+        if notes.count("handler") == 3:
+            store.refuse = "fenced"
+
+    rt = await runtime(probe, store=store)
+    with pytest.raises(StoreError, match="the store refused a commit: fenced"):
+        await rt.run_job("skript: five\ndo:\n" + "  - call: probe\n" * 5)
+    assert notes.count("handler") == 3
+
+
+async def test_a_cancel_while_a_step_is_written_is_taken(runtime: Start, clock: Any) -> None:
+    """It arrives during the commit of the short way."""
+    notes: list[Any] = []
+    jobs: list[str] = []
+
+    class Cancelling(Recording):
+        async def commit(self, units: Sequence[Unit]) -> list[Committed]:
+            if notes.count("handler") == 2 and jobs:
+                await rt.cancel_job(jobs.pop())
+            return await super().commit(units)
+
+    @handler("probe")
+    async def probe(params: Any, ctx: Any) -> None:
+        notes.append("handler")
+
+    rt = await runtime(probe, store=Cancelling(clock, notes))
+    job = await rt.submit_job("skript: five\ndo:\n" + "  - call: probe\n" * 5)
+    jobs.append(job.id)
+    with pytest.raises(RuneskriptError):
+        await rt.result(job.id)
+    assert (await rt.get_job(job.id)).status == "Cancelled"
+    assert notes.count("handler") < 5
 
 
 async def test_nothing_is_left_of_jobs_that_ended(runtime: Start, settle: Settle) -> None:

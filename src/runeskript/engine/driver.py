@@ -181,8 +181,12 @@ class Driver(Inboxes):
         units: list[Unit] = []
         pending = self.pending
         ahead: list[Live] = []
+        later: list[Live] = []
         while pending:
             live = pending.popleft()
+            if units and live.busy:
+                later.append(live)  # a long computation: no effect is to wait for its slice
+                continue
             live.scheduled = False
             if live.ended:
                 continue
@@ -191,7 +195,9 @@ class Driver(Inboxes):
                 hold(live, ready)
                 self.outlet.let_ahead(live, ready)
                 ahead.append(live)
-            elif not (pending or turns) and self._keeps(live) and one_more(live, ready):
+            elif not (pending or turns or self.outlet.due(live)) and one_more(
+                live, ready, self.lanes
+            ):
                 await self._one_more(live, ready)
                 break
             else:
@@ -201,6 +207,7 @@ class Driver(Inboxes):
                     turns.append(turn)
             if monotonic() >= until:
                 break
+        pending.extendleft(reversed(later))
         for live in ahead:
             self.schedule(live)  # the next tick takes what they came to, and commits all of it
         if not turns:
@@ -231,29 +238,27 @@ class Driver(Inboxes):
         if mail:
             await self.collect()
 
-    def _keeps(self, live: Live) -> bool:
-        """Whether it is not yet time to write the run down again."""
-        return live.tail > 0 or not self.snapshots
-
     async def _one_more(self, live: Live, ready: Ready) -> None:
         """Commit one event of one run and make the call it leads to.
 
-        The same as ``_turn``, the commit and ``_let_out`` do, in a third of the time: a job that goes
-        step by step is little else.
+        The same as ``_turn``, the commit and ``_let_out`` do, in a third of the time: a job that
+        goes step by step is little else.
         """
+        call: Any = ready.effects[0]
+        lane = self.lanes[call.handler]
         unit = _new(Unit, (live.id, live.row.epoch, live.seq, ready.events, *PLAIN))
         ((outcome, _),) = await self.store.commit((unit,))
         if outcome not in ("ok", "already"):
             self._lose(live, f"the store refused a commit: {outcome}")
             return
         live.part = 0
-        live.tail -= 1
-        call: Any = ready.effects[0]
-        lane = self.lanes[call.handler]
+        live.tail += 1
         if lane.direct is None or not quiet(live) or live.inbox or live.gathered is not None:
             turn = Turn(live, ready)  # something came while the store wrote
             turn.calls.append((lane, [call]))
             self._let_out(turn)
+            if self._holding:
+                await self._hold()
             return
         live.seq += 1
         live.queued += 1

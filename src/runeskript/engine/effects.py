@@ -240,9 +240,9 @@ class Outlet:
         It must be, where a run that may send messages or create children is in the middle of its
         work: whoever goes on with it has to know which of them have left already.
         """
-        live.tail -= 1
         between = live.program.speaks and (ready.more or (not unit.events and unit.furnished))
-        if not self._core.snapshots or not (between or (live.tail < 0 and unit.events)):
+        if not between and not (unit.events and self.due(live)):
+            live.tail += 1
             return unit
         return unit._replace(snapshot=self.snapshot(live, sum(map(weight, ready.events))))
 
@@ -254,8 +254,14 @@ class Outlet:
         from ..stores.fastcodec import dumps
 
         data = encode_run(live.run, live.program.digest, live.seq + more, dumps)
-        live.tail = max(TAIL, len(data) // TAIL_BYTES)
+        live.tail, live.written = 0, len(data)
         return data
+
+    def due(self, live: Live) -> bool:
+        """Whether it is time to write the run down."""
+        return (
+            live.tail >= TAIL and live.tail >= live.written // TAIL_BYTES and self._core.snapshots
+        )
 
     def again(self, live: Live, effects: list[Effect]) -> None:
         """Carry out calls whose cause is durable already."""

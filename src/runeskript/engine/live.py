@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 from typing import Any
 
 from ..errors import StoreError
@@ -71,6 +72,7 @@ class Live:
         "urgent",
         "waiters",
         "watches",
+        "written",
     )
 
     def __init__(self, row: JobRow, program: Program, run: Run) -> None:
@@ -104,8 +106,9 @@ class Live:
         self.part = 0
         #: Number of the inbox row that asked for a pause, until the job stands still; or 0.
         self.pausing = 0
-        #: Units until the run is written down again.
+        #: Units since the run was written down, and how many bytes it took.
         self.tail = 0
+        self.written = 0
         #: Loop turns of the next slice; adapts to what this run costs.
         self.turns = 0
         self.queued = 0
@@ -208,13 +211,17 @@ def quiet(live: Live) -> bool:
     )
 
 
-def one_more(live: Live, ready: Ready) -> bool:
-    """Whether a turn took one event and leads to one call, and there is nothing else to it."""
+def one_more(live: Live, ready: Ready, lanes: Container[str]) -> bool:
+    """Whether a turn took one event and leads to one call, and there is nothing else to it.
+
+    ``lanes``: the handlers that were called before.
+    """
     effects, events = ready.effects, ready.events
     return (
         len(effects) == 1
         and len(events) == 1
         and type(effects[0]) is CallOut
+        and effects[0].handler in lanes
         and type(events[0]) is not CallsDone
         and not ready.more
         and ready.finished is None

@@ -278,6 +278,7 @@ class Recovery:
             raise ReplayMismatchError("its journal has an end, and its row has none")
         live = Live(row, program, run)
         live.seq, live.part, live.started = row.seq, loaded.part, True
+        live.tail, live.written = len(loaded.events), len(loaded.snapshot or b"")
         timers = _timers(run, loaded.timers, resumed.timers)
         forked = (
             row.status == "Pending"
