@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from runeskript.cli import bench_chain, bench_durable, bench_memory
+from runeskript.cli import bench_chain, bench_durable, bench_jobs, bench_memory
 from runeskript.cli import bench_scenarios as bench
 from runeskript.cli.verbs import bench as bench_verb
+from runeskript.compiler.pipeline import compile_text
 from runeskript.engine.driver import Driver
+from runeskript.engine.handlers.registry import HandlerRegistry
 from runeskript.engine.live import Live
 from runeskript.errors import RuneskriptError
 
@@ -46,6 +49,47 @@ def test_durable_jobs_are_measured_in_either_mode(
     figure = bench._durable(name, 1, sync)
     assert (figure.scenario, figure.n, figure.extra["sync"]) == (name, 20, sync.upper())
     assert figure.rate > 0 and figure.floor_rate > 0
+
+
+@pytest.mark.parametrize("sync", ["full", "normal"])
+def test_many_jobs_are_measured_from_submit_to_end(
+    sync: Literal["full", "normal"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench_jobs, "JOBS", 70)
+    monkeypatch.setattr(bench_durable, "COMMITS", 20)
+    figure = bench._many_jobs(1, sync)
+    assert (figure.scenario, figure.n, figure.extra["sync"]) == ("many-jobs", 70, sync.upper())
+    assert figure.rate > 0 and figure.floor_rate > 0
+    assert 0 < figure.extra["p50_ms"] <= figure.extra["p99_ms"]
+
+
+async def test_many_jobs_all_end_at_most_64_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each with a time of its own."""
+    most = 0
+    adopt = Driver.adopt
+
+    def adopting(self: Driver, row: Any, program: Any) -> Live:
+        nonlocal most
+        live = adopt(self, row, program)
+        most = max(most, len(self.lives))
+        return live
+
+    monkeypatch.setattr(Driver, "adopt", adopting)
+    registry = HandlerRegistry([bench.noop])
+    skript = compile_text(bench_jobs.MANY, "many-jobs.yaml", registry)
+    _, waits = await bench_jobs.many(skript, registry, tmp_path, "normal", 100)
+    assert len(waits) == 100
+    assert most == bench_jobs.AT_ONCE
+
+
+async def test_recovery_is_measured_until_every_job_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And all of them complete afterwards, or there is no figure."""
+    monkeypatch.setattr(bench_jobs, "UNFINISHED", 150)
+    figure = await bench._recovery(1, "normal")
+    assert (figure.scenario, figure.n, figure.extra["sync"]) == ("recovery", 150, "NORMAL")
+    assert figure.rate > 0 and figure.extra["seconds"] >= 0
 
 
 @pytest.mark.parametrize("kind", list(bench_memory.KINDS))

@@ -1,9 +1,4 @@
-"""What ``rune bench`` measures. A scenario times us and a floor in turns and pairs the results.
-
-The floor is the least a program could do for the same work with nothing but Python. Measurements
-minutes apart would compare two states of the machine, so each pair is measured back to back, and
-the ratio reported is the median of the pairs' ratios.
-"""
+"""What ``rune bench`` measures. A scenario times us and a floor in turns (``bench_measure.py``)."""
 
 from __future__ import annotations
 
@@ -14,8 +9,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, Literal
@@ -29,95 +24,11 @@ from ..engine.runtime import Runtime
 from ..errors import RuneskriptError
 from ..model.catalog import PlainHandler, StaticCatalog
 from . import bench_chain, bench_document, bench_memory
+from .bench_measure import Figure, Scenario, alternate, pair, peak_rss_mb
 
 MIN_ROUNDS: Final = 9
 #: Branches of the fan-out.
 BRANCHES: Final = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One line of results: a rate, or a ``cost`` of which less is better.
-
-    Rates are units per second, costs are in the unit. ``ratio`` is the median of the pairs' ratios,
-    ``least`` the smallest; above 1 is better than the floor.
-    """
-
-    scenario: str
-    unit: str
-    rate: float
-    floor: str
-    floor_rate: float
-    ratio: float
-    least: float
-    n: int
-    rounds: int
-    rss_mb: float
-    cost: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {
-            "scenario": self.scenario,
-            "rate": round(self.rate, 1),
-            "floor": self.floor,
-            "floor_rate": round(self.floor_rate, 1),
-            "ratio": round(self.ratio, 3),
-            "rss_mb": round(self.rss_mb, 1),
-            "unit": self.unit,
-            "n": self.n,
-            "rounds": self.rounds,
-            "ratio_min": round(self.least, 3),
-            **self.extra,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """``measure(rounds)`` gives the scenario's figures."""
-
-    summary: str
-    measure: Callable[[int], Sequence[Figure]]
-
-
-def peak_rss_mb(who: int = resource.RUSAGE_SELF) -> float:
-    """The largest resident memory so far, in MB (2**20 bytes)."""
-    peak = resource.getrusage(who).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
-def pair(
-    scenario: str, unit: str, n: int, floor: str, ours: Sequence[float], floors: Sequence[float]
-) -> Figure:
-    """The figure of paired timings in seconds for ``n`` units of work each."""
-    ratios = [theirs / mine for mine, theirs in zip(ours, floors, strict=True)]
-    return Figure(
-        scenario,
-        unit,
-        n / statistics.median(ours),
-        floor,
-        n / statistics.median(floors),
-        statistics.median(ratios),
-        min(ratios),
-        n,
-        len(ratios),
-        peak_rss_mb(),
-    )
-
-
-async def alternate(
-    rounds: int, ours: Callable[[], Awaitable[float]], floor: Callable[[], Awaitable[float]]
-) -> tuple[list[float], list[float]]:
-    """Seconds of each, one warm-up pair left out; who goes first changes from round to round."""
-    timings: tuple[list[float], list[float]] = ([], [])
-    for turn in range(rounds + 1):
-        for which in (0, 1) if turn % 2 else (1, 0):
-            gc.collect()
-            seconds = await (ours if which == 0 else floor)()
-            if turn:
-                timings[which].append(seconds)
-    return timings
 
 
 # --- fanout -------------------------------------------------------------------------------------
@@ -222,6 +133,60 @@ def _durable(name: str, rounds: int, sync: Literal["full", "normal"]) -> Figure:
         timings = asyncio.run(alternate(rounds, ours, floor))
     figure = pair(name, "steps", number, "a commit for each", *timings)
     return replace(figure, extra={"sync": sync.upper(), "best": round(number / min(timings[0]))})
+
+
+def many_jobs(rounds: int) -> list[Figure]:
+    """Small durable jobs, 64 at a time, against a commit for each durable step of theirs."""
+    return [_many_jobs(rounds, sync) for sync in ("full", "normal")]
+
+
+def _many_jobs(rounds: int, sync: Literal["full", "normal"]) -> Figure:
+    from . import bench_durable, bench_jobs
+
+    registry = HandlerRegistry([noop])
+    skript = compile_text(bench_jobs.MANY, "many-jobs.yaml", registry)
+    number, waits = bench_jobs.JOBS, []
+    with tempfile.TemporaryDirectory(prefix="rune-bench-") as folder:
+
+        async def ours() -> float:
+            seconds, taken = await bench_jobs.many(skript, registry, Path(folder), sync, number)
+            waits.append(taken)
+            return seconds
+
+        async def floor() -> float:
+            return bench_durable.commits(Path(folder), sync, number * bench_jobs.STEPS)
+
+        timings = asyncio.run(alternate(rounds, ours, floor))
+    figure = pair("many-jobs", "jobs", number, "a commit for each step", *timings)
+    cuts = statistics.quantiles([one for taken in waits[1:] for one in taken], n=100)
+    extra = {"sync": sync.upper(), "best": round(number / min(timings[0]))}
+    extra |= {"p50_ms": round(cuts[49] * 1000, 1), "p99_ms": round(cuts[98] * 1000, 1)}
+    return replace(figure, extra=extra)
+
+
+def recovery(rounds: int) -> list[Figure]:
+    """Unfinished jobs that a new worker claims and moves, against marking as many rows."""
+    return [asyncio.run(_recovery(min(rounds, FEW_ROUNDS), sync)) for sync in ("full", "normal")]
+
+
+async def _recovery(rounds: int, sync: Literal["full", "normal"]) -> Figure:
+    from . import bench_jobs
+
+    number = bench_jobs.UNFINISHED
+    with tempfile.TemporaryDirectory(prefix="rune-bench-") as folder:
+        gate, path = bench_jobs.Gate(number), Path(folder) / "unfinished.db"
+        await bench_jobs.unfinished(gate, path, sync, number)
+
+        async def ours() -> float:
+            return await bench_jobs.recovery(gate, path, Path(folder), sync, number)
+
+        async def floor() -> float:
+            return bench_jobs.marking(Path(folder), sync, number)
+
+        timings = await alternate(rounds, ours, floor)
+    figure = pair("recovery", "jobs", number, "marking as many rows", *timings)
+    seconds = round(statistics.median(timings[0]), 2)
+    return replace(figure, extra={"sync": sync.upper(), "seconds": seconds})
 
 
 # --- memory -------------------------------------------------------------------------------------
@@ -390,6 +355,10 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "durable-fanout": Scenario("2,000 parallel no-op calls, each result durable", durable_fanout),
     "durable-chain": Scenario(
         "1,000 no-op calls in sequence, each durable before the next", durable_chain
+    ),
+    "many-jobs": Scenario("1,000 jobs of three durable calls each, 64 at a time", many_jobs),
+    "recovery": Scenario(
+        "10,000 unfinished jobs that a new worker finds, until all move", recovery
     ),
     "memory": Scenario("what each of 100,000 branches holds while it waits", memory),
     "compile": Scenario("a document of 10,000 steps, from text to verified Blueprint", compile_),

@@ -6,7 +6,8 @@ from argparse import ArgumentParser, Namespace
 
 from ...model.nearest import did_you_mean
 from .. import terminal
-from ..bench_scenarios import MIN_ROUNDS, SCENARIOS, Figure
+from ..bench_measure import Figure
+from ..bench_scenarios import MIN_ROUNDS, SCENARIOS
 from ..options import add_output
 from ..usage import UsageError
 
