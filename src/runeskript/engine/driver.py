@@ -19,13 +19,10 @@ from ..errors import RuneskriptError, StoreError
 from ..kernel import Program, Ready, advance, new_run
 from ..model.batches import unfold_effects, weight
 from ..model.events import (
-    CancelRequested,
-    ChildDone,
     Effect,
     Event,
     Finished,
     Started,
-    Status,
 )
 from ..model.values import Value
 from ..stores.base import (
@@ -38,12 +35,12 @@ from ..stores.base import (
 )
 from .clock import Clock
 from .effects import Outlet, Turn
+from .endings import Endings
 from .executors.base import Batch, Lane
 from .groups import hold, may_go_ahead, turn_of
 from .ids import Ids
-from .inboxes import Inboxes
 from .lease import Lease
-from .live import GivenBackError, Live, one_more, quiet, waits, wanted
+from .live import Live, one_more, quiet, waits, wanted
 from .reports import internal
 from .secrets import Vault
 
@@ -65,7 +62,7 @@ _new: Any = tuple.__new__  # skips the NamedTuple's own constructor
 _log = logging.getLogger("runeskript.engine")
 
 
-class Driver(Inboxes):
+class Driver(Endings):
     """Runs live jobs on one event loop. Used by ``Runtime``, from the loop's thread."""
 
     def __init__(
@@ -84,16 +81,9 @@ class Driver(Inboxes):
         self.ticking = False
         self.lanes: Mapping[str, Lane] = {}
         self.outlet: Outlet
-        self.on_end: Callable[[Live], None] = lambda live: None
-        #: Whether jobs that were dropped are claimed again, here or elsewhere.
-        self.claims = False
         self._holding: list[Live] = []
-        #: How many jobs have ended here, by status.
-        self.ended: dict[Status, int] = {"Completed": 0, "Failed": 0, "Cancelled": 0}
         #: Whether the runs of jobs are written down now and then.
         self.snapshots = False
-        #: Why all live jobs were last dropped, for whoever claims jobs; or None.
-        self.failure: Exception | None = None
 
     # --- jobs -----------------------------------------------------------------------------------
     def adopt(self, row: JobRow, program: Program) -> Live:
@@ -350,81 +340,6 @@ class Driver(Inboxes):
             self._holding.append(live)
         elif ready.more or waiting:
             self.schedule(live)
-
-    # --- the end of a job -----------------------------------------------------------------------
-    def _end(self, live: Live, change: RowChange | None) -> None:
-        if change is not None:
-            live.row = live.row._replace(
-                status=change.status,
-                state=change.status,
-                output=change.output,
-                error=change.error,
-                updated_at=change.at,
-                seq=live.seq,
-            )
-        self._release(live)
-        self.ended[live.row.status] += 1
-        live.tell_end()
-
-    def _tell_parent(self, live: Live, error: dict[str, Value]) -> None:
-        """A child job cannot go on here: its parent does not wait for it."""
-        parent = live.row.parent
-        above = None if parent is None else self.lives.get(parent.job)
-        if above is not None and parent is not None:
-            event = ChildDone(self.at(), parent.path, parent.n, parent.step, "Failed", None, error)
-            self.arrive(above, event)
-
-    def _cancel_children(self, live: Live) -> None:
-        """A job is gone that still had children: nobody waits for them any more."""
-        for child in list(self.lives.values()):
-            if child.row.parent is not None and child.row.parent.job == live.id:
-                self.arrive(child, CancelRequested(self.at(), "the parent job is gone"))
-
-    def _release(self, live: Live) -> None:
-        """Let go of everything a job has outside the kernel."""
-        if live.ended:
-            return
-        live.ended = True
-        del self.lives[live.id]
-        for call in list(live.calls.values()):
-            call.settle()
-            call.lane.pool.cancel(call)
-        for timer in live.timers.values():
-            timer.cancel()
-        live.timers.clear()
-        for watch in live.watches:
-            watch.end()
-        self.on_end(live)
-
-    def let_go(self, live: Live) -> None:
-        """Forget a job that waits, or stands still, in the store."""
-        self._release(live)
-        live.fail(GivenBackError(f"job {live.id} was given back: it waits"))
-
-    def _lose(self, live: Live, outcome: str) -> None:
-        """The store refused the unit, or it could not be carried out: the run is dropped."""
-        if live.ended:
-            return
-        self._release(live)
-        self.lease.drop(live.id, live.row.epoch)
-        error = StoreError(f"job {live.id} was dropped: {outcome}")
-        live.fail(error)
-        if not self.claims:
-            self._tell_parent(live, internal(error))
-            self._cancel_children(live)
-
-    def crash(self, exc: Exception) -> None:
-        """The store or the driver itself failed: end all live jobs' waiting."""
-        if isinstance(exc, StoreError):
-            _log.error("no commit is possible, all jobs are let go: %s: %s", exc.code, exc)
-        else:
-            _log.error("the driver failed", exc_info=exc)
-        self.failure = exc
-        self.pending.clear()
-        for live in list(self.lives.values()):
-            self._release(live)
-            self.lease.drop(live.id, live.row.epoch)
-            live.fail(exc)
 
     async def close(self, exc: RuneskriptError) -> None:
         """Stop: cancel handlers, forget timers, tell whoever waits."""
