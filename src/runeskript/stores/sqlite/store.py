@@ -185,7 +185,8 @@ class SqliteStore:
     async def claim(self, worker: Worker, limit: int, jobs: Sequence[str] = ()) -> Claimed:
         """Take jobs that are due; see ``Store.claim``."""
         ids, due = await self._db.write(lambda: self._claims.claim(worker, limit, jobs))
-        return Claimed([row for row in self._reading.get(ids) if row is not None], due)
+        rows = self._db.reading(lambda: self._reading.get(ids)) if ids else []
+        return Claimed([row for row in rows if row is not None], due)
 
     async def release(self, worker: str, jobs: Sequence[Release] | None = None) -> None:
         """Give jobs back; see ``Store.release``."""
