@@ -218,11 +218,7 @@ class Driver(Endings):
             if turn.units:
                 turn.live.part = turn.units[-1].part
             mail = mail or turn.mail
-            try:
-                self._let_out(turn)
-            except Exception as exc:
-                _log.exception("job %s: its effects could not be let out", turn.live.id)
-                self._lose(turn.live, f"{type(exc).__name__}: {exc}")
+            self._carry_out(turn)
         if self._holding:
             await self._hold()
         if mail:
@@ -246,7 +242,7 @@ class Driver(Endings):
         if lane.direct is None or not quiet(live) or live.inbox or live.gathered is not None:
             turn = Turn(live, ready)  # something came while the store wrote
             turn.calls.append((lane, [call]))
-            self._let_out(turn)
+            self._carry_out(turn)
             if self._holding:
                 await self._hold()
             return
@@ -315,6 +311,14 @@ class Driver(Endings):
         ready.finished = Finished(self.at(), "Failed", None, internal(exc))
         ready.events.append(ready.finished)
         return ready
+
+    def _carry_out(self, turn: Turn) -> None:
+        """The turn is durable. A defect met on the way drops this job only."""
+        try:
+            self._let_out(turn)
+        except Exception as exc:
+            _log.exception("job %s: its effects could not be let out", turn.live.id)
+            self._lose(turn.live, f"{type(exc).__name__}: {exc}")
 
     def _let_out(self, turn: Turn) -> None:
         """The turn is durable: carry out what it asks for."""
