@@ -144,11 +144,19 @@ class Builder:
         if not self.reachable:
             return
         self.body.ops.append(op)
-        if isinstance(op, core.Pure):
-            self.used.update(label for label in op.exits if label is not None)
-        elif isinstance(op, core.Jump):
-            self.used.add(op.to)
-        if core.ends(op):
+        kind = type(op)
+        if kind is core.Pure:
+            if op.exits != (None,):  # type: ignore[attr-defined]
+                self._exits(op.exits)  # type: ignore[attr-defined]
+        elif kind in core.LAST:
+            self.reachable = False
+            if kind is core.Jump:
+                self.used.add(op.to)  # type: ignore[attr-defined]
+
+    def _exits(self, exits: tuple[core.Exit, ...]) -> None:
+        """Note where a region leads to."""
+        self.used.update([label for label in exits if label is not None])
+        if None not in exits:
             self.reachable = False
 
     def pure(self, site: int, *statements: IR, reads: Iterable[Expr] = ()) -> None:

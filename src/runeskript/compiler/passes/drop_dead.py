@@ -9,12 +9,16 @@ calls, waits for or draws from ``uuid()`` and ``random()`` stays in any case.
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from ...model.ast import IR
 from ...model.catalog import HandlerCatalog
 from .. import core
 from .operands import expression_names, statement_names, written
 
 _EXIT: IR = ("exit", 0)
+#: Operations, beside a join, that may store a result.
+_STORING: Final = frozenset((core.Call, core.Run, core.Wait))
 
 
 def drop_dead(program: core.Program, _: HandlerCatalog) -> None:
@@ -34,9 +38,10 @@ def _unread(program: core.Program, bodies: list[core.Body]) -> set[str]:
     read: set[str] = set(program.reducers)  # a reducer begins with what its variable holds
     for body in bodies:
         for op in body.ops:
-            if op.reads:
-                read.update([name.name for expr in op.reads for name in expr.names])
-            if isinstance(op, core.Pure) and not _is_listed(op):
+            for expr in op.reads:
+                for name in expr.names:
+                    read.add(name.name)
+            if type(op) is core.Pure and not _is_listed(op):
                 for statement in op.statements:
                     statement_names(statement, read)
     return program.assigned.keys() - read
@@ -50,29 +55,40 @@ def _is_listed(op: core.Pure) -> bool:
     if tag == "set":
         ir, lone = first[3], len(op.statements) == 2
     elif tag == "if":
-        ir, lone = first[2], first[3][0][0] == "exit" == first[4][0][0]
+        ir, lone = first[2], _only_tests(first)
     else:
         return bool(tag == "exit")
     return lone and (ir[0] == "const" or (len(op.reads) == 1 and op.reads[0].ir is ir))
 
 
+def _only_tests(statement: IR) -> bool:
+    """Whether an ``if`` does nothing but choose an exit."""
+    return bool(statement[3][0][0] == "exit" == statement[4][0][0])
+
+
 def _drop_unread(body: core.Body, unread: set[str]) -> None:
     if body.outs:
         body.outs = [out for out in body.outs if out[1] not in unread]
+    op: Any
     for op in body.ops:
-        if isinstance(op, core.Pure):
-            first = op.statements[0]
-            if first[0] == "set" and len(op.statements) == 2:
+        kind = type(op)
+        if kind is core.Pure:
+            statements = op.statements
+            first = statements[0]
+            tag = first[0]
+            if tag == "set" and len(statements) == 2:
                 if first[2] in unread and first[3][0] == "const":
                     op.statements = (_EXIT,)
-            elif first[0] != "exit" and any(name in unread for name in written(op)):
-                op.statements = _without(op.statements, unread)
-        elif isinstance(op, core.Join):
+            elif tag == "exit" or (tag == "if" and len(statements) == 1 and _only_tests(first)):
+                continue
+            elif any(name in unread for name in written(op)):
+                op.statements = _without(statements, unread)
+        elif kind is core.Join:
             if op.into in unread:
                 op.into, op.shape = None, "none"
                 for inner in op.fork.branches:
                     inner.result = None
-        elif isinstance(op, core.Call | core.Run | core.Wait) and op.into in unread:
+        elif kind in _STORING and op.into in unread:
             op.into = None
 
 
@@ -102,7 +118,7 @@ def _drop_overwritten(body: core.Body) -> bool:
     pending: dict[str, core.Pure] = {}
     empty = False
     for op in body.ops:
-        if not isinstance(op, core.Pure):
+        if type(op) is not core.Pure:
             if pending:
                 pending.clear()
             continue

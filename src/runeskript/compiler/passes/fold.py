@@ -29,37 +29,30 @@ _LEAVES: Final = frozenset(("const", "name", "local", "secret", "isset", "slot")
 def fold(program: core.Program, _: HandlerCatalog) -> None:
     """Rewrite the expressions that hold something to compute."""
     simplifier = Simplifier(program)
-    search = _Search()
+    #: Whether an expression holds something, by its id, which lives as long as the program: equal
+    #: texts are one expression, and are looked at once.
+    known: dict[int, bool] = {}
     for body in program.bodies():
         for op in body.ops:
             for expr in op.reads:
-                if expr.ir[0] not in _LEAVES and search.finds(expr.ir):
+                ir = expr.ir
+                if ir[0] in _LEAVES:
+                    continue
+                found = known.get(id(ir))
+                if found is None:
+                    found = known[id(ir)] = _holds(ir)
+                if found:
                     rewrite(op, simplifier.value, simplifier.part)
                     break
 
 
-class _Search:
-    """Looks for operators and functions that have nothing but constants to work on.
+def _holds(ir: Any) -> bool:
+    """Whether there is an operator or a function that has nothing but constants to work on, in an
+    expression that is no leaf.
 
     Goes through all expressions of a document, so it is written for speed: tests stand before
-    calls, loops in place of generators. Equal texts are one expression, and are looked at once.
+    calls, loops in place of generators.
     """
-
-    __slots__ = ("_known",)
-
-    def __init__(self) -> None:
-        #: By the ids of expressions, which live as long as the program.
-        self._known: dict[int, bool] = {}
-
-    def finds(self, ir: Any) -> bool:
-        """Whether there is one in an expression that is no leaf."""
-        found = self._known.get(id(ir))
-        if found is None:
-            found = self._known[id(ir)] = _holds(ir)
-        return found
-
-
-def _holds(ir: Any) -> bool:
     tag = ir[0]
     if tag == "item":
         while tag == "item":

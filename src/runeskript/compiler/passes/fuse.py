@@ -54,7 +54,7 @@ def fuse_body(body: core.Body, labels: Labels) -> None:
     if body.fused:
         return
     body.fused = True
-    if not any(isinstance(op, core.Pure) for op in body.ops):
+    if core.Pure not in set(map(type, body.ops)):
         return
     cut: frozenset[int] = frozenset()
     for _ in range(_ATTEMPTS):
@@ -112,13 +112,16 @@ def _replace(
             op.site, tuple(reads), statements, exits, text.bare and not text.looped
         )
     out: list[core.Op] = []
-    for place, op in enumerate(ops):
+    at = 0
+    for place in sorted({*added, *regions, *gone}):
+        out += ops[at:place]
+        at = place
         if place in added:
-            out.append(core.Mark(op.site, (), named[place]))
+            out.append(core.Mark(ops[place].site, (), named[place]))
         region = regions.get(place)
         if region is not None:
             out.append(region)
-        elif place not in gone:
-            out.append(op)
-    body.ops = out
+        if region is not None or place in gone:
+            at += 1
+    body.ops = out + ops[at:]
     drop_unreached(body)

@@ -13,6 +13,8 @@ more, ``drop_dead`` removes it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...model.ast import IR, Expr, Name
 from ...model.catalog import HandlerCatalog
 from .. import core
@@ -24,9 +26,8 @@ _TEXT = 64
 #: Operations that neither write a variable nor lead anywhere but on.
 _QUIET = frozenset((core.Log, core.Emit, core.Enter, core.Leave, core.Arrive, core.Raise,
                     core.Reraise, core.Return))  # fmt: skip
-#: Operations with bodies of their own, and others that write variables.
-_HOLDERS = (core.Call, core.Fork, core.ForkN, core.Run)
-_WRITERS = (core.Join, core.Wait, core.Compensate)
+#: Operations with bodies of their own; all others write variables.
+_HOLDERS = frozenset((core.Call, core.Fork, core.ForkN, core.Run))
 
 
 def propagate(program: core.Program, _: HandlerCatalog) -> None:
@@ -62,37 +63,35 @@ class _Walk:
         passed: set[core.Exit] = {None}
         ahead: set[core.Exit] = set()
         known = self._known
+        op: Any
         for op in body.ops:
             kind = type(op)
             if kind is core.Pure:
-                assert isinstance(op, core.Pure)  # noqa: S101 - what `kind` says
                 if known and op.reads:
                     self._read(op)
                 first = op.statements[0]
                 if first[0] == "set" and len(op.statements) == 2:
                     self._assign(first, not ahead)
-                else:
+                elif first[0] != "exit":
                     self._write(op, not ahead)
                 if op.exits != (None,):
                     ahead.update([to for to in op.exits if to not in passed])
             elif kind in _QUIET:
                 continue
-            elif isinstance(op, core.Mark):
+            elif kind is core.Mark:
                 label = op.label
                 passed.add(label)
                 ahead.discard(label)
                 if label in handlers:
                     ahead.update([to for to in handlers[label] if to not in passed])
-                self._meet()
-            elif isinstance(op, core.Jump):
+                if self._here:
+                    self._meet()
+            elif kind is core.Jump:
                 if op.to not in passed:
                     ahead.add(op.to)
-            elif isinstance(op, _HOLDERS):
-                if op.branches:
+            else:
+                if kind in _HOLDERS and op.branches:
                     self._branches(op.branches)
-                for name in written(op):
-                    self._forget(name)
-            elif isinstance(op, _WRITERS):
                 for name in written(op):
                     self._forget(name)
         for name in self._learned[before:]:

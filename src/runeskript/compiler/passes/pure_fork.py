@@ -38,7 +38,7 @@ def pure_fork(program: core.Program, _catalog: HandlerCatalog) -> None:
     labels = Labels(program)
     pure: set[int] = set()
     for body in reversed(program.bodies()):
-        for op in body.ops:
+        for op in body.ops if body.children() else ():
             if isinstance(op, core.Fork | core.ForkN):
                 op.pure = all(id(inner) in pure for inner in op.branches)
                 for inner in op.branches if op.pure else ():

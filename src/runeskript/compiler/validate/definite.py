@@ -66,7 +66,7 @@ class _Walk:
         #: in the regions inside.
         self.lossy: set[str] = set()
         for body in program.bodies():
-            for op in body.ops:
+            for op in body.ops if body.children() else ():
                 if type(op) is core.ForkN or (type(op) is core.Fork and not op.keeps):
                     for inner in op.branches:
                         self.lossy.update(inner.writes)
@@ -217,7 +217,7 @@ class _Code:
         effect = _EFFECTS.get(type(op))
         if effect is not None:
             effect(self, op, position)
-        if core.ends(op):
+        elif type(op) in core.LAST:
             self.reachable = False
 
     def is_set_around(self, name: str) -> bool:
@@ -245,18 +245,25 @@ class _Code:
                 for inner in statement[3]:
                     if inner[0] == "unset":
                         self.yields[inner[2]] = (-1, position)
-        for label in op.exits:
+        exits = op.exits
+        if exits == (None,):
+            return
+        for label in exits:
             if label is not None:
                 self.leads(label)
+        if None not in exits:
+            self.reachable = False
 
     def jump(self, op: core.Jump, position: int) -> None:
         """To a label."""
         self.leads(op.to)
+        self.reachable = False
 
     def arrive(self, op: core.Arrive, position: int) -> None:
         """One of the ends of this body."""
         walk = self.walk
         self.arrived = walk.at if self.arrived is None else walk.meet(self.arrived)
+        self.reachable = False
 
     def fork(self, op: core.Fork | core.ForkN, position: int) -> None:
         """The branches, each from here; a join follows at once."""

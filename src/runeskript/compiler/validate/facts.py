@@ -142,9 +142,10 @@ class _Walk:
             self.facts.uses.append(Use(expr, role, scope, event))
 
     def args(self, args: ast.Args, scope: Scope, role: Role = "text") -> None:
-        for _, value in args.entries:
-            self.use(value, role, scope)
-        self.use(args.whole, "text", scope)
+        if args.entries:
+            self.facts.uses += [Use(value, role, scope) for _, value in args.entries]
+        if args.whole is not None:
+            self.use(args.whole, "text", scope)
 
     def target(
         self,
@@ -183,8 +184,10 @@ class _Walk:
 
     def step(self, step: Step, scope: Scope) -> None:
         self.facts.steps.append((step, scope))
-        self.use(step.when, "code", scope)
-        self.use(step.timeout, "duration", scope)
+        if step.when is not None:
+            self.use(step.when, "code", scope)
+        if step.timeout is not None:
+            self.use(step.timeout, "duration", scope)
         _STEPS[type(step)](self, step, scope)
 
     def guarded(

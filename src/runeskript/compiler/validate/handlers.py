@@ -51,11 +51,15 @@ def _check_call(
                 "RUNE-3008", f"`{key}` must be an object", args.whole.span, args.whole.pointer
             )
         return
-    literals: dict[str, Value] = {k: v.ir[1] for k, v in args.entries if v.is_const}
-    dynamic = frozenset(k for k, v in args.entries if not v.is_const)
-    places = dict(args.entries)
-    for problem in info.check(literals, dynamic):
-        at = places.get(problem.key) if problem.key is not None else None
+    literals: dict[str, Value] = {}
+    dynamic: list[str] = []
+    for key, value in args.entries:
+        if value.ir[0] == "const":
+            literals[key] = value.ir[1]
+        else:
+            dynamic.append(key)
+    for problem in info.check(literals, frozenset(dynamic)):
+        at = dict(args.entries).get(problem.key) if problem.key is not None else None
         if at is not None:
             span, pointer = at.span, at.pointer
         elif args.entries:

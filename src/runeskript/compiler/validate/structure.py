@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Final
+
 from ...model import ast
 from ...model.diagnostics import Diagnostics
 from ...model.limits import TOPIC
@@ -23,26 +26,9 @@ _RETURN_HINT = {
 def check_structure(facts: Facts, program: core.Program, found: Diagnostics) -> None:
     """Every check of this module."""
     for step, scope in facts.steps:
-        if isinstance(step, ast.Break | ast.Continue):
-            _check_jump(step, scope, found)
-        elif isinstance(step, ast.Return):
-            _check_return(step, scope, found)
-        elif isinstance(step, ast.Yield):
-            _check_yield(step, scope, found)
-        elif isinstance(step, ast.Try):
-            _check_clauses(step.catches, found)
-        elif isinstance(step, ast.Parallel):
-            _check_join(step, step.join, len(step.branches), "branches", found)
-        elif isinstance(step, ast.For):
-            _check_for(step, found)
-        elif isinstance(step, ast.Switch):
-            _check_cases(step, found)
-        elif isinstance(step, ast.Flow):
-            _check_flow(step, found)
-        elif isinstance(step, ast.Call | ast.Run):
-            _check_undo(step, found)
-        elif isinstance(step, ast.Listen | ast.Emit):
-            _check_topic(step.topic, found)
+        check = _STEPS.get(type(step))
+        if check is not None:
+            check(step, scope, found)
     _check_clauses(facts.document.catches, found)
     _check_gathers(facts, found)
     for site in program.unreachable:
@@ -133,7 +119,15 @@ def _check_join(
         )
 
 
-def _check_for(step: ast.For, found: Diagnostics) -> None:
+def _check_try(step: ast.Try, scope: Scope, found: Diagnostics) -> None:
+    _check_clauses(step.catches, found)
+
+
+def _check_parallel(step: ast.Parallel, scope: Scope, found: Diagnostics) -> None:
+    _check_join(step, step.join, len(step.branches), "branches", found)
+
+
+def _check_for(step: ast.For, scope: Scope, found: Diagnostics) -> None:
     if step.limit is None:
         return
     over = step.over
@@ -143,7 +137,7 @@ def _check_for(step: ast.For, found: Diagnostics) -> None:
     _check_join(step, step.join, most, "elements", found)
 
 
-def _check_cases(step: ast.Switch, found: Diagnostics) -> None:
+def _check_cases(step: ast.Switch, scope: Scope, found: Diagnostics) -> None:
     seen: list[tuple[object, ast.Expr]] = []
     for values, _ in step.cases:
         for value in values:
@@ -171,12 +165,13 @@ def _same(one: object, other: object) -> bool:
     return type(one) is type(other) and not isinstance(one, list | dict) and one == other
 
 
-def _check_topic(topic: ast.Expr, found: Diagnostics) -> None:
+def _check_topic(step: ast.Listen | ast.Emit, scope: Scope, found: Diagnostics) -> None:
+    topic = step.topic
     if topic.is_const and type(topic.ir[1]) is str and not 0 < len(topic.ir[1]) <= TOPIC:
         found.add("RUNE-1114", f"a topic has 1 to {TOPIC} characters", topic.span, topic.pointer)
 
 
-def _check_flow(step: ast.Flow, found: Diagnostics) -> None:
+def _check_flow(step: ast.Flow, scope: Scope, found: Diagnostics) -> None:
     """Of a flow that no front end made."""
     count = len(step.steps)
     problem = None
@@ -193,8 +188,10 @@ def _check_flow(step: ast.Flow, found: Diagnostics) -> None:
         found.add("RUNE-3015", message, step.site.span, step.site.pointer)
 
 
-def _check_undo(step: ast.Call | ast.Run, found: Diagnostics) -> None:
+def _check_undo(step: ast.Call | ast.Run, scope: Scope, found: Diagnostics) -> None:
     undo = step.undo
+    if undo is None:
+        return
     if isinstance(undo, ast.Call | ast.Run) and undo.undo is not None:
         found.add(
             "RUNE-3022",
@@ -203,13 +200,31 @@ def _check_undo(step: ast.Call | ast.Run, found: Diagnostics) -> None:
             undo.site.pointer,
             "one that fails is listed with the error; the others still run",
         )
-    if isinstance(step, ast.Run) and step.detach and undo is not None:
+    if isinstance(step, ast.Run) and step.detach:
         found.add(
             "RUNE-3022",
             "a detached `run` has no `undo`: it has not succeeded when it is started",
             undo.site.span,
             undo.site.pointer,
         )
+
+
+#: Steps of which there is something to check.
+_STEPS: Final[dict[type[ast.Step], Callable[[Any, Scope, Diagnostics], None]]] = {
+    ast.Break: _check_jump,
+    ast.Continue: _check_jump,
+    ast.Return: _check_return,
+    ast.Yield: _check_yield,
+    ast.Try: _check_try,
+    ast.Parallel: _check_parallel,
+    ast.For: _check_for,
+    ast.Switch: _check_cases,
+    ast.Flow: _check_flow,
+    ast.Call: _check_undo,
+    ast.Run: _check_undo,
+    ast.Listen: _check_topic,
+    ast.Emit: _check_topic,
+}
 
 
 def _check_gathers(facts: Facts, found: Diagnostics) -> None:
