@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
 from ..model.ast import Document
 from ..model.blueprint import Blueprint, Body, Debug, ExceptionRow, Instruction
@@ -61,21 +61,17 @@ def assemble(program: core.Program, code: Code, ast_hash: str, source: str) -> B
 
 def _resolve(part: BodyCode, entry: int) -> list[Instruction]:
     out: list[Instruction] = []
-    for offset, instruction in enumerate(part.code):
-        here = entry + offset
-
-        def address(to: To, here: int = here) -> int:
-            return here + 1 if to.label is None else entry + part.labels[to.label]
-
-        resolved: list[object] = [int(cast(int, instruction[0]))]
-        for operand in instruction[1:]:
-            if isinstance(operand, To):
-                resolved.append(address(operand))
-            elif isinstance(operand, tuple) and operand and isinstance(operand[0], To):
-                resolved.append(tuple(address(to) for to in operand))
-            else:
-                resolved.append(operand)
-        out.append(tuple(resolved))
+    at: dict[core.Label | None, int] = {label: entry + to for label, to in part.labels.items()}
+    code: list[tuple[Any, ...]] = part.code
+    for following, (opcode, *operands) in enumerate(code, entry + 1):
+        at[None] = following
+        for i, operand in enumerate(operands):
+            kind = type(operand)
+            if kind is To:
+                operands[i] = at[operand.label]
+            elif kind is tuple and operand and type(operand[0]) is To:
+                operands[i] = tuple([at[to.label] for to in operand])
+        out.append((int(opcode), *operands))
     return out
 
 

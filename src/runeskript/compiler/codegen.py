@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import Any
+from typing import Any, Final
 
 from ..model.ast import IR
 from ..model.blueprint import (
@@ -37,6 +37,10 @@ class To:
     label: core.Label | None
 
 
+#: The exits of most regions: on to the next instruction.
+_NEXT: Final = (To(None),)
+
+
 @mutable
 class BodyCode:
     """The instructions of one body; ``labels`` are offsets into ``code``."""
@@ -57,7 +61,7 @@ class BodyCode:
     def write(self, name: str) -> int:
         """The slot of a variable that is written here."""
         self.written.add(name)
-        return self.slot(name)
+        return self.slots.setdefault(name, len(self.slots))
 
 
 @mutable
@@ -132,8 +136,9 @@ class _Generator:
         return known[1]
 
     def operand(self, ir: IR) -> int:
-        self.out.exprs.append(self.ir(ir))
-        return len(self.out.exprs) - 1
+        exprs = self.out.exprs
+        exprs.append(ir if ir[0] == "const" else self.ir(ir))
+        return len(exprs) - 1
 
     def expr(self, ir: IR | None) -> int | None:
         return None if ir is None else self.operand(ir)
@@ -142,12 +147,14 @@ class _Generator:
         return None if name is None else self.at.write(name)
 
     def statements(self, statements: tuple[IR, ...]) -> tuple[IR, ...]:
-        return tuple(map(self.statement, statements))
+        return tuple([s if s[0] == "exit" else self.statement(s) for s in statements])
 
     def statement(self, s: IR) -> IR:
         tag = s[0]
         if tag == "set":
-            value = self.ir(s[3])  # before the target: slots in the order of the text's reads
+            value = s[3]  # before the target: slots in the order of the text's reads
+            if value[0] != "const":
+                value = self.ir(value)
             return (tag, s[1], self.at.write(s[2]), value)
         if tag == "path":
             keys = tuple(map(self.ir, s[3]))
@@ -190,14 +197,16 @@ class _Generator:
         edges = core.edges(body)
         used = core.labels_used(body)
         ops = body.ops
+        op: Any
         for position, op in enumerate(ops):
-            if isinstance(op, core.Mark):
+            kind = type(op)
+            if kind is core.Mark:
                 if op.label in used:
                     at.labels[op.label] = len(at.code)
                 continue
-            if isinstance(op, core.Jump) and core.leads_on(ops, position, op.to, edges):
+            if kind is core.Jump and core.leads_on(ops, position, op.to, edges):
                 continue
-            at.code.append(EMIT[type(op)](self, op))
+            at.code.append(EMIT[kind](self, op))
             at.sites.append(op.site)
         for row in body.ranges:
             at.write(row.variable)
@@ -217,7 +226,7 @@ class _Generator:
 
     def pure(self, op: core.Pure) -> Instruction:
         self.out.regions.append(self.statements(op.statements))
-        exits = tuple(To(label) for label in op.exits)
+        exits = _NEXT if op.exits == (None,) else tuple([To(label) for label in op.exits])
         return (Op.LOOP if op.loop else Op.PURE, len(self.out.regions) - 1, exits)
 
     def call(self, op: core.Call) -> Instruction:

@@ -21,12 +21,16 @@ from .ir_checker import Checker, call_problem
 _COMPARISONS: Final = frozenset(COMPARISONS)
 #: The tag of a node.
 _TAG: Final = itemgetter(0)
+#: The value of a constant, the index of a slot.
+_VALUE: Final = itemgetter(1)
 #: Tags whose operands are all expressions -> how many; tags with one tuple of expressions.
 _EXPRESSIONS: Final = {
     tag: len(kinds)
     for tag, kinds in TABLE.items()
     if kinds and tag != "push" and all(kind == "e" for kind in kinds)
 }
+#: What gives the first operand of a node, the second ...
+_OPERANDS: Final = tuple(itemgetter(i) for i in range(1, 1 + max(_EXPRESSIONS.values())))
 _SEVERAL: Final = frozenset(tag for tag, kinds in TABLE.items() if kinds == ("es",))
 
 
@@ -58,11 +62,12 @@ class Together:
                 return 0
             if set(map(type, level)) != {tuple} or not all(level):
                 return 0
-            if set(map(type, map(_TAG, level))) != {str}:
+            tags = list(map(_TAG, level))
+            if set(map(type, tags)) != {str}:
                 return 0
             by_tag: defaultdict[str, list[Any]] = defaultdict(list)
-            for node in level:
-                by_tag[node[0]].append(node)
+            for tag, node in zip(tags, level, strict=True):
+                by_tag[tag].append(node)
             self.below = []
             for tag, group in by_tag.items():
                 rule = _TOGETHER.get(tag)
@@ -76,9 +81,12 @@ class Together:
         """Values, and nothing but values."""
         if set(map(len, group)) != {2}:
             return False
-        values = [node[1] for node in group]
-        for kind in set(map(type, values)):
-            some: list[Any] = [value for value in values if type(value) is kind]
+        values = list(map(_VALUE, group))
+        kinds = set(map(type, values))
+        for kind in kinds:
+            some: list[Any] = values
+            if len(kinds) > 1:
+                some = [value for value in values if type(value) is kind]
             if kind is str:
                 if not all(map(str.isascii, some)) and not all(map(is_text, some)):
                     return False
@@ -100,7 +108,7 @@ class Together:
         """Slots and locals that there are."""
         if set(map(len, group)) != {2}:
             return False
-        places = [node[1] for node in group]
+        places = list(map(_VALUE, group))
         size = self.locals if tag == "local" else self.slots
         return set(map(type, places)) == {int} and min(places) >= 0 and max(places) < size
 
@@ -109,8 +117,8 @@ class Together:
         operands = _EXPRESSIONS[tag]
         if set(map(len, group)) != {1 + operands}:
             return False
-        for i in range(1, 1 + operands):
-            self.below += [node[i] for node in group]
+        for operand in _OPERANDS[:operands]:
+            self.below += map(operand, group)
         return True
 
     def charged(self, tag: str, group: list[Any]) -> bool:

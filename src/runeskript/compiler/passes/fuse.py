@@ -54,8 +54,10 @@ def fuse_body(body: core.Body, labels: Labels) -> None:
     if body.fused:
         return
     body.fused = True
-    if core.Pure not in set(map(type, body.ops)):
-        return
+    kinds = list(map(type, body.ops))
+    computing = kinds.count(core.Pure) + kinds.count(core.Raise)
+    if computing < 2 and (computing == 0 or core.Mark not in kinds):
+        return  # it does not even lead back to itself
     cut: frozenset[int] = frozenset()
     for _ in range(_ATTEMPTS):
         graph = Graph(body, cut)
