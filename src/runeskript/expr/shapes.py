@@ -127,7 +127,8 @@ FLOAT: Final = of("float")
 NUMBER: Final = of("int", "float")
 TEXT: Final = of("text")
 NOTHING: Final = of()
-_SCALARS: Final[dict[type, Type]] = {
+#: The type of a value that holds no others, by its class.
+SCALARS: Final[dict[type, Type]] = {
     type(None): NULL, bool: BOOL, int: INT, float: FLOAT, str: TEXT,
 }  # fmt: skip
 
@@ -182,7 +183,7 @@ def _both(kind: str, a: Type, b: Type, x: Type | None, y: Type | None, depth: in
 
 def type_of_value(value: Value, depth: int = 0) -> Type:
     """The type of one value; of long lists and objects only the kind."""
-    scalar = _SCALARS.get(type(value))
+    scalar = SCALARS.get(type(value))
     if scalar is not None:
         return scalar
     if type(value) is list:

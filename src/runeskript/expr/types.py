@@ -26,6 +26,7 @@ from .shapes import (
     NOTHING,
     NULL,
     NUMBER,
+    SCALARS,
     TEXT,
     Type,
     join,
@@ -96,8 +97,11 @@ def infer(
     """
     if ir[0] == "const":
         return Inferred(type_of_value(ir[1]), [], [])
+    if ir[0] == "name":
+        return Inferred(env.get(ir[1], ANY), [], [])
     inference = _Inference(env, functions)
-    inference.locals.update(enumerate(locals_))
+    if locals_:
+        inference.locals.update(enumerate(locals_))
     return Inferred(inference.of(ir), inference.findings, inference.doubts)
 
 
@@ -194,10 +198,10 @@ class _Inference:
 
     def of(self, ir: IR) -> Type:
         tag = ir[0]
-        if tag == "const":
-            return type_of_value(ir[1])
         if tag == "name":
             return self.env.get(ir[1], ANY)
+        if tag == "const":
+            return SCALARS.get(type(ir[1])) or type_of_value(ir[1])
         handler = _RULES.get(tag)
         return ANY if handler is None else handler(self, ir)
 
@@ -231,7 +235,8 @@ class _Inference:
             self.report(f"{what} must be {' or '.join(kinds)}, is {found.describe()}", None, found)
 
     def item(self, ir: IR) -> Type:
-        holder = self.of(ir[1])
+        of = ir[1]
+        holder = self.env.get(of[1], ANY) if of[0] == "name" else self.of(of)
         literal = None
         if ir[2][0] != "const":
             key = self.of(ir[2])
@@ -283,7 +288,10 @@ class _Inference:
     # --- operators ----------------------------------------------------------------------------
 
     def arithmetic(self, ir: IR) -> Type:
-        return self.computed(ir[0], self.of(ir[1]), self.of(ir[2]), ir[2])
+        tag, left, right = ir
+        a = self.env.get(left[1], ANY) if left[0] == "name" else self.of(left)
+        b = self.env.get(right[1], ANY) if right[0] == "name" else self.of(right)
+        return self.computed(tag, a, b, right)
 
     def computed(self, tag: str, a: Type, b: Type, divisor: IR) -> Type:
         if not a.kinds or not b.kinds:

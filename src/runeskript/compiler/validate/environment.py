@@ -180,8 +180,8 @@ class Environment:
 
     # --- solving ---------------------------------------------------------------------------------
     def _solve(self, sources: Mapping[str, list[_Source]]) -> None:
-        for group in _ordered(sources):
-            if len(group) == 1 and group[0] not in _read(sources[group[0]]):
+        for group, cyclic in _ordered(sources):
+            if not cyclic:
                 self._keep(group[0], self._joined(group[0], sources))
                 continue
             self.types.update(dict.fromkeys(group, NOTHING))
@@ -225,15 +225,17 @@ def _read(sources: Iterable[_Source]) -> set[str]:
     return {
         name.name
         for source in sources
+        if source.reads
         for expr in source.reads
         for name in expr.names
         if name.kind in ("variable", "maybe")
     }
 
 
-def _ordered(sources: Mapping[str, list[_Source]]) -> Iterator[list[str]]:
-    """The variables in groups, each behind those it is computed from; a group of several, or one
-    that reads itself, is computed from itself (Tarjan's components, without recursion)."""
+def _ordered(sources: Mapping[str, list[_Source]]) -> Iterator[tuple[list[str], bool]]:
+    """The variables in groups, each behind those it is computed from, and whether a group is
+    computed from itself: one of several is, or one that reads itself (Tarjan's components, without
+    recursion)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -241,17 +243,18 @@ def _ordered(sources: Mapping[str, list[_Source]]) -> Iterator[list[str]]:
     for root in sources:
         if root in index:
             continue
-        work: list[tuple[str, Iterator[str]]] = []
+        work: list[tuple[str, list[str], Iterator[str]]] = []
 
-        def enter(name: str, work: list[tuple[str, Iterator[str]]] = work) -> None:
+        def enter(name: str, work: list[tuple[str, list[str], Iterator[str]]] = work) -> None:
             index[name] = low[name] = len(index)
             stacked[name] = len(stack)
             stack.append(name)
-            work.append((name, iter([n for n in _read(sources[name]) if n in sources])))
+            read = [n for n in _read(sources[name]) if n in sources]
+            work.append((name, read, iter(read)))
 
         enter(root)
         while work:
-            name, rest = work[-1]
+            name, read, rest = work[-1]
             for other in rest:
                 if other not in index:
                     enter(other)
@@ -267,7 +270,7 @@ def _ordered(sources: Mapping[str, list[_Source]]) -> Iterator[list[str]]:
                     del stack[stacked[name] :]
                     for member in group:
                         del stacked[member]
-                    yield group
+                    yield group, len(group) > 1 or name in read
 
 
 def of_schema(schema: Value) -> Type:

@@ -5,8 +5,8 @@ What fails for every value of a type is an error; where a type is not known, not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from ...expr.types import Finding, Type, infer
 from ...model import ast
@@ -25,17 +25,24 @@ _KEY: Final = frozenset(("null", "bool", "int", "float", "text"))
 
 def check_types(facts: Facts, env: Environment, found: Diagnostics) -> None:
     """Infer every expression once and report what is certain to fail."""
+    of, of_use = env.of, env.of_use
     for use in facts.uses:
         expr = use.expr
-        if not expr.is_const:
-            for finding in env.of_use(use).findings:
-                _report(finding, expr, found)
+        if expr.ir[0] == "const":
+            continue
+        plain = use.event is None and use.role != "function"
+        findings = (of(expr) if plain else of_use(use)).findings
+        for finding in findings:
+            _report(finding, expr, found)
     for step, _ in facts.steps:
+        rule = _EXPECTED.get(type(step))
+        if rule is None:
+            continue
         if isinstance(step, ast.Wait) and step.until is not None and step.until.is_const:
             for finding in infer(("instant", step.until.ir), {}).findings:
                 _report(finding, step.until, found)
-        for expr, kinds, what in expected(step):
-            type_, findings, _ = env.of(expr)
+        for expr, kinds, what in rule(step):
+            type_, findings, _ = of(expr)
             if not findings and not fits(type_, kinds):
                 found.add(
                     "RUNE-3028",
@@ -55,20 +62,44 @@ def fits(type_: Type, kinds: frozenset[str]) -> bool:
     return not type_.kinds or bool(type_.kinds & kinds)
 
 
-def expected(step: ast.Step) -> Iterator[tuple[Expr, frozenset[str], str]]:
+#: An expression of a step, what it must be, and words for the message.
+_Expected = tuple[Expr, frozenset[str], str]
+
+
+def _of_for(step: ast.For) -> list[_Expected]:
+    out = [(step.over, _LIST, "what a `for` goes over")]
+    if step.limit is not None:
+        out.append((step.limit, _LIMIT, "`parallel`"))
+    return out
+
+
+def _of_call(step: ast.Call | ast.Run) -> list[_Expected]:
+    whole = step.args.whole
+    return [] if whole is None else [(whole, _OBJECT, "`with`")]
+
+
+def _of_topic(step: ast.Listen | ast.Emit) -> list[_Expected]:
+    out = [(step.topic, _TEXT, "a topic")]
+    if step.key is not None:
+        out.append((step.key, _KEY, "a key"))
+    if isinstance(step, ast.Emit) and step.to is not None:
+        out.append((step.to, _TEXT_OR_NULL, "`to`"))
+    return out
+
+
+#: Class of steps -> the expressions whose type one prescribes.
+_EXPECTED: Final[dict[type[ast.Step], Callable[[Any], list[_Expected]]]] = {
+    ast.For: _of_for,
+    ast.Call: _of_call,
+    ast.Run: _of_call,
+    ast.Listen: _of_topic,
+    ast.Emit: _of_topic,
+    ast.Raise: lambda step: [(step.type, _TEXT, "the type of an error")],
+    ast.Wait: lambda step: [],
+}
+
+
+def expected(step: ast.Step) -> list[_Expected]:
     """Expressions whose type a step prescribes: (expression, kinds, words for the message)."""
-    if isinstance(step, ast.For):
-        yield step.over, _LIST, "what a `for` goes over"
-        if step.limit is not None:
-            yield step.limit, _LIMIT, "`parallel`"
-    elif isinstance(step, ast.Call | ast.Run):
-        if step.args.whole is not None:
-            yield step.args.whole, _OBJECT, "`with`"
-    elif isinstance(step, ast.Listen | ast.Emit):
-        yield step.topic, _TEXT, "a topic"
-        if step.key is not None:
-            yield step.key, _KEY, "a key"
-        if isinstance(step, ast.Emit) and step.to is not None:
-            yield step.to, _TEXT_OR_NULL, "`to`"
-    elif isinstance(step, ast.Raise):
-        yield step.type, _TEXT, "the type of an error"
+    rule = _EXPECTED.get(type(step))
+    return [] if rule is None else rule(step)
