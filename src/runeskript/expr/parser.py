@@ -133,7 +133,7 @@ def parse_template(
             only = read(text[2:-1])
         except ExpressionError:
             return _parse_any_template(text, read)
-        return Parsed(only.ir, tuple(_shifted(only.names, 2)), tuple(_shifted(only.bound, 2)))
+        return Parsed(only.ir, _shifted(only.names, 2), _shifted(only.bound, 2))
     pieces = _INSERT.split(text)
     if "$$" in text or "${" in "".join(pieces[::2]):
         return _parse_any_template(text, read)
@@ -141,35 +141,39 @@ def parse_template(
     names: list[Name] = []
     bound: list[Name] = []
     at = 0
-    for i, piece in enumerate(pieces):
-        if i % 2 == 0:
+    is_insert = False
+    for piece in pieces:
+        if not is_insert:
+            is_insert = True
             if piece:
                 parts.append(("const", piece))
-            at += len(piece)
+            at += len(piece) + 2  # behind the `${`
             continue
-        at += 2  # behind the `${`
+        is_insert = False
         try:
             parsed = read(piece)
         except ExpressionError:
             return _parse_any_template(text, read)  # which reports those of all inserts
         parts.append(parsed.ir)
         names += _shifted(parsed.names, at)
-        bound += _shifted(parsed.bound, at)
+        if parsed.bound:
+            bound += _shifted(parsed.bound, at)
         at += len(piece) + 1
     return Parsed(_joined(parts, whole=len(pieces) == 3), tuple(names), tuple(bound))
 
 
-def _shifted(names: tuple[Name, ...], by: int) -> list[Name]:
-    return [Name(n.name, n.offset + by, n.kind) for n in names]
+def _shifted(names: tuple[Name, ...], by: int) -> tuple[Name, ...]:
+    return tuple([Name(n.name, n.offset + by, n.kind) for n in names]) if names else ()
 
 
 def _joined(parts: list[IR], *, whole: bool) -> IR:
     """The IR of a text from its parts. ``whole``: there is one insert, perhaps all there is."""
     if whole and len(parts) == 1:
         return parts[0]
-    if all(part[0] == "const" and type(part[1]) is str for part in parts):
-        return ("const", "".join([part[1] for part in parts]))
-    return ("text", tuple(parts))
+    for part in parts:
+        if part[0] != "const" or type(part[1]) is not str:
+            return ("text", tuple(parts))
+    return ("const", "".join([part[1] for part in parts]))
 
 
 def _parse_any_template(text: str, read: Callable[[str], Parsed]) -> Parsed:
