@@ -30,10 +30,12 @@ _DOUBLE: Final = re.compile(r'("((?:[^"\\]|\\["\\nt])*)")(?: *| +#.*)\Z')
 _SINGLE: Final = re.compile(r"('((?:[^']|'')*)')(?: *| +#.*)\Z")
 _ESCAPE: Final = re.compile(r"\\(.)")
 _ESCAPED: Final = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
-#: A token of a flow collection: a bracket or comma, a quoted or a plain text; `: ` ends a key.
+#: A token of a flow collection after its blanks: a bracket or comma, a quoted or a plain text, `: `
+#: where it ends a key; or a character of something else.
 _FLOW: Final = re.compile(
-    r" *([\[\]{},]|\"[^\"\\]*\"|'[^']*'|(?:[^?:,\[\]{}#&*!|>'\"%@` -]|-[0-9A-Za-z_])[^?:,\[\]{}#]*)"
-    r"(: +)?"
+    r"( *)(?:([\[\]{},]|\"[^\"\\]*\"|'[^']*'"
+    r"|(?:[^?:,\[\]{}#&*!|>'\"%@` -]|-[0-9A-Za-z_])[^?:,\[\]{}#]*)"
+    r"(: +)?|(.))"
 )
 _FLOW_END: Final = re.compile(r" *(?: #.*)?\Z")
 #: libyaml looks no further for the `:` of a key (1,024, from where the key begins).
@@ -97,13 +99,10 @@ class _Reader:
         stack: list[tuple[Map | Seq, int]] = []
         #: The key whose value may begin on a line below.
         pending: Scalar | None = scalar("", "", "", 0, 0, 0, 0)
-        line, resume = -1, 0
         #: Where the last scalar ended: collections that end after it end there.
         end_line = end_column = 0
-        for indent, dash, name, rest in _LINE.findall(self.text):
-            line += 1
-            if line < resume:  # inside a literal block
-                continue
+        lines = enumerate(_LINE.findall(self.text))
+        for line, (indent, dash, name, rest) in lines:
             if not name and not dash:
                 if not rest or rest[0] == "#":
                     continue
@@ -150,11 +149,10 @@ class _Reader:
                     items.append(container)
                     entries = container.entries
                 key = Scalar()
-                text, style = keys.get(name) or self.key(name)
+                key.text, key.style = keys.get(name) or self.key(name)
+                key.value = text = key.text
                 if text in entries:
                     raise _GiveUpError
-                key.value = key.text = text
-                key.style = style
                 key.line = key.end_line = line
                 key.column = column
                 column += len(name)
@@ -181,7 +179,9 @@ class _Reader:
                 if first in _LARGER:
                     column += blanks
                     if first == "|":
-                        node, resume = self._literal(begins, line, column, at)
+                        node = self._literal(begins, line, column, at)
+                        for _ in range(line + 1, node.end_line):
+                            next(lines)
                     else:
                         node = self._flow(begins, line, column)
                     if listing:
@@ -229,11 +229,74 @@ class _Reader:
         known = self.flows.get(begins)
         if known is not None:
             return _copied(known, line, column - known.column)
-        node = self.flows[begins] = _Flow(self, begins, line, column).read()
+        node = self.flows[begins] = self._new_flow(begins, line, column)
         return node
 
-    def _literal(self, rest: str, line: int, column: int, at: int) -> tuple[Scalar, int]:
-        """A literal block below ``line``, and the number of the line after it."""
+    def _new_flow(self, begins: str, line: int, column: int) -> Map | Seq:
+        #: The collections around, each with the key (of an object) whose value is being read.
+        stack: list[tuple[Map | Seq | None, Scalar | None]] = []
+        container: Map | Seq | None = None
+        key: Scalar | None = None
+        #: Whether a value or a key may come, and whether the closing bracket.
+        opens, closes = True, False
+        end = column
+        for blanks, piece, colon, strange in _FLOW.findall(begins):
+            column = end + len(blanks)
+            end = column + len(piece) + len(colon)
+            node: Node
+            if strange or (colon and (key is not None or piece in "[]{},")):
+                break
+            if piece == ",":
+                if opens:
+                    break
+                opens, closes = True, False
+                continue
+            if piece == "]" or piece == "}":
+                if container is None or not closes:
+                    break
+                if (piece == "]") is not (type(container) is Seq):
+                    break
+                node = container
+                node.end_column = end
+                container, key = stack.pop()
+                if container is None:
+                    if _FLOW_END.match(begins, end - node.column) is None:
+                        break
+                    return node
+            elif not opens:
+                break
+            elif piece == "[" or piece == "{":
+                if len(stack) > _FLOW_DEPTH:
+                    break
+                stack.append((container, key))
+                container = (empty_seq if piece == "[" else empty_map)(True, line, column)
+                key, closes = None, True
+                continue
+            elif colon:
+                text, style = self.keys.get(piece) or self.key(piece)
+                if type(container) is not Map or text in container.entries:
+                    break
+                key = scalar(text, text, style, line, column, line, column + len(piece))
+                closes = False
+                continue
+            elif piece[0] == '"' or piece[0] == "'":
+                text = piece[1:-1]
+                node = scalar(text, text, piece[0], line, column, line, end)
+            else:
+                text = piece.rstrip(" ")
+                node = scalar(resolve(text), text, "", line, column, line, column + len(text))
+            if type(container) is Seq:
+                container.items.append(node)
+            elif type(container) is Map and key is not None:
+                container.entries[key.text] = (key, node)
+                key = None
+            else:
+                break
+            opens, closes = False, True
+        raise _GiveUpError
+
+    def _literal(self, rest: str, line: int, column: int, at: int) -> Scalar:
+        """A literal block, whose text begins below ``line``; it ends where the next line begins."""
         if rest not in _LITERALS:
             raise _GiveUpError
         if not self.lines:
@@ -260,7 +323,7 @@ class _Reader:
             text = text.rstrip("\n")
         if rest != "|-":
             text += "\n"
-        return scalar(text, text, "|", line, column, after, 0), after
+        return scalar(text, text, "|", line, column, after, 0)
 
 
 def _scalar(begins: str, first: str, blanks: int) -> _Read:
@@ -312,78 +375,3 @@ def _copied_scalar(node: Scalar, line: int, shift: int) -> Scalar:
     copy.column = node.column + shift
     copy.end_column = node.end_column + shift
     return copy
-
-
-class _Flow:
-    """A flow collection that takes the rest of its line but for a comment."""
-
-    def __init__(self, reader: _Reader, rest: str, line: int, column: int) -> None:
-        self.reader = reader
-        self.rest = rest
-        self.line = line
-        #: Of the first character of ``rest``.
-        self.column = column
-        #: The first character that was not read.
-        self.position = 0
-
-    def read(self) -> Node:
-        """The collection. Raises _GiveUpError."""
-        node = self._node(self._token(), 0)
-        if _FLOW_END.match(self.rest, self.position) is None:
-            raise _GiveUpError
-        return node
-
-    def _token(self) -> re.Match[str]:
-        found = _FLOW.match(self.rest, self.position)
-        if found is None:
-            raise _GiveUpError
-        self.position = found.end()
-        return found
-
-    def _node(self, token: re.Match[str], depth: int) -> Node:
-        """The value that begins with a token."""
-        text, column = token[1], self.column + token.start(1)
-        if token[2] is not None or depth > _FLOW_DEPTH:
-            raise _GiveUpError
-        if text == "[" or text == "{":
-            container = (empty_seq if text == "[" else empty_map)(True, self.line, column)
-            self._fill(container, depth)
-            container.end_line, container.end_column = self.line, self.column + self.position
-            return container
-        if text in "]},":
-            raise _GiveUpError
-        if text[0] in "'\"":
-            end = column + len(text)
-            return scalar(text[1:-1], text[1:-1], text[0], self.line, column, self.line, end)
-        text = text.rstrip(" ")
-        end = column + len(text)
-        return scalar(resolve(text), text, "", self.line, column, self.line, end)
-
-    def _fill(self, container: Map | Seq, depth: int) -> None:
-        """The values (and keys) up to the closing bracket, and that bracket."""
-        closing = "]" if type(container) is Seq else "}"
-        token = self._token()
-        if token[1] == closing and token[2] is None:
-            return
-        while True:
-            if type(container) is Map:
-                key = self._key(token)
-                if key.text in container.entries:
-                    raise _GiveUpError
-                container.entries[key.text] = (key, self._node(self._token(), depth + 1))
-            elif type(container) is Seq:
-                container.items.append(self._node(token, depth + 1))
-            token = self._token()
-            if token[2] is not None or token[1] not in (closing, ","):
-                raise _GiveUpError
-            if token[1] == closing:
-                return
-            token = self._token()
-
-    def _key(self, token: re.Match[str]) -> Scalar:
-        """The key that a token is. Raises _GiveUpError for what is none."""
-        if token[2] is None or token[1] in "[]{},":
-            raise _GiveUpError
-        text, style = self.reader.key(token[1])
-        column = self.column + token.start(1)
-        return scalar(text, text, style, self.line, column, self.line, column + len(token[1]))
