@@ -4,7 +4,8 @@
 at a boundary, lets the next one go on and be killed at another, and at last one that is not. Every
 process is a fork of one that has imported everything; none shares anything with another but the
 store's file and the *ledger*, to which the handlers append what they did. What has to hold is read
-from the ledger and from the journal (:mod:`crash.judge`).
+from the ledger and from the journal (:mod:`crash.judge`). Half of the jobs are of one story
+(:mod:`crash.orders`), half of the other (:mod:`crash.desk`).
 
 ``--break effects``: effects leave before what caused them is durable. ``--break keys``: calls get
 fresh idempotency keys. Either must be found out.
@@ -13,323 +14,104 @@ fresh idempotency keys. Either must be found out.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import random
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from crash.judge import Finding, judge
-from runeskript.engine import effects, recovery
-from runeskript.engine.handlers import context as contexts
-from runeskript.engine.handlers import handler
-from runeskript.engine.runtime import Runtime
-from runeskript.errors import StepError
-from runeskript.model.events import CallDone, CallsDone, TimerFired
-from runeskript.stores import open_store
-from runeskript.stores.base import Command, Committed, Unit
+from crash.desk import Desk
+from crash.judge import Finding
+from crash.orders import Order
+from crash.stage import Story
 
-ORDER = """
-skript: order
-vars: {got: null, heard: null, part: null}
-do:
-  - try:
-      - for: i
-        in: range(4)
-        parallel: 2
-        collect: got
-        do:
-          - call: work
-            with: {what: "item ${i}"}
-            into: r
-            retry: {max: 3, backoff: 5ms..10ms}
-          - yield: r
-      - call: work
-        with: {what: joined, got: "${got}"}
-      - call: work
-        with: {what: reserve}
-        into: held
-        undo: {call: work, with: {what: release, held: "${held}"}}
-      - wait: 30ms
-      - parallel:
-          sends:
-            - emit: ping
-              key: job.id
-              keep: 1h
-              with: {n: 1}
-          hears:
-            - listen: ping
-              key: job.id
-              into: heard
-      - run: part
-        into: part
-      - raise: {type: stop, compensate: true}
-    catch:
-      - when: error.type == 'stop'
-        do:
-          - call: work
-            with: {what: caught, part: "${part}"}
-            into: last
-  - return: ["${got}", "${heard}", "${part}", "${last}"]
-"""
-PART = """
-skript: part
-do:
-  - call: work
-    with: {what: child}
-    into: r
-  - wait: 10ms
-  - return: ${r}
-"""
-EFFECTS = (*(f"item {i}" for i in range(4)), "joined", "reserve", "release", "child", "caught")
+STORIES: tuple[type[Story], ...] = (Order, Desk)
 #: How often a boundary is passed before the kill, and once.
 TIMES = (1, 1, 1, 1, 2, 3, 5)
-#: Milliseconds of a worker's silence.
-LEASE = 150
-#: Seconds in which a job has to come to its end once nobody is killed any more.
-BOUND = 30
+#: Kills a job: five claims without an event in between park it, as they have to.
+MOST = 4
 
 
-def kinds(units: Sequence[Unit]) -> set[str]:
-    """The boundaries that a commit stands for."""
-    found = {"commit"}
-    for unit in units:
-        for event in unit.events:
-            if isinstance(event, TimerFired):
-                found.add("timer")
-            elif isinstance(event, CallDone | CallsDone):
-                found.add("compensation" if "undo" in event.step else "result")
-        if unit.snapshot is not None:
-            found.add("snapshot")
-        if unit.children:
-            found.add("child")
-        if unit.listens:
-            found.add("listen")
-        for message in unit.messages:
-            found.add("child-end" if isinstance(message, Command) else "message")
-        if unit.row is not None and unit.row.status == "Completed":
-            found.add("end")
-    return found
-
-
-#: Where a process may be killed: the store's operations, what a commit holds, and the handler.
-OPERATIONS = ("claim", "load", "release")
-COMMITS = ("commit", "timer", "compensation", "result", "snapshot", "child", "listen",
-           "child-end", "message", "end")  # fmt: skip
-BOUNDARIES = (
-    *(f"{side} {what}" for what in (*OPERATIONS, *COMMITS) for side in ("before", "after")),
-    "handler start",
-    "handler effect",
-    "handler end",
-)
-
-
-class Killer:
-    """Kills this process at the n-th time that a boundary is come to."""
-
-    def __init__(self, boundary: str | None, number: int) -> None:
-        self.boundary = boundary
-        self.left = number
-
-    def at(self, boundary: str) -> None:
-        """The process has come to a boundary."""
-        if boundary == self.boundary:
-            self.left -= 1
-            if self.left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Watched:
-    """A store as one process sees it; ``late``: it says that a commit is durable before it is."""
-
-    def __init__(self, inner: Any, killer: Killer, *, late: bool) -> None:
-        self.inner = inner
-        self.killer = killer
-        self.late = late
-        self.tasks: list[asyncio.Task[Any]] = []
-        self.order = asyncio.Lock()
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self.inner, name)
-        if name not in OPERATIONS:
-            return found
-
-        async def call(*args: Any, **more: Any) -> Any:
-            await asyncio.gather(*self.tasks)
-            self.killer.at(f"before {name}")
-            result = await found(*args, **more)
-            self.killer.at(f"after {name}")
-            return result
-
-        return call
-
-    async def _later(self, units: Sequence[Unit]) -> None:
-        await asyncio.sleep(0.005)
-        async with self.order:  # a lock is fair: first come, first served
-            await self.inner.commit(units)
-
-    async def commit(self, units: Sequence[Unit]) -> list[Committed]:
-        """Every boundary that these units stand for."""
-        there = kinds(units)
-        for kind in COMMITS:
-            if kind in there:
-                self.killer.at(f"before {kind}")
-        if self.late:
-            self.tasks.append(asyncio.create_task(self._later(units)))
-            result = [Committed("ok") for _ in units]
-        else:
-            result = await self.inner.commit(units)
-        for kind in COMMITS:
-            if kind in there:
-                self.killer.at(f"after {kind}")
-        return result
-
-
-class Process:
-    """What one process does, in a fork of this one."""
-
-    def __init__(self, folder: Path, broken: str | None) -> None:
-        self.file = folder / "jobs.db"
-        self.url = f"sqlite:///{self.file}?sync=normal"
-        self.ledger = folder / "ledger"
-        self.broken = broken
-
-    def start(self, work: Callable[[], Any]) -> int:
-        """Do something in a process of its own; its status as ``waitpid`` gives it."""
-        pid = os.fork()
-        if pid:
-            return os.waitpid(pid, 0)[1]
-        code = 1
-        try:
-            signal.alarm(BOUND)
-            work()
-            code = 0
-        except BaseException as exc:
-            print(f"{type(exc).__name__}: {exc}", file=sys.stderr, flush=True)
-        finally:
-            os._exit(code)
-
-    def _handlers(self, killer: Killer) -> list[Any]:
-        ledger = self.ledger
-
-        def note(*parts: Any) -> None:
-            with ledger.open("a") as file:
-                file.write(json.dumps(parts) + "\n")
-
-        @handler("work")
-        async def work(params: Any, ctx: Any) -> Any:
-            """What it returns differs each time it is run."""
-            key, what = ctx.idempotency_key, params["what"]
-            killer.at("handler start")
-            note("began", key, params)
-            lines = ledger.read_text().splitlines()
-            count = sum(json.loads(line)[:2] == ["began", key] for line in lines)
-            if what == "item 1" and ctx.attempt == 1:
-                raise StepError("flaky", "not yet", retryable=True)
-            note("done", key, what)
-            killer.at("handler effect")
-            await asyncio.sleep(0)
-            killer.at("handler end")
-            return f"{what} #{count}"
-
-        return [work]
-
-    def _runtime(self, killer: Killer) -> Runtime:
-        if self.broken == "keys":
-            contexts.idempotency_key = lambda *place: os.urandom(8).hex()  # type: ignore[attr-defined]
-        recovery.PACE, recovery.LOOK = 0.001, 0.02  # type: ignore[misc]
-        effects.TAIL, effects.TAIL_BYTES = 1, 10**9  # type: ignore[misc]
-        store = open_store(self.url, lambda: time.time_ns() // 1_000_000)
-        return Runtime(
-            store=Watched(store, killer, late=self.broken == "effects"),  # type: ignore[arg-type]
-            handlers=self._handlers(killer),
-            discover_handlers=False,
-            lease=LEASE,
-            env={},
-        )
-
-    def submit(self) -> None:
-        """Store the job."""
-
-        async def main() -> None:
-            async with self._runtime(Killer(None, 0)) as runtime:
-                await runtime.deploy(PART)
-                await runtime.submit_job(ORDER, key="one", start=False)
-
-        asyncio.run(main())
-
-    def over(self) -> bool:
-        """Whether the job has come to its end."""
-        connection = sqlite3.connect(self.file)
-        try:
-            return not connection.execute(
-                "SELECT count(*) FROM job WHERE status <> 'Completed'"
-            ).fetchone()[0]
-        finally:
-            connection.close()
-
-    def work(self, boundary: str | None = None, number: int = 0) -> None:
-        """Go on with it, to the end or to a boundary."""
-
-        async def main() -> None:
-            async with self._runtime(Killer(boundary, number)) as runtime:
-                await runtime.work(until_idle=True)
-
-        asyncio.run(main())
+def boundaries(stories: Sequence[type[Story]] = STORIES) -> list[str]:
+    """Where a process may be killed: story, process, boundary."""
+    return [
+        f"{story.__name__.lower()} {kind}: {boundary}"
+        for story in stories
+        for kind, known in story.boundaries.items()
+        for boundary in known
+    ]
 
 
 class Matrix:
     """Jobs, kills and what was found."""
 
-    def __init__(self, seed: int, broken: str | None, only: Sequence[str] = BOUNDARIES) -> None:
-        self.boundaries = only
+    def __init__(self, seed: int, broken: str | None, only: Sequence[str]) -> None:
+        self.boundaries = list(only)
+        names = {one.split(" ", 1)[0] for one in only}
+        self.stories = [story for story in STORIES if story.__name__.lower() in names]
         self.random = random.Random(seed)
         self.broken = broken
         self.kills: Counter[str] = Counter()
+        self.tries: Counter[str] = Counter()
         self.jobs = 0
         self.findings: list[Finding] = []
 
     def run(self, kills: int) -> None:
         """Jobs until so many processes were killed."""
         while self.kills.total() < kills and not self.findings:
+            story = self.stories[self.jobs % len(self.stories)]
             with tempfile.TemporaryDirectory(prefix="crash") as folder:
-                self._job(Path(folder))
+                self._job(story(Path(folder), self.broken))
             self.jobs += 1
 
-    def _job(self, folder: Path) -> None:
-        process = Process(folder, self.broken)
-        if process.start(process.submit):
+    def _job(self, story: Story) -> None:
+        if story.process("submit"):
             self.findings.append(Finding("lost", "the job could not be submitted"))
             return
-        # What was come to least comes first. No more than four in a row: five claims without an event
-        # in between park a job, as they have to.
-        rare = sorted(self.boundaries, key=lambda one: (self.kills[one], self.random.random()))
-        for _ in range(self.random.randint(2, 4)):
-            often = self.random.random() < 0.3 or not rare
-            boundary = self.random.choice(self.boundaries) if often else rare.pop(0)
-            number = self.random.choice(TIMES)
-            status = process.start(lambda b=boundary, n=number: process.work(b, n))
+        used: set[str] = set()
+        kills = 0
+        for turn in range(self.random.randint(*story.turns)):
+            kind = list(story.boundaries)[turn % len(story.boundaries)]
+            place = self._where(story, kind, used)
+            if place is None:
+                status = story.process(kind)
+            else:
+                used.add(place)
+                self.tries[place] += 1
+                number = 1 if kind == "operator" else self.random.choice(TIMES)
+                status = story.process(kind, place.partition(": ")[2], number)
             if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-                self.kills[boundary] += 1
+                self.kills[str(place)] += 1
+                kills += 1
+                if kills == MOST:
+                    break
             elif status:
                 self.findings.append(Finding("stuck", f"a process ended with {status}"))
                 return
-            elif process.over():
+            elif story.over():
                 break
-        if process.start(process.work):
-            self.findings.append(Finding("stuck", "the job did not come to its end"))
+        if not story.finish():
+            self.findings.append(Finding("stuck", f"not all came to its end: {story.rows()}"))
             return
-        with suppress(FileNotFoundError):
-            self.findings += judge(process.url, process.ledger, EFFECTS)
+        self.findings += story.judge()
+
+    def _where(self, story: Story, kind: str, used: set[str]) -> str | None:
+        """The next boundary at which a process of a kind is to be killed: mostly the one that was
+        tried least.
+        """
+        start = f"{type(story).__name__.lower()} {kind}: "
+        known = [one for one in self.boundaries if one.startswith(start)]
+        rare = [one for one in known if one not in used]
+        if not known:
+            return None
+        if not rare or self.random.random() < 0.3:
+            return self.random.choice(known)
+        return min(rare, key=lambda one: (self.tries[one], self.random.random()))
 
 
 def main() -> int:
@@ -338,9 +120,12 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--break", dest="broken", choices=("effects", "keys"))
-    parser.add_argument("--only", choices=BOUNDARIES, action="append")
+    parser.add_argument("--only", help="a part of the names of boundaries", default="")
     args = parser.parse_args()
-    matrix = Matrix(args.seed, args.broken, args.only or BOUNDARIES)
+    chosen = [one for one in boundaries() if args.only in one]
+    if not chosen:
+        parser.error(f"no boundary has {args.only!r} in its name: {', '.join(boundaries())}")
+    matrix = Matrix(args.seed, args.broken, chosen)
     began = time.monotonic()
     matrix.run(args.kills)
     found = Counter(finding.kind for finding in matrix.findings)

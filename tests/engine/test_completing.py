@@ -284,3 +284,50 @@ async def test_what_is_refused(runtime: Start) -> None:
         await rt.complete_call(completion_token("none", (), 1, 1))
     with pytest.raises(RuntimeOptionError):
         await rt.complete_call(completion_token("none", (), 1, 1), b"x")
+
+
+BESIDE = """
+skript: beside
+do:
+  - parallel:
+      asks:
+        - call: ask
+          into: said
+        - yield: said
+      fails:
+        - call: fails
+    into: r
+  - return: ${r.asks}
+"""
+
+
+async def test_a_retry_asks_anew_what_the_failure_cancelled(runtime: Start, store: Any) -> None:
+    """An answer that came while the job failed was accepted and taken by nobody: the job is not to
+    wait for it for ever.
+    """
+    desk = Desk()
+    mended = asyncio.Event()
+
+    @handler("fails", mode="async")
+    async def fails(params: Any, ctx: Any) -> None:
+        while not desk.tokens:
+            await asyncio.sleep(0)
+        await pending(store, ctx.job_id)
+        if not mended.is_set():
+            raise OSError("not mended")
+
+    rt = await runtime(*desk.handlers(), fails, store=store)
+    job = await rt.submit_job(BESIDE)
+    with pytest.raises(JobFailedError):
+        await rt.result(job.id)
+    mended.set()
+    await rt.retry_job(job.id)
+    await desk.until(2)
+    await pending(store, job.id, 2)
+    first, second = desk.tokens
+    assert (read_token(first).attempt, read_token(second).attempt) == (1, 2)
+    await rt.complete_call(first, "too late")
+    assert await rt.complete_call(second, "in time") == "accepted"
+    assert await rt.result(job.id) == "in time"
+    found = decode_export(await rt.export_job(job.id))
+    assert replay(load(found.blueprint), found.events).finished == found.events[-1]

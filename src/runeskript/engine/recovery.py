@@ -280,9 +280,8 @@ class Recovery:
         live.seq, live.part, live.started = row.seq, loaded.part, True
         live.tail, live.written = len(loaded.events), len(loaded.snapshot or b"")
         timers = _timers(run, loaded.timers, resumed.timers)
-        forked = (
-            row.status == "Pending"
-        )  # it has a journal all the same, and nothing of it ran here
+        # Pending, with a journal: it is a fork, and nothing of it ran here.
+        forked = row.status == "Pending"
         anew = forked or Retried in map(type, loaded.events)
         children = await driver.outlet.missing(live, resumed.children.values()) if anew else []
         rows = [one.row for _, one in children if one.row is not None]

@@ -281,9 +281,10 @@ def _child_done(vm: Vm, event: ChildDone) -> ChildDone | None:
 
 
 def _retried(vm: Vm, event: Retried) -> Retried | None:
-    """The call that the run failed by is made again, with all of its attempts before it.
+    """The call that the run failed by is made again, with all of its attempts before it, and so
+    are those that were pending beside it.
 
-    They are counted on from a multiple of the most there may be: child jobs and the tokens of
+    Attempts are counted on from a multiple of the most there may be: child jobs and the tokens of
     pending calls have an id for each attempt, and those of before are used up.
     """
     token = vm.run.calls.get(event.path)
@@ -295,10 +296,14 @@ def _retried(vm: Vm, event: Retried) -> Retried | None:
         token = calling(vm, event)
         if token is None:
             return None
-    policy = vm.program.code[token.pc][4]
-    most = 1 if policy is None else policy.max_attempts
-    token.attempt += most - (token.attempt - 1) % most
-    _again(vm, token)
+    pending = [one for one in vm.run.calls.values() if one.state == TokenState.PENDING]
+    for other in pending:  # the failure cancelled it: an answer that came then was taken by nobody
+        drop_wait(vm, other)
+    for one in (token, *pending):
+        policy = vm.program.code[one.pc][4]
+        most = 1 if policy is None else policy.max_attempts
+        one.attempt += most - (one.attempt - 1) % most
+        _again(vm, one)
     return event
 
 

@@ -110,7 +110,7 @@ class _Planned(Fate):
         super().__init__(0)
         chance: Any = _First()
         self.steps = self.faults = chance
-        self.left = self.stalls = self.jumps = self.slow = 0
+        self.left = self.stalls = self.jumps = self.slow = self.outside = 0
         self.point = point
         self.over = True  # until the worker begins
         self.seen: dict[str, int] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from typing import Final, Literal
+from zlib import crc32
 
 #: What may happen to an operation of a store. ``die``: the process does, before or after it.
 Kind = Literal["before", "after", "twice", "die before", "die after"]
@@ -37,6 +38,8 @@ class Fate:
         #: How many operations of a store take long: one in so many; 0: none.
         self.slow = chance.choice((0, 0, 30, 8, 3))
         self._rate = chance.choice((0.01, 0.03, 0.1))
+        #: How many calls leave their result to somebody outside: one in so many; 0: none.
+        self.outside = random.Random(f"outside {seed}").choice((0, 0, 12, 4))  # noqa: S311 - the same
         self.over = False
 
     def delay(self) -> float:
@@ -44,6 +47,12 @@ class Fate:
         if self.over or not self.slow or self.faults.randrange(self.slow):
             return 0.0
         return self.faults.choice((0.0, 0.001, 0.005, 0.02, 0.1, 0.7))
+
+    def leaves(self, token: str) -> bool:
+        """Whether the handler of an attempt leaves its result to somebody outside: each time that
+        it is made, or never.
+        """
+        return bool(self.outside) and crc32(token.encode()) % self.outside == 0
 
     def operation(self, name: str) -> Kind | None:
         """What happens to an operation of a store that is about to begin."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from ...errors import RuneskriptError
 from ...kernel import Program, replay
 from ...model.batches import unfold_events
+from ...model.completions import completion_token
 from ...model.events import (
     CallDone,
     CallFailed,
@@ -94,6 +95,11 @@ def _job(store: Store, ledger: Ledger, row: JobRow, programs: dict[str, Program]
             began = any(one.attempt == event.attempt for one in ledger.begun[key])
             if not began and isinstance(event, CallDone):
                 find("changed", f"{event} of a call that was never made")
+            token = completion_token(row.id, event.path, event.n, event.attempt)
+            if isinstance(event, CallDone) and token in ledger.left:
+                answers = ledger.left[token]
+                if answers[:1] != [event.result]:
+                    find("changed", f"{event} was left to somebody who said {answers}")
     loaded = now(store.load(row.id))
     left = loaded and (loaded.timers, loaded.listeners, loaded.inbox, loaded.queued)
     if left != ([], [], [], []):

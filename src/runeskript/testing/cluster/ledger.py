@@ -53,6 +53,8 @@ class Ledger:
         self.durable: dict[str, dict[int, Event]] = defaultdict(dict)
         #: Calls with a result that was written, (job, path, n).
         self.results: set[tuple[str, Path, int]] = set()
+        #: Token of an attempt that was left to somebody outside -> the answers that were accepted.
+        self.left: dict[str, list[Value]] = defaultdict(list)
         #: Job -> its end, as it was first seen from outside.
         self.ends: dict[str, tuple[Any, ...]] = {}
         self.findings: list[Finding] = []

@@ -45,6 +45,7 @@ class World(Protocol):
     def note(self, who: str, text: str) -> None: ...  # noqa: D102
     def began(self, process: Any, name: str, params: Any, ctx: HandlerContext) -> None: ...  # noqa: D102
     def acted(self, process: Any, name: str, ctx: HandlerContext) -> None: ...  # noqa: D102
+    def left(self, token: str, result: Any, seconds: float) -> None: ...  # noqa: D102
 
 
 class Process:
@@ -118,6 +119,10 @@ class Process:
             delay = fate.faults.choice((0.0, 0.0, 0.0, 0.002, 0.02, 0.3))
         if result is HANG:
             await asyncio.Future()
+        if fate.leaves(ctx.token) and not isinstance(result, Exception):
+            world.acted(self, name, ctx)
+            world.left(ctx.token, result, delay)
+            return ctx.pending()
         if delay:
             await asyncio.sleep(delay)
         if isinstance(result, Exception):

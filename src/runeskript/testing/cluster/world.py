@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ...compiler.pipeline import Compiled
+from ...engine.completing import completed
 from ...engine.handlers import HandlerContext
 from ...kernel import Program
 from ...model.blueprint import HandlerRef
@@ -176,6 +177,23 @@ class Cluster:
         call = ctx.call
         done = Acted(process.name, name, ctx.job_id, ctx.step, call.path, call.n, ctx.attempt)
         self.ledger.acted[ctx.idempotency_key].append(done)
+
+    def left(self, token: str, result: Any, seconds: float) -> None:
+        """A handler leaves its result to somebody outside, who tells it so much later, perhaps
+        twice.
+        """
+        answers = self.ledger.left[token]
+
+        def tell() -> None:
+            command = completed(token, result)
+            data: Any = command.data
+            for _ in range(self.fate.faults.choice((1, 1, 2))):
+                (outcome,) = now(self._raw.post([command]))
+                self.note("outside", f"completes {token} with {data['result']}: {outcome}")
+                if outcome == "accepted":
+                    answers.append(data["result"])
+
+        self.at(seconds, tell)
 
     # --- the simulation -------------------------------------------------------------------------
     def run(self) -> Report:

@@ -1,0 +1,270 @@
+"""What the stories of the crash matrix share: processes that kill themselves at named boundaries."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from crash.judge import Finding, Told, judge
+from runeskript.engine import effects, recovery
+from runeskript.engine.handlers import context as contexts
+from runeskript.engine.runtime import Runtime
+from runeskript.model.events import (
+    CallDone,
+    CallFailed,
+    CallPending,
+    CallsDone,
+    Retried,
+    TimerFired,
+)
+from runeskript.stores import open_store
+from runeskript.stores.base import Command, Committed, PostOutcome, Unit
+
+#: Milliseconds of a worker's silence.
+LEASE: Final = 150
+#: Seconds in which a job has to come to its end once nobody is killed any more.
+BOUND: Final = 30
+#: A handler's boundaries, and the store's operations that are boundaries.
+HANDLER: Final = ("handler start", "handler effect", "handler end")
+OPERATIONS: Final = ("claim", "load", "release")
+
+
+def sides(*names: str) -> tuple[str, ...]:
+    """The boundaries before and after each of these."""
+    return tuple(f"{side} {name}" for name in names for side in ("before", "after"))
+
+
+def kinds(units: Sequence[Unit]) -> list[str]:
+    """What a commit stands for."""
+    found = {"commit": None}
+    for unit in units:
+        for event in unit.events:
+            if isinstance(event, TimerFired):
+                found["timer"] = None
+            elif isinstance(event, CallDone | CallsDone):
+                found["compensation" if "undo" in event.step else "result"] = None
+            elif isinstance(event, CallPending):
+                found["pending"] = None
+            elif isinstance(event, Retried):
+                found["retried"] = None
+            if unit.inbox and isinstance(event, CallDone | CallFailed):
+                found["told"] = None
+        if unit.snapshot is not None:
+            found["snapshot"] = None
+        if unit.children:
+            found["child"] = None
+        if unit.listens:
+            found["listen"] = None
+        for message in unit.messages:
+            found["child-end" if isinstance(message, Command) else "message"] = None
+        if unit.row is not None and unit.row.status == "Completed":
+            found["end"] = None
+    return list(found)
+
+
+class Killer:
+    """Kills this process at the n-th time that a boundary is come to."""
+
+    def __init__(self, boundary: str | None, number: int) -> None:
+        self.boundary = boundary
+        self.left = number
+
+    def at(self, boundary: str) -> None:
+        """The process has come to a boundary."""
+        if boundary == self.boundary:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Watched:
+    """A store as one process sees it; ``late``: it says that a commit is durable before it is."""
+
+    def __init__(self, inner: Any, killer: Killer, *, late: bool) -> None:
+        self.inner = inner
+        self.killer = killer
+        self.late = late
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.order = asyncio.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.inner, name)
+        if name not in OPERATIONS:
+            return found
+
+        async def call(*args: Any, **more: Any) -> Any:
+            await asyncio.gather(*self.tasks)
+            self.killer.at(f"before {name}")
+            result = await found(*args, **more)
+            self.killer.at(f"after {name}")
+            return result
+
+        return call
+
+    async def post(self, items: Sequence[Any]) -> list[PostOutcome]:
+        """What an operator says: a boundary for each kind."""
+        names = [item.kind for item in items if isinstance(item, Command)]
+        for name in names:
+            self.killer.at(f"before {name}")
+        outcomes: list[PostOutcome] = await self.inner.post(items)
+        for name in names:
+            self.killer.at(f"after {name}")
+        return outcomes
+
+    async def submit(self, rows: Any, on_conflict: Any, journals: Any = None) -> Any:
+        """Jobs; those that begin with a journal are forks."""
+        if not journals:
+            return await self.inner.submit(rows, on_conflict)
+        self.killer.at("before fork")
+        found = await self.inner.submit(rows, on_conflict, journals)
+        self.killer.at("after fork")
+        return found
+
+    async def _later(self, units: Sequence[Unit]) -> None:
+        await asyncio.sleep(0.005)
+        async with self.order:  # a lock is fair: first come, first served
+            await self.inner.commit(units)
+
+    async def commit(self, units: Sequence[Unit]) -> list[Committed]:
+        """Every boundary that these units stand for."""
+        there = kinds(units)
+        for kind in there:
+            self.killer.at(f"before {kind}")
+        if self.late:
+            self.tasks.append(asyncio.create_task(self._later(units)))
+            result = [Committed("ok") for _ in units]
+        else:
+            result = await self.inner.commit(units)
+        for kind in there:
+            self.killer.at(f"after {kind}")
+        return result
+
+
+class Story:
+    """A job that has to come to its end, whatever happens to the processes that see to it.
+
+    ``boundaries``: for each kind of process that may be killed, where. ``turns``: how many of them
+    may be, at least and at most, each kind in its turn. ``expected``: the jobs there have to be in
+    the end, (skript, what its calls did).
+    """
+
+    boundaries: ClassVar[dict[str, tuple[str, ...]]]
+    turns: ClassVar[tuple[int, int]]
+    expected: ClassVar[list[tuple[str, frozenset[str]]]]
+
+    def __init__(self, folder: Path, broken: str | None) -> None:
+        self.file = folder / "jobs.db"
+        self.url = f"sqlite:///{self.file}?sync=normal"
+        self.ledger = folder / "ledger"
+        self.broken = broken
+
+    # --- for each story to say ------------------------------------------------------------------
+    def handlers(self, killer: Killer) -> list[Any]:
+        """What the worker has."""
+        raise NotImplementedError
+
+    async def submit(self, runtime: Runtime) -> None:
+        """Store the job."""
+        raise NotImplementedError
+
+    async def operate(self, runtime: Runtime) -> None:
+        """What somebody outside does for it."""
+
+    def told(self) -> list[Told]:
+        """What somebody outside was told to be durable."""
+        return []
+
+    # --- for all --------------------------------------------------------------------------------
+    def note(self, *parts: Any) -> None:
+        """A line of the ledger."""
+        with self.ledger.open("a") as file:
+            file.write(json.dumps(parts) + "\n")
+
+    def lines(self, kind: str) -> list[list[Any]]:
+        """The ledger's lines of a kind."""
+        with suppress(FileNotFoundError):
+            found = [json.loads(line) for line in self.ledger.read_text().splitlines()]
+            return [line[1:] for line in found if line[0] == kind]
+        return []
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Id, skript and status of all jobs."""
+        connection = sqlite3.connect(self.file)
+        try:
+            return connection.execute("SELECT id, skript, status FROM job").fetchall()
+        finally:
+            connection.close()
+
+    def over(self) -> bool:
+        """Whether all has come to its end."""
+        rows = self.rows()
+        ended = all(status == "Completed" for _, _, status in rows)
+        return ended and len(rows) >= len(self.expected)
+
+    def process(self, kind: str, boundary: str | None = None, number: int = 0) -> int:
+        """One process, to its end or to a boundary; its status as ``waitpid`` gives it."""
+        pid = os.fork()
+        if pid:
+            return os.waitpid(pid, 0)[1]
+        code = 1
+        try:
+            signal.alarm(BOUND)
+            asyncio.run(self._process(kind, Killer(boundary, number)))
+            code = 0
+        except BaseException as exc:
+            print(f"{type(exc).__name__}: {exc}", file=sys.stderr, flush=True)
+        finally:
+            os._exit(code)
+
+    async def _process(self, kind: str, killer: Killer) -> None:
+        async with self._runtime(killer, [] if kind == "operator" else self.handlers(killer)) as rt:
+            if kind == "submit":
+                await self.submit(rt)
+            elif kind == "operator":
+                await self.operate(rt)
+            else:
+                await rt.work(until_idle=True)
+
+    def _runtime(self, killer: Killer, handlers: list[Any]) -> Runtime:
+        if self.broken == "keys":
+            contexts.idempotency_key = lambda *place: os.urandom(8).hex()  # type: ignore[attr-defined]
+        recovery.PACE, recovery.LOOK = 0.001, 0.02  # type: ignore[misc]
+        effects.TAIL, effects.TAIL_BYTES = 1, 10**9  # type: ignore[misc]
+        store = open_store(self.url, lambda: time.time_ns() // 1_000_000)
+        return Runtime(
+            store=Watched(store, killer, late=self.broken == "effects"),  # type: ignore[arg-type]
+            handlers=handlers,
+            discover_handlers=False,
+            lease=LEASE,
+            env={},
+        )
+
+    def finish(self) -> bool:
+        """Let everything come to its end; whether it did."""
+        for _ in range(16):
+            for kind in ("worker", *(kind for kind in self.boundaries if kind != "worker")):
+                if self.process(kind):
+                    return False
+            if self.over():
+                return True
+        return False
+
+    def judge(self) -> list[Finding]:
+        """Everything that is not as it has to be."""
+        with suppress(FileNotFoundError):
+            return judge(self.url, self.ledger, self.expected, self.told())
+        return [Finding("lost", "no handler was ever called")]
+
+    def began(self, ctx: Any, params: Any) -> int:
+        """A handler's call begins; how often it was made, with this time."""
+        self.note("began", ctx.idempotency_key, params, ctx.job_id)
+        return sum(line[0] == ctx.idempotency_key for line in self.lines("began"))
