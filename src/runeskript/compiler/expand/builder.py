@@ -38,6 +38,8 @@ class Shared:
     loop_names: set[str] = field(default_factory=set)
     #: How many places assign each variable.
     assigned: dict[str, int] = field(default_factory=dict)
+    #: Keys of parameters, as constants.
+    keys: dict[str, IR] = field(default_factory=dict)
     #: Names made so far, for labels and for hidden variables.
     labels: int = 0
     hidden: int = 0
@@ -164,8 +166,8 @@ class Builder:
         self.op(core.Pure(site, tuple(reads), (*statements, ("exit", 0))))
 
     def set(self, site: int, variable: str, value: IR, reads: Iterable[Expr] = ()) -> None:
-        """One assignment to a hidden variable or a loop name."""
-        self.pure(site, ("set", site, variable, value), reads=reads)
+        """One assignment to a variable as a whole."""
+        self.op(core.Pure(site, tuple(reads), (("set", site, variable, value), ("exit", 0))))
 
     def test(
         self, site: int, condition: IR, otherwise: core.Label, reads: Iterable[Expr] = ()
@@ -202,8 +204,8 @@ class Builder:
         """Note a write of one of the document's variables; a reducer's is a contribution."""
         shared = self.shared
         shared.assigned[variable] = shared.assigned.get(variable, 0) + 1
-        if variable not in shared.loop_names:
-            self.body.writes.setdefault(variable, core.Write(span, pointer))
+        if variable not in self.body.writes and variable not in shared.loop_names:
+            self.body.writes[variable] = core.Write(span, pointer)
         if self.contributes(variable):
             value = name(variable)
             if self.shared.reducers[variable] == "append":
@@ -218,11 +220,10 @@ class Builder:
         """An assignment as the document writes it: to a variable, or to a path below one."""
         if target.path:
             keys = tuple(self.ir(key) for key in target.path)
-            statement: IR = ("path", site, target.name, keys, value)
-            reads = (*reads, _base(target))
+            statement = ("path", site, target.name, keys, value)
+            self.pure(site, statement, reads=(*reads, _base(target), *target.path))
         else:
-            statement = ("set", site, target.name, value)
-        self.pure(site, statement, reads=(*reads, *target.path))
+            self.set(site, target.name, value, reads)
         self.wrote(site, target.name, target.span, target.pointer)
 
     def into(self, target: Target | None) -> str | None:
@@ -246,8 +247,17 @@ class Builder:
             return self.ir(args.whole), (args.whole,)
         if not args.entries:
             return None, ()
-        entries = tuple((const(key), self.ir(value)) for key, value in args.entries)
-        return ("object", entries), tuple(value for _, value in args.entries)
+        values = tuple([value for _, value in args.entries])
+        irs = [value.ir for value in values] if not self.renames else map(self.ir, values)
+        keys = [self._key(key) for key, _ in args.entries]
+        return ("object", tuple(zip(keys, irs, strict=True))), values
+
+    def _key(self, key: str) -> IR:
+        """A key of an object; a document has few of them, and all who use one share it."""
+        known = self.shared.keys.get(key)
+        if known is None:
+            known = self.shared.keys[key] = const(key)
+        return known
 
     # --- ways out ------------------------------------------------------------------------------
     def go(self, site: int, way: Way) -> None:
