@@ -243,6 +243,10 @@ def _ordered(sources: Mapping[str, list[_Source]]) -> Iterator[tuple[list[str], 
     for root in sources:
         if root in index:
             continue
+        if not any(source.reads for source in sources[root]):  # what a call gave, mostly
+            index[root] = len(index)
+            yield [root], False
+            continue
         work: list[tuple[str, list[str], Iterator[str]]] = []
 
         def enter(name: str, work: list[tuple[str, list[str], Iterator[str]]] = work) -> None:
