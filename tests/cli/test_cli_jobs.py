@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -244,3 +245,65 @@ def test_what_is_refused(rune: Rune, words: list[str], says: str) -> None:
     done = rune("jobs", *words, "--store", URL)
     assert done.code == 2
     assert says in done.err
+
+
+# --- many at once ---------------------------------------------------------------------------------
+def test_jobs_are_asked_by_filter(rune: Rune) -> None:
+    waiting = [submit(rune, "listens.yaml", "--label", f"n={n}") for n in range(3)]
+    failed = submit(rune, "fails.yaml")
+    worker(rune)
+    would = jobs(rune, "cancel", "--skript", "listens", "--label", "n=1", "--dry-run")
+    assert would == [{"job": waiting[1], "status": "Running", "would": "cancel"}]
+    assert jobs(rune, "show", waiting[1])[0]["status"] == "Running"
+    assert [one["job"] for one in jobs(rune, "pause", "--since", "1h")] == waiting[::-1]
+    worker(rune)
+    assert [one["job"] for one in jobs(rune, "resume", "--status", "Suspended")] == waiting[::-1]
+    assert len(jobs(rune, "cancel", "--before", "2999-01-01")) == 3
+    worker(rune)
+    found = jobs(rune, "list", "--status", "Cancelled")
+    assert {one["job"] for one in found} == set(waiting)
+    assert jobs(rune, "cancel", failed, "--dry-run")[0]["would"] is None
+    assert jobs(rune, "list", "--before", "1h") == []
+
+
+def test_neither_all_nor_nothing_is_meant_by_mistake(rune: Rune) -> None:
+    for words in (["cancel"], ["cancel", "x", "--skript", "y"], ["list", "--dry-run"],
+                  ["list", "--since", "yesterday"]):  # fmt: skip
+        done = rune("jobs", *words, "--store", URL)
+        assert (done.code, "RUNE-8" in done.err) == (2, True)
+
+
+def test_jobs_are_watched_until_they_have_ended(rune: Rune) -> None:
+    job = submit(rune, "fails.yaml")
+    worker(rune)
+    assert [one["status"] for one in jobs(rune, "watch", job)] == ["Failed"]
+
+
+async def test_changes_are_told_as_they_come() -> None:
+    from runeskript.cli.jobs_watch import watch
+    from runeskript.engine.runtime import Runtime
+    from runeskript.stores.memory import MemoryStore
+    from runeskript.stores.queries import JobFilter
+
+    store = MemoryStore(lambda: 1_700_000_000_000)
+    told: list[tuple[str, str]] = []
+
+    def tell(row: Any) -> None:
+        told.append((row.skript, row.status))
+
+    async with Runtime(store=store, discover_handlers=False) as runtime:
+        await runtime.run_job("skript: before\ndo:\n  - return: 1\n")
+        watching = asyncio.ensure_future(watch(store, [], JobFilter(skript="a"), tell))
+        await asyncio.sleep(0)
+        for name in ("a", "b"):
+            await runtime.run_job(f"skript: {name}\ndo:\n  - return: 1\n")
+        job = await runtime.submit_job("skript: c\ndo:\n  - listen: t\n")
+        until = asyncio.ensure_future(watch(store, [job.id], JobFilter(), tell))
+        await asyncio.sleep(0)
+        await runtime.signal("t")
+        await until
+        watching.cancel()
+    assert ("before", "Completed") not in told
+    assert ("b", "Completed") not in told
+    assert told[-1] == ("c", "Completed")
+    assert ("a", "Completed") in told

@@ -112,7 +112,10 @@ async def test_it_is_completed_once(runtime: Start, store: Any, name: str) -> No
     await pending(store, job.id)
     (token,) = desk.tokens
     (row,) = await store.get([job.id])
-    assert "step /do/0 to be completed from outside, token " + token in await reason_of(store, row)
+    assert (
+        "step /do/0 to be completed from outside, token " + token
+        in (await reason_of(store, row)).text
+    )
     assert await rt.complete_call(token, {"a": 1}) == "accepted"
     assert await rt.complete_call(token, 5) == "duplicate"
     assert await rt.fail_call(token) == "duplicate"

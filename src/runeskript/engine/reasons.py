@@ -2,90 +2,231 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
 from ..expr.runtime import Context
-from ..kernel import load, outstanding, resume
+from ..kernel import Program, load, outstanding, resume
 from ..model import blueprint_codec
-from ..model.batches import unfold_effects
+from ..model.batches import unfold_effects, unfold_events
 from ..model.completions import completion_token
-from ..model.events import CallOut
+from ..model.events import CallOut, Event, Path
 from ..model.machine import FINAL
-from ..model.run import TokenState
+from ..model.rows import NamedTuple
+from ..model.run import Run, TokenState
 from ..stores.base import JobRow, Store
 from ..stores.leases import Loaded
 
+#: What kind of thing it is. The first four come from outside; ``moving`` is for what needs nothing
+#: but time to get on (it computes, a worker is about to claim it).
+Kind = Literal[
+    "call", "completion", "child", "message", "timer", "limit", "ended", "paused", "parked",
+    "unclaimed", "moving", "lost",
+]  # fmt: skip
+#: Events beyond which nobody looks since when a call is under way.
+FAR: Final = 20_000
 
-async def reason_of(store: Store, row: JobRow) -> str:
-    """One sentence. Raises the errors of a job that cannot be read."""
+
+class Reason(NamedTuple):
+    """Why a job is not moving. Times are milliseconds since 1970.
+
+    ``text``: a sentence with all of it. ``since``: when a call was let out; ``due``: when it gets
+    on by itself. ``owner`` and ``until``: the worker that holds the job, and its lease. ``detail``:
+    handler, step, attempt; topic, key; timer; child; limits: what belongs to the kind.
+    """
+
+    kind: Kind
+    text: str
+    since: int | None = None
+    due: int | None = None
+    owner: str | None = None
+    until: int | None = None
+    detail: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
+
+
+async def reason_of(store: Store, row: JobRow) -> Reason:
+    """The one reason. Raises the errors of a job that cannot be read."""
     if row.status in FINAL:
-        return f"it has ended: {row.status}"
+        return Reason("ended", f"it has ended: {row.status}")
     if row.status == "Suspended":
-        return f"it stands still: {row.reason}"
-    if row.owner is None and row.due is not None and row.due <= store.now():
-        return await _unowned(store, row)
+        kind: Kind = "paused" if row.reason == "paused" else "parked"
+        return Reason(kind, f"it stands still: {row.reason}")
+    now = store.now()
+    if row.owner is None and row.due is not None and row.due <= now:
+        return await _unclaimed(store, row)
     loaded = await store.load(row.id)
     if loaded is None:
-        return "it is gone"
+        return Reason("lost", "it is gone")
     found = await _waits(store, loaded)
     if row.owner is None:
-        return f"no worker holds it, and none has to: {found}"
+        return found._replace(text=f"no worker holds it, and none has to: {found.text}")
     until = {one.worker.id: one.until for one in await store.workers()}.get(row.owner)
-    if until is None or until <= store.now():
-        return f"its worker {row.owner} is gone; the next one goes on with it"
-    return f"worker {row.owner} holds it (lease until {until}): {found}"
+    held = found._replace(owner=row.owner, until=until)
+    if until is None or until <= now:
+        next_ = await _unclaimed(store, row)
+        text = f"its worker {row.owner} is gone; {next_.text}"
+        if next_.kind == "moving":
+            text = f"its worker {row.owner} is gone; the next one goes on with it"
+        return held._replace(kind=next_.kind, text=text, detail=next_.detail)
+    text = f"worker {row.owner} holds it (lease until {_instant(until)}): {found.text}"
+    return held._replace(text=text)
 
 
-async def _unowned(store: Store, row: JobRow) -> str:
+async def _unclaimed(store: Store, row: JobRow) -> Reason:
     """It could be claimed at once."""
     now = store.now()
     alive = [one.worker for one in await store.workers() if one.until > now]
     if any(worker.can_run(row.handlers, row.queue) for worker in alive):
-        return "a worker is about to claim it"
+        return Reason("moving", "a worker is about to claim it")
     if not alive:
-        return "no worker runs"
+        return Reason("unclaimed", "no worker runs")
     known = frozenset[str]().union(*(worker.handlers for worker in alive))
     missing = [name for name in row.handlers if name not in known]
     if missing:
-        return f"no worker has handler {', '.join(missing)}"
-    return "no worker has all of its handlers"
+        text = f"no worker has handler {', '.join(missing)}"
+        return Reason("unclaimed", text, detail={"handlers": missing})
+    if not any(row.queue in worker.queues for worker in alive):
+        text = f"no worker takes from queue {row.queue}"
+        return Reason("unclaimed", text, detail={"queue": row.queue})
+    return Reason("unclaimed", "no worker has all of its handlers")
 
 
-async def _waits(store: Store, loaded: Loaded) -> str:
-    """What its run rests on: calls first, then children, messages, timers."""
+# --- what its run rests on ------------------------------------------------------------------------
+async def _waits(store: Store, loaded: Loaded) -> Reason:
+    """Calls first, then completions, children, messages, timers."""
     row = loaded.row
     if row.seq == 0:
-        return "it has not begun"
+        return Reason("moving", "it has not begun")
     data = await store.get_blob(row.blueprint)
     if data is None:
-        return f"its Blueprint {row.blueprint[:12]} is not in the store"
+        return Reason("lost", f"its Blueprint {row.blueprint[:12]} is not in the store")
     program = load(blueprint_codec.decode(data))
+    run = _run(program, loaded, loaded.events)
+    if run.ready:
+        return Reason("moving", "it computes")
+    # The store keeps a timer that has gone off until the job rests or is gone on with.
+    timers = [one for one in loaded.timers if (one.path, one.m) in run.timers]
+    loaded = loaded._replace(timers=timers)
+    if loaded.queued:
+        return _limit(loaded)
+    calls = list(_calls(program, run, store.now()))
+    if calls:
+        return await _call(store, program, loaded, calls)
+    if loaded.inbox:
+        return Reason("moving", "what has arrived for it is about to be taken")
+    found = _completion(program, run, row) or _child(program, run)
+    return found or _message(loaded) or _timer(loaded) or Reason("lost", "nobody knows for what")
+
+
+def _run(program: Program, loaded: Loaded, events: Sequence[Event]) -> Run:
     start = None
     if loaded.snapshot is not None:
         from ..model.snapshot import decode_run
 
         start, _ = decode_run(loaded.snapshot, program.digest, Context())
-    run = resume(program, loaded.events, start, rest=program.speaks).run
-    calls, _ = outstanding(program, run, store.now())
-    singles = [call for call in unfold_effects(calls) if isinstance(call, CallOut)]
-    if run.ready:
-        return "it computes"
-    if singles:
-        first = singles[0]
-        more = f", and {len(singles) - 1} more calls" if len(singles) > 1 else ""
-        return f"attempt {first.attempt} of {first.handler} in step {first.step}{more}"
+    return resume(program, events, start, rest=program.speaks).run
+
+
+def _calls(program: Program, run: Run, now: int) -> Iterator[CallOut]:
+    """The calls that are under way; with ``fresh`` also those that must not be made again."""
+    effects, _ = outstanding(program, run, now, fresh=True)
+    for effect in unfold_effects(effects):
+        if isinstance(effect, CallOut):
+            yield effect
+
+
+async def _call(store: Store, program: Program, loaded: Loaded, calls: Sequence[CallOut]) -> Reason:
+    first = calls[0]
+    since = await _since(store, program, loaded, first)
+    text = f"attempt {first.attempt} of {first.handler} in step {first.step}"
+    if since is not None:
+        text += f", since {_instant(since)}"
+    if len(calls) > 1:
+        text += f", and {len(calls) - 1} more calls"
+    detail = {"handler": first.handler, "step": first.step, "attempt": first.attempt}
+    return Reason("call", text, since, detail=detail)
+
+
+async def _since(store: Store, program: Program, loaded: Loaded, call: CallOut) -> int | None:
+    """When a call was let out: the time of the first event behind which it is under way."""
+    row = loaded.row
+    if loaded.first:
+        whole = await store.load(row.id, whole=True) if row.seq <= FAR else None
+        if whole is None or whole.first:
+            return None  # so far back that nobody looks, or forgotten
+        loaded = whole._replace(snapshot=None)
+    events = list(unfold_events(loaded.events))
+    wanted = (call.path, call.n, call.attempt)
+
+    def under_way(count: int) -> bool:
+        run = _run(program, loaded, events[:count])
+        return any(
+            (one.path, one.n, one.attempt) == wanted for one in _calls(program, run, row.updated_at)
+        )
+
+    low, high = 1, len(events)
+    while low < high:
+        middle = (low + high) // 2
+        if under_way(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return events[high - 1].at
+
+
+def _limit(loaded: Loaded) -> Reason:
+    one = loaded.queued[0]
+    names = [limit.name for limit in one.limits]
+    more = f", and {len(loaded.queued) - 1} more calls" if len(loaded.queued) > 1 else ""
+    return Reason("limit", f"a slot of limit {', '.join(names)}{more}", detail={"limits": names})
+
+
+def _completion(program: Program, run: Run, row: JobRow) -> Reason | None:
     pending = [t for t in run.calls.values() if t.state == TokenState.PENDING]
-    if pending:
-        one_ = pending[0]
-        token = completion_token(row.id, one_.path, one_.n, one_.attempt)
-        return f"step {program.step_at(one_.pc)} to be completed from outside, token {token}"
-    children = [t.child for t in run.calls.values() if t.state == TokenState.CHILD]
-    if children:
-        return f"child job {children[0]}"
-    if loaded.listeners:
-        one = loaded.listeners[0]
-        until = [timer.due for timer in loaded.timers if (timer.path, timer.m) == (one.path, one.m)]
-        limit = f", until {until[0]}" if until else ""
-        return f"a message to topic {one.topic}, key {one.key!r}{limit}"
-    if loaded.timers:
-        timer = min(loaded.timers, key=lambda one: one.due)
-        return f"a timer ({timer.kind}) of step {timer.step}, due at {timer.due}"
-    return "it is about to move"
+    if not pending:
+        return None
+    one, step = pending[0], program.step_at(pending[0].pc)
+    token = completion_token(row.id, one.path, one.n, one.attempt)
+    text = f"step {step} to be completed from outside, token {token}"
+    detail = {"step": step, "attempt": one.attempt, "token": token}
+    return Reason("completion", text, detail=detail)
+
+
+def _child(program: Program, run: Run) -> Reason | None:
+    for token in run.calls.values():
+        if token.state == TokenState.CHILD:
+            step = program.step_at(token.pc)
+            return Reason(
+                "child", f"child job {token.child}", detail={"child": token.child, "step": step}
+            )
+    return None
+
+
+def _message(loaded: Loaded) -> Reason | None:
+    if not loaded.listeners:
+        return None
+    one = loaded.listeners[0]
+    until = _due_of(loaded, one.path, one.m)
+    limit = "" if until is None else f", until {_instant(until)}"
+    text = f"a message to topic {one.topic}, key {one.key!r}{limit}"
+    return Reason("message", text, due=until, detail={"topic": one.topic, "key": one.key})
+
+
+def _due_of(loaded: Loaded, path: Path, m: int) -> int | None:
+    return next((one.due for one in loaded.timers if (one.path, one.m) == (path, m)), None)
+
+
+def _timer(loaded: Loaded) -> Reason | None:
+    if not loaded.timers:
+        return None
+    # A limit of time is nothing to wait for, where there is something else.
+    one = min(loaded.timers, key=lambda one: (one.kind in ("deadline", "timeout"), one.due))
+    text = f"a timer ({one.kind}) of step {one.step}, due at {_instant(one.due)}"
+    return Reason("timer", text, due=one.due, detail={"timer": one.kind, "step": one.step})
+
+
+def _instant(ms: int) -> str:
+    """A time in UTC, to the millisecond."""
+    text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00").removesuffix(".000") + "Z"

@@ -22,12 +22,13 @@ from ..model.events import Path
 from ..model.isa import Op
 from ..model.machine import FINAL
 from ..model.values import Value
-from ..stores.base import JobRow, Message
+from ..stores.base import JobRow, Message, Store
 from .cluster.fate import Fate, Kind, Moment
 from .cluster.judge import jobs, now
 from .cluster.ledger import Acted
 from .cluster.process import Process, ProcessIds
 from .cluster.programs import decode
+from .cluster.stillness import Stillness
 from .cluster.world import Cluster, Job
 from .mocks import Mock
 
@@ -154,6 +155,13 @@ class _Ids(ProcessIds):
         return JOB
 
 
+class _Leaps(Stillness):
+    """Time passes in leaps: a job that waits for days is what it should be."""
+
+    def look(self, store: Store, row: JobRow) -> None:
+        pass
+
+
 class _World(Cluster):
     """One job, one worker; it is followed by another one when it dies."""
 
@@ -179,6 +187,7 @@ class _World(Cluster):
             fate=self.plan,
         )
         self.patience = self.bound = BOUND
+        self._stillness = _Leaps(self.time, self.ledger)
         self._messages = messages
         self._idle = False
         #: What happened, a line each, and how long it was each time that a call did its work.

@@ -7,7 +7,7 @@ import json
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from ...engine import requests
 from ...engine.ids import SystemIds
@@ -19,6 +19,8 @@ from ...stores import Store, open_store
 from ...stores.base import Command, JobRow
 from ...stores.rows import CommandKind
 from .. import documents, terminal
+from ..jobs_filter import add_filters, filter_of, is_given, matching
+from ..jobs_shown import say, shown, tell_row, time_of
 from ..options import add_output, add_store, job_labels
 from ..usage import UsageError
 
@@ -28,6 +30,7 @@ ACTIONS: Final = {
     "show": "ID",
     "history": "ID",
     "why": "ID",
+    "watch": "[ID ...]",
     "cancel": "ID ...",
     "pause": "ID ...",
     "resume": "ID ...",
@@ -38,6 +41,13 @@ ACTIONS: Final = {
     "signal": "TOPIC",
     "export": "ID",
 }
+#: What is asked of many jobs at once, and of which statuses it may be.
+TELLING: Final[dict[str, tuple[Status, ...]]] = {
+    "cancel": ("Pending", "Running", "Suspended"),
+    "pause": ("Pending", "Running"),
+    "resume": ("Suspended",),
+    "retry": ("Failed",),
+}
 #: Events read at once.
 PAGE: Final = 500
 
@@ -47,19 +57,14 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("action", choices=ACTIONS, metavar="ACTION", help=", ".join(ACTIONS))
     parser.add_argument("words", metavar="ID", nargs="*", help="jobs; signal: the topic")
     add_store(parser)
-    parser.add_argument(
-        "--status", choices=get_args(Status), metavar="STATUS", help="list: only these"
-    )
-    parser.add_argument("--skript", metavar="NAME", help="list: only jobs of this skript")
-    parser.add_argument(
-        "--label",
-        action="append",
-        default=[],
-        metavar="NAME=TEXT",
-        help="list: only jobs with this label; fork: a label of the new job; may be repeated",
-    )
+    add_filters(parser)
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="list: at most N jobs")
     parser.add_argument("--after", metavar="ID", help="list: what comes behind this job")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="cancel, pause, resume, retry: say which jobs it would be, and ask for nothing",
+    )
     parser.add_argument("--reason", default="", metavar="TEXT", help="cancel, fail: why")
     parser.add_argument(
         "--type", default="external", metavar="TYPE", help="fail: the type of the error"
@@ -100,6 +105,7 @@ def configure(parser: ArgumentParser) -> None:
         "show      one job, with its input, output and error\n"
         "history   the events of a job's journal, one line each\n"
         "why       what a job waits for\n"
+        "watch     a line whenever a job changes; with ids, until those have ended\n"
         "cancel    end a job as Cancelled, through its `finally` blocks and undos\n"
         "pause     have a job stand still at its next boundary\n"
         "resume    go on with a job that stands still, paused or parked\n"
@@ -110,6 +116,8 @@ def configure(parser: ArgumentParser) -> None:
         "signal    send a message to whoever listens to a topic and key\n"
         "export    write a job with its Blueprint and journal to one file, for `rune replay`\n"
         "\n"
+        "cancel, pause, resume and retry take --status, --skript, --label, --key, --since and\n"
+        "--before in place of ids: all jobs that these let through, and that can be asked for it.\n"
         "Whoever runs the job carries it out; where nobody does, the next `rune worker`."
     )
 
@@ -117,9 +125,15 @@ def configure(parser: ArgumentParser) -> None:
 def execute(args: Namespace) -> int:
     """Do it."""
     wanted = ACTIONS[args.action]
-    fits = len(args.words) >= 1 if wanted.endswith("...") else len(args.words) == bool(wanted)
-    if not fits:
-        raise UsageError(f"write: rune jobs {args.action} {wanted}".rstrip())
+    bulk = args.action in TELLING
+    fits = len(args.words) == bool(wanted)
+    if bulk:
+        fits = bool(args.words) != is_given(args)
+    if not fits and not wanted.startswith("["):
+        more = ", or a filter in place of ids" if bulk else ""
+        raise UsageError(f"write: rune jobs {args.action} {wanted}".rstrip() + more)
+    if args.dry_run and not bulk:
+        raise UsageError(f"--dry-run is for {', '.join(TELLING)}")
     if args.limit < 1:
         raise UsageError(f"--limit {args.limit}: it is a number of jobs, at least 1")
     store = open_store(args.store, _now)
@@ -147,62 +161,30 @@ async def _row(store: Store, id_: str) -> JobRow:
     return row
 
 
-def _shown(row: JobRow, *, whole: bool) -> dict[str, Any]:
-    """A job as JSON."""
-    found: dict[str, Any] = {
-        "job": row.id,
-        "skript": row.skript,
-        "version": row.version,
-        "status": row.status,
-        "state": row.state,
-        "reason": row.reason,
-        "key": row.key,
-        "labels": row.labels,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-        "owner": row.owner,
-        "due": row.due,
-        "events": row.seq,
-    }
-    if whole:
-        parent = None if row.parent is None else row.parent.job
-        found |= {"parent": parent, "blueprint": row.blueprint, "handlers": list(row.handlers)}
-        found |= {"input": row.input, "output": row.output, "error": row.error}
-    return found
-
-
-def _time(ms: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ms / 1000))
-
-
-def _say(text: str) -> None:
-    terminal.say(terminal.printable(text))
-
-
 async def _list(store: Store, args: Namespace, as_json: bool) -> None:
-    from ...stores.queries import JobFilter
-
     cursor = None if args.after is None else str((await _row(store, args.after)).number)
-    wanted = JobFilter(args.status, args.skript, args.key, job_labels(args))
-    rows, more = await store.query(wanted, cursor, args.limit)
+    rows, more = await store.query(filter_of(args, _now()), cursor, args.limit)
     for row in rows:
-        if as_json:
-            terminal.say_json(_shown(row, whole=False))
-        else:
-            key = "" if row.key is None else f"  {row.key}"
-            reason = "" if row.reason is None else f"  ({row.reason})"
-            status = f"{row.status:<9}"
-            _say(f"{row.id}  {status}  {_time(row.created_at)}  {row.skript}{key}{reason}")
+        tell_row(row, row.created_at, as_json)
     if more is not None and not as_json:
         terminal.note(f"there are more: --after {rows[-1].id}")
 
 
+async def _watch(store: Store, args: Namespace, as_json: bool) -> None:
+    from ..jobs_watch import watch
+
+    for id_ in args.words:
+        await _row(store, id_)
+    wanted = filter_of(args, _now())
+    await watch(store, args.words, wanted, lambda row: tell_row(row, row.updated_at, as_json))
+
+
 async def _show(store: Store, args: Namespace, as_json: bool) -> None:
-    shown = _shown(await _row(store, args.words[0]), whole=True)
+    found = shown(await _row(store, args.words[0]), whole=True)
     if as_json:
-        terminal.say_json(shown)
+        terminal.say_json(found)
     else:
-        _say(json.dumps(shown, indent=2, ensure_ascii=False))
+        say(json.dumps(found, indent=2, ensure_ascii=False))
 
 
 async def _history(store: Store, args: Namespace, as_json: bool) -> None:
@@ -220,20 +202,26 @@ async def _history(store: Store, args: Namespace, as_json: bool) -> None:
                 path = ".".join(map(str, one.path))
                 data = json.dumps(one.data, ensure_ascii=False)
                 data = data if len(data) <= 60 else data[:57] + "..."
-                _say(
-                    f"{one.seq:>5}  {_time(one.at)}  {one.kind:<16}  {path}{step}  {data}".rstrip()
-                )
+                where = f"{time_of(one.at)}  {one.kind:<16}  {path}{step}"
+                say(f"{one.seq:>5}  {where}  {data}".rstrip())
 
 
 async def _why(store: Store, args: Namespace, as_json: bool) -> None:
     from ...engine.reasons import reason_of
 
     row = await _row(store, args.words[0])
-    text = await reason_of(store, row)
+    reason = await reason_of(store, row)
     if as_json:
-        terminal.say_json({"job": row.id, "status": row.status, "why": text})
+        found: dict[str, Any] = {
+            "job": row.id,
+            "status": row.status,
+            "why": reason.text,
+            "kind": reason.kind,
+        }
+        found |= {"since": reason.since, "due": reason.due, "owner": reason.owner}
+        terminal.say_json({**found, "lease_until": reason.until, **reason.detail})
     else:
-        _say(text)
+        say(reason.text)
 
 
 async def _export(store: Store, args: Namespace, as_json: bool) -> None:
@@ -256,8 +244,16 @@ async def _export(store: Store, args: Namespace, as_json: bool) -> None:
 async def _tell(store: Store, args: Namespace, as_json: bool) -> None:
     kind: CommandKind = args.action
     text = (args.reason or "cancelled") if kind == "cancel" else None
-    for id_ in args.words:
-        row = await _row(store, id_)
+    if args.words:
+        rows = [await _row(store, id_) for id_ in args.words]
+    else:
+        wanted = filter_of(args, _now())
+        rows = [row async for row in matching(store, wanted) if row.status in TELLING[kind]]
+    for row in rows:
+        id_ = row.id
+        if args.dry_run:
+            _would(row, kind, as_json)
+            continue
         if kind == "retry":
             await _check_retry(store, id_)
         (outcome,) = await store.post([Command(id_, kind, text)])
@@ -268,6 +264,16 @@ async def _tell(store: Store, args: Namespace, as_json: bool) -> None:
             terminal.note(f"{id_}: {kind} is asked for")
         else:
             terminal.note(f"{id_}: it is {row.status} already")
+
+
+def _would(row: JobRow, kind: str, as_json: bool) -> None:
+    """What would be asked of a job."""
+    takes = row.status in TELLING[kind]
+    if as_json:
+        terminal.say_json({"job": row.id, "status": row.status, "would": kind if takes else None})
+    else:
+        said = f"{kind} would be asked for" if takes else f"it is {row.status}: nothing would be"
+        terminal.note(f"{row.id}: {said}")
 
 
 async def _check_retry(store: Store, id_: str) -> None:
@@ -346,6 +352,7 @@ _DO: Final[dict[str, Callable[[Store, Namespace, bool], Awaitable[None]]]] = {
     "show": _show,
     "history": _history,
     "why": _why,
+    "watch": _watch,
     "signal": _signal,
     "export": _export,
     "complete": _complete,

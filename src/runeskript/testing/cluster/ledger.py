@@ -12,7 +12,8 @@ from ...stores.base import Unit
 
 
 class Finding(NamedTuple):
-    """Something that must not be: ``lost``, ``duplicated``, ``changed``, ``stuck``, ``defect``."""
+    """Something that must not be: ``lost``, ``duplicated``, ``changed``, ``stuck``,
+    ``unexplained`` (it waits for what cannot come), ``defect``."""
 
     kind: str
     text: str

@@ -30,6 +30,7 @@ from .ledger import Acted, Begun, Finding, Ledger
 from .loop import SteppedLoop, VirtualTime
 from .process import Process
 from .stage import quiet, virtual
+from .stillness import Stillness
 
 #: Processes that work, and the milliseconds of silence after which others take their jobs.
 WORKERS: Final = 3
@@ -117,6 +118,7 @@ class Cluster:
         self._number = 0
         self._steps = 0
         self._deaths = 0
+        self._stillness = Stillness(self.time, self.ledger)
         #: What happens at a virtual time, in order.
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._asked = 0
@@ -292,10 +294,12 @@ class Cluster:
                 if self.ledger.ends.setdefault(row.id, seen) != seen:
                     text = f"job {row.id} ended as {self.ledger.ends[row.id]}, and then as {seen}"
                     self.ledger.find("changed", text)
-            elif row.reason is not None and "without getting on" in row.reason:
-                self.note("operator", f"resumes {row.id}: {row.reason}")
-                self._asked += 1
-                now(self._raw.post([Command(row.id, "resume", id=f"operator {self._asked}")]))
+            else:
+                self._stillness.look(self._raw, row)
+                if row.reason is not None and "without getting on" in row.reason:
+                    self.note("operator", f"resumes {row.id}: {row.reason}")
+                    self._asked += 1
+                    now(self._raw.post([Command(row.id, "resume", id=f"operator {self._asked}")]))
         return len(self.ledger.submitted) == len(self._work) and all(
             row.status in FINAL for row in rows
         )

@@ -1,0 +1,84 @@
+"""Which jobs ``rune jobs`` means: by id, or by status, label, skript, key and time."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Final, get_args
+
+from ..model.durations import parse_duration
+from ..model.events import Status
+from ..stores import Store
+from ..stores.base import JobRow
+from ..stores.queries import JobFilter
+from .options import job_labels
+from .usage import UsageError
+
+#: Jobs read at once.
+PAGE: Final = 500
+
+
+def add_filters(parser: ArgumentParser) -> None:
+    """Options that say which jobs; every one that is given must hold."""
+    parser.add_argument(
+        "--status", choices=get_args(Status), metavar="STATUS", help="only jobs of this status"
+    )
+    parser.add_argument("--skript", metavar="NAME", help="only jobs of this skript")
+    parser.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="only jobs with this label; fork: a label of the new job; may be repeated",
+    )
+    parser.add_argument(
+        "--since",
+        metavar="WHEN",
+        help="only jobs created since: a time (2026-11-22T15:00:00Z) or so long ago (2h)",
+    )
+    parser.add_argument("--before", metavar="WHEN", help="only jobs created before")
+
+
+def filter_of(args: Namespace, now: int) -> JobFilter:
+    """What the options say. Raises UsageError."""
+    return JobFilter(
+        args.status,
+        args.skript,
+        args.key,
+        job_labels(args),
+        created_from=_moment("--since", args.since, now),
+        created_before=_moment("--before", args.before, now),
+    )
+
+
+def is_given(args: Namespace) -> bool:
+    """Whether any of the options is there."""
+    return any((args.status, args.skript, args.key, args.label, args.since, args.before))
+
+
+def _moment(option: str, text: str | None, now: int) -> int | None:
+    """Milliseconds since 1970 of a time, or of a duration before ``now``."""
+    if text is None:
+        return None
+    try:
+        ago = parse_duration(text)
+        if ago is not None:
+            return now - ago
+        found = datetime.fromisoformat(text)
+        found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+        return int(found.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        hint = "a duration (90s, 2h, 7d) or a time (2026-11-22, 2026-11-22T15:00:00Z)"
+        raise UsageError(f"{option} {text}: that is no time", hint=hint) from None
+
+
+async def matching(store: Store, wanted: JobFilter) -> AsyncIterator[JobRow]:
+    """All jobs that a filter accepts, newest first."""
+    cursor: str | None = None
+    while True:
+        rows, cursor = await store.query(wanted, cursor, PAGE)
+        for row in rows:
+            yield row
+        if cursor is None:
+            return
