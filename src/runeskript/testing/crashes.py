@@ -28,8 +28,9 @@ from .cluster.judge import jobs, now
 from .cluster.ledger import Acted
 from .cluster.process import Process, ProcessIds
 from .cluster.programs import decode
+from .cluster.report import Job
 from .cluster.stillness import Stillness
-from .cluster.world import Cluster, Job
+from .cluster.world import Cluster
 from .mocks import Mock
 
 #: The job's id, which a mocked message may name as its key.

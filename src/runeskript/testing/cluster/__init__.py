@@ -1,5 +1,6 @@
 """Several workers on one store under a virtual clock and a seed: see :class:`Cluster`."""
 
-from .world import Cluster, Job, Report
+from .report import Job, Report
+from .world import Cluster
 
 __all__ = ["Cluster", "Job", "Report"]

@@ -20,7 +20,8 @@ from ...engine.handlers.loading import import_file
 from ...errors import CompileError, RuneskriptError
 from ...model.catalog import PlainHandler
 from ..mocks import Mock
-from .world import WORKERS, Cluster, Job, Report
+from .report import Job, Report
+from .world import WORKERS, Cluster
 
 
 class AnyHandler:

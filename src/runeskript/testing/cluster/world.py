@@ -9,7 +9,6 @@ ledger judges (:mod:`.judge`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -26,9 +25,10 @@ from ...stores.memory import MemoryStore
 from ..mocks import Mock
 from .fate import Fate
 from .judge import jobs, judge, now
-from .ledger import Acted, Begun, Finding, Ledger
+from .ledger import Acted, Begun, Ledger
 from .loop import SteppedLoop, VirtualTime
 from .process import Process
+from .report import Job, Report
 from .stage import quiet, virtual
 from .stillness import Stillness
 
@@ -43,30 +43,6 @@ STEPS: Final = 400_000
 #: A rule that is broken on purpose, to see that it is found out: ``effects`` leave before what
 #: caused them is durable; the store has no ``fencing``.
 Broken = Literal["effects", "fencing"]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job to be submitted: a compiled skript and its input."""
-
-    skript: Compiled
-    input: Value = None
-
-
-@dataclass(slots=True)
-class Report:
-    """What became of one simulation. ``trace``: everything that happened, if it was asked for."""
-
-    seed: int
-    findings: list[Finding]
-    jobs: int
-    calls: int
-    deaths: int
-    #: Virtual seconds, and steps of event loops.
-    seconds: float
-    steps: int
-    statuses: dict[str, int]
-    trace: list[str] = field(default_factory=list)
 
 
 class Cluster:
