@@ -39,7 +39,7 @@ class Fate:
         self.slow = chance.choice((0, 0, 30, 8, 3))
         self._rate = chance.choice((0.01, 0.03, 0.1))
         #: How many calls leave their result to somebody outside: one in so many; 0: none.
-        self.outside = random.Random(f"outside {seed}").choice((0, 0, 12, 4))  # noqa: S311 - the same
+        self.outside = random.Random(f"outside {seed}").choice((0, 0, 3, 2))  # noqa: S311 - the same
         self.over = False
 
     def delay(self) -> float:
