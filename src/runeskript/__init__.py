@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .compiler.frontends.builder import Skript, insert, step
     from .compiler.pipeline import Compiled
-    from .engine.handlers import FunctionHandler, HandlerContext, HandlerRegistry, handler
+    from .engine.handlers import (
+        FunctionHandler,
+        HandlerContext,
+        HandlerRegistry,
+        concurrency,
+        handler,
+        rate,
+    )
     from .engine.jobs import Job, JobResult
     from .engine.runtime import Runtime
     from .engine.sync import compile, run  # noqa: A004 - the verbs of the command line, too
@@ -49,8 +56,10 @@ _HOME = {
     "Skript": "compiler.frontends.builder",
     "StepError": "errors",
     "compile": "engine.sync",
+    "concurrency": "engine.handlers",
     "handler": "engine.handlers",
     "insert": "compiler.frontends.builder",
+    "rate": "engine.handlers",
     "run": "engine.sync",
     "step": "compiler.frontends.builder",
 }
@@ -60,6 +69,8 @@ __all__ = [  # noqa: RUF022 - what most people need stands first
     "run",
     "compile",
     "handler",
+    "concurrency",
+    "rate",
     "Skript",
     "insert",
     "step",

@@ -13,6 +13,7 @@ import pytest
 from runeskript.compiler import passes
 from runeskript.engine.ids import SeededIds
 from runeskript.engine.runtime import Runtime
+from runeskript.stores.sqlite import SqliteStore
 
 
 class _Alarm:
@@ -95,3 +96,15 @@ def forks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
         rest = tuple(one for one in passes.PASSES if one.name != "fork_call")
         monkeypatch.setattr(passes, "PASSES", rest)
     return str(request.param)
+
+
+def held(store: Any) -> list[str]:
+    """The names of the limits of which slots are taken or waited for; rates let go by themselves."""
+    if isinstance(store, SqliteStore):
+        sql = "SELECT name FROM slot WHERE until IS NULL UNION SELECT name FROM waiting_for"
+        return sorted(name for (name,) in store._db.rows(sql))
+    lines = store._core.lines
+    taken = [n for n, slots in lines._slots.items() if any(s.until is None for s in slots.values())]
+    return sorted(
+        {*taken, *(limit.name for one in lines._waiting.values() for limit in one.limits)}
+    )

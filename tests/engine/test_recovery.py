@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.conftest import ManualClock
+from tests.engine.conftest import ManualClock, held
 
+from runeskript import concurrency, rate
 from runeskript.engine import effects, recovery
 from runeskript.engine.handlers import handler
 from runeskript.engine.ids import SystemIds
@@ -107,7 +108,7 @@ class Mortal:
         found = getattr(self.inner, name)
         if name in ("now",):
             return found
-        writes = name in ("commit", "submit", "claim", "post")
+        writes = name in ("commit", "submit", "claim", "post", "refill")
 
         async def call(*args: Any, **more: Any) -> Any:
             mine = writes and not self.dead and self.writes == self.number
@@ -140,7 +141,7 @@ class World:
 
     @asynccontextmanager
     async def process(self, number: int | None = None, when: str = "before") -> AsyncIterator[Any]:
-        @handler("work", mode="async")
+        @handler("work", mode="async", limits=concurrency(1))
         async def work(params: Any, ctx: Any) -> Any:
             self.given.setdefault(ctx.idempotency_key, []).append(params)
             await asyncio.sleep(0)
@@ -149,7 +150,7 @@ class World:
             self.ledger[ctx.idempotency_key] = params["what"]
             return params["what"]
 
-        @handler("quick")
+        @handler("quick", limits=[concurrency(2), rate(4, "1s")])
         async def quick(params: Any, ctx: Any) -> Any:
             self.given.setdefault(ctx.idempotency_key, []).append(params)
             self.ledger[ctx.idempotency_key] = params["what"]
@@ -233,6 +234,7 @@ async def journal_of(store: Store, id_: str) -> list[Event]:
 
 async def ended_well(w: World) -> None:
     """The one job has come to its end, as if nothing had happened."""
+    assert held(w.store) == []
     rows, _ = await w.store.query(JobFilter(), None, 10)
     jobs = {row.skript: row for row in rows}
     assert {name: row.status for name, row in jobs.items()} == {

@@ -181,7 +181,11 @@ class Driver(Endings):
             if live.ended:
                 continue
             ready = self._advance(live)
-            if ready.ahead and may_go_ahead(live, ready):
+            if (
+                ready.ahead
+                and not self.outlet.lines.limited(ready.effects)
+                and may_go_ahead(live, ready)
+            ):
                 hold(live, ready)
                 self.outlet.let_ahead(live, ready)
                 ahead.append(live)
@@ -211,10 +215,14 @@ class Driver(Endings):
             raise
         mail = False
         for turn in turns:
-            results = [next(outcomes).outcome for _ in turn.units]
-            if any(result not in ("ok", "already") for result in results):
-                self._lose(turn.live, "the store refused a commit: " + ", ".join(results))
+            results = [next(outcomes) for _ in turn.units]
+            if any(one.outcome not in ("ok", "already", "limited") for one in results):
+                told = ", ".join(one.outcome for one in results)
+                self._lose(turn.live, f"the store refused a commit: {told}")
                 continue
+            queued = [call for one in results for call in one.queued]
+            if queued:
+                self.outlet.lines.stand(turn.live, turn.limited, queued)
             if turn.units:
                 turn.live.part = turn.units[-1].part
             mail = mail or turn.mail
@@ -259,12 +267,16 @@ class Driver(Endings):
         units = []
         for live in held:
             unit = Unit(live.id, live.row.epoch, live.seq, [], change, inbox=(live.pausing,))
+            unit = unit._replace(frees=sorted(live.slots))
             units.append(unit._replace(part=live.part + 1, snapshot=self.outlet.snapshot(live, 0)))
+        freed = any(live.slots for live in held)
         for live, committed in zip(held, await self.store.commit(units), strict=True):
             if committed.outcome in ("ok", "already"):
                 self.let_go(live)
             else:
                 self._lose(live, f"the store refused to suspend it: {committed.outcome}")
+        if freed:
+            await self.collect()
 
     async def _turn(self, live: Live, ready: Ready) -> Turn | None:
         """One slice of a run and its units. A defect met on the way fails this job only; where the
@@ -353,4 +365,5 @@ class Driver(Endings):
         for live in lives:
             self._release(live)
             live.fail(exc)
+        await self.outlet.lines.close()
         await self.tasks.close()

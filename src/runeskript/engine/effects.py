@@ -30,10 +30,11 @@ from ..model.events import (
     TimerSet,
 )
 from ..model.machine import FINAL
-from ..stores.base import Command, JobRow, Listener, Message, RowChange, Timer, Unit
+from ..stores.base import Command, JobRow, Listener, Message, RowChange, Store, Timer, Unit
 from .children import Children, Decision, end_of
-from .executors.base import Batch, Lane, members
+from .executors.base import Batch, Lane, Member, members
 from .handlers.failures import failure
+from .lines import Lines, members_of
 from .live import Live
 from .reports import locate
 from .timers import Timers
@@ -55,11 +56,13 @@ class Core(Protocol):
 
     lives: dict[str, Live]
     timers: Timers
+    store: Store
     snapshots: bool
 
     def at(self) -> int: ...  # noqa: D102 - see Driver
     def arrive(self, live: Live, event: Event) -> None: ...  # noqa: D102
     def adopt(self, row: JobRow, program: Program) -> Live: ...  # noqa: D102
+    async def collect(self) -> None: ...  # noqa: D102
     def poke(self) -> None: ...  # noqa: D102
 
 
@@ -101,6 +104,13 @@ class Turn:
         #: Whether the commit may put something into inboxes.
         self.mail = False
 
+    @property
+    def limited(self) -> list[tuple[Lane, list[CallOut]]]:
+        """The calls that need slots, once they stand by themselves."""
+        return [
+            (lane, row) for lane, row in self.calls if lane.limits and not isinstance(row, CallsOut)
+        ]
+
 
 class Outlet:
     """Turns effects into units before the commit, and carries them out after it."""
@@ -109,6 +119,7 @@ class Outlet:
         self._core = core
         self._lanes = lanes
         self._children = children
+        self.lines = Lines(core, lanes)
         #: Bound once for all timers.
         self._fire = self._timer_fired
         self._carry: dict[type[Any], Callable[[Turn, Any], None]] = {
@@ -144,6 +155,8 @@ class Outlet:
         unit = Unit(live.id, live.row.epoch, seq, events, turn.change, part=part)
         if others or live.arrivals:
             unit = await self._furnish(turn, unit)
+        if live.slots or any(lane.limits for lane, _ in turn.calls):
+            unit = self._line_up(turn, unit, left)
         if ready.finished is None:
             unit = self._keep(live, ready, unit)
         elif live.row.parent is not None and turn.change is not None:
@@ -154,13 +167,26 @@ class Outlet:
         if events or turn.change is not None or unit.furnished:
             turn.units.append(unit)
 
+    def _line_up(self, turn: Turn, unit: Unit, effects: Sequence[Effect]) -> Unit:
+        """The unit with the slots that its calls need, and those that are given back."""
+        live, lines = turn.live, self.lines
+        frees = lines.given_back(live, unit.events, effects)
+        turn.calls = [
+            (lane, members_of(calls) if lane.limits and isinstance(calls, CallsOut) else calls)
+            for lane, calls in turn.calls
+        ]
+        takes = lines.line_up(live, effects, turn.limited)
+        # Who stands in line for what is given back may be one of ours.
+        turn.mail = turn.mail or bool(frees) or turn.ready.finished is not None
+        return unit._replace(takes=takes, frees=frees)
+
     def _sort(self, effects: Sequence[Effect], calls: Calls, others: list[Effect]) -> None:
         """Calls, and what is none."""
         lanes = self._lanes
         handler = ""
         row: list[CallOut] = []
         for effect in effects:
-            if type(effect) is CallOut:
+            if type(effect) is CallOut or type(effect) is Member:
                 # Neighbours to one handler go on their way together.
                 if effect[3] != handler:
                     handler, row = effect[3], []
@@ -299,8 +325,16 @@ class Outlet:
         for effect, decision in turn.children:
             self._child(live, effect, decision)
 
+    def granted(self, live: Live, path: Path, n: int) -> None:
+        """A call that stood in line has a slot."""
+        call = live.lined.pop((path, n), None)
+        if call is not None:
+            self._let_calls(live, [(self._lanes[call.handler], [call])])
+
     def _let_calls(self, live: Live, rows: Calls) -> None:
         for lane, calls in rows:
+            if not calls:
+                continue
             live.queued += len(calls.indexes if isinstance(calls, CallsOut) else calls)
             if lane.direct is not None:
                 # The worker that ticks goes on with this queue.
@@ -311,6 +345,10 @@ class Outlet:
 
     def _drop_call(self, turn: Turn, effect: CallDrop) -> None:
         live, key = turn.live, (effect.path, effect.n)
+        if live.lined.pop(key, None) is not None:
+            if effect.settle:
+                self._never_began(live, effect)
+            return
         call = live.calls.get(key)
         if call is not None:
             if not effect.settle:
@@ -327,15 +365,14 @@ class Outlet:
             if key not in turn.arrived:
                 # It waits in a queue: it never began, and never will.
                 live.dropped.add(key)
-                error = failure("handler.CancelledError", "cancelled before it began")
-                self._core.arrive(
-                    live,
-                    CallFailed(
-                        self._core.at(), effect.path, effect.n, effect.step, effect.attempt, error
-                    ),
-                )
+                self._never_began(live, effect)
         elif live.queued:
             live.dropped.add(key)
+
+    def _never_began(self, live: Live, effect: CallDrop) -> None:
+        error = failure("handler.CancelledError", "cancelled before it began")
+        of = effect.path, effect.n, effect.step, effect.attempt
+        self._core.arrive(live, CallFailed(self._core.at(), *of, error))
 
     def _drop_calls(self, turn: Turn, effect: CallsDrop) -> None:
         for one in unfold_effects([effect]):

@@ -6,10 +6,10 @@ uses it up.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
-from ..model.events import CancelRequested, Event, MessageIn
+from ..model.events import CancelRequested, Event, MessageIn, Path
 from ..stores.base import Command, InboxRow, Message, PostOutcome, Store
 from .arrivals import Arrivals
 from .children import child_done
@@ -31,6 +31,8 @@ class Inboxes(Arrivals):
         super().__init__(clock, vault, resources)
         self.store = store
         self.lease = lease
+        #: A call that stood in line may go.
+        self.on_slot: Callable[[Live, Path, int], None]
         self._seen = 0
         #: Inbox rows of jobs that are this worker's and not live yet.
         self._early: dict[str, list[InboxRow]] = {}
@@ -109,6 +111,9 @@ class Inboxes(Arrivals):
         data = row.data
         if row.kind == "message" and isinstance(data, dict):
             return MessageIn(self.at(), row.path, row.n, data)
+        if row.kind == "slot":
+            self.on_slot(live, row.path, row.n)
+            return None
         if row.kind == "cancel":
             return CancelRequested(self.at(), str(data))
         if row.kind in ("complete", "fail"):

@@ -54,6 +54,7 @@ class Live:
         "id",
         "inbox",
         "later",
+        "lined",
         "mail",
         "narrator",
         "part",
@@ -65,6 +66,7 @@ class Live:
         "run",
         "scheduled",
         "seq",
+        "slots",
         "started",
         "tail",
         "timers",
@@ -114,6 +116,9 @@ class Live:
         self.queued = 0
         self.dropped: set[tuple[Path, int]] = set()
         self.calls: dict[tuple[Path, int], Call] = {}
+        #: Limited calls: those that hold slots or stand in line, and of these the ones in line.
+        self.slots: set[tuple[Path, int]] = set()
+        self.lined: dict[tuple[Path, int], CallOut] = {}
         self.timers: dict[tuple[Path, int], Timer] = {}
         #: Who awaits the end, and who watches the events.
         self.waiters: list[asyncio.Future[JobRow]] = []

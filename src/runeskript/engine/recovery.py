@@ -302,7 +302,12 @@ class Recovery:
         effects, lost = outstanding(program, run, driver.at(), fresh)
         used = _overtaken(loaded.inbox)
         stood = row.status != "Running"
-        driver.go_on(live, loaded.inbox, timers.values(), effects, lost, stood=stood, used=used)
+        queued = [(one.path, one.n) for one in loaded.queued]
+        free = await driver.outlet.lines.again(live, effects, queued, anew=stood or anew)
+        if free is None:
+            driver.lease.drop(row.id, row.epoch)  # it is somebody else's by now
+            return
+        driver.go_on(live, loaded.inbox, timers.values(), free, lost, stood=stood, used=used)
         driver.outlet.bear(live, children)
 
 
@@ -330,9 +335,15 @@ def _timers(
 
 
 def _overtaken(inbox: Sequence[InboxRow]) -> list[int]:
-    """The rows that ask for a pause or its end, up to the last that asks for the job to go on."""
+    """The rows that ask for a pause or its end, up to the last that asks for the job to go on; and
+    those of slots: whoever has one does not stand in line any more, and is known by that.
+    """
     last = max((one.number for one in inbox if one.kind in ("resume", "cancel")), default=0)
-    return [one.number for one in inbox if one.kind in ("pause", "resume") and one.number <= last]
+    return [
+        one.number
+        for one in inbox
+        if one.kind == "slot" or (one.kind in ("pause", "resume") and one.number <= last)
+    ]
 
 
 def _mend(

@@ -37,6 +37,7 @@ from .driver import Driver
 from .effects import Outlet
 from .executors.lanes import DEFAULT_PROCESSES, DEFAULT_TASKS, DEFAULT_THREADS, Lanes
 from .following import follow
+from .handlers.limits import Limits, limits_of
 from .handlers.loading import Source as Handlers
 from .handlers.registry import HandlerRegistry
 from .ids import Ids, SystemIds
@@ -77,6 +78,7 @@ class Runtime(Control):
         max_processes: int = DEFAULT_PROCESSES,
         discover_handlers: bool = True,
         lease: str | int = LEASE,
+        limits: Mapping[str, Limits] | None = None,
     ) -> None:
         """``store``: a URL or a store object. ``handlers``: functions under ``@handler``, modules,
         files, registries, or lists of them; those of installed packages are found by themselves
@@ -86,6 +88,8 @@ class Runtime(Control):
         ``clock``, ``ids``, ``resolver``: for tests. ``max_jobs``: jobs alive at once; past it
         ``submit_job`` waits. ``max_tasks``, ``max_threads``, ``max_processes``: handlers of each
         mode that run at once. ``lease``: after how much silence others take its jobs.
+        ``limits``: by handler, what is limited besides what the handler itself declares
+        (``{"http.get": rate(10, "1s")}``).
 
         Raises RuntimeOptionError, HandlerDefinitionError, StoreError.
         """
@@ -105,6 +109,7 @@ class Runtime(Control):
         self._vault = Vault(secrets)
         self._max_jobs = max_jobs
         self._lease = requests.lease_ms(lease)
+        self._limits = {name: limits_of(given) for name, given in (limits or {}).items()}
         self._sizes = (max_tasks, max_threads, max_processes)
         self._source = Source(self._registry)
         self._resources = Resources()
@@ -138,12 +143,13 @@ class Runtime(Control):
             partial(requests.declared, self._env),
             self._resources.shared,
         )
-        lanes = self._lanes = Lanes(driver, self._registry, self._sizes)
+        lanes = self._lanes = Lanes(driver, self._registry, self._sizes, self._limits)
         driver.tasks = lanes.tasks
         driver.lanes = lanes
         driver.outlet = Outlet(
             driver, lanes, Children(self._store, self._skripts, self._clock, lease)
         )
+        driver.on_slot = driver.outlet.granted
         driver.on_end = self._leave
         driver.snapshots = not isinstance(self._store, MemoryStore)
         self._recovery = Recovery(driver, self._skripts, self._registry, self._max_jobs)

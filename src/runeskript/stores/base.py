@@ -131,6 +131,11 @@ class Store(Protocol):
         ``jobs``: only these. The worker's lease must be alive, else it gets none.
         """
 
+    async def refill(self) -> int | None:
+        """Give out the slots that time has made free; when it makes the next one free for a call
+        that stands in line.
+        """
+
     async def release(self, worker: str, jobs: Sequence[Release] | None = None) -> None:
         """Give jobs back (None: all, and the lease). What is not the worker's any more is left."""
 

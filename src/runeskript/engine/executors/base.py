@@ -23,6 +23,7 @@ from ..secrets import Vault, open_params
 
 if TYPE_CHECKING:
     from ..handlers.context import HandlerContext
+    from ..handlers.limits import CallLimit
 
 
 class CallJob(Protocol):
@@ -162,6 +163,7 @@ class Lane:
         "function",
         "is_async",
         "limit",
+        "limits",
         "name",
         "parts",
         "pool",
@@ -171,7 +173,9 @@ class Lane:
         "waiting",
     )
 
-    def __init__(self, registered: Registered, pool: Pool) -> None:
+    def __init__(
+        self, registered: Registered, pool: Pool, limits: tuple[CallLimit, ...] = ()
+    ) -> None:
         # Here and not above: contexts are msgspec structs, and that library is not worth loading
         # before there is a handler to call.
         from ..handlers.context import HandlerContext
@@ -183,6 +187,8 @@ class Lane:
         self.is_async = registered.is_async
         self.prepare = registered.prepare
         self.limit = registered.limit
+        #: What all workers of the store share; see ``lines.py``.
+        self.limits = limits
         self.timeout_ms = registered.timeout_ms
         #: What the task pool needs for every call, fetched as one.
         self.parts = (HandlerContext, self.prepare, self.function, self.is_async)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from ..handlers.registry import HandlerRegistry
@@ -11,6 +12,7 @@ from .tasks import TaskPool
 from .worker import TaskHost
 
 if TYPE_CHECKING:
+    from ..handlers.limits import CallLimit
     from .processes import ProcessPool
     from .threads import ThreadPool
 
@@ -23,15 +25,21 @@ DEFAULT_PROCESSES: Final = os.cpu_count() or 1
 
 class Lanes(dict[str, Lane]):
     """Handler name -> its lane. ``sizes``: how many handlers run at once per executor: tasks,
-    threads, processes. KeyError for a handler the registry does not have."""
+    threads, processes. ``limits``: by handler, besides its own. KeyError for a handler the registry
+    does not have."""
 
     def __init__(
-        self, host: TaskHost, registry: HandlerRegistry, sizes: tuple[int, int, int]
+        self,
+        host: TaskHost,
+        registry: HandlerRegistry,
+        sizes: tuple[int, int, int],
+        limits: Mapping[str, tuple[CallLimit, ...]],
     ) -> None:
         super().__init__()
         self._host = host
         self._registry = registry
         self._sizes = sizes
+        self._limits = limits
         self.tasks = TaskPool(host, sizes[0])
         self._threads: ThreadPool | None = None
         self._processes: ProcessPool | None = None
@@ -40,7 +48,8 @@ class Lanes(dict[str, Lane]):
         registered = self._registry.get(name)
         if registered is None:
             raise KeyError(name)
-        lane = self[name] = Lane(registered, self._pool(registered.mode))
+        limits = (*registered.limits, *self._limits.get(name, ()))
+        lane = self[name] = Lane(registered, self._pool(registered.mode), limits)
         if lane.pool is self.tasks and lane.limit is None:
             lane.direct = self.tasks.queue
         return lane

@@ -12,16 +12,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .context import HandlerContext
     from .decorator import FunctionHandler, Handler, handler
+    from .limits import concurrency, rate
     from .registry import HandlerRegistry
 
-__all__ = ["FunctionHandler", "Handler", "HandlerContext", "HandlerRegistry", "handler"]
+__all__ = [
+    "FunctionHandler",
+    "Handler",
+    "HandlerContext",
+    "HandlerRegistry",
+    "concurrency",
+    "handler",
+    "rate",
+]
 
 _HOME = {
     "FunctionHandler": "decorator",
     "Handler": "decorator",
     "HandlerContext": "context",
     "HandlerRegistry": "registry",
+    "concurrency": "limits",
     "handler": "decorator",
+    "rate": "limits",
 }
 
 

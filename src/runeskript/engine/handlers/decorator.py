@@ -24,6 +24,7 @@ from .durations import milliseconds
 
 if TYPE_CHECKING:
     from .context import HandlerContext
+    from .limits import Limits
     from .params import TypedParams
 
 Mode: TypeAlias = Literal["async", "thread", "process"]
@@ -40,7 +41,7 @@ class FunctionHandler(Protocol):
     """What the registry takes besides decorated functions.
 
     It may also have the attributes of ``@handler`` (``pure``, ``idempotent``, ``limit``,
-    ``timeout``, ``params_schema``, ``result_schema``), and ``setup(resources)`` and
+    ``limits``, ``timeout``, ``params_schema``, ``result_schema``), and ``setup(resources)`` and
     ``teardown(resources)``, plain or async.
     """
 
@@ -67,6 +68,7 @@ class Handler:
         pure: bool = False,
         idempotent: bool = False,
         limit: int | None = None,
+        limits: Limits = (),
         timeout_ms: int | None = None,
         typed: TypedParams | None = None,
         returns: Any = inspect.Signature.empty,
@@ -79,6 +81,7 @@ class Handler:
         self.pure = pure
         self.idempotent = idempotent
         self.limit = limit
+        self.limits = limits
         self.timeout_ms = timeout_ms
         self.typed = typed
         self.params_schema = typed.schema if typed is not None else None
@@ -127,6 +130,7 @@ def handler(
     pure: bool = False,
     idempotent: bool = False,
     limit: int | None = None,
+    limits: Limits = (),
     timeout: str | timedelta | None = None,
     setup: Setup | None = None,
     teardown: Setup | None = None,
@@ -138,8 +142,10 @@ def handler(
     it must not block; ``process``: in a worker process, so it must be importable from its module).
     ``pure``: same parameters, same result, no effect. ``idempotent``: repeating it with the same
     idempotency key changes nothing. ``limit``: how many may run at once in this runtime, at least
-    1. ``timeout``: of one attempt where the document gives none, such as ``"30s"``. ``setup`` and
-    ``teardown``: called once per runtime with ``ctx.resources`` (in a worker process: per process).
+    1. ``limits``: for all workers of a store together, ``concurrency(8)``, ``rate(100, "1s")`` or
+    a list of them. ``timeout``: of one attempt where the document gives none, such as ``"30s"``.
+    ``setup`` and ``teardown``: called once per runtime with ``ctx.resources`` (in a worker process:
+    per process).
 
     Parameters are validated by the annotation of ``params`` if that is a dataclass, a msgspec
     struct or a TypedDict. Raises HandlerDefinitionError.
@@ -160,6 +166,7 @@ def handler(
             pure=pure,
             idempotent=idempotent,
             limit=limit,
+            limits=limits,
             timeout_ms=timeout_ms,
             typed=typed,
             returns=returns,

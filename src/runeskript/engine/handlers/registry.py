@@ -12,6 +12,7 @@ from ...model.values import Value, normalise
 from .decorator import MODES, FunctionHandler, Handler, Mode, check_name
 from .durations import milliseconds
 from .failures import ParamsError, problems_of, str_of
+from .limits import CallLimit, limits_of
 from .origin import origin_of
 
 #: Checks a call's parameters and gives what the handler is called with; raises ParamsError.
@@ -28,6 +29,7 @@ class Registered:
         "idempotent",
         "is_async",
         "limit",
+        "limits",
         "mode",
         "name",
         "origin",
@@ -49,6 +51,8 @@ class Registered:
         self.pure = bool(getattr(source, "pure", False))
         self.idempotent = bool(getattr(source, "idempotent", False))
         self.limit: int | None = getattr(source, "limit", None)
+        given = getattr(source, "limits", ())
+        self.limits: tuple[CallLimit, ...] = limits_of(given) if given else ()
         self.timeout_ms: int | None = None
         self.params_schema: Value = normalise(getattr(source, "params_schema", None))
         self._result_schema: Value = None

@@ -183,6 +183,13 @@ class MemoryStore:
         times = (due, self._core.lines.due(), *leases)
         return Claimed(claimed, min((time for time in times if time is not None), default=None))
 
+    async def refill(self) -> int | None:
+        """Give out the slots that time has made free; see ``Store.refill``."""
+        self._open()
+        self._core.settle()
+        self._changed()
+        return self._core.lines.due()
+
     async def release(self, worker: str, jobs: Sequence[Release] | None = None) -> None:
         """Give jobs back; see ``Store.release``."""
         self._open()

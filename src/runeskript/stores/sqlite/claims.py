@@ -63,6 +63,11 @@ class Claims:
         times = (due, self._lines.due(), self._workers.next_end(worker.id))
         return claimed, min((time for time in times if time is not None), default=None)
 
+    def refill(self) -> int | None:
+        """Give out the slots that time has made free; when it makes the next one free."""
+        self._jobs.settle()
+        return self._lines.due()
+
     def _take(self, id_: str, worker: int, claims: int, progress: int) -> bool:
         """Claim one job, or park it."""
         head = self._heads.get(id_)

@@ -188,6 +188,10 @@ class SqliteStore:
         rows = self._db.reading(lambda: self._reading.get(ids)) if ids else []
         return Claimed([row for row in rows if row is not None], due)
 
+    async def refill(self) -> int | None:
+        """Give out the slots that time has made free; see ``Store.refill``."""
+        return await self._db.write(self._claims.refill)
+
     async def release(self, worker: str, jobs: Sequence[Release] | None = None) -> None:
         """Give jobs back; see ``Store.release``."""
         await self._db.write(lambda: self._claims.release(worker, jobs))
