@@ -103,8 +103,4 @@ def held(store: Any) -> list[str]:
     if isinstance(store, SqliteStore):
         sql = "SELECT name FROM slot WHERE until IS NULL UNION SELECT name FROM waiting_for"
         return sorted(name for (name,) in store._db.rows(sql))
-    lines = store._core.lines
-    taken = [n for n, slots in lines._slots.items() if any(s.until is None for s in slots.values())]
-    return sorted(
-        {*taken, *(limit.name for one in lines._waiting.values() for limit in one.limits)}
-    )
+    return sorted(store._core.lines.names())

@@ -122,7 +122,7 @@ class Lines:
         queued: Collection[tuple[Path, int]],
     ) -> None:
         """These calls got no slot: they leave ``calls`` and wait."""
-        timed = False
+        timed, queued = False, set(queued)
         for lane, row in calls:
             if lane.limits:
                 waiting = [call for call in row if (call.path, call.n) in queued]

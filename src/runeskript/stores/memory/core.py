@@ -120,8 +120,8 @@ class Core:
 
     def _queued(self, job: Job, unit: Unit, result: Committed = _OK) -> Committed:
         """The unit's result, where its calls may stand in line."""
-        waiting = {(one.path, one.n) for one in self.lines.of(job.row.id)}
-        queued = tuple((t.path, t.n) for t in unit.takes if (t.path, t.n) in waiting)
+        id_, stands = job.row.id, self.lines.stands
+        queued = tuple((t.path, t.n) for t in unit.takes if stands(id_, t.path, t.n))
         if not queued:
             return result
         return Committed("limited" if result is _OK else result.outcome, queued)

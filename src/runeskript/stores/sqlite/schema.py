@@ -105,9 +105,10 @@ CREATE TABLE waiting(
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   job INTEGER NOT NULL, path BLOB NOT NULL, n INTEGER NOT NULL, limits BLOB NOT NULL
 ) STRICT;
-CREATE INDEX waiting_job ON waiting(job);
+CREATE INDEX waiting_job ON waiting(job, path, n);
 CREATE TABLE waiting_for(name TEXT, number INTEGER, PRIMARY KEY(name, number))
   WITHOUT ROWID, STRICT;
+CREATE INDEX waiting_for_call ON waiting_for(number);
 
 CREATE TABLE blob(
   number INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, put_at INTEGER NOT NULL,
