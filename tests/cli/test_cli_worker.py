@@ -155,6 +155,8 @@ def test_a_stopped_worker_gives_its_jobs_back(rune: Rune, tmp_path: Path) -> Non
             "/n: must be integer",
         ),
         (["worker", "--store", "nosql://x"], "names no store"),
+        (["worker", "--limit-calls", "8"], "write HANDLER=LIMIT"),
+        (["worker", "--limit-calls", "http.get=soon"], "'soon' is no limit"),
         (["worker", "--until"], "--until"),
         (["worker", "--lease", "1ms"], "lease is a duration from 100ms to 1h"),
         (["run", "waits.yaml", "--lease", "long"], "lease"),

@@ -16,6 +16,7 @@ from runeskript import concurrency, rate
 from runeskript.engine.handlers import handler
 from runeskript.engine.handlers.limits import MOST_LIMITS, MOST_SLOTS, CallLimit, parse_limit
 from runeskript.engine.ids import SystemIds
+from runeskript.engine.reasons import reason_of
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import HandlerDefinitionError, JobCancelledError, StepError
 from runeskript.stores.base import Store
@@ -443,3 +444,25 @@ def test_the_names_of_lines() -> None:
     assert len(name("x" * 1000)) < 60
     assert name({"p": 1, "q": 2}) == name({"q": 2.0, "p": 1})
     assert rate(1, "1s", name="shared").of("h", {}).name == "rate:shared"
+
+
+async def test_why_names_the_line(world: World, settle: Settle) -> None:
+    probe = Probe(concurrency(1, key="key"))
+    async with world.worker(probe.handler()) as runtime:
+        jobs = [await runtime.submit_job(CALL) for _ in range(2)]
+        await settle()
+        (row,) = await world.store.get([jobs[1].id])
+        assert row is not None
+        assert "a slot of concurrency:probe[key=null] for probe in step /do/0" in await reason_of(
+            world.store, row
+        )
+        probe.go.set()
+        for job in jobs:
+            await runtime.result(job.id)
+
+
+def test_what_it_says_of_itself() -> None:
+    assert str(concurrency(8)) == "at most 8 at once on all workers"
+    assert str(rate(5, "90s", key="a.b", name="shop")) == (
+        "at most 5 in 90s on all workers for each a.b, with all of shop"
+    )

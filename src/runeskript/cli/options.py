@@ -9,10 +9,13 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ..model.nearest import did_you_mean
 from .usage import UsageError
+
+if TYPE_CHECKING:
+    from ..engine.handlers.limits import CallLimit
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -180,6 +183,28 @@ def add_allow(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="switch on what is off by default (exec); may be repeated",
     )
+    parser.add_argument(
+        "--limit-calls",
+        action="append",
+        default=[],
+        metavar="HANDLER=LIMIT",
+        help="for all workers of the store together: 8 (at once), 100/1s (in a time), 1@account "
+        "(for each value of a parameter); may be repeated",
+    )
+
+
+def call_limits(args: argparse.Namespace) -> dict[str, list[CallLimit]]:
+    """What ``--limit-calls`` says, as ``Runtime`` takes it. Raises HandlerDefinitionError."""
+    found: dict[str, list[CallLimit]] = {}
+    if args.limit_calls:
+        from ..engine.handlers.limits import parse_limit
+
+        for word in args.limit_calls:
+            name, equals, text = word.partition("=")
+            if not equals or not name:
+                raise UsageError(f"--limit-calls {word}: write HANDLER=LIMIT, such as http.get=8")
+            found.setdefault(name, []).append(parse_limit(text))
+    return found
 
 
 def add_mocks(parser: argparse.ArgumentParser) -> None:

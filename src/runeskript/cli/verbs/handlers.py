@@ -34,6 +34,7 @@ def _facts(handler: Registered) -> dict[str, Any]:
         "pure": handler.pure,
         "idempotent": handler.idempotent,
         "limit": handler.limit,
+        "limits": [str(limit) for limit in handler.limits],
         "timeout_ms": handler.timeout_ms,
         "params": handler.params_schema,
         "result": handler.result_schema,
@@ -46,6 +47,7 @@ def _text(handler: Registered) -> str:
     flags += ["pure"] if handler.pure else []
     flags += ["idempotent"] if handler.idempotent else []
     flags += [f"at most {handler.limit} at once"] if handler.limit is not None else []
+    flags += [str(limit) for limit in handler.limits]
     lines = [f"{handler.name}({_params(handler.params_schema)})  {', '.join(flags)}"]
     lines += [f"    {line}".rstrip() for line in handler.doc.splitlines()]
     return "\n".join(lines)

@@ -28,6 +28,7 @@ from ..options import (
     add_output,
     add_passes,
     add_store,
+    call_limits,
     chosen_passes,
     job_labels,
 )
@@ -104,6 +105,7 @@ def execute(args: Namespace) -> int:
         allow=args.allow,
         discover_handlers=False,
         lease=args.lease,
+        limits=call_limits(args),
     )
     value = inputs.parse(args.input)
     skript = load_skript(args.file, runtime.handlers, chosen_passes(args))

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from ...engine.runtime import Runtime
 from ...model.events import Status
 from .. import logs, terminal
-from ..options import add_allow, add_handlers, add_lease, add_log, add_output, add_store
+from ..options import (
+    add_allow,
+    add_handlers,
+    add_lease,
+    add_log,
+    add_output,
+    add_store,
+    call_limits,
+)
 from ..registry import load_registry
 from ..running import EXIT_STOPPED, Interrupts, StoppedError, drive
 
@@ -44,6 +52,7 @@ def execute(args: Namespace) -> int:
         allow=args.allow,
         discover_handlers=False,
         lease=args.lease,
+        limits=call_limits(args),
     )
     try:
         with logs.logging_to_stderr(args.log):

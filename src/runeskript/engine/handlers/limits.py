@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ...errors import HandlerDefinitionError
+from ...model.durations import show_duration
 from ...model.records import record
 from ...model.values import Value
 from .durations import milliseconds
@@ -40,6 +41,13 @@ class CallLimit:
     hold: int | None = None
     key: str | None = None
     name: str | None = None
+
+    def __str__(self) -> str:
+        """As it is said: ``at most 8 at once on all workers for each account``."""
+        when = "at once" if self.hold is None else f"in {show_duration(self.hold)}"
+        each = "" if self.key is None else f" for each {self.key}"
+        shared = "" if self.name is None else f", with all of {self.name}"
+        return f"at most {self.size} {when} on all workers{each}{shared}"
 
     def of(self, handler: str, params: Mapping[str, Value]) -> Limit:
         """The limit as one call sees it."""
