@@ -34,7 +34,7 @@ from ..stores.base import (
     Unit,
 )
 from .clock import Clock
-from .effects import Outlet, Turn
+from .effects import Outlet
 from .endings import Endings
 from .executors.base import Batch, Lane
 from .groups import hold, may_go_ahead, turn_of
@@ -43,6 +43,7 @@ from .lease import Lease
 from .live import Live, one_more, quiet, waits, wanted
 from .reports import internal
 from .secrets import Vault
+from .turn import Turn
 
 #: Seconds after which a tick takes no further run, and what one slice of a run should take.
 TICK: Final = 0.005
@@ -222,7 +223,7 @@ class Driver(Endings):
                 continue
             queued = [call for one in results for call in one.queued]
             if queued:
-                self.outlet.lines.stand(turn.live, turn.limited, queued)
+                self.outlet.lines.stand(turn, queued)
             if turn.units:
                 turn.live.part = turn.units[-1].part
             mail = mail or turn.mail

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 from ..kernel import Program, Ready
 from ..model.batches import unfold_effects, unfold_events, weight
@@ -34,10 +34,11 @@ from ..stores.base import Command, JobRow, Listener, Message, RowChange, Store, 
 from .children import Children, Decision, end_of
 from .executors.base import Batch, Lane, Member, members
 from .handlers.failures import failure
-from .lines import Lines, members_of
+from .lines import Lines
 from .live import Live
 from .reports import locate
 from .timers import Timers
+from .turn import Calls, Turn
 
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -64,52 +65,6 @@ class Core(Protocol):
     def adopt(self, row: JobRow, program: Program) -> Live: ...  # noqa: D102
     async def collect(self) -> None: ...  # noqa: D102
     def poke(self) -> None: ...  # noqa: D102
-
-
-#: Calls on their way out, in order: those to one handler in a row, or those of one batch.
-Calls: TypeAlias = "list[tuple[Lane, list[CallOut] | CallsOut]]"
-
-
-class Turn:
-    """One slice of one run on its way through commit and outlet."""
-
-    __slots__ = (
-        "arrived",
-        "calls",
-        "change",
-        "children",
-        "live",
-        "mail",
-        "others",
-        "ready",
-        "sent",
-        "units",
-    )
-
-    def __init__(self, live: Live, ready: Ready, sent: int = 0) -> None:
-        self.live = live
-        self.ready = ready
-        #: How many of the effects have left already, ahead of the commit.
-        self.sent = sent
-        self.units: list[Unit] = []
-        #: Calls to be let out.
-        self.calls: Calls = []
-        #: Effects that are no calls, in order.
-        self.others: list[Effect] = []
-        #: What became of each ChildOut, in order.
-        self.children: list[tuple[ChildOut, Decision]] = []
-        self.change: RowChange | None = None
-        #: Calls whose end is in the inbox already; made when a dropped call has to settle.
-        self.arrived: set[tuple[Path, int]] | None = None
-        #: Whether the commit may put something into inboxes.
-        self.mail = False
-
-    @property
-    def limited(self) -> list[tuple[Lane, list[CallOut]]]:
-        """The calls that need slots, once they stand by themselves."""
-        return [
-            (lane, row) for lane, row in self.calls if lane.limits and not isinstance(row, CallsOut)
-        ]
 
 
 class Outlet:
@@ -156,7 +111,7 @@ class Outlet:
         if others or live.arrivals:
             unit = await self._furnish(turn, unit)
         if live.slots or any(lane.limits for lane, _ in turn.calls):
-            unit = self._line_up(turn, unit, left)
+            unit = self.lines.furnish(turn, unit, left)
         if ready.finished is None:
             unit = self._keep(live, ready, unit)
         elif live.row.parent is not None and turn.change is not None:
@@ -166,19 +121,6 @@ class Outlet:
                 turn.mail = True
         if events or turn.change is not None or unit.furnished:
             turn.units.append(unit)
-
-    def _line_up(self, turn: Turn, unit: Unit, effects: Sequence[Effect]) -> Unit:
-        """The unit with the slots that its calls need, and those that are given back."""
-        live, lines = turn.live, self.lines
-        frees = lines.given_back(live, unit.events, effects)
-        turn.calls = [
-            (lane, members_of(calls) if lane.limits and isinstance(calls, CallsOut) else calls)
-            for lane, calls in turn.calls
-        ]
-        takes = lines.line_up(live, effects, turn.limited)
-        # Who stands in line for what is given back may be one of ours.
-        turn.mail = turn.mail or bool(frees) or turn.ready.finished is not None
-        return unit._replace(takes=takes, frees=frees)
 
     def _sort(self, effects: Sequence[Effect], calls: Calls, others: list[Effect]) -> None:
         """Calls, and what is none."""

@@ -6,8 +6,8 @@ from time import monotonic
 from typing import Final
 
 from ..kernel import Ready
-from .effects import Turn
 from .live import Live
+from .turn import Turn
 
 #: Seconds that a commit waits for a group of calls, and events after which it waits no longer.
 HOLD: Final = 0.005

@@ -30,6 +30,7 @@ from ..stores.base import Store, Unit
 from .executors.base import Lane, members
 from .live import Live
 from .timers import Timer, Timers
+from .turn import Turn
 
 if TYPE_CHECKING:
     from ..stores.slots import Take
@@ -65,7 +66,20 @@ class Lines:
         )
 
     # --- before the commit ----------------------------------------------------------------------
-    def line_up(
+    def furnish(self, turn: Turn, unit: Unit, effects: Sequence[Effect]) -> Unit:
+        """The unit with the slots that a turn's calls need, and those that are given back."""
+        live = turn.live
+        frees = self._given_back(live, unit.events, effects)
+        turn.calls = [
+            (lane, members_of(calls) if lane.limits and isinstance(calls, CallsOut) else calls)
+            for lane, calls in turn.calls
+        ]
+        takes = self._line_up(live, effects, limited(turn))
+        # Who stands in line for what is given back may be one of ours.
+        turn.mail = turn.mail or bool(frees) or turn.ready.finished is not None
+        return unit._replace(takes=takes, frees=frees)
+
+    def _line_up(
         self, live: Live, effects: Sequence[Effect], calls: list[tuple[Lane, list[CallOut]]]
     ) -> list[Take]:
         """What the calls of a turn need; they are noted with the job.
@@ -95,7 +109,7 @@ class Lines:
                 live.slots.add(key)
         return takes
 
-    def given_back(
+    def _given_back(
         self, live: Live, events: Iterable[Event], effects: Iterable[Effect]
     ) -> list[tuple[Path, int]]:
         """The calls of a turn that need no slot any more."""
@@ -115,13 +129,16 @@ class Lines:
         return frees
 
     # --- after the commit -----------------------------------------------------------------------
-    def stand(
+    def stand(self, turn: Turn, queued: Collection[tuple[Path, int]]) -> None:
+        """These calls of a turn got no slot: they are not let out, and wait."""
+        self._stand(turn.live, limited(turn), queued)
+
+    def _stand(
         self,
         live: Live,
         calls: list[tuple[Lane, list[CallOut]]],
         queued: Collection[tuple[Path, int]],
     ) -> None:
-        """These calls got no slot: they leave ``calls`` and wait."""
         timed, queued = False, set(queued)
         for lane, row in calls:
             if lane.limits:
@@ -157,7 +174,7 @@ class Lines:
         if not calls:
             return free
         if anew:
-            takes = self.line_up(live, (), calls)
+            takes = self._line_up(live, (), calls)
             unit = Unit(live.id, live.row.epoch, live.seq, (), takes=takes, part=live.part + 1)
             (committed,) = await self._core.store.commit([unit])
             if committed.outcome not in ("ok", "already", "limited"):
@@ -166,7 +183,7 @@ class Lines:
             queued = committed.queued
         else:
             live.slots.update((call.path, call.n) for _, row in calls for call in row)
-        self.stand(live, calls, queued)
+        self._stand(live, calls, queued)
         return [*free, *(call for _, row in calls for call in row)]
 
     # --- slots that time makes free -------------------------------------------------------------
@@ -202,3 +219,8 @@ class Lines:
 def members_of(effect: CallOut | CallsOut) -> list[CallOut]:
     """The calls an effect stands for, each by itself: a slot is one call's."""
     return list(members(effect)) if isinstance(effect, CallsOut) else [effect]
+
+
+def limited(turn: Turn) -> list[tuple[Lane, list[CallOut]]]:
+    """The calls of a turn that need slots; each stands by itself."""
+    return [(lane, row) for lane, row in turn.calls if lane.limits and isinstance(row, list)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import StoreError
@@ -14,7 +14,7 @@ from ..model.limits import BATCH_BYTES, BATCH_EVENTS
 from ..model.run import Run, TokenState
 from ..model.values import Value
 from ..stores.base import JobRow, ParentRef
-from .executors.base import Call
+from .executors.base import Call, Lane
 from .narrate import Narrator
 from .timers import Timer
 from .watch import Watch
@@ -212,14 +212,15 @@ def quiet(live: Live) -> bool:
     return (
         live.started
         and not (live.ended or live.watches or live.pausing or live.later or live.arrivals)
+        and not live.slots
         and live.narrator is None
     )
 
 
-def one_more(live: Live, ready: Ready, lanes: Container[str]) -> bool:
+def one_more(live: Live, ready: Ready, lanes: Mapping[str, Lane]) -> bool:
     """Whether a turn took one event and leads to one call, and there is nothing else to it.
 
-    ``lanes``: the handlers that were called before.
+    ``lanes``: those of the handlers that were called before.
     """
     effects, events = ready.effects, ready.events
     return (
@@ -227,6 +228,7 @@ def one_more(live: Live, ready: Ready, lanes: Container[str]) -> bool:
         and len(events) == 1
         and type(effects[0]) is CallOut
         and effects[0].handler in lanes
+        and not lanes[effects[0].handler].limits
         and type(events[0]) is not CallsDone
         and not ready.more
         and ready.finished is None

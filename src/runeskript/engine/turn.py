@@ -1,0 +1,50 @@
+"""A turn: one slice of one run on its way through the commit and out."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from ..kernel import Ready
+from ..model.events import CallOut, CallsOut, ChildOut, Effect, Path
+from ..stores.base import RowChange, Unit
+from .children import Decision
+from .executors.base import Lane
+from .live import Live
+
+#: Calls on their way out, in order: those to one handler in a row, or those of one batch.
+Calls: TypeAlias = "list[tuple[Lane, list[CallOut] | CallsOut]]"
+
+
+class Turn:
+    """One slice of one run on its way through commit and outlet."""
+
+    __slots__ = (
+        "arrived",
+        "calls",
+        "change",
+        "children",
+        "live",
+        "mail",
+        "others",
+        "ready",
+        "sent",
+        "units",
+    )
+
+    def __init__(self, live: Live, ready: Ready, sent: int = 0) -> None:
+        self.live = live
+        self.ready = ready
+        #: How many of the effects have left already, ahead of the commit.
+        self.sent = sent
+        self.units: list[Unit] = []
+        #: Calls to be let out.
+        self.calls: Calls = []
+        #: Effects that are no calls, in order.
+        self.others: list[Effect] = []
+        #: What became of each ChildOut, in order.
+        self.children: list[tuple[ChildOut, Decision]] = []
+        self.change: RowChange | None = None
+        #: Calls whose end is in the inbox already; made when a dropped call has to settle.
+        self.arrived: set[tuple[Path, int]] | None = None
+        #: Whether the commit may put something into inboxes.
+        self.mail = False
