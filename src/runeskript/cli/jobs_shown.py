@@ -20,6 +20,7 @@ def shown(row: JobRow, *, whole: bool) -> dict[str, Any]:
         "reason": row.reason,
         "key": row.key,
         "labels": row.labels,
+        "priority": row.priority,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
         "owner": row.owner,

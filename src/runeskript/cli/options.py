@@ -134,6 +134,17 @@ def add_job(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_priority(parser: argparse.ArgumentParser) -> None:
+    """``--priority``, for the verbs that store a job."""
+    parser.add_argument(
+        "--priority",
+        type=int,
+        default=0,
+        metavar="N",
+        help="from -100 to 100: jobs of a higher one are begun first; 0 is the default",
+    )
+
+
 def job_labels(args: argparse.Namespace) -> dict[str, str]:
     """What ``--label`` says."""
     found: dict[str, str] = {}

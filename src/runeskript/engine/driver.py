@@ -63,6 +63,14 @@ _new: Any = tuple.__new__  # skips the NamedTuple's own constructor
 _log = logging.getLogger("runeskript.engine")
 
 
+def weight_of(priority: int) -> float:
+    """How much longer a slice of a run is than that of one with priority 0.
+
+    Bounded above by what a tick may take, below so that every run gets on.
+    """
+    return float(2.0 ** min(max(priority, -3), 1))
+
+
 class Driver(Endings):
     """Runs live jobs on one event loop. Used by ``Runtime``, from the loop's thread."""
 
@@ -314,7 +322,8 @@ class Driver(Endings):
         live.busy = ready.more
         if ready.more:
             took = max(monotonic() - began, 1e-6)
-            live.turns = int(min(max(live.turns * SLICE / took, TURNS_MIN), TURNS_MAX))
+            wanted = SLICE * weight_of(live.row.priority)
+            live.turns = int(min(max(live.turns * wanted / took, TURNS_MIN), TURNS_MAX))
         return ready
 
     def _broken(self, live: Live, exc: Exception) -> Ready:

@@ -16,6 +16,8 @@ from .skripts import needed
 #: A lease is renewed three times in its length; one that is longer holds up recovery.
 LEASE_MIN: Final = 100
 LEASE_MAX: Final = 3_600_000
+#: The highest priority of a job; the lowest is its negative.
+PRIORITY: Final = 100
 
 
 def name(text: object, what: str) -> str:
@@ -52,6 +54,13 @@ def lease_ms(text: str | int) -> int:
     return found
 
 
+def priority(number: int) -> int:
+    """Check a job's priority. Raises RuntimeOptionError."""
+    if type(number) is not int or not -PRIORITY <= number <= PRIORITY:
+        raise RuntimeOptionError(f"a priority is a number from -{PRIORITY} to {PRIORITY}")
+    return number
+
+
 def job_row(
     id_: str,
     program: Program,
@@ -60,6 +69,7 @@ def job_row(
     key: str | None,
     own: dict[str, str],
     owner: str | None,
+    rank: int = 0,
 ) -> JobRow:
     """A new job that runs a program; ``own``: its labels besides those of the skript."""
     blueprint = program.blueprint
@@ -75,6 +85,7 @@ def job_row(
         created_at=now,
         updated_at=now,
         handlers=needed(blueprint),
+        priority=rank,
         owner=owner,
     )
 

@@ -15,6 +15,7 @@ from ..options import (
     add_job,
     add_output,
     add_passes,
+    add_priority,
     add_store,
     chosen_passes,
     job_labels,
@@ -30,6 +31,7 @@ def configure(parser: ArgumentParser) -> None:
     add_handlers(parser)
     add_store(parser)
     add_job(parser)
+    add_priority(parser)
     parser.add_argument(
         "--on-conflict",
         choices=("reject", "return", "replace"),
@@ -73,4 +75,5 @@ async def _submit(runtime: Runtime, skript: Skript, value: object, args: Namespa
             labels=job_labels(args),
             on_conflict=args.on_conflict,
             start=False,
+            priority=args.priority,
         )
