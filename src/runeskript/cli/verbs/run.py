@@ -163,8 +163,8 @@ async def _run(plan: Plan, log: logs.LineHandler, interrupts: Interrupts) -> Job
             if any(ref.name == blueprint.name and not ref.digest for ref in blueprint.skripts):
                 raise  # it would run the other one
             name = f"{blueprint.name}@{blueprint.version}"
-            text = f"rune: note: {name} is deployed with another content; this one is run and not deployed"
-            terminal.note(terminal.printable(text))
+            what = "is deployed with another content; this one is run and not deployed"
+            terminal.note(terminal.printable(f"rune: note: {name} {what}"))
         job = await runtime.submit_job(skript, plan.value, key=args.key, labels=job_labels(args))
         watch = watch_job(skript, job) if plan.watched else None
         if watch is not None:
