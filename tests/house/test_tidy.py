@@ -24,10 +24,7 @@ UPDATE = os.environ.get("RUNE_UPDATE") == "1"
 CODE_FOLDERS = ("src", "tests", "scripts", "examples", "benchmarks")
 #: Lines of one module; a longer one is a question with an answer below.
 LINES = 400
-LONG: dict[str, str] = {
-    "src/runeskript/expr/reader.py": "one recursive descent over the host's syntax tree",
-    "src/runeskript/expr/types.py": "one table of types and the inference over it",
-}
+LONG: dict[str, str] = {}
 #: Pages in docs/errors that are no code's.
 NO_CODE = frozenset(("README.md",))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from ..errors import JobNotFoundError
@@ -14,16 +15,16 @@ from .jobs import Job, job_of
 from .recovery import Recovery
 
 
-class Control:
+class Control(ABC):
     """The part of ``Runtime`` that reaches jobs by their ids, whoever runs them."""
 
     _store: Store
     _ids: Ids
     _recovery: Recovery
 
+    @abstractmethod
     def _running(self) -> Driver:
         """The driver. Raises RuntimeClosedError."""
-        raise NotImplementedError
 
     async def get_job(self, id: str) -> Job:  # noqa: A002 - it is one
         """The job as it is now. Raises JobNotFoundError."""

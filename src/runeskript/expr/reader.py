@@ -19,6 +19,7 @@ from ..model.values import is_text
 from .faults import Problem
 from .functions import FUNCTIONS, REQUIRED, Function
 from .lexer import Prepared, too_deep
+from .refused import METHODS, REFUSED
 
 _BINARY: Final[dict[type[ast.operator], str]] = {
     ast.Add: "add",
@@ -40,50 +41,6 @@ _COMPARE: Final[dict[type[ast.cmpop], str]] = {
     ast.NotIn: "not-in",
 }
 _CONSTANT_NAMES: Final[dict[str, Any]] = {"true": True, "false": False, "null": None}
-
-#: Methods that people try -> how the language writes them (``{}`` is what stood before the dot).
-_METHODS: Final = {
-    "append": "{} + [x]",
-    "extend": "{} + [x, ...]",
-    "format": "a text with ${{...}}",
-    "encode": "base64(x) or sha256(x)",
-    "title": "upper(x)",
-    "capitalize": "upper(x)",
-    "casefold": "lower({})",
-    "splitlines": "lines({})",
-    "index": "find({}, x)",
-    "ljust": "pad({}, width, ' ', 'right')",
-    "rjust": "pad({}, width)",
-    "zfill": "pad({}, width, '0')",
-    "update": "merge({}, other)",
-    "trim": "strip({})",
-    "length": "len({})",
-    "size": "len({})",
-    "toUpperCase": "upper({})",
-    "toLowerCase": "lower({})",
-    "includes": "x in {}",
-    "startsWith": "startswith({}, x)",
-    "endsWith": "endswith({}, x)",
-    "sort": "sorted({})",
-    "map": "[f(x) for x in {}]",
-    "filter": "[x for x in {} if condition]",
-}
-
-#: Syntax that is not in the language -> (what it is, what to write instead).
-_REFUSED: Final[dict[type[ast.AST], tuple[str, str | None]]] = {
-    ast.Lambda: ("a lambda", "declare it under `functions:`, or use a comprehension"),
-    ast.NamedExpr: ("`:=`", "values are assigned by the step `set:`"),
-    ast.JoinedStr: ("an f-string", "write a text with ${...}"),
-    ast.Starred: ("`*`", "join lists with `+`"),
-    ast.Set: ("a set", "write a list: [a, b]"),
-    ast.SetComp: ("a set comprehension", "write unique([...])"),
-    ast.Tuple: ("a tuple", "write a list: [a, b]"),
-    ast.Await: ("`await`", "handlers are called by the step `call:`"),
-    ast.Yield: ("`yield`", "results are handed on by the step `yield:`"),
-    ast.YieldFrom: ("`yield`", "results are handed on by the step `yield:`"),
-    ast.GeneratorExp: ("a generator expression", "write a list: [x for x in list]"),
-    ast.Slice: ("a slice", None),
-}
 
 
 class Reading(NamedTuple):
@@ -168,7 +125,7 @@ class _Reader:
         handler = _READ.get(type(node))
         if handler is not None:
             return handler(self, node, level + 1)
-        what, hint = _REFUSED.get(type(node), (f"`{type(node).__name__}`", None))
+        what, hint = REFUSED.get(type(node), (f"`{type(node).__name__}`", None))
         return self.refuse(f"{what} is not allowed", node, hint)
 
     def constant(self, node: ast.Constant, level: int) -> IR:
@@ -323,8 +280,8 @@ class _Reader:
         if name in FUNCTIONS:
             inner = ", ".join([value, *[self.source_of(a) for a in node.args]])
             hint: str | None = f"write {name}({inner})"
-        elif name in _METHODS:
-            hint = f"write {_METHODS[name].format(value)}"
+        elif name in METHODS:
+            hint = f"write {METHODS[name].format(value)}"
         else:
             hint = did_you_mean(name, FUNCTIONS)
             hint = hint or "functions are called as name(value)"

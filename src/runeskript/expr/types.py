@@ -16,7 +16,8 @@ from ..model.nearest import did_you_mean
 from ..model.rows import NamedTuple
 from .functions import FUNCTIONS
 from .instants import to_duration, to_instant
-from .result_types import kinds_of_arithmetic, kinds_taken, result_of
+from .operator_types import SYMBOLS, Finding, Operators, never_equal
+from .result_types import kinds_taken, result_of
 from .runtime import Context
 from .shapes import (
     ANY,
@@ -33,7 +34,6 @@ from .shapes import (
     list_of,
     object_of,
     of,
-    of_kinds,
     type_of_schema,
     type_of_value,
 )
@@ -61,18 +61,9 @@ __all__ = [
     "type_of_value",
 ]
 
-#: (code, message, hint).
-Finding = tuple[str, str, str | None]
-
-_NUMBERS: Final = frozenset(("int", "float"))
-_DIVISIONS: Final = frozenset(("div", "floordiv", "mod"))
-_NULL: Final = frozenset(("null",))
 #: How often the bodies of functions are inferred for one document, and how deep in one another.
 _CALLS: Final = 2_000
 _NESTED: Final = 20
-_SYMBOLS: Final = {
-    "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "pow": "**",
-}  # fmt: skip
 
 
 class Inferred(NamedTuple):
@@ -103,15 +94,6 @@ def infer(
     if locals_:
         inference.locals.update(enumerate(locals_))
     return Inferred(inference.of(ir), inference.findings, inference.doubts)
-
-
-def never_equal(left: Type, right: Type) -> bool:
-    """Whether no value of one type equals one of the other. Null is left out: asking for it is how
-    one makes sure."""
-    a, b = left.kinds, right.kinds
-    if not a or not b or a & b or _NULL in (a, b):
-        return False
-    return a.isdisjoint(_NUMBERS) or b.isdisjoint(_NUMBERS)
 
 
 class FunctionTypes:
@@ -158,36 +140,18 @@ class FunctionTypes:
         return type_, own[0] if own else None
 
 
-class _Inference:
-    """One walk over an expression.
+class _Inference(Operators):
+    """One walk over an expression."""
 
-    ``guarded`` counts the places around that may never be evaluated (branches of a condition, the
-    right of an ``and``, the body of a comprehension). There null is expected: that is what most
-    conditions ask for. ``strict``: nothing is reported there at all, because a function may well
-    do something else for values of another type.
-    """
-
-    __slots__ = ("doubts", "env", "findings", "functions", "guarded", "locals", "strict")
+    __slots__ = ("env", "functions", "locals")
 
     def __init__(
         self, env: Mapping[str, Type], functions: FunctionTypes | None, *, strict: bool = False
     ) -> None:
+        super().__init__(strict=strict)
         self.env = env
         self.functions = functions
-        self.findings: list[Finding] = []
-        self.doubts: list[str] = []
         self.locals: dict[int, Type] = {}
-        self.guarded = 0
-        self.strict = strict
-
-    def report(self, message: str, hint: str | None, *on: Type, code: str = "RUNE-2010") -> Type:
-        """Note what fails; ``on``: the types it fails on."""
-        if self.guarded and (self.strict or any(type_.kinds == _NULL for type_ in on)):
-            return ANY
-        finding = (code, message, hint)
-        if finding not in self.findings:
-            self.findings.append(finding)
-        return ANY
 
     def perhaps(self, ir: IR) -> Type:
         """The type of a part that may never be evaluated."""
@@ -229,10 +193,6 @@ class _Inference:
                 closed = False
         # A computed key may be any of the others once more.
         return object_of(fields) if closed else of("object")
-
-    def expect(self, found: Type, kinds: tuple[str, ...], what: str) -> None:
-        if found.kinds and found.kinds.isdisjoint(kinds):
-            self.report(f"{what} must be {' or '.join(kinds)}, is {found.describe()}", None, found)
 
     def item(self, ir: IR) -> Type:
         of = ir[1]
@@ -293,46 +253,11 @@ class _Inference:
         b = self.env.get(right[1], ANY) if right[0] == "name" else self.of(right)
         return self.computed(tag, a, b, right)
 
-    def computed(self, tag: str, a: Type, b: Type, divisor: IR) -> Type:
-        if not a.kinds or not b.kinds:
-            return NOTHING
-        if (
-            tag in _DIVISIONS
-            and divisor[0] == "const"
-            and divisor[1] == 0
-            and not a.kinds.isdisjoint(_NUMBERS)
-            and not b.kinds.isdisjoint(_NUMBERS)
-        ):
-            return self.report("division by zero", None)
-        results = kinds_of_arithmetic(tag, a.kinds, b.kinds)
-        if not results:
-            hint = None
-            if tag == "add" and "text" in a.kinds | b.kinds:
-                hint = "write a text with ${...}, or use str(...)"
-            return self.report(
-                f"`{_SYMBOLS[tag]}` cannot take {a.describe()} and {b.describe()}", hint, a, b
-            )
-        element = None
-        if "list" in results:
-            element = a.element if tag == "mul" else join(a, b).element
-        return of_kinds(results) if element is None else Type(results, element)
-
     def concat(self, ir: IR) -> Type:
-        a, b = self.of(ir[1]), self.of(ir[2])
-        if {"text"} in (a.kinds, b.kinds):
-            if {"null"} in (a.kinds, b.kinds):
-                self.report("null cannot go into a text", "use coalesce(x, 'other')", a, b)
-            return TEXT
-        if "text" in a.kinds or "text" in b.kinds:
-            return ANY
-        return self.computed("add", a, b, ir[2])
+        return self.joined(self.of(ir[1]), self.of(ir[2]), ir[2])
 
     def sign(self, ir: IR) -> Type:
-        a = self.of(ir[1])
-        if a.kinds and not a.kinds & _NUMBERS:
-            symbol = "-" if ir[0] == "neg" else "+"
-            return self.report(f"`{symbol}` cannot take {a.describe()}", None, a)
-        return a.only(_NUMBERS)
+        return self.signed(ir[0], self.of(ir[1]))
 
     def negation(self, ir: IR) -> Type:
         self.of(ir[1])
@@ -360,31 +285,6 @@ class _Inference:
                 self.order(op, left, right)
             left = right
         return BOOL
-
-    def equality(self, op: str, left: Type, right: Type) -> None:
-        """Doubt a comparison of what can never be equal."""
-        if not never_equal(left, right):
-            return
-        outcome = "false" if op in ("==", "in") else "true"
-        self.doubts.append(
-            f"this is always {outcome}: {left.describe()} never equals {right.describe()}"
-        )
-
-    def membership(self, op: str, left: Type, right: Type) -> None:
-        if right.kinds and not right.kinds & {"list", "object", "text"}:
-            message = f"`in` needs a list, an object or a text on its right, not {right.describe()}"
-            self.report(message, None, right)
-        elif right.kinds and right.kinds <= {"object", "text"}:
-            self.expect(left, ("text",), "what is looked for in an object or a text")
-        elif right.kinds == {"list"} and right.element is not None:
-            self.equality(op, left, right.element)
-
-    def order(self, op: str, left: Type, right: Type) -> None:
-        a, b = left.kinds, right.kinds
-        if not a or not b or (a & _NUMBERS and b & _NUMBERS) or a & b & {"text", "bool"}:
-            return
-        message = f"`{op}` cannot order {left.describe()} and {right.describe()}"
-        self.report(message, None, left, right)
 
     # --- calls --------------------------------------------------------------------------------
 
@@ -421,8 +321,7 @@ class _Inference:
             if part[0] == "const" and type(part[1]) is str:
                 continue
             found = self.of(part)
-            if found.kinds == _NULL:
-                self.report("null cannot go into a text", "use coalesce(x, 'other')", found)
+            self.inserted(found)
         return TEXT
 
     def duration(self, ir: IR) -> Type:
@@ -493,5 +392,5 @@ _RULES: Final[dict[str, Callable[[_Inference, IR], Type]]] = {
     "text": _Inference.text,
     "duration": _Inference.duration,
     "instant": _Inference.instant,
-    **dict.fromkeys(_SYMBOLS, _Inference.arithmetic),
+    **dict.fromkeys(SYMBOLS, _Inference.arithmetic),
 }

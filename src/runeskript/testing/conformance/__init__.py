@@ -17,6 +17,7 @@ Each check is a test of its own with a fresh instance, and so a fresh place. Wit
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -47,15 +48,15 @@ def run_check(name: str, opener: Opener, durable: bool = True) -> None:
     asyncio.run(run())
 
 
-class StoreConformance:
+class StoreConformance(ABC):
     """Base of a test class for pytest; see the package's text."""
 
     #: Whether what was committed is there when the store is opened again.
     durable = True
 
+    @abstractmethod
     def open_store(self, now: Callable[[], int]) -> Store:
         """The store under test, at the place of this instance; opened again after a close."""
-        raise NotImplementedError
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
         """Make a test of each check."""
