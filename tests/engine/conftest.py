@@ -6,13 +6,17 @@ import asyncio
 import heapq
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runeskript.compiler import passes
+from runeskript.engine import effects, recovery
 from runeskript.engine.ids import SeededIds
 from runeskript.engine.runtime import Runtime
+from runeskript.stores.base import Store
+from runeskript.stores.memory import MemoryStore
 from runeskript.stores.sqlite import SqliteStore
 
 
@@ -104,3 +108,42 @@ def held(store: Any) -> list[str]:
         sql = "SELECT name FROM slot WHERE until IS NULL UNION SELECT name FROM waiting_for"
         return sorted(name for (name,) in store._db.rows(sql))
     return sorted(store._core.lines.names())
+
+
+class Lasting:
+    """A store that outlives the runtimes that use it."""
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def close(self) -> None:
+        """Not yet."""
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path) -> Store:
+    """Each store in turn, with the manual clock."""
+    if request.param == "memory":
+        return MemoryStore(clock.now_ms)
+    return SqliteStore(str(tmp_path / "jobs.db"), clock.now_ms, sync="normal")
+
+
+@pytest.fixture(params=["memory", "sqlite", "sqlite, a snapshot each"])
+def kept(
+    request: pytest.FixtureRequest,
+    clock: ManualClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Store:
+    """Each store in turn, also with the run written down by every unit; looked at often."""
+    monkeypatch.setattr(recovery, "LOOK", 0.01)
+    monkeypatch.setattr(recovery, "PACE", 0.001)
+    if "snapshot" in request.param:
+        monkeypatch.setattr(effects, "TAIL", 0)
+        monkeypatch.setattr(effects, "TAIL_BYTES", 10**9)
+    if request.param == "memory":
+        return MemoryStore(clock.now_ms)
+    return SqliteStore(str(tmp_path / "jobs.db"), clock.now_ms, sync="normal")

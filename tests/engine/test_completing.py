@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from tests.engine.conftest import ManualClock
+from tests.engine.conftest import Lasting, ManualClock
 
-from runeskript.engine import effects, recovery
 from runeskript.engine.handlers import handler
 from runeskript.engine.reasons import reason_of
 from runeskript.engine.runtime import Runtime
@@ -24,41 +22,13 @@ from runeskript.kernel import load, replay
 from runeskript.model.completions import Attempt, completion_token, read_token
 from runeskript.model.exports import decode_export
 from runeskript.stores.base import Store
-from runeskript.stores.memory import MemoryStore
-from runeskript.stores.sqlite import SqliteStore
 
 Start = Callable[..., Awaitable[Runtime]]
 
 
-class Lasting:
-    """A store that outlives the runtimes that use it."""
-
-    def __init__(self, inner: Store) -> None:
-        self.inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    async def close(self) -> None:
-        """Not yet."""
-
-
-@pytest.fixture(params=["memory", "sqlite", "sqlite, a snapshot each"])
-async def store(
-    request: pytest.FixtureRequest,
-    clock: ManualClock,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Any]:
-    monkeypatch.setattr(recovery, "LOOK", 0.01)
-    monkeypatch.setattr(recovery, "PACE", 0.001)
-    if "snapshot" in request.param:
-        monkeypatch.setattr(effects, "TAIL", 0)
-        monkeypatch.setattr(effects, "TAIL_BYTES", 10**9)
-    if request.param == "memory":
-        yield Lasting(MemoryStore(clock.now_ms))
-    else:
-        yield Lasting(SqliteStore(str(tmp_path / "jobs.db"), clock.now_ms, sync="normal"))
+@pytest.fixture(name="store")
+def store_(kept: Store) -> Any:
+    return Lasting(kept)
 
 
 class Desk:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from tests.engine.conftest import ManualClock
 
-from runeskript.engine import effects, recovery
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import (
@@ -25,28 +23,13 @@ from runeskript.model.batches import unfold_events
 from runeskript.model.events import CallDone, Forked
 from runeskript.model.exports import decode_export
 from runeskript.stores.base import Store
-from runeskript.stores.memory import MemoryStore
-from runeskript.stores.sqlite import SqliteStore
 
 Start = Callable[..., Awaitable[Runtime]]
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite, a snapshot each"])
-async def store(
-    request: pytest.FixtureRequest,
-    clock: ManualClock,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Store]:
-    monkeypatch.setattr(recovery, "LOOK", 0.01)
-    monkeypatch.setattr(recovery, "PACE", 0.001)
-    if "snapshot" in request.param:
-        monkeypatch.setattr(effects, "TAIL", 0)
-        monkeypatch.setattr(effects, "TAIL_BYTES", 10**9)
-    if request.param == "memory":
-        yield MemoryStore(clock.now_ms)
-    else:
-        yield SqliteStore(str(tmp_path / "jobs.db"), clock.now_ms, sync="normal")
+@pytest.fixture(name="store")
+def store_(kept: Store) -> Store:
+    return kept
 
 
 class Notes:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from tests.engine.conftest import ManualClock, held
+from tests.engine.conftest import Lasting, ManualClock, held
 
 from probes import CALL, FAN
 from runeskript import concurrency, rate
@@ -20,23 +19,11 @@ from runeskript.engine.reasons import reason_of
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import HandlerDefinitionError, JobCancelledError, StepError
 from runeskript.stores.base import Store
-from runeskript.stores.memory import MemoryStore
-from runeskript.stores.sqlite import SqliteStore
 
 Settle = Callable[..., Awaitable[None]]
 TWO_CALLS = FAN.replace(
     "      - yield: r\n", "      - call: probe\n        into: r\n      - yield: r\n"
 )
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(
-    request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path
-) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield MemoryStore(clock.now_ms)
-    else:
-        yield SqliteStore(str(tmp_path / "jobs.db"), clock.now_ms, sync="normal")
 
 
 class Probe:
@@ -75,9 +62,9 @@ class World:
         self.clock = clock
 
     def worker(self, *handlers: Any, **options: Any) -> Runtime:
-        kept = _Kept(self.store)
+        lasting: Any = Lasting(self.store)
         return Runtime(
-            store=kept,  # type: ignore[arg-type]
+            store=lasting,
             handlers=handlers,
             clock=self.clock,
             ids=SystemIds(),
@@ -85,19 +72,6 @@ class World:
             env={},
             **options,
         )
-
-
-class _Kept:
-    """The store without its end."""
-
-    def __init__(self, inner: Store) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    async def close(self) -> None:
-        pass
 
 
 @pytest.fixture

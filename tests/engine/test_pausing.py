@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from runeskript.engine.runtime import Runtime
 from runeskript.errors import JobCancelledError
 from runeskript.stores.base import Command, Committed, Store, Unit
 from runeskript.stores.memory import MemoryStore
-from runeskript.stores.sqlite import SqliteStore
 
 TWO = """
 skript: two
@@ -30,16 +29,6 @@ do:
     into: two
   - return: ["${one}", "${two}"]
 """
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(
-    request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path
-) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield MemoryStore(clock.now_ms)
-    else:
-        yield SqliteStore(str(tmp_path / "jobs.db"), clock.now_ms, sync="normal")
 
 
 class Slow:
