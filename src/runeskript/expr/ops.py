@@ -8,7 +8,8 @@ bounded, floats stay finite. Every function takes the context last, to charge fo
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
 
 from ..errors import StepError
 from ..model.limits import COLLECTION, INT_BITS, TEXT
@@ -368,3 +369,19 @@ def contains(a: Any, b: Any, c: Context) -> bool:
 def lacks(a: Any, b: Any, c: Context) -> bool:
     """``a not in b``."""
     return not contains(a, b, c)
+
+
+#: Node of the IR -> the operator it stands for: in generated code, and where it is computed before
+#: the run.
+ARITHMETIC: Final[dict[str, Callable[..., Any]]] = {
+    "add": add,
+    "sub": sub,
+    "mul": mul,
+    "div": div,
+    "floordiv": floordiv,
+    "mod": mod,
+    "pow": power,
+    "concat": concat,
+    "neg": neg,
+    "pos": pos,
+}

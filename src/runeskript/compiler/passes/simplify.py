@@ -31,16 +31,7 @@ from .precompute import Precomputer, container, is_constant, is_scalar, is_text,
 Known: TypeAlias = Mapping[str, IR]
 
 _OPERATORS: Final[dict[str, Callable[..., Any]]] = {
-    "add": ops.add,
-    "sub": ops.sub,
-    "mul": ops.mul,
-    "div": ops.div,
-    "floordiv": ops.floordiv,
-    "mod": ops.mod,
-    "pow": ops.power,
-    "concat": ops.concat,
-    "neg": ops.neg,
-    "pos": ops.pos,
+    **ops.ARITHMETIC,
     "not": lambda value, c: not value,
     "item": access.item,
     "duration": to_duration,
