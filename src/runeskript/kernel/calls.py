@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..errors import StepError
-from ..model.batches import completions, piece
+from ..model.batches import piece
 from ..model.events import CallDone, CallFailed, CallPending, CallsDone, CallsOut, Retried
 from ..model.isa import Op
 from ..model.limits import PURE_WORK
@@ -19,13 +19,14 @@ from ..model.run import Calls, Fork, Token, TokenState
 from ..model.values import Value, type_name
 from .branches import branch_token, calling_token
 from .control import arrive, cancel, count_end, raise_fault
-from .dispatch import dispatch_call, milliseconds, register_undo
+from .dispatch import milliseconds, register_undo
 from .faulting import fault_of
 from .load import CallBody
+from .onward import is_pending, taken_of, tokens_done
 from .ready import Vm, first_ready
 from .scopes import drop_wait
 
-_ARRIVE, _CALL = int(Op.ARRIVE), int(Op.CALL)
+_ARRIVE = int(Op.ARRIVE)
 _new = tuple.__new__
 #: More branches than any fork has.
 _ALL: Final = 1 << 62
@@ -141,7 +142,7 @@ def call_done(vm: Vm, event: CallDone) -> CallDone | None:
         _end_branch(vm, fork, path[-1], result, vm.program.call_body(fork.bodies[0]))
         return event
     if token.n != n or token.attempt != attempt or token.state != TokenState.CALLING:
-        if not _is_pending(token, n, attempt):
+        if not is_pending(token, n, attempt):
             return None
         drop_wait(vm, token)
     del calls[path]
@@ -166,79 +167,6 @@ def call_done(vm: Vm, event: CallDone) -> CallDone | None:
     return event
 
 
-def take_results(vm: Vm) -> None:
-    """Take CallDones from the inbox as long as each only ends a branch or leads on to a call.
-
-    What needs more is left to the loop of ``vm.py``. Not for replay.
-    """
-    run, events = vm.run, vm.out.events
-    inbox, calls, ready = run.inbox, run.calls, run.ready
-    while vm.left > 1 and inbox and type(inbox[0]) is CallDone:
-        event: CallDone = inbox[0]
-        at, path, n, _, attempt, result = event
-        token = calls.get(path)
-        if token is None:
-            break
-        if token.n != n or token.attempt != attempt or token.state != TokenState.CALLING:
-            if _is_pending(token, n, attempt):
-                break
-            inbox.popleft()
-            continue
-        before = run.now
-        if at > before:
-            run.now = run.context.now_ms = at
-        if not _go_on(vm, token, result):
-            run.now = run.context.now_ms = before
-            break
-        inbox.popleft()
-        events.append(event)
-        if ready or run.finished is not None:
-            break
-
-
-def _go_on(vm: Vm, token: Token, result: Value) -> bool:
-    """Apply the result of a call that ends the branch or leads on to its next call.
-
-    The same as ``call_done`` and the loop of ``vm.py`` do, in half the time: a fan-out is little
-    else. False, and nothing done, where they have to.
-    """
-    program, pc = vm.program, token.pc
-    _, _, _, into, _, undo, _, _ = program.code[pc]
-    ins = program.code[pc + 1]
-    if undo is not None or token.cancelling is not None:
-        return False
-    fork, frame = token.fork, token.frame
-    if ins[0] == _ARRIVE and type(fork) is Fork and not token.scopes:
-        if into is not None:
-            frame[into] = result
-        token.pc = pc + 1
-        del vm.run.calls[token.path]
-        arrive(vm, fork, token)
-        return True
-    if ins[0] != _CALL or program.entropy:
-        return False
-    if into is not None:
-        before, frame[into] = frame[into], result
-    token.pc = pc + 1
-    token.n += 1
-    context = vm.run.context
-    attempt, token.attempt = token.attempt, 1
-    context.fuel = PURE_WORK
-    vm.ended = token
-    try:
-        dispatch_call(vm, token, ins)
-    except Exception:  # the loop meets it, too, and knows where it goes
-        context.depth = 0
-        token.pc, token.attempt = pc, attempt
-        token.n -= 1
-        if into is not None:
-            frame[into] = before
-        return False
-    token.turns = token.turns + 2 | 1
-    vm.left -= 1 + (PURE_WORK - context.fuel >> 4)
-    return True
-
-
 def calling(vm: Vm, event: CallFailed | CallPending | Retried) -> Token | None:
     """The token whose call an event ends, taken off the calls; made if the branch was none."""
     calls = vm.run.calls
@@ -252,16 +180,11 @@ def calling(vm: Vm, event: CallFailed | CallPending | Retried) -> Token | None:
         or token.attempt != event.attempt
         or token.state != TokenState.CALLING
     ):
-        if token is None or not _is_pending(token, event.n, event.attempt):
+        if token is None or not is_pending(token, event.n, event.attempt):
             return None
         drop_wait(vm, token)
     del calls[event.path]
     return token
-
-
-def _is_pending(token: Token, n: int, attempt: int) -> bool:
-    """Whether this attempt of a call is to be completed from outside."""
-    return token.state == TokenState.PENDING and (token.n, token.attempt) == (n, attempt)
 
 
 def go_on_cancelling(vm: Vm, token: Token) -> None:
@@ -283,7 +206,7 @@ def calls_done(vm: Vm, event: CallsDone) -> CallsDone | None:
     run = vm.run
     fork = run.forks.get(prefix)
     if fork is None or fork.calls is None or n != 1:
-        return _tokens_done(vm, event)
+        return tokens_done(vm, event)
     body = vm.program.call_body(fork.bodies[0])
     if body.plain and _all_at_once(vm, fork, indexes, results, body):
         return event
@@ -304,40 +227,7 @@ def calls_done(vm: Vm, event: CallsDone) -> CallsDone | None:
         if vm.left <= 0 or first_ready(run) is not None:
             run.inbox.appendleft(piece(event, position + 1, last + 1))
             break
-    return _taken(event, taken)
-
-
-def _tokens_done(vm: Vm, event: CallsDone) -> CallsDone | None:
-    """The same where the branches are tokens. What none of them can take at once comes singly."""
-    _, prefix, n, _, indexes, results = event
-    run = vm.run
-    calls, ready, last = run.calls, run.ready, len(indexes) - 1
-    taken: list[int] = []
-    for position, (index, result) in enumerate(zip(indexes, results, strict=True)):
-        token = None if run.replaying else calls.get((*prefix, index))
-        if token is not None and (
-            token.n != n or token.attempt != 1 or token.state != TokenState.CALLING
-        ):
-            continue
-        if token is None or not _go_on(vm, token, result):
-            rest = piece(event, position, last + 1)
-            run.inbox.extendleft(reversed(list(completions(rest))))
-            break
-        taken.append(position)
-        if (ready or vm.left <= 1) and position < last:
-            run.inbox.appendleft(piece(event, position + 1, last + 1))
-            break
-    return _taken(event, taken)
-
-
-def _taken(event: CallsDone, positions: list[int]) -> CallsDone | None:
-    """The part of a batch that was accepted."""
-    if len(positions) == len(event.indexes):
-        return event
-    if not positions:
-        return None
-    indexes = tuple([event.indexes[i] for i in positions])
-    return event._replace(indexes=indexes, results=[event.results[i] for i in positions])
+    return taken_of(event, taken)
 
 
 def _all_at_once(

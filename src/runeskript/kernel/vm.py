@@ -16,11 +16,12 @@ from ..model.limits import LOOP_TURNS, PURE_WORK, SLICE_TURNS
 from ..model.run import Run, Token, TokenState
 from .apply import APPLY, check_step
 from .branches import start_more
-from .calls import start_calls, take_results
+from .calls import start_calls
 from .control import raise_fault
 from .faulting import fault_of
 from .load import LOOPED, Program
 from .loops import run_loops
+from .onward import take_results
 from .ops import OPS
 from .pure import LEAST, run_branches
 from .ready import Ready, Vm, first_ready
