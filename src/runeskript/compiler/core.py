@@ -32,8 +32,8 @@ BodyKind: TypeAlias = Literal["root", "branch", "iteration", "undo"]
 class Op:
     """Any operation: the index of its step in ``Program.sites`` and what it reads.
 
-    ``reads`` names every variable of the document that the expressions of an operation read, but
-    for those of a region, to which the lowering may have added statements of its own.
+    ``reads`` names every variable of the document that an operation reads; of a region that has
+    none, which may be one the lowering added or a pass made, its statements tell.
     """
 
     site: int

@@ -17,6 +17,8 @@ from .. import core
 from .operands import expression_names, statement_names, written
 
 _EXIT: IR = ("exit", 0)
+#: The exits of a region that only leads on.
+_ON: Final = (None,)
 #: Operations, beside a join, that may store a result.
 _STORING: Final = frozenset((core.Call, core.Run, core.Wait))
 
@@ -28,37 +30,24 @@ def drop_dead(program: core.Program, _: HandlerCatalog) -> None:
     for body in bodies:
         if unread:
             _drop_unread(body, unread)
-        if _drop_overwritten(body):
-            _drop_empty(body)
+        empty = _drop_overwritten(body)
+        if empty:
+            _drop_empty(body, empty)
 
 
 # --- what is never read -----------------------------------------------------------------------
 def _unread(program: core.Program, bodies: list[core.Body]) -> set[str]:
     """The document's variables that are written and never read."""
-    read: set[str] = set(program.reducers)  # a reducer begins with what its variable holds
+    read = {
+        name.name for body in bodies for op in body.ops for expr in op.reads for name in expr.names
+    }
+    read.update(program.reducers)  # a reducer begins with what its variable holds
     for body in bodies:
         for op in body.ops:
-            for expr in op.reads:
-                for name in expr.names:
-                    read.add(name.name)
-            if type(op) is core.Pure and not _is_listed(op):
+            if type(op) is core.Pure and not op.reads:
                 for statement in op.statements:
                     statement_names(statement, read)
     return program.assigned.keys() - read
-
-
-def _is_listed(op: core.Pure) -> bool:
-    """Whether ``reads`` certainly names all that a region reads: it is one step of the document,
-    as the document writes it."""
-    first = op.statements[0]
-    tag = first[0]
-    if tag == "set":
-        ir, lone = first[3], len(op.statements) == 2
-    elif tag == "if":
-        ir, lone = first[2], _only_tests(first)
-    else:
-        return bool(tag == "exit")
-    return lone and (ir[0] == "const" or (len(op.reads) == 1 and op.reads[0].ir is ir))
 
 
 def _only_tests(statement: IR) -> bool:
@@ -107,48 +96,51 @@ def _without(statements: tuple[IR, ...], unread: set[str]) -> tuple[IR, ...]:
 
 
 # --- what is written twice --------------------------------------------------------------------
-def _drop_overwritten(body: core.Body) -> bool:
+def _drop_overwritten(body: core.Body) -> set[int]:
     """Remove constants that are assigned anew in the same straight stretch, and not read between;
-    whether there are regions without a statement then.
+    the places of the regions without a statement that there are then.
 
     Where a row of the exception table may cover the stretch, what may fail ends it: a handler may
     read the variable.
     """
-    #: Variable -> the operation that last set it, to a constant nothing has read yet.
-    pending: dict[str, core.Pure] = {}
-    empty = False
-    for op in body.ops:
+    #: Variable -> the place that last set it, to a constant nothing has read yet.
+    pending: dict[str, int] = {}
+    empty: set[int] = set()
+    ops = body.ops
+    for place, op in enumerate(ops):
         if type(op) is not core.Pure:
             if pending:
                 pending.clear()
             continue
         statement = op.statements[0]
-        if statement[0] != "set" or len(op.statements) != 2 or op.exits != (None,):
-            empty = empty or statement[0] == "exit"
+        if statement[0] != "set" or len(op.statements) != 2 or op.exits != _ON:
+            if statement[0] == "exit":
+                empty.add(place)
             if pending:
                 pending.clear()
             continue
         name, value = statement[2], statement[3]
         if value[0] != "const":
+            if not pending:
+                continue
             if body.ranges:
                 pending.clear()
-            if not pending:
                 continue
             read: set[str] = set()
             expression_names(value, read)
             for one in read:
                 pending.pop(one, None)
-        before = pending.pop(name, None)
-        if before is not None:
-            before.statements = (_EXIT,)
-            empty = True
+        if name in pending:
+            at = pending.pop(name)
+            ops[at].statements = (_EXIT,)  # type: ignore[attr-defined]
+            empty.add(at)
         if value[0] == "const" and name[0] != "$" and not op.loop:
-            pending[name] = op
+            pending[name] = place
     return empty
 
 
 # --- what does nothing ------------------------------------------------------------------------
-def _drop_empty(body: core.Body) -> None:
+def _drop_empty(body: core.Body, empty: set[int]) -> None:
     """Remove regions without a statement, unless a token that stands there would stand elsewhere.
 
     What is run when it is cancelled is a matter of the rows that cover its place; and the first
@@ -156,19 +148,21 @@ def _drop_empty(body: core.Body) -> None:
     """
     ops = body.ops
     edges = core.edges(body)
-    body.ops = [
-        op
-        for position, op in enumerate(ops)
-        if not (isinstance(op, core.Pure) and _is_empty(op)) or _at_edge(ops, position, edges)
-    ]
+    gone = {
+        place for place in empty if _does_nothing(ops[place]) and not _at_edge(ops, place, edges)
+    }
+    if gone:
+        body.ops = [op for place, op in enumerate(ops) if place not in gone]
 
 
-def _is_empty(op: core.Pure) -> bool:
-    return op.statements == (_EXIT,) and op.exits == (None,) and not op.loop
+def _does_nothing(op: Any) -> bool:
+    return bool(op.exits == _ON and not op.loop)
 
 
 def _at_edge(ops: list[core.Op], position: int, edges: set[core.Label]) -> bool:
     """Whether a range or a handler begins or ends between an operation and its neighbours."""
+    if not edges:
+        return False
     for step in (1, -1):
         at = position + step
         while 0 <= at < len(ops):

@@ -108,10 +108,9 @@ def _replace(
         op = graph.nodes[first].op
         if text.bare and text.looped:
             statements = (("loop", op.site, statements),)
-        reads = [expr for n in text.absorbed for expr in graph.nodes[n].op.reads]
         exits = tuple(label(place) for place in text.exits)
         regions[graph.nodes[first].place] = core.Pure(
-            op.site, tuple(reads), statements, exits, text.bare and not text.looped
+            op.site, (), statements, exits, text.bare and not text.looped
         )
     out: list[core.Op] = []
     at = 0

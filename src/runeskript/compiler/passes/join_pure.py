@@ -51,7 +51,7 @@ def _join(body: core.Body) -> list[core.Op]:
                     statements.pop()  # its ("exit", 0): control goes on with what follows
                     statements += op.statements
                     last.exits = op.exits
-                    last.reads += op.reads
+                    last.reads = ()
                     continue
                 if kind is core.Jump:
                     last.exits = (op.to,)

@@ -221,8 +221,8 @@ def _is_short(value: IR) -> bool:
     return type(value[1]) not in (list, dict)
 
 
-def _update_reads(op: core.Op, old: IR, new: IR, known: dict[str, IR], left: set[str]) -> None:
-    """Let ``reads`` tell what the operation still reads, as far as that is plain."""
+def _update_reads(op: core.Pure, old: IR, new: IR, known: dict[str, IR], left: set[str]) -> None:
+    """Let ``reads`` tell what the operation still reads; nothing, where that is not plain."""
     reads: list[Expr] = []
     for expr in op.reads:
         if expr.ir is old:
@@ -237,4 +237,7 @@ def _update_reads(op: core.Op, old: IR, new: IR, known: dict[str, IR], left: set
             reads.append(Expr("", new, names=tuple(names.values())))
         elif not any(name.name in known for name in expr.names):
             reads.append(expr)
+        else:
+            op.reads = ()
+            return
     op.reads = tuple(reads)
