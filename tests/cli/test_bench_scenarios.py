@@ -87,9 +87,11 @@ async def test_many_jobs_all_end_at_most_64_at_a_time(
 async def test_recovery_is_measured_until_every_job_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     """And all of them complete afterwards, or there is no figure."""
     monkeypatch.setattr(bench_jobs, "UNFINISHED", 150)
-    figure = await bench._recovery(1, "normal")
-    assert (figure.scenario, figure.n, figure.extra["sync"]) == ("recovery", 150, "NORMAL")
-    assert figure.rate > 0 and figure.extra["seconds"] >= 0
+    figures = await bench._recovery(1)
+    assert [figure.extra["sync"] for figure in figures] == ["FULL", "NORMAL"]
+    for figure in figures:
+        assert (figure.scenario, figure.n, figure.rounds) == ("recovery", 150, 1)
+        assert figure.rate > 0 and figure.extra["seconds"] >= 0
 
 
 @pytest.mark.parametrize("kind", list(bench_memory.KINDS))

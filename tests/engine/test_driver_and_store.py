@@ -152,7 +152,7 @@ async def test_a_failing_store_leaves_no_job_to_its_owner(runtime: Start, clock:
     assert (row.owner, row.due) == (None, clock.ms)
     other = Worker("other", frozenset(("probe",)))
     await store.heartbeat(other, 1_000)
-    assert [one.id for one in (await store.claim(other, 9)).rows] == [job.id]
+    assert [one.job for one in (await store.claim(other, 9)).jobs] == [job.id]
 
 
 async def test_closing_gives_all_jobs_back(runtime: Start, clock: Any, settle: Settle) -> None:

@@ -206,8 +206,8 @@ async def test_a_pause_that_was_taken_back_does_not_come_again(
     class Looking(MemoryStore):
         rt: Runtime | None = None
 
-        async def load(self, job: str, *, whole: bool = False) -> Any:
-            found = await super().load(job, whole=whole)
+        async def load_many(self, jobs: Sequence[str]) -> Any:
+            found = await super().load_many(jobs)
             if self.rt is not None:
                 await self.rt._running().collect()
             return found

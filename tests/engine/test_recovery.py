@@ -353,10 +353,12 @@ async def test_a_job_that_is_not_what_it_was_is_parked(world: Callable[[], World
         runtime._recovery._know_handlers()
         worker = runtime._running().lease.worker
         claimed = await w.store.claim(worker, 9, [bad.id])
-        (row,) = claimed.rows
+        ((_, epoch),) = claimed.jobs
+        (row,) = await w.store.get([bad.id])
+        assert row is not None
         start = Started(1, row.blueprint, {"id": row.id}, None, {}, "00" * 16)
         done = CallDone(2, (), 1, "/do/7", 1, None)
-        unit = Unit(row.id, row.epoch, 0, [start, done], RowChange("Running", 1))
+        unit = Unit(row.id, epoch, 0, [start, done], RowChange("Running", 1))
         assert (await w.store.commit([unit]))[0].outcome == "ok"
         await w.store.release(worker.id)
     async with w.process() as runtime:
@@ -376,22 +378,54 @@ async def test_jobs_that_cannot_be_loaded_now_are_given_back(
     doc = "skript: s\ndo:\n  - call: quick\n    with: {what: x}\n"
     async with w.process() as runtime:
         jobs = [await runtime.submit_job(doc, start=False) for _ in range(3)]
-        load = w.store.load
+        load = w.store.load_many
 
-        async def failing(job: str, **more: Any) -> Any:
+        async def failing(jobs: list[str]) -> Any:
             raise StoreBusyError("the file is locked")
 
-        monkeypatch.setattr(w.store, "load", failing)
+        monkeypatch.setattr(w.store, "load_many", failing)
         taking = runtime._recovery
         taking._know_handlers()
         with pytest.raises(StoreBusyError):
             await taking.take()
-        monkeypatch.setattr(w.store, "load", load)
+        monkeypatch.setattr(w.store, "load_many", load)
         await runtime._running().lease.give_back()
         rows = await w.store.get([job.id for job in jobs])
         assert [row.owner for row in rows if row is not None] == [None] * 3
         await runtime.work(until_idle=True)
         assert len(w.ledger) == 3
+
+
+async def test_a_worker_is_not_done_before_the_last_end_is_durable(
+    world: Callable[[], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a commit is under way nothing of its job may be left to do, and it is not over yet."""
+    w = world()
+    commit, claim, claims = w.store.commit, w.store.claim, 0
+    asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def looking(*args: Any) -> Any:
+        nonlocal claims
+        found = await claim(*args)
+        claims += 1
+        if claims == 3 and not asked.done():
+            asked.set_result(None)
+        return found
+
+    async def slow(units: Any) -> Any:
+        nonlocal claims
+        if any(unit.row is not None and unit.row.status == "Completed" for unit in units):
+            claims = 0
+            await asked
+            await asyncio.sleep(0)
+        return await commit(units)
+
+    async with w.process() as runtime:
+        await runtime.submit_job("skript: s\ndo:\n  - return: 1\n", start=False)
+        monkeypatch.setattr(w.store, "commit", slow)
+        monkeypatch.setattr(w.store, "claim", looking)
+        ended = await runtime.work(until_idle=True)
+        assert ended["Completed"] == 1
 
 
 @pytest.mark.parametrize(("error", "ends"), [(StoreFullError, True), (StoreBusyError, False)])

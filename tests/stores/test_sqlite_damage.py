@@ -245,7 +245,7 @@ def test_one_damaged_job_harms_no_other(place: Path) -> None:
         await store.heartbeat(ME, 10**9)
         rows = [ROW._replace(id=id_, key=None, owner=None) for id_ in "abc"]
         await store.submit(rows)
-        assert len((await store.claim(ME, 9)).rows) == 3
+        assert len((await store.claim(ME, 9)).jobs) == 3
         await store.commit([Unit(id_, 1, 0, [event(0)], RUNNING) for id_ in "abc"])
         await store.release("me")
         await store.close()
@@ -259,11 +259,15 @@ def test_one_damaged_job_harms_no_other(place: Path) -> None:
         with pytest.raises(StoreDamagedError, match="job b") as caught:
             await store.load("b")
         assert caught.value.job == "b"
+        good, bad, other = await store.load_many(["a", "b", "c"])
+        assert (good, other) == (await store.load("a"), await store.load("c"))
+        assert isinstance(bad, StoreDamagedError)
+        assert bad.job == "b"
         with pytest.raises(StoreDamagedError):
             await store.journal("b", 0, 9)
         assert any("b/journal/0" in line for line in await store.check())
         await store.heartbeat(ME, 10**9)
-        assert [row.id for row in (await store.claim(ME, 9)).rows] == ["a", "c"]
+        assert [one.job for one in (await store.claim(ME, 9)).jobs] == ["a", "c"]
         (row,) = await store.get(["b"])
         assert row is not None
         assert (row.status, row.owner) == ("Suspended", None)

@@ -391,15 +391,15 @@ async def main(path, name):
     store, me, done = SqliteStore(path, lambda: 2 * 10**12, sync="normal"), Worker(name), []
     await store.heartbeat(me, 10**9)
     while True:
-        rows = (await store.claim(me, 2)).rows
+        rows = (await store.claim(me, 2)).jobs
         if not rows:
             break
         for n in range(4):
             change = {0: RowChange("Running", 5), 3: RowChange("Completed", 9)}.get(n)
-            units = [Unit(r.id, r.epoch, n, [CallDone(5, (), n, "s", 1, name)], change) for r in rows]
+            units = [Unit(r.job, r.epoch, n, [CallDone(5, (), n, "s", 1, name)], change) for r in rows]
             for result in await store.commit(units):
                 assert result.outcome == "ok", result
-        done += [row.id for row in rows]
+        done += [r.job for r in rows]
     await store.close()
     print(json.dumps(done))
 

@@ -373,6 +373,9 @@ class Stores(RuleBasedStateMachine):
         for row in rows:
             for name, args in (("load", (row.id,)), ("journal", (row.id, 1, 3))):
                 assert self.ask(door, name, *args) == self.ask(self.memory, name, *args)
+        many = self.ask(door, "load_many", [*JOBS, "nobody"])
+        assert many == [None if one is None else self.ask(door, "load", one.row.id) for one in many]
+        assert many == self.ask(self.memory, "load_many", [*JOBS, "nobody"])
         for name, args in (
             ("workers", ()),
             ("inbox", ("w1", 0, 100)),

@@ -103,12 +103,14 @@ class Gate:
         self.opened = asyncio.Event()
 
 
-async def unfinished(gate: Gate, path: Path, sync: Sync, jobs: int) -> None:
+async def unfinished(gate: Gate, path: Path, jobs: int) -> None:
     """Make a file with jobs that wait at the gate, and leave it."""
     skript = compile_text(RECOVERED, "recovery.yaml", gate.registry)
-    url = f"sqlite:///{path}?sync={sync}"
     async with Runtime(
-        store=url, handlers=gate.registry, discover_handlers=False, max_jobs=jobs
+        store=f"sqlite:///{path}?sync=normal",
+        handlers=gate.registry,
+        discover_handlers=False,
+        max_jobs=jobs,
     ) as runtime:
         for _ in range(jobs):
             await runtime.submit_job(skript, {})

@@ -87,14 +87,20 @@ def pair(
 
 
 async def alternate(
-    rounds: int, ours: Callable[[], Awaitable[float]], floor: Callable[[], Awaitable[float]]
+    rounds: int,
+    ours: Callable[[], Awaitable[float]],
+    floor: Callable[[], Awaitable[float]],
+    *,
+    warm: bool = True,
 ) -> tuple[list[float], list[float]]:
-    """Seconds of each, one warm-up pair left out; who goes first changes from round to round."""
+    """Seconds of each, one warm-up pair left out unless what is measured is a start; who goes first
+    changes from round to round.
+    """
     timings: tuple[list[float], list[float]] = ([], [])
-    for turn in range(rounds + 1):
+    for turn in range(rounds + warm):
         for which in (0, 1) if turn % 2 else (1, 0):
             gc.collect()
             seconds = await (ours if which == 0 else floor)()
-            if turn:
+            if turn or not warm:
                 timings[which].append(seconds)
     return timings

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import yaml
 
@@ -25,6 +25,9 @@ from ..errors import RuneskriptError
 from ..model.catalog import PlainHandler, StaticCatalog
 from . import bench_chain, bench_document, bench_memory
 from .bench_measure import Figure, Scenario, alternate, pair, peak_rss_mb
+
+if TYPE_CHECKING:
+    from .bench_jobs import Gate
 
 MIN_ROUNDS: Final = 9
 #: Branches of the fan-out.
@@ -166,24 +169,33 @@ def _many_jobs(rounds: int, sync: Literal["full", "normal"]) -> Figure:
 
 def recovery(rounds: int) -> list[Figure]:
     """Unfinished jobs that a new worker claims and moves, against marking as many rows."""
-    return [asyncio.run(_recovery(min(rounds, FEW_ROUNDS), sync)) for sync in ("full", "normal")]
+    return asyncio.run(_recovery(min(rounds, FEW_ROUNDS)))
 
 
-async def _recovery(rounds: int, sync: Literal["full", "normal"]) -> Figure:
+async def _recovery(rounds: int) -> list[Figure]:
     from . import bench_jobs
 
     number = bench_jobs.UNFINISHED
     with tempfile.TemporaryDirectory(prefix="rune-bench-") as folder:
         gate, path = bench_jobs.Gate(number), Path(folder) / "unfinished.db"
-        await bench_jobs.unfinished(gate, path, sync, number)
+        await bench_jobs.unfinished(gate, path, number)
+        return [await _recovered(gate, path, rounds, sync) for sync in ("full", "normal")]
 
-        async def ours() -> float:
-            return await bench_jobs.recovery(gate, path, Path(folder), sync, number)
 
-        async def floor() -> float:
-            return bench_jobs.marking(Path(folder), sync, number)
+async def _recovered(
+    gate: Gate, path: Path, rounds: int, sync: Literal["full", "normal"]
+) -> Figure:
+    from . import bench_jobs
 
-        timings = await alternate(rounds, ours, floor)
+    number = bench_jobs.UNFINISHED
+
+    async def ours() -> float:
+        return await bench_jobs.recovery(gate, path, path.parent, sync, number)
+
+    async def floor() -> float:
+        return bench_jobs.marking(path.parent, sync, number)
+
+    timings = await alternate(rounds, ours, floor, warm=False)
     figure = pair("recovery", "jobs", number, "marking as many rows", *timings)
     seconds = round(statistics.median(timings[0]), 2)
     return replace(figure, extra={"sync": sync.upper(), "seconds": seconds})

@@ -157,7 +157,12 @@ class Driver(Endings):
             self.schedule(live)
 
     def idle(self) -> bool:
-        """Whether all live jobs wait, and for nothing that comes by itself."""
+        """Whether all live jobs wait, and for nothing that comes by itself.
+
+        In the middle of a tick that cannot be said: what was advanced may not be durable yet.
+        """
+        if self.ticking:
+            return False
         return all(waits(live) and not live.timers for live in self.lives.values())
 
     # --- the tick -------------------------------------------------------------------------------

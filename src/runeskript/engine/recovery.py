@@ -7,8 +7,12 @@ is not what its journal says, is parked with the reason, and harms no other.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+from collections import deque
 from collections.abc import Sequence
+from itertools import islice
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from ..errors import (
@@ -25,20 +29,24 @@ from ..errors import (
 )
 from ..expr.runtime import Context
 from ..kernel import Program, outstanding, resume
-from ..model.events import ListenSet, Path, Retried, TimerSet
+from ..model.events import Path, Retried
 from ..model.machine import FINAL
 from ..model.run import Run
-from ..stores.base import InboxRow, JobRow, Listener, RowChange, Timer, Unit
+from ..stores.base import JobRow, RowChange, Unit
 from .driver import PAUSED, Driver
 from .handlers.registry import HandlerRegistry
 from .live import GivenBackError, Live, waits
+from .mending import mend, overtaken, timers_of
 from .skripts import Skripts
 
 if TYPE_CHECKING:
-    from ..stores.leases import Loaded, Release
+    from ..stores.leases import Loaded, Owned, Release
 
-#: Jobs claimed at once.
-CLAIM: Final = 64
+#: Jobs claimed at once, in one transaction, and of these loaded at once.
+CLAIM: Final = 256
+LOAD: Final = 64
+#: Seconds of rebuilding after which the event loop has a turn.
+SLICE: Final = 0.005
 #: Seconds between two looks for jobs when nothing says that there are any, and at the least.
 LOOK: Final = 0.5
 PACE: Final = 0.02
@@ -179,50 +187,73 @@ class Recovery:
             return 0, self._store.now() + int(LOOK * 1000)
         await driver.lease.ensure()
         claimed = await self._store.claim(driver.lease.worker, room, jobs)
-        for number, row in enumerate(claimed.rows):
-            try:
-                await self._go_on(row)
-            except StoreError:
-                for one in claimed.rows[number:]:  # somebody may have more luck
-                    driver.lease.drop(one.id, one.epoch)
-                raise
-        driver.poke()
-        return len(claimed.rows), claimed.due
-
-    async def _go_on(self, row: JobRow) -> None:
-        """Go on with a job that was just claimed."""
-        self._driver.forget_mail(row.id)  # all that is not used up is loaded
+        left = deque(claimed.jobs)
         try:
-            loaded = await self._store.load(row.id)
-            if loaded is None or loaded.row.epoch != row.epoch:
+            while left:
+                await self._go_on_with(left)
+        except StoreError:
+            for one in left:  # somebody may have more luck
+                driver.lease.drop(one.job, one.epoch)
+            raise
+        driver.poke()
+        return len(claimed.jobs), claimed.due
+
+    async def _go_on_with(self, left: deque[Owned]) -> None:
+        """Go on with the next of the jobs that were just claimed; each leaves ``left`` then."""
+        part = [one.job for one in islice(left, LOAD)]
+        for job in part:
+            self._driver.forget_mail(job)  # all that is not used up is loaded
+        loaded = deque(await self._store.load_many(part))
+        while loaded:
+            until = monotonic() + SLICE
+            # What is made here lives on: the collector would walk it again and again for nothing.
+            pause = gc.isenabled()
+            gc.disable()
+            try:
+                while loaded and monotonic() < until:
+                    await self._go_on(left[0], loaded.popleft())
+                    left.popleft()
+            finally:
+                if pause:
+                    gc.enable()
+            self._driver.poke()
+            await asyncio.sleep(0)
+
+    async def _go_on(self, owned: Owned, loaded: Loaded | StoreError | None) -> None:
+        """Go on with a job that was just claimed."""
+        try:
+            if isinstance(loaded, StoreError):
+                raise loaded
+            if loaded is None or loaded.row.epoch != owned.epoch:
                 return  # it is somebody else's by now
+            row = loaded.row
             program = await self._skripts.program(row.blueprint)
             if program is None:
                 raise ReplayMismatchError(f"its Blueprint {row.blueprint[:12]} is not in the store")
-            if loaded.row.status == "Failed":
+            if row.status == "Failed":
                 await self._retry(loaded, program)
-            elif loaded.row.seq == 0:
+            elif row.seq == 0:
                 await self._begin(loaded, program)
             else:
                 await self._resume(loaded, program)
         except StoreDamagedError as exc:
-            await self._park(row, exc)
+            await self._park(owned, exc)
         except StoreError:
             raise
         except RuneskriptError as exc:
-            await self._park(row, exc)
+            await self._park(owned, exc)
         except Exception as exc:
-            _log.exception("job %s: it cannot be gone on with", row.id)
-            await self._park(row, exc)
+            _log.exception("job %s: it cannot be gone on with", owned.job)
+            await self._park(owned, exc)
 
-    async def _park(self, row: JobRow, exc: Exception) -> None:
+    async def _park(self, owned: Owned, exc: Exception) -> None:
         from ..stores.leases import Release
 
         text = str(exc) if isinstance(exc, RuneskriptError) else f"{type(exc).__name__}: {exc}"
         code = getattr(exc, "code", "RUNE-9000")
-        _log.error("job %s is parked: %s", row.id, text)
-        self._driver.forget_mail(row.id)
-        park = Release(row.id, row.epoch, park=f"{code}: {text}")
+        _log.error("job %s is parked: %s", owned.job, text)
+        self._driver.forget_mail(owned.job)
+        park = Release(owned.job, owned.epoch, park=f"{code}: {text}")
         await self._store.release(self._driver.lease.worker.id, [park])
 
     async def _begin(self, loaded: Loaded, program: Program) -> None:
@@ -279,14 +310,14 @@ class Recovery:
         live = Live(row, program, run)
         live.seq, live.part, live.started = row.seq, loaded.part, True
         live.tail, live.written = len(loaded.events), len(loaded.snapshot or b"")
-        timers = _timers(run, loaded.timers, resumed.timers)
+        timers = timers_of(run, loaded.timers, resumed.timers)
         # Pending, with a journal: it is a fork, and nothing of it ran here.
         forked = row.status == "Pending"
         anew = forked or Retried in map(type, loaded.events)
         children = await driver.outlet.missing(live, resumed.children.values()) if anew else []
         rows = [one.row for _, one in children if one.row is not None]
         always = retried is not None or bool(rows)
-        unit = _mend(live, loaded, timers, resumed.listens, driver.at(), always=always)
+        unit = mend(live, loaded, timers, resumed.listens, driver.at(), always=always)
         if unit is not None and retried is not None:
             unit = unit._replace(snapshot=driver.outlet.snapshot(live, 0))
         if unit is not None and rows:
@@ -300,7 +331,7 @@ class Recovery:
         fresh: Path | bool = forked if retried is None else retried
         live.row = row._replace(status="Running", reason=None)
         effects, lost = outstanding(program, run, driver.at(), fresh)
-        used = _overtaken(loaded.inbox)
+        used = overtaken(loaded.inbox)
         stood = row.status != "Running"
         queued = [(one.path, one.n) for one in loaded.queued]
         free = await driver.outlet.lines.again(live, effects, queued, anew=stood or anew)
@@ -315,71 +346,3 @@ def _given_back(row: JobRow) -> Release:
     from ..stores.leases import Release
 
     return Release(row.id, row.epoch, rest=True)
-
-
-def _timers(
-    run: Run, stored: Sequence[Timer], since: dict[tuple[Path, int], TimerSet]
-) -> dict[tuple[Path, int], Timer]:
-    """The timers of a run with the time at which each is due."""
-    known = {(timer.path, timer.m): timer for timer in stored}
-    found: dict[tuple[Path, int], Timer] = {}
-    for key in run.timers:
-        timer = known.get(key)
-        if timer is None:
-            set_ = since.get(key)
-            if set_ is None:
-                raise ReplayMismatchError(f"nobody knows when timer {key} is due")
-            timer = Timer(set_.path, set_.m, set_.due, set_.kind, set_.step)
-        found[key] = timer
-    return found
-
-
-def _overtaken(inbox: Sequence[InboxRow]) -> list[int]:
-    """The rows that ask for a pause or its end, up to the last that asks for the job to go on; and
-    those of slots: whoever has one does not stand in line any more, and is known by that.
-    """
-    last = max((one.number for one in inbox if one.kind in ("resume", "cancel")), default=0)
-    return [
-        one.number
-        for one in inbox
-        if one.kind == "slot" or (one.kind in ("pause", "resume") and one.number <= last)
-    ]
-
-
-def _mend(
-    live: Live,
-    loaded: Loaded,
-    timers: dict[tuple[Path, int], Timer],
-    since: dict[tuple[Path, int], ListenSet],
-    at: int,
-    *,
-    always: bool,
-) -> Unit | None:
-    """What the store has to be told before anything else: what a slice that was never committed
-    had set or dropped, and that a job that was paused is running again.
-    """
-    row, run = loaded.row, live.run
-    stored = {(timer.path, timer.m) for timer in loaded.timers}
-    heard = {(one.path, one.m) for one in loaded.listeners}
-    listens = [
-        Listener(row.id, one.path, one.m, one.topic, one.key)
-        for key, one in since.items()
-        if key not in heard
-    ]
-    if any(key not in heard and key not in since for key in run.listens):
-        raise ReplayMismatchError("nobody knows what one of its listeners listens to")
-    change = RowChange("Running", at) if row.status != "Running" else None
-    unit = Unit(
-        live.id,
-        row.epoch,
-        row.seq,
-        [],
-        change,
-        listens=listens,
-        unlistens=[key for key in heard if key not in run.listens],
-        timers=[timer for key, timer in timers.items() if key not in stored],
-        untimers=[key for key in stored if key not in timers],
-        inbox=_overtaken(loaded.inbox),
-        part=loaded.part + 1,
-    )
-    return unit if always or change is not None or unit.furnished else None

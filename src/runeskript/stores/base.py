@@ -49,6 +49,7 @@ from .rows import (
 )
 
 if TYPE_CHECKING:
+    from ..errors import StoreError
     from .leases import Claimed, Loaded, Release, WorkerRow
     from .queries import Change, JobFilter, Record, RecordTable
     from .retention import Policy, Pruned
@@ -113,6 +114,11 @@ class Store(Protocol):
     async def load(self, job: str, *, whole: bool = False) -> Loaded | None:
         """All that is needed to go on with a job; ``whole``: its journal from the first event."""
 
+    async def load_many(self, jobs: Sequence[str]) -> list[Loaded | StoreError | None]:
+        """The same for many jobs, in their order; one that cannot be read (StoreDamagedError) is
+        its own error and harms no other.
+        """
+
     async def journal(self, job: str, start: int, limit: int) -> list[Event]:
         """Events of a job from sequence number ``start`` on, which stand for at most ``limit``."""
 
@@ -126,7 +132,8 @@ class Store(Protocol):
         """
 
     async def claim(self, worker: Worker, limit: int, jobs: Sequence[str] = ()) -> Claimed:
-        """Take jobs that are due and that the worker can run, by priority, then by due time.
+        """Take jobs that are due and that the worker can run, by priority, then by due time. What
+        cannot even be claimed, since its journal has no readable end, is parked.
 
         ``jobs``: only these. The worker's lease must be alive, else it gets none.
         """

@@ -7,7 +7,7 @@ from ..model.rows import NamedTuple
 from .rows import InboxRow, JobRow, Listener, Timer, Worker
 from .slots import Limit
 
-__all__ = ["Claimed", "Loaded", "Queued", "Release", "Worker", "WorkerRow"]
+__all__ = ["Claimed", "Loaded", "Owned", "Queued", "Release", "Worker", "WorkerRow"]
 
 
 class WorkerRow(NamedTuple):
@@ -17,10 +17,17 @@ class WorkerRow(NamedTuple):
     until: int
 
 
+class Owned(NamedTuple):
+    """A job that was taken, and the epoch that it is the worker's in."""
+
+    job: str
+    epoch: int
+
+
 class Claimed(NamedTuple):
     """Jobs that were taken, and when it is next worth asking (None: only after a change)."""
 
-    rows: list[JobRow]
+    jobs: list[Owned]
     due: int | None
 
 

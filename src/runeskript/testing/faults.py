@@ -82,6 +82,7 @@ _OPERATIONS: Final = frozenset(
         "commit",
         "get",
         "load",
+        "load_many",
         "journal",
         "inbox",
         "heartbeat",

@@ -221,19 +221,19 @@ class Jobs:
         ripe.sort(key=lambda job: (-job.row.priority, _due(job), job.row.number))
         return ripe, min((_due(job) for job in mine if _due(job) > now), default=None)
 
-    def claim(self, job: Job, worker: str, now: int) -> JobRow | None:
-        """Give a job to a worker; None where it is parked, since it gets nowhere."""
+    def claim(self, job: Job, worker: str, now: int) -> bool:
+        """Give a job to a worker; False where it is parked, since it gets nowhere."""
         row = job.row
         stuck = job.length == job.progress
         if stuck and row.claims >= CLAIMS:
             self.park(job, f"claimed {CLAIMS} times in a row without getting on", now)
-            return None
+            return False
         self.make_due(job, None)
         job.progress = job.length
         claims = row.claims + 1 if stuck else 1
         job.row = job.row._replace(owner=worker, epoch=row.epoch + 1, claims=claims)
         self.owned.setdefault(worker, {})[row.id] = None
-        return job.shown()
+        return True
 
     def park(self, job: Job, reason: str, now: int) -> None:
         """Suspend a job that nobody should go on with before somebody says so."""

@@ -112,6 +112,16 @@ class MemoryStore:
             found.parts,
         )
 
+    async def load_many(self, jobs: Sequence[str]) -> list[Loaded | StoreError | None]:
+        """The same for many jobs; see ``Store.load_many``."""
+        found: list[Loaded | StoreError | None] = []
+        for job in jobs:
+            try:
+                found.append(await self.load(job))
+            except StoreError as exc:
+                found.append(exc)
+        return found
+
     async def journal(self, job: str, start: int, limit: int) -> list[Event]:
         """A stretch of the job's journal; empty for an unknown job."""
         self._open()
@@ -156,7 +166,7 @@ class MemoryStore:
 
     async def claim(self, worker: Worker, limit: int, jobs: Sequence[str] = ()) -> Claimed:
         """Take jobs that are due; see ``Store.claim``."""
-        from ..leases import Claimed
+        from ..leases import Claimed, Owned
 
         self._open()
         now = self._now()
@@ -169,14 +179,13 @@ class MemoryStore:
                 self._core.jobs.free(self._core.jobs.by_id[id_], now)
         self._core.settle()
         ripe, due = self._core.jobs.ripe(worker, now, jobs)
-        claimed: list[JobRow] = []
+        claimed: list[Owned] = []
         for job in ripe:
             if len(claimed) == limit:
                 due = now
                 break
-            row = self._core.jobs.claim(job, worker.id, now)
-            if row is not None:
-                claimed.append(row)
+            if self._core.jobs.claim(job, worker.id, now):
+                claimed.append(Owned(job.row.id, job.row.epoch))
         if ripe or buried or self._core.arrivals > arrivals:
             self._changed()
         leases = (one.until for one in self._core.workers.others(worker.id, self._core.jobs.owned))

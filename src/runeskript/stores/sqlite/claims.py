@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...errors import StoreDamagedError
-from ..leases import Release, Worker
+from ..leases import Claimed, Owned, Release, Worker
 from .database import Database
-from .heads import Heads
+from .heads import Head, Heads
 from .jobs import Jobs
 from .lines import Lines
 from .workers import Workers
@@ -33,14 +33,12 @@ class Claims:
         self._workers = workers
         self._now = now
 
-    def claim(
-        self, worker: Worker, limit: int, only: Sequence[str]
-    ) -> tuple[list[str], int | None]:
-        """Ids of the jobs that are the worker's now, and when there may be more."""
+    def claim(self, worker: Worker, limit: int, only: Sequence[str]) -> Claimed:
+        """The jobs that are the worker's now, and when there may be more."""
         now = self._now()
         number = self._workers.alive(worker.id, now)
         if number is None:
-            return [], None
+            return Claimed([], None)
         for dead in self._workers.dead(now):
             self._jobs.expropriate(dead)
             self._workers.leave(dead)
@@ -51,34 +49,47 @@ class Claims:
             ripe, due = self._named(only, needs, now)
         else:
             ripe, due, cut = self._ripe(needs, now, limit)
-        claimed: list[str] = []
-        for id_, claims, progress in ripe:
-            if len(claimed) == limit:
-                due = now
-                break
-            if self._take(id_, number, claims, progress):
-                claimed.append(id_)
-        if cut and len(claimed) < limit:
+        claimed, looked = self._take_all(ripe, number, limit)
+        if looked < len(ripe) or (cut and len(claimed) < limit):
             due = now
         times = (due, self._lines.due(), self._workers.next_end(worker.id))
-        return claimed, min((time for time in times if time is not None), default=None)
+        return Claimed(claimed, min((time for time in times if time is not None), default=None))
 
     def refill(self) -> int | None:
         """Give out the slots that time has made free; when it makes the next one free."""
         self._jobs.settle()
         return self._lines.due()
 
-    def _take(self, id_: str, worker: int, claims: int, progress: int) -> bool:
-        """Claim one job, or park it."""
-        head = self._heads.get(id_)
-        if head is None:
-            return False
+    def _take_all(self, ripe: list[Any], worker: int, limit: int) -> tuple[list[Owned], int]:
+        """Claim at most ``limit`` of these jobs, in their order, and park those that cannot be
+        claimed; the ones that were claimed, and how many were looked at.
+        """
+        claimed: list[Owned] = []
+        rows: list[tuple[int, ...]] = []
+        start = 0
+        while len(claimed) < limit and start < len(ripe):
+            # No more than may be claimed: what is left must not be read for nothing.
+            part = ripe[start : start + limit - len(claimed)]
+            start += len(part)
+            self._heads.read_many([id_ for id_, _, _ in part])
+            for id_, claims, progress in part:
+                head = self._heads.get(id_)
+                row = None if head is None else self._take(head, worker, claims, progress)
+                if head is not None and row is not None:
+                    rows.append(row)
+                    claimed.append(Owned(id_, head.epoch))
+        if rows:
+            self._jobs.claim(rows)
+        return claimed, start
+
+    def _take(self, head: Head, worker: int, claims: int, progress: int) -> tuple[int, ...] | None:
+        """What is written of a job that is claimed; None where it is parked."""
         try:
             self._heads.read_end(head)
         except StoreDamagedError as exc:
             self._jobs.park(head, exc.message)
-            return False
-        return self._jobs.claim(head, worker, claims, progress)
+            return None
+        return self._jobs.take(head, worker, claims, progress)
 
     def _named(
         self, only: Sequence[str], needs: Sequence[int], now: int

@@ -5,6 +5,8 @@ It is sure as long as nobody else has written (``Database.generation``); then it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from ...errors import DamagedError, FormatVersionError, SealedError, StoreDamagedError
@@ -17,6 +19,16 @@ SEQ_BITS: Final = 32
 LAST_SEQ: Final = (1 << SEQ_BITS) - 1
 #: Jobs remembered.
 _MOST: Final = 20_000
+
+#: Heads that are worth a question that asks for several.
+_MANY: Final = 4
+#: Heads by id, with the last segment of each.
+_ENDS: Final = (
+    "SELECT job.id, job.number, tenant, status, epoch, owner, place, data "  # noqa: S608
+    "FROM json_each(?) AS one CROSS JOIN job ON job.id = one.value LEFT JOIN segment ON place = "
+    f"(SELECT max(place) FROM segment WHERE place >= job.number << {SEQ_BITS} "
+    f"AND place <= job.number << {SEQ_BITS} | {LAST_SEQ})"
+)
 
 #: What a job may have in other tables.
 TIMERS, LISTENERS, INBOX, LINES, KEPT, COMMANDS = 1, 2, 4, 8, 16, 32
@@ -91,6 +103,32 @@ class Heads:
         head.has, head.bodies, head.part = ANYTHING, None, None
         head.generation = self._db.generation
         return head
+
+    def read_many(self, ids: Sequence[str]) -> None:
+        """Read heads and ends of journals that are not known, in one question. What cannot be read
+        of a journal is left for ``read_end`` to say.
+        """
+        generation = self._db.generation
+        unknown = [
+            id_
+            for id_ in ids
+            if (head := self._heads.get(id_)) is None or head.generation != generation
+        ]
+        if len(unknown) < _MANY:
+            return
+        from json import dumps
+
+        for id_, number, tenant, status, epoch, owner, place, data in self._db.rows(
+            _ENDS, (dumps(unknown),)
+        ):
+            head = Head(id_, number, tenant)
+            head.status, head.epoch, head.owner = status, epoch, owner
+            if place is not None:
+                with suppress(DamagedError, FormatVersionError):
+                    first = place & LAST_SEQ
+                    last = whole(id_, first, data)
+                    head.last, head.length, head.chain = place, first + last.held, last.chain
+            self.put(head)
 
     def read_end(self, head: Head) -> None:
         """Read how long the journal is. Raises StoreDamagedError."""

@@ -39,6 +39,7 @@ _CHANGE: Final = (
     "WHERE number=?"
 )
 _END: Final = _CHANGE.replace(" WHERE", ", owner=NULL, due=NULL WHERE")
+_CLAIM: Final = "UPDATE job SET owner=?, epoch=?, due=NULL, claims=?, progress=? WHERE number=?"
 _APPEND: Final = "INSERT INTO segment(place, data) VALUES(?, ?)"
 _FREE: Final = "UPDATE job SET owner=NULL, due={} WHERE {}"
 _REST: Final = _FREE.format(_DUE_AT_REST, "number=?2")
@@ -303,20 +304,21 @@ class Jobs:
         self._db.ex("UPDATE job SET claims=max(claims-1, 0) WHERE number=?", (head.number,))
         self.free(head, rest=rest)
 
-    def claim(self, head: Head, worker: int, claims: int, progress: int) -> bool:
-        """Give a job to a worker; False where it is parked, since it gets nowhere."""
+    def take(self, head: Head, worker: int, claims: int, progress: int) -> tuple[int, ...] | None:
+        """Give a job to a worker: what ``claim`` then writes; None where it is parked, since it
+        gets nowhere.
+        """
         stuck = head.length == progress
         if stuck and claims >= CLAIMS:
             self.park(head, f"claimed {CLAIMS} times in a row without getting on")
-            return False
-        claims = claims + 1 if stuck else 1
+            return None
         head.epoch += 1
         head.owner = worker
-        self._db.ex(
-            "UPDATE job SET owner=?, epoch=?, due=NULL, claims=?, progress=? WHERE number=?",
-            (worker, head.epoch, claims, head.length, head.number),
-        )
-        return True
+        return worker, head.epoch, claims + 1 if stuck else 1, head.length, head.number
+
+    def claim(self, rows: list[tuple[int, ...]]) -> None:
+        """Write what ``take`` gave."""
+        self._db.ex_many(_CLAIM, rows)
 
     def park(self, head: Head, reason: str) -> None:
         """Suspend a job that nobody should go on with before somebody says so."""

@@ -1,4 +1,4 @@
-"""Reading jobs: rows, journals, all that is needed to go on with one, lists, the feed."""
+"""Reading jobs: rows, journals, inbox rows, lists, the feed."""
 
 from __future__ import annotations
 
@@ -16,25 +16,15 @@ from ...model.batches import piece, weight
 from ...model.events import CallsDone, Event
 from ...model.payloads import Payloads
 from ...model.segments import HEADER, genesis, head_of, unpack, whole
-from ..leases import Loaded, Queued
 from ..queries import Change, JobFilter
-from ..rows import InboxRow, JobRow, Listener, Timer
+from ..rows import InboxRow, JobRow
 from .heads import LAST_SEQ, SEQ_BITS
-from .lines import limits_of
 from .rows import COLUMNS, FROM, unpack_row
 
 #: (SQL, values) -> rows.
 Read: TypeAlias = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 
 _JOBS: Final = f"SELECT {COLUMNS} {FROM} "
-#: What else there is of a job, in one question: its last part, whether there are timers and so on,
-#: and where the latest snapshot is.
-_BESIDES: Final = (
-    "SELECT part_at, part, EXISTS(SELECT 1 FROM timer WHERE job = ?1), "
-    "EXISTS(SELECT 1 FROM listener WHERE job = ?1), EXISTS(SELECT 1 FROM inbox WHERE job = ?1), "
-    "EXISTS(SELECT 1 FROM waiting WHERE job = ?1), "
-    "(SELECT max(place) FROM snapshot WHERE place >= ?2 AND place <= ?3) FROM job WHERE number = ?1"
-)
 #: Rows read at once by a list that has to look into them.
 _PAGE: Final = 200
 #: Bytes of the chain that a stored snapshot begins with.
@@ -177,58 +167,6 @@ class Reading:
         data = self._payloads.bytes_out(rows[0][0], f"{id_}/snapshot/{seq}")
         return data[:CHAIN], data[CHAIN:]
 
-    def load(self, id_: str, whole: bool) -> Loaded | None:
-        """All that is needed to go on with a job."""
-        row = next(self.rows("WHERE job.id = ?", (id_,)), None)
-        if row is None:
-            return None
-        number = row.number
-        base = number << SEQ_BITS
-        # Most jobs have nothing in most tables: one question is quicker than six.
-        ((at, part, timers, listeners, inbox, queued, latest),) = self._read(
-            _BESIDES, (number, base, base | LAST_SEQ)
-        )
-        try:
-            first = 0 if whole or latest is None else latest - base
-            taken = self.snapshot_at(id_, number, first) if first else None
-            events = [] if first == row.seq else self._stretch(id_, number, first, row.seq)
-            if first + sum(map(weight, events)) != row.seq:
-                raise DamagedError(f"its journal does not lead to {row.seq}")
-            return Loaded(
-                row,
-                None if taken is None else taken[1],
-                first,
-                events,
-                self._timers(number) if timers else [],
-                self._listeners(row) if listeners else [],
-                self.inbox("WHERE inbox.job = ? ORDER BY inbox.number", (number,)) if inbox else [],
-                self._queued(number) if queued else [],
-                part if at == row.seq else 0,
-            )
-        except _UNREADABLE as exc:
-            raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
-
-    def _timers(self, number: int) -> list[Timer]:
-        rows = self._read("SELECT path, m, due, kind, step FROM timer WHERE job=?", (number,))
-        loads = self._payloads.loads
-        return sorted(Timer(tuple(loads(path)), *rest) for path, *rest in rows)
-
-    def _listeners(self, row: JobRow) -> list[Listener]:
-        rows = self._read("SELECT path, m, topic, key FROM listener WHERE job=?", (row.number,))
-        payloads = self._payloads
-        found = [
-            Listener(
-                row.id,
-                tuple(payloads.loads(path)),
-                m,
-                topic,
-                payloads.unpack(key, "listener"),
-                row.tenant,
-            )
-            for path, m, topic, key in rows
-        ]
-        return sorted(found, key=lambda one: (one.path, one.m))
-
     def inbox(self, where: str, args: tuple[Any, ...]) -> list[InboxRow]:
         """Inbox rows that an SQL condition lets through."""
         payloads = self._payloads
@@ -237,20 +175,7 @@ class Reading:
             f"JOIN job ON job.number = inbox.job {where}",
             args,
         )
-        return [
-            InboxRow(number, id_, kind, tuple(payloads.loads(path)), n, _body(payloads, id_, data))
-            for number, id_, kind, path, n, data in rows
-        ]
-
-    def _queued(self, number: int) -> list[Queued]:
-        rows = self._read(
-            "SELECT path, n, limits FROM waiting WHERE job=? ORDER BY number", (number,)
-        )
-        payloads = self._payloads
-        return [
-            Queued(tuple(payloads.loads(path)), n, limits_of(payloads, packed))
-            for path, n, packed in rows
-        ]
+        return [inbox_row(payloads, *row) for row in rows]
 
     def walk(self, id_: str, number: int) -> None:
         """Follow a journal from the first event that is there to the last, and its snapshots."""
@@ -315,11 +240,15 @@ class Reading:
         return found, found[-1].number if found else cursor
 
 
-def _body(payloads: Payloads, id_: str, data: bytes) -> Any:
+def inbox_row(
+    payloads: Payloads, number: int, id_: str, kind: Any, path: bytes, n: int, data: bytes
+) -> InboxRow:
+    """An inbox row from what the table has of it."""
     try:
-        return payloads.unpack(data, "inbox")
+        body = payloads.unpack(data, "inbox")
     except _UNREADABLE as exc:
         raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
+    return InboxRow(number, id_, kind, tuple(payloads.loads(path)), n, body)
 
 
 def _cut(events: list[Event], first: int, start: int, end: int) -> Iterator[Event]:

@@ -163,7 +163,20 @@ class SqliteStore:
 
     async def load(self, job: str, *, whole: bool = False) -> Loaded | None:
         """All that is needed to go on with a job."""
-        return self._db.reading(lambda: self._reading.load(job, whole))
+        (found,) = self._load([job], whole)
+        if isinstance(found, StoreError):
+            raise found
+        return found
+
+    async def load_many(self, jobs: Sequence[str]) -> list[Loaded | StoreError | None]:
+        """The same for many jobs; see ``Store.load_many``."""
+        return self._load(jobs, whole=False)
+
+    def _load(self, jobs: Sequence[str], whole: bool) -> list[Loaded | StoreError | None]:
+        from .loading import Loading
+
+        loading = Loading(self._db.read, self._payloads)
+        return self._db.reading(lambda: loading.load(jobs, whole))
 
     async def journal(self, job: str, start: int, limit: int) -> list[Event]:
         """A stretch of the job's journal; empty for an unknown job."""
@@ -184,9 +197,7 @@ class SqliteStore:
 
     async def claim(self, worker: Worker, limit: int, jobs: Sequence[str] = ()) -> Claimed:
         """Take jobs that are due; see ``Store.claim``."""
-        ids, due = await self._db.write(lambda: self._claims.claim(worker, limit, jobs))
-        rows = self._db.reading(lambda: self._reading.get(ids)) if ids else []
-        return Claimed([row for row in rows if row is not None], due)
+        return await self._db.write(lambda: self._claims.claim(worker, limit, jobs))
 
     async def refill(self) -> int | None:
         """Give out the slots that time has made free; see ``Store.refill``."""

@@ -16,6 +16,7 @@ from ..retention import BLOB_GRACE, Policy, Pruned
 from .database import Database
 from .heads import LAST_SEQ, SEQ_BITS
 from .jobs import OVER, Jobs
+from .loading import Loading
 from .mail import Mail
 from .reading import Reading
 
@@ -162,14 +163,18 @@ class Upkeep:
                 f"file: {text}" for (text,) in read("PRAGMA integrity_check", ()) if text != "ok"
             ]
             reading = Reading(read, payloads)
-            for check in (_jobs(read, reading), _blobs(read, payloads), _strays(read)):
+            for check in (
+                _jobs(read, reading, Loading(read, payloads)),
+                _blobs(read, payloads),
+                _strays(read),
+            ):
                 found.extend(check)
         except apsw.CorruptError as exc:
             return [f"file: {exc}"]
         return found
 
 
-def _jobs(read: Any, reading: Reading) -> Iterator[str]:
+def _jobs(read: Any, reading: Reading, loading: Loading) -> Iterator[str]:
     """Each job: its row, and its journal from the first event to the last."""
     number = 0
     while True:
@@ -177,7 +182,9 @@ def _jobs(read: Any, reading: Reading) -> Iterator[str]:
                     (number, _CHECKED))  # fmt: skip
         for number, id_ in rows:
             try:
-                reading.load(id_, False)
+                (loaded,) = loading.load([id_], whole=False)
+                if isinstance(loaded, RuneskriptError):
+                    raise loaded
                 reading.walk(id_, number)
             except RuneskriptError as exc:
                 yield exc.message

@@ -184,6 +184,35 @@ async def what_a_job_waits_for_is_loaded(w: World) -> None:
 
 
 @CHECKS
+async def many_jobs_are_loaded_at_once(w: World) -> None:
+    """Each as it is by itself, in the order they are asked for; None where there is no job."""
+    names = "a", "b", "c", "d"
+    await w.own(*names)
+    await w.store.submit([job("e", input={"x": 1})])
+    await w.store.commit(
+        [
+            unit("a", 0, 3, row=RUNNING, timers=[Timer((), 1, 9, "wait", "s")], snapshot=b"a"),
+            unit("b", 0, 2, row=RUNNING, listens=[listener("b", 1, "t")], snapshot=b"b"),
+            unit("c", 0, 1, row=RUNNING),
+        ]
+    )
+    await w.store.commit([unit("a", 3, 2), unit("a", 5, 1), unit("c", 1, 4)])
+    await w.send(
+        message("m", "t"), Command("c", "pause"), Command("a", "cancel"), message("n", "t")
+    )
+    await w.run("d")
+    await w.end("d", 1)
+    asked = ["c", "nobody", "a", "e", "d", "b"]
+    for _ in range(2):
+        found = await w.store.load_many(asked)
+        equal(found, [await w.store.load(id_) for id_ in asked])
+        equal([None if one is None else getattr(one, "first", -1) for one in found],
+              [0, None, 3, 0, 0, 2])  # fmt: skip
+        await w.reopen()
+    equal(await w.store.load_many([]), [])
+
+
+@CHECKS
 async def an_ended_job_waits_for_nothing(w: World) -> None:
     """Its timers, listeners and inbox rows are gone."""
     await w.own("a")

@@ -103,7 +103,7 @@ class World:
 
     async def claim(self, worker: Worker = ME, limit: int = 100, *jobs: str) -> list[str]:
         """Claim jobs; their ids in order."""
-        return [row.id for row in (await self.store.claim(worker, limit, jobs)).rows]
+        return [one.job for one in (await self.store.claim(worker, limit, jobs)).jobs]
 
     # --- messages -------------------------------------------------------------------------------
     async def send(self, *items: Any) -> list[PostOutcome]:
