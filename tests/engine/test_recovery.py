@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +288,34 @@ async def test_a_process_may_die_while_it_recovers(world: Callable[[], World]) -
         await w.live(number, "after")
     await w.live()
     await ended_well(w)
+
+
+async def _failing_first(find: Any, failures: list[StoreError], *of: Any) -> Any:
+    if failures:
+        raise failures.pop()
+    return await find(*of)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_child_that_there_cannot_be_is_not_waited_for(
+    world: Callable[[], World], monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Whenever the process dies, the job is told; and a store that fails is no such answer."""
+    doc = "skript: s\ndo:\n  - run: nobody\n"
+    for number in range(8):
+        w = world()
+        async with w.process(number, when) as runtime:
+            with suppress(StoreError):
+                await runtime.submit_job(doc, key="one")
+                await runtime.work(until_idle=True)
+        async with w.process() as runtime:
+            answers = [StoreBusyError("the file is locked")] if number % 2 else []
+            find = partial(_failing_first, runtime._skripts.find, answers)
+            monkeypatch.setattr(runtime._skripts, "find", find)
+            job = (await runtime.submit_job(doc, key="one", start=False)).id
+            await runtime.work(until_idle=True)
+            row = await runtime.get_job(job)
+            assert (row.status, row.error["type"]) == ("Failed", "skript.unknown")
 
 
 async def test_a_submitted_job_runs_nothing(world: Callable[[], World]) -> None:

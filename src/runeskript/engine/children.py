@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import InputError, RuneskriptError
+from ..errors import InputError, RuneskriptError, StoreError
 from ..kernel import Program
 from ..model import limits
 from ..model.codes import code_for_type
@@ -56,6 +56,8 @@ class Children:
             if program is None:
                 return _refused("skript.unknown", f"no skript `{_name(effect)}` is deployed")
             given = self._skripts.accept(program, effect.input)
+        except StoreError:
+            raise  # it may pass: that is no answer
         except InputError as exc:
             return _refused("input", exc.message)
         except RuneskriptError as exc:
@@ -111,6 +113,22 @@ def end_of(row: JobRow, change: RowChange) -> Command | None:
         "error": change.error,
     }
     return Command(parent.job, "child", data, f"child {row.id}", parent.path, parent.n)
+
+
+def refusal(job: str, effect: ChildOut, decision: Decision) -> Command | None:
+    """What a job tells itself, in the very unit that asks for a child, where there will be none:
+    who goes on with it after a crash must not wait for ever.
+    """
+    if decision.error is None or effect.detach:
+        return None
+    data: dict[str, Value] = {
+        "job": effect.id,
+        "step": effect.step,
+        "status": "Failed",
+        "output": None,
+        "error": decision.error,
+    }
+    return Command(job, "child", data, f"child {effect.id}", effect.path, effect.n)
 
 
 def child_done(at: int, path: Path, n: int, data: dict[str, Any]) -> ChildDone:

@@ -31,7 +31,7 @@ from ..model.events import (
 )
 from ..model.machine import FINAL
 from ..stores.base import Command, JobRow, Listener, Message, RowChange, Store, Timer, Unit
-from .children import Children, Decision, end_of
+from .children import Children, Decision, end_of, refusal
 from .executors.base import Batch, Lane, Member, members
 from .handlers.failures import failure
 from .lines import Lines
@@ -186,6 +186,9 @@ class Outlet:
                 turn.children.append((effect, decision))
                 if decision.program is not None and decision.row is not None:
                     rows.append(decision.row)
+                refused = refusal(live.id, effect, decision)
+                if refused is not None:
+                    messages.append(refused)
         turn.mail = bool(listens or messages)
         waiting = {id(event) for event in (*live.run.inbox, *live.inbox, *live.urgent)}
         # What an inbox row became has been taken or refused, unless it still waits.
@@ -351,14 +354,7 @@ class Outlet:
                 text = "job %s, step %s: the detached job could not start: %s"
                 _jobs_log.error(text, live.id, effect.step, decision.error.get("message"))
             return
-        if decision.error is not None:
-            core.arrive(
-                live,
-                ChildDone(
-                    core.at(), effect.path, effect.n, effect.step, "Failed", None, decision.error
-                ),
-            )
-        elif row is not None and row.id not in core.lives and row.status in FINAL:
+        if row is not None and row.id not in core.lives and row.status in FINAL:
             core.arrive(
                 live,
                 ChildDone(

@@ -33,6 +33,7 @@ from ..model.events import Path, Retried
 from ..model.machine import FINAL
 from ..model.run import Run
 from ..stores.base import JobRow, RowChange, Unit
+from .children import refusal
 from .driver import PAUSED, Driver
 from .handlers.registry import HandlerRegistry
 from .live import GivenBackError, Live, waits
@@ -316,12 +317,14 @@ class Recovery:
         anew = forked or Retried in map(type, loaded.events)
         children = await driver.outlet.missing(live, resumed.children.values()) if anew else []
         rows = [one.row for _, one in children if one.row is not None]
-        always = retried is not None or bool(rows)
+        told = [refusal(row.id, *one) for one in children]
+        messages = [one for one in told if one is not None]
+        always = retried is not None or bool(children)
         unit = mend(live, loaded, timers, resumed.listens, driver.at(), always=always)
         if unit is not None and retried is not None:
             unit = unit._replace(snapshot=driver.outlet.snapshot(live, 0))
-        if unit is not None and rows:
-            unit = unit._replace(children=rows)
+        if unit is not None and children:
+            unit = unit._replace(children=rows, messages=messages)
         if unit is not None:
             (committed,) = await self._store.commit([unit])
             if committed.outcome not in ("ok", "already"):
