@@ -23,6 +23,8 @@ _COMPARISONS: Final = frozenset(COMPARISONS)
 _TAG: Final = itemgetter(0)
 #: The value of a constant, the index of a slot.
 _VALUE: Final = itemgetter(1)
+#: Types all of whose values are good constants.
+_FREE: Final = frozenset((bool, type(None)))
 #: Tags whose operands are all expressions -> how many; tags with one tuple of expressions.
 _EXPRESSIONS: Final = {
     tag: len(kinds)
@@ -82,11 +84,8 @@ class Together:
         if set(map(len, group)) != {2}:
             return False
         values = list(map(_VALUE, group))
-        kinds = set(map(type, values))
-        for kind in kinds:
-            some: list[Any] = values
-            if len(kinds) > 1:
-                some = [value for value in values if type(value) is kind]
+        for kind in set(map(type, values)) - _FREE:
+            some: list[Any] = [value for value in values if type(value) is kind]
             if kind is str:
                 if not all(map(str.isascii, some)) and not all(map(is_text, some)):
                     return False
@@ -100,7 +99,7 @@ class Together:
                 checker = Checker(0, (), secrets=False)
                 if any(checker.value(value) is not None for value in some):
                     return False
-            elif kind is not bool and kind is not type(None):
+            else:
                 return False
         return True
 

@@ -56,7 +56,9 @@ def _check_policies(facts: Facts) -> None:
 
 
 #: Expressions that are looked at together; where one may be wrong, they are looked at one by one.
-_TOGETHER: Final = 500
+#: As many as should have half the nodes that one of them may have, judged by those before them.
+_FIRST: Final = 500
+_NODES: Final = EXPRESSION_NODES // 2
 #: A section, an index in it, and the expressions there.
 _Entry: TypeAlias = tuple[str, int, Sequence[IR]]
 #: What the users of an expression offer it: slots, locals, and whether it may mention secrets.
@@ -69,17 +71,19 @@ def check_exprs(facts: Facts, check_ir: CheckIr) -> None:
     doubtful: list[tuple[int, _Offer, _Entry]] = []
     tally: list[int] = []
     for (slots, locals_, secret), entries in _by_offer(facts).items():
-        at = 0
+        at, together = 0, _FIRST
         while at < len(entries):
             some: list[IR] = []
             start = at
-            while at < len(entries) and len(some) < _TOGETHER:  # an entry is never divided
+            while at < len(entries) and len(some) < together:  # an entry is never divided
                 some += entries[at][1][2]
                 at += 1
             problems = check_ir(
                 *some, slots=slots, functions=params, locals_=locals_, secrets=secret, tally=tally
             )
-            if problems or tally.pop() + len(some) > min(EXPRESSION_NODES, REGION_NODES):
+            nodes = tally.pop()
+            together = max(len(some) * _NODES // max(nodes, 1), 1)
+            if problems or nodes + len(some) > min(EXPRESSION_NODES, REGION_NODES):
                 offer = (slots, locals_, secret)
                 doubtful += [(number, offer, entry) for number, entry in entries[start:at]]
     doubtful.sort(key=itemgetter(0))
