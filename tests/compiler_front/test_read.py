@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runeskript.compiler.masks import mask
-from runeskript.compiler.nodes import Map, Node, Scalar, span_of, to_value
+from runeskript.compiler.nodes import Map, Node, Scalar, pairs_of, span_of, to_value
 from runeskript.compiler.read import Source, read
 from runeskript.compiler.read_yaml import CPARSER, read_yaml
 from runeskript.compiler.scalars import ScalarError, resolve
@@ -102,7 +102,7 @@ def scalars(node: Node) -> list[Scalar]:
     if type(node) is Scalar:
         return [node]
     if type(node) is Map:
-        pairs = node.entries.values()
+        pairs = pairs_of(node).values()
         return [s for key, child in pairs for s in (key, *scalars(child))]
     return [s for child in node.items for s in scalars(child)]
 
@@ -119,7 +119,7 @@ def test_every_plain_scalar_stands_where_it_says() -> None:
 def test_containers_end_with_their_last_child() -> None:
     source, _ = read_all("a:\n  b: 1\n  c:\n    - x\n    - y\n\n\nd: [1,\n  2 ]\n")
     assert source.root is not None
-    spans = {k: span_of(v, "f") for k, (_, v) in source.root.entries.items()}  # type: ignore[union-attr]
+    spans = {k: span_of(v, "f") for k, v in source.root.entries.items()}  # type: ignore[union-attr]
     assert (spans["a"].line, spans["a"].end_line, spans["a"].end_column) == (2, 5, 8)
     assert (spans["d"].line, spans["d"].end_line, spans["d"].end_column) == (8, 9, 6)
 
@@ -258,7 +258,7 @@ def tree(node: Node | None) -> Any:
         return (repr(node.value), node.text, node.line, node.column, node.end_line, node.end_column)
     place = (node.line, node.column, node.end_line, node.end_column, node.flow)
     if type(node) is Map:
-        return [place, *((k, tree(a), tree(b)) for k, (a, b) in node.entries.items())]
+        return [place, *((k, tree(a), tree(b)) for k, (a, b) in pairs_of(node).items())]
     return [place, *(tree(child) for child in node.items)]
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runeskript.cli import bench_document
-from runeskript.compiler.nodes import Map, Node, Scalar, to_value
+from runeskript.compiler.nodes import Map, Node, Scalar, pairs_of, to_value
 from runeskript.compiler.read import _FORBIDDEN, read
 from runeskript.compiler.read_lines import read_lines
 from runeskript.compiler.read_yaml import read_yaml
@@ -45,7 +45,7 @@ def tree(node: Node) -> Any:
     if type(node) is Scalar:
         return (repr(node.value), node.text, node.style, place)
     if type(node) is Map:
-        entries = [(text, tree(key), tree(value)) for text, (key, value) in node.entries.items()]
+        entries = [(text, tree(key), tree(value)) for text, (key, value) in pairs_of(node).items()]
         return ("map", node.flow, place, entries)
     return ("seq", node.flow, place, [tree(item) for item in node.items])  # type: ignore[union-attr]
 

@@ -64,7 +64,7 @@ def _tree_lines(node: Node, label: str, indent: str) -> Iterator[str]:
         yield f"{at:>8}  {indent}{label}{_short(node.value)}"
     elif isinstance(node, Map):
         yield f"{at:>8}  {indent}{label}{{{len(node.entries)}}}"
-        for key, (_, child) in node.entries.items():
+        for key, child in node.entries.items():
             yield from _tree_lines(child, f"{key}: ", indent + "  ")
     elif isinstance(node, Seq):
         yield f"{at:>8}  {indent}{label}[{len(node.items)}]"

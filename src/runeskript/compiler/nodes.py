@@ -41,9 +41,11 @@ class Scalar:
 class Seq:
     """A list. ``flow``: written with brackets (always so in JSON)."""
 
-    __slots__ = ("column", "end_column", "end_line", "flow", "items", "line")
+    __slots__ = ("above", "column", "end_column", "end_line", "flow", "items", "line")
     items: list[Node]
     flow: bool
+    #: The line of the key whose value it is, where that is all there is to know of the key.
+    above: int
     line: int
     column: int
     end_line: int
@@ -52,11 +54,19 @@ class Seq:
 
 @final
 class Map:
-    """An object: key text -> (key, value), in the order of the text. ``flow`` as in a list."""
+    """An object: key -> value, in the order of the text. ``flow`` as in a list.
 
-    __slots__ = ("column", "end_column", "end_line", "entries", "flow", "line")
-    entries: dict[str, tuple[Scalar, Node]]
+    A document has as many keys as values, and hardly anybody asks where one stands. In a block,
+    plain keys have the column of the object, and the line of their value or the one that their
+    value notes; only others are kept, in ``keys``. :func:`key_of` gives the key in either case.
+    """
+
+    __slots__ = ("above", "column", "end_column", "end_line", "entries", "flow", "keys", "line")
+    entries: dict[str, Node]
+    keys: dict[str, Scalar] | None
     flow: bool
+    #: As in a list.
+    above: int
     line: int
     column: int
     end_line: int
@@ -102,6 +112,7 @@ def empty_map(flow: bool, line: int, column: int) -> Map:
     """An object without entries, which ends where it begins."""
     made = Map()
     made.entries = {}
+    made.keys = None
     made.flow = flow
     made.line = made.end_line = line
     made.column = column
@@ -114,9 +125,32 @@ def span_of(node: Node, file: str) -> Span:
     return Span(file, node.line + 1, node.column + 1, node.end_line + 1, node.end_column + 1)
 
 
+def enter(node: Map, key: Scalar, value: Node) -> None:
+    """Add an entry whose key is kept, because it is quoted or stands anywhere."""
+    node.entries[key.text] = value
+    if node.keys is None:
+        node.keys = {}
+    node.keys[key.text] = key
+
+
+def key_of(node: Map, key: str) -> Scalar:
+    """One of an object's keys, as a node."""
+    kept = None if node.keys is None else node.keys.get(key)
+    if kept is not None:
+        return kept
+    value = node.entries[key]
+    line = value.line if type(value) is Scalar or value.flow else value.above
+    return scalar(key, key, "", line, node.column, line, node.column + len(key))
+
+
+def pairs_of(node: Map) -> dict[str, tuple[Scalar, Node]]:
+    """An object's entries with their keys as nodes, for whoever asks for each of them."""
+    return {key: (key_of(node, key), value) for key, value in node.entries.items()}
+
+
 def entry_of(node: Map, key: str) -> tuple[Node, Node]:
     """A key and its value; for one that was misspelt, the object itself in their place."""
-    return node.entries.get(key, (node, node))
+    return (key_of(node, key), node.entries[key]) if key in node.entries else (node, node)
 
 
 def to_value(node: Node) -> Value:
@@ -124,7 +158,7 @@ def to_value(node: Node) -> Value:
     if type(node) is Scalar:
         return node.value
     if type(node) is Map:
-        return {key: to_value(child) for key, (_, child) in node.entries.items()}
+        return {key: to_value(child) for key, child in node.entries.items()}
     return [to_value(child) for child in node.items]
 
 
@@ -134,7 +168,7 @@ def find_node(node: Node, pointer: str) -> Node:
         key = token.replace("~1", "/").replace("~0", "~")
         child: Node | None = None
         if type(node) is Map and key in node.entries:
-            child = node.entries[key][1]
+            child = node.entries[key]
         elif type(node) is Seq and key.isdigit() and int(key) < len(node.items):
             child = node.items[int(key)]
         if child is None:

@@ -15,7 +15,7 @@ from ..model.diagnostics import Diagnostics
 from ..model.limits import DOCUMENT_DEPTH
 from ..model.spans import Span
 from ..model.values import is_text
-from .nodes import Map, Node, Scalar, Seq, clip, empty_map, empty_seq, scalar
+from .nodes import Map, Node, Scalar, Seq, clip, empty_map, empty_seq, enter, key_of, scalar
 from .scalars import ScalarError, to_float, to_int
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
@@ -157,9 +157,8 @@ class _Reader:
         raise self._error(f"expected `,` or `{closing}` here")
 
     def _enter(self, container: Map, key: Scalar, node: Node) -> None:
-        entries = container.entries
-        if key.text in entries:
-            first = entries[key.text][0]
+        if key.text in container.entries:
+            first = key_of(container, key.text)
             self.found.add(
                 "RUNE-1015",
                 f"the key `{clip(key.text)}` stands twice in this object",
@@ -169,7 +168,7 @@ class _Reader:
                 related=((self._span(first), "the first one"),),
             )
             return
-        entries[key.text] = (key, node)
+        enter(container, key, node)
 
     def _key(self) -> Scalar:
         if self._next() != '"':

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final, TypeAlias
 
-from .nodes import Map, Node, Scalar, Seq, empty_map, empty_seq, scalar
+from .nodes import Map, Node, Scalar, Seq, empty_map, empty_seq, enter, key_of, scalar
 from .scalars import ScalarError, resolve
 
 #: What a plain scalar cannot begin with; `-` can, before anything but a blank.
@@ -78,8 +78,8 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.ends_open = not text.endswith("\n")
         self.text = text + "\n" if self.ends_open else text
-        #: A key as it is written -> its text and style.
-        self.keys: dict[str, tuple[str, str]] = {}
+        #: Plain keys that were found good; each stands for itself, and once in memory.
+        self.keys: dict[str, str] = {}
         #: A scalar as it is written, to the end of its line -> what it says.
         self.scalars: dict[str, _Read] = {}
         #: A flow collection as it is written, to the end of its line -> the first such tree.
@@ -98,8 +98,9 @@ class _Reader:
         items: list[Node] = []
         stack: list[tuple[Map | Seq, int]] = []
         #: The key whose value may begin on a line below.
-        pending: Scalar | None = scalar("", "", "", 0, 0, 0, 0)
-        #: Where the last scalar ended: collections that end after it end there.
+        pending: str | None = ""
+        #: Where the last scalar ended, or the key that waits: collections that end after it end
+        #: there.
         end_line = end_column = 0
         lines = enumerate(_LINE.findall(self.text))
         for line, (indent, dash, name, rest) in lines:
@@ -116,16 +117,14 @@ class _Reader:
                     at = column
                     if dash:
                         listing = True
-                        container = empty_seq(False, line, column)
+                        entries[pending] = container = empty_seq(False, line, column)
                         items = container.items
-                        entries[pending.text] = (pending, container)
                     else:
-                        container = empty_map(False, line, column)
-                        entries[pending.text] = (pending, container)
+                        entries[pending] = container = empty_map(False, line, column)
                         entries = container.entries
+                    container.above = end_line
                 else:
-                    nothing = scalar(None, "", "", end_line, end_column, end_line, end_column)
-                    entries[pending.text] = (pending, nothing)
+                    entries[pending] = _nothing(end_line, end_column)
                 pending = None
             if column != at or (not listing if dash else listing):
                 while at > column or (at == column and listing and not dash):
@@ -148,16 +147,10 @@ class _Reader:
                     container = empty_map(False, line, column)
                     items.append(container)
                     entries = container.entries
-                key = Scalar()
-                key.text, key.style = keys.get(name) or self.key(name)
-                key.value = text = key.text
-                if text in entries:
+                key = keys.get(name) or self._kept(name, container, line, column)
+                if key in entries:
                     raise _GiveUpError
-                key.line = key.end_line = line
-                key.column = column
-                column += len(name)
-                key.end_column = column
-                column += 1
+                column += len(name) + 1
                 if not rest:
                     pending = key
                     end_line, end_column = line, column
@@ -187,7 +180,7 @@ class _Reader:
                     if listing:
                         items.append(node)
                     else:
-                        entries[text] = (key, node)
+                        entries[key] = node
                     end_line, end_column = node.end_line, node.end_column
                     continue
                 read = scalars[rest] = _scalar(begins, first, blanks)
@@ -199,30 +192,38 @@ class _Reader:
             if listing:
                 items.append(node)
             else:
-                entries[text] = (key, node)
+                entries[key] = node
         if not stack:  # no line says anything
             raise _GiveUpError
         if pending is not None:
-            nothing = scalar(None, "", "", end_line, end_column, end_line, end_column)
-            entries[pending.text] = (pending, nothing)
+            entries[pending] = _nothing(end_line, end_column)
         for opened in (container, *[opened for opened, _ in stack]):
             opened.end_line, opened.end_column = end_line, end_column
-        return holder.entries[""][1]
+        return holder.entries[""]
 
-    def key(self, written: str) -> tuple[str, str]:
+    def _kept(self, written: str, container: Map | Seq, line: int, column: int) -> str:
+        """The text of a key not met before, or quoted: such a one is kept as a node."""
+        text, style = self._key(written)
+        if style and type(container) is Map:
+            key = scalar(text, text, style, line, column, line, column + len(written))
+            if container.keys is None:
+                container.keys = {}
+            container.keys[text] = key
+        return text
+
+    def _key(self, written: str) -> tuple[str, str]:
         """The text and style of a key. Raises _GiveUpError for what is none."""
-        known = self.keys.get(written)
-        if known is None:
-            style = written[0] if written[0] in "'\"" else ""
-            text = written[1:-1] if style else written
-            if len(written) > _KEY_CHARS or written[-1] == " ":
-                raise _GiveUpError
-            if not style and type(resolve(text)) is not str:
-                raise _GiveUpError
-            if text == "<<" or text.startswith("..."):  # a merge; perhaps the end of a document
-                raise _GiveUpError
-            known = self.keys[written] = text, style
-        return known
+        style = written[0] if written[0] in "'\"" else ""
+        text = written[1:-1] if style else written
+        if len(written) > _KEY_CHARS or written[-1] == " ":
+            raise _GiveUpError
+        if not style and type(resolve(text)) is not str:
+            raise _GiveUpError
+        if text == "<<" or text.startswith("..."):  # a merge; perhaps the end of a document
+            raise _GiveUpError
+        if not style:
+            self.keys[text] = text
+        return text, style
 
     def _flow(self, begins: str, line: int, column: int) -> Node:
         """A flow collection. Each is read once and copied to where it stands again."""
@@ -273,7 +274,7 @@ class _Reader:
                 key, closes = None, True
                 continue
             elif colon:
-                text, style = self.keys.get(piece) or self.key(piece)
+                text, style = self._key(piece)
                 if type(container) is not Map or text in container.entries:
                     break
                 key = scalar(text, text, style, line, column, line, column + len(piece))
@@ -288,7 +289,7 @@ class _Reader:
             if type(container) is Seq:
                 container.items.append(node)
             elif type(container) is Map and key is not None:
-                container.entries[key.text] = (key, node)
+                enter(container, key, node)
                 key = None
             else:
                 break
@@ -324,6 +325,11 @@ class _Reader:
         if rest != "|-":
             text += "\n"
         return scalar(text, text, "|", line, column, after, 0)
+
+
+def _nothing(line: int, column: int) -> Scalar:
+    """The value of a key that has none."""
+    return scalar(None, "", "", line, column, line, column)
 
 
 def _scalar(begins: str, first: str, blanks: int) -> _Read:
@@ -362,8 +368,9 @@ def _copied(node: Node, line: int, shift: int) -> Node:
         copy.items = [_copied(item, line, shift) for item in node.items]
     else:
         copy = empty_map(True, line, node.column + shift)
-        for text, (key, value) in node.entries.items():
-            copy.entries[text] = (_copied_scalar(key, line, shift), _copied(value, line, shift))
+        for key, value in node.entries.items():
+            kept = _copied_scalar(key_of(node, key), line, shift)
+            enter(copy, kept, _copied(value, line, shift))
     copy.end_column = node.end_column + shift
     return copy
 

@@ -25,7 +25,20 @@ from ..model.limits import ALIAS_NODES, DOCUMENT_DEPTH
 from ..model.spans import Span
 from ..model.values import is_text
 from .masks import Mask
-from .nodes import UNREAD, Map, Node, Scalar, Seq, clip, empty_map, empty_seq, scalar, span_of
+from .nodes import (
+    UNREAD,
+    Map,
+    Node,
+    Scalar,
+    Seq,
+    clip,
+    empty_map,
+    empty_seq,
+    enter,
+    key_of,
+    scalar,
+    span_of,
+)
 from .scalars import ScalarError, resolve
 from .yaml_problem import Problem
 
@@ -203,11 +216,10 @@ class _Builder:
             elif key is None:
                 key = self._key(node)
             else:
-                entries = container.entries
-                if key.text not in entries and key.value is not None:
-                    entries[key.text] = (key, node)
+                if key.text not in container.entries and key.value is not None:
+                    enter(container, key, node)
                 elif key.value is not None:
-                    self._duplicate(key, entries[key.text][0])
+                    self._duplicate(key, key_of(container, key.text))
                 key = None
 
     def _resolve(self, text: str, memo: dict[str, Any], start: Any, end: Any) -> Any:
@@ -389,7 +401,7 @@ def _dropped(node: Node) -> Scalar:
 
 def _children(node: Node) -> list[Node]:
     if type(node) is Map:
-        return [child for _, child in node.entries.values()]
+        return list(node.entries.values())
     return node.items if type(node) is Seq else []
 
 

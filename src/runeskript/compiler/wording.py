@@ -67,7 +67,7 @@ class Wording:
         for token in pointer.split("/")[1:]:
             key = token.replace("~1", "/").replace("~0", "~")
             if type(node) is Map and key in node.entries:
-                node = node.entries[key][1]
+                node = node.entries[key]
             elif type(node) is Seq and key.isdigit() and int(key) < len(node.items):
                 node = node.items[int(key)]
             else:

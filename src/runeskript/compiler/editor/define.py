@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...model.records import record
 from ...model.spans import Span
-from ..nodes import Map, Scalar, Seq, find_node, span_of
+from ..nodes import Map, Scalar, Seq, entry_of, find_node, span_of
 from .analysis import Analysis
 from .words import word_at
 
@@ -48,14 +48,14 @@ def _declared(path: tuple[str, ...], known: Analysis) -> Span | None:
     if type(root) is not Map or path[0] not in ("input", "env") or path[0] not in root.entries:
         return None
     if path[0] == "env":
-        node = root.entries["env"][1]
+        node = root.entries["env"]
         items = node.items if type(node) is Seq else []
         found = [i for i in items if type(i) is Scalar and i.text == path[-1]]
         return span_of(found[0], known.file) if found else None
-    key, schema = root.entries["input"]
+    key, schema = entry_of(root, "input")
     for name in path[1:]:
         node = find_node(schema, "/properties")
         if type(node) is not Map or name not in node.entries:
             break
-        key, schema = node.entries[name]
+        key, schema = entry_of(node, name)
     return span_of(key, known.file)

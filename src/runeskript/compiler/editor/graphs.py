@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import field
-from typing import Any, Final
+from typing import Final
 
 from ...model.records import mutable, record
 from ...model.spans import Span
@@ -51,7 +51,7 @@ def graph_notes(root: Node, file: str) -> GraphNotes:
                 _note(node, shape, notes, file)
             else:
                 shape = shape.for_keys(node.entries)
-            inside = [(value, shape.child(key)) for key, (_, value) in node.entries.items()]
+            inside = [(value, shape.child(key)) for key, value in node.entries.items()]
             waiting += reversed(inside)
     return notes
 
@@ -67,24 +67,24 @@ def type_of(node: Map) -> str:
 
 def text_of(node: Map, key: str) -> str:
     """The text of one value of an object; empty where there is none."""
-    value = node.entries[key][1] if key in node.entries else None
+    value = node.entries.get(key)
     return value.text if type(value) is Scalar else ""
 
 
 def _note(node: Map, shape: Shape, notes: GraphNotes, file: str) -> None:
     id_ = text_of(node, "id").strip()
     if id_:
-        span = span_of(node.entries["id"][1], file)
+        span = span_of(node.entries["id"], file)
         notes.nodes.setdefault(id_, NodeNote(id_, type_of(node), span))
     for row in shape.rows:
-        value = node.entries[row.name][1] if row.name in node.entries else None
+        value = node.entries.get(row.name)
         if type(value) is Scalar and (row.kind in ("target", "assignment") or row.name in _GIVES):
             _set(value, notes, file)
         elif row.kind == "assignments" and type(value) is Seq:
             for item in value.items:
-                target: Any = item.entries.get("key") if type(item) is Map else None
-                if target is not None and type(target[1]) is Scalar:
-                    _set(target[1], notes, file)
+                target = item.entries.get("key") if type(item) is Map else None
+                if type(target) is Scalar:
+                    _set(target, notes, file)
 
 
 def _set(value: Scalar, notes: GraphNotes, file: str) -> None:

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from ...model.records import mutable
 from ...model.spans import Span
-from ..nodes import Map, Node, Scalar, Seq, clip, span_of
+from ..nodes import Map, Node, Scalar, Seq, clip, entry_of, key_of, pairs_of, span_of
 from ..shapes import NODE, ROOT, Shape, node_shape
 from ..tables import BY_VERB
 from .analysis import Analysis
@@ -57,12 +57,12 @@ def symbols(known: Analysis) -> list[Symbol]:
     if type(root) is not Map:
         return []
     out, found = _Outline(known.file), list[Symbol]()
-    wrapped = root.entries["workflow"][1] if "workflow" in root.entries else None
+    wrapped = root.entries.get("workflow")
     head = wrapped if type(wrapped) is Map else root
     for name, kind in _DECLARING.items():
-        inside = head.entries[name][1] if name in head.entries else None
+        inside = head.entries.get(name)
         if type(inside) is Map:
-            for key, value in list(inside.entries.values())[: out.left]:
+            for key, value in list(pairs_of(inside).values())[: out.left]:
                 found.append(_symbol(key.text, _brief(value), kind, key, value, out))
     _children(root, ROOT, found, out)
     return found
@@ -81,7 +81,7 @@ def _symbol(
 def _children(node: Map, shape: Shape, found: list[Symbol], out: _Outline) -> None:
     """The steps below the keys of an object. The reader bounds how deep they nest."""
     inner = shape.for_keys(node.entries)
-    for key, (_, value) in node.entries.items():
+    for key, value in node.entries.items():
         _below(value, inner.child(key), found, out, key)
 
 
@@ -109,7 +109,7 @@ def _below(node: Node, shape: Shape, found: list[Symbol], out: _Outline, key: st
             if type(item) is Map:
                 _children(item, shape.item(), found, out)
     elif shape.kind == "branches" and type(node) is Map:
-        for name, value in list(node.entries.values())[: out.left]:
+        for name, value in list(pairs_of(node).values())[: out.left]:
             branch = _symbol(name.text, "branch", "block", name, value, out)
             _below(value, shape.child(name.text), branch.children, out, name.text)
             found.append(branch)
@@ -121,10 +121,10 @@ def _node(node: Map, out: _Outline) -> Symbol:
     shape = node_shape(type_)
     called = next((text_of(node, key) for key in ("function", "action") if key in node.entries), "")
     kind: SymbolKind = "block" if type_.lower() in _HOLDING else "call" if called else "step"
-    key = node.entries["id"][0] if "id" in node.entries else node
+    key = key_of(node, "id") if "id" in node.entries else node
     detail = f"{type_} {clip(called)}".strip()
     symbol = _symbol(clip(text_of(node, "id")) or type_, detail, kind, key, node, out)
-    for name, (_, inside) in node.entries.items():
+    for name, inside in node.entries.items():
         _below(inside, shape.child(name), symbol.children, out, name)
     return symbol
 
@@ -135,12 +135,12 @@ def _step(node: Map, out: _Outline) -> Symbol:
     verb = next((name for name in node.entries if name in BY_VERB and name in rows), "")
     if "if" in node.entries and "then" not in node.entries and verb == "if":
         verb = next((name for name in node.entries if name in BY_VERB and name != "if"), verb)
-    key, value = node.entries[verb] if verb else next(iter(node.entries.values()), (node, node))
+    key, value = entry_of(node, verb or next(iter(node.entries), ""))
     detail = _brief(value)
     kind: SymbolKind = "block" if verb in _BLOCKS else "call" if verb in ("call", "run") else "step"
     name = f"{verb} {detail}".strip() or "step"
     if "id" in node.entries:
-        name, detail = _brief(node.entries["id"][1]), name
+        name, detail = _brief(node.entries["id"]), name
     symbol = _symbol(name, detail, kind, key, node, out)
     _children(node, _STEP, symbol.children, out)
     return symbol

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...model.ast import Allow
 from ...model.codes import CODES, code_named, may_be_silenced
 from ...model.nearest import did_you_mean
-from ..nodes import Map, Node, Scalar, clip, span_of
+from ..nodes import Map, Node, Scalar, clip, pairs_of, span_of
 from .expressions import escape
 from .fields import Fields
 
@@ -19,7 +19,7 @@ def read_allows(fields: Fields, node: Node, pointer: str) -> tuple[Allow, ...]:
     if not node.entries:
         fields.add("RUNE-1123", "`allow` allows nothing", node, pointer)
     found: dict[str, Allow] = {}
-    for key, (key_node, value) in node.entries.items():
+    for key, (key_node, value) in pairs_of(node).items():
         at = f"{pointer}/{escape(key)}"
         code = _code(fields, key, key_node, at)
         reason = _reason(fields, key, value, at)

@@ -260,7 +260,7 @@ class Expressions:
         if type(node) is Map:
             pairs = [
                 (key, self._container(child, f"{pointer}/{escape(key)}", names, base))
-                for key, (_, child) in node.entries.items()
+                for key, child in node.entries.items()
             ]
             if all(ir[0] == "const" for _, ir in pairs):
                 return ("const", {key: ir[1] for key, ir in pairs})
@@ -291,7 +291,7 @@ class Expressions:
         span = span_of(node, self.file)
         if type(node) is Map:
             entries = []
-            for key, (_, child) in node.entries.items():
+            for key, child in node.entries.items():
                 at = f"{pointer}/{escape(key)}"
                 if type(child) is Scalar:  # nearly all; it saves a call
                     entries.append((key, self._scalar_template(child, at)))
@@ -316,7 +316,7 @@ def _bare_text(node: Node) -> Scalar | None:
     """The first unquoted text in a list, which as an expression would be a name."""
     if type(node) is Scalar:
         return node if isinstance(node.value, str) and not node.style else None
-    children = node.items if type(node) is Seq else [n for _, n in node.entries.values()]
+    children = node.items if type(node) is Seq else list(node.entries.values())
     for child in children:
         found = _bare_text(child)
         if found is not None:

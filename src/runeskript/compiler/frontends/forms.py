@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...model.ast import Document
 from ...model.diagnostics import Diagnostics
-from ..nodes import Map, span_of
+from ..nodes import Map, key_of, span_of
 from ..read import Source
 from ..tables import FORMS
 from .native import parse_native
@@ -36,10 +36,10 @@ def _form(root: Map, file: str, diagnostics: Diagnostics) -> str | None:
         diagnostics.add(
             "RUNE-1106",
             f"`{first}` and `{second}` are two forms of document",
-            span_of(root.entries[second][0], file),
+            span_of(key_of(root, second), file),
             f"/{second}",
             "a file has one form: `skript`, `workflow`/`nodes`, or `machine`",
-            related=((span_of(root.entries[first][0], file), "the other form"),),
+            related=((span_of(key_of(root, first), file), "the other form"),),
         )
         return None
     form = forms.pop() if forms else "native"
@@ -47,7 +47,7 @@ def _form(root: Map, file: str, diagnostics: Diagnostics) -> str | None:
         diagnostics.add(
             "RUNE-1105",
             "the machine form is not in this version",
-            span_of(root.entries[present[0]][0], file),
+            span_of(key_of(root, present[0]), file),
             f"/{present[0]}",
             "write it in the native form: `skript: NAME` and `do:` with a list of steps",
         )

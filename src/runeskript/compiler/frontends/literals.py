@@ -15,7 +15,7 @@ from ...model.nearest import did_you_mean
 from ...model.rows import NamedTuple
 from ...model.spans import Span
 from ...model.values import Value
-from ..nodes import Map, Node, Scalar, Seq, clip, describe, find_node, span_of, to_value
+from ..nodes import Map, Node, Scalar, Seq, clip, describe, find_node, pairs_of, span_of, to_value
 from ..tables import KINDS, RESERVED_ERRORS, Key
 from .expressions import escape
 from .fields import Fields
@@ -278,7 +278,7 @@ class Literals:
         if not node.entries:
             self.fields.add("RUNE-1123", "`set` sets nothing", node, pointer)
         out = []
-        for key, (key_node, child) in node.entries.items():
+        for key, (key_node, child) in pairs_of(node).items():
             at = f"{pointer}/{escape(key)}"
             target = self.fields.target(key_node, at, "set")
             value = self.fields.template(child, at)
@@ -303,7 +303,7 @@ class Literals:
         if type(node) is not Map:
             self.fields.wrong_kind("labels", node, pointer, "labels")
             return out
-        for key, (_, child) in node.entries.items():
+        for key, child in node.entries.items():
             at = f"{pointer}/{escape(key)}"
             if type(child) is Scalar and isinstance(child.value, str):
                 out[key] = child.value

@@ -38,7 +38,7 @@ from ...model.ast import (
     Yield,
 )
 from ...model.spans import Span
-from ..nodes import Map, Node, Scalar, span_of
+from ..nodes import Map, Node, Scalar, entry_of, span_of
 from .fields import Fields
 from .literals import BACKOFF, Literals
 
@@ -48,7 +48,7 @@ Read: TypeAlias = dict[str, Any]
 class Parts:
     """What a step is made of. Without an ``__init__``, which every step would pay for."""
 
-    __slots__ = ("entries", "fields", "read", "site", "timeout", "value", "when")
+    __slots__ = ("fields", "node", "pairs", "read", "site", "timeout", "value", "when")
     fields: Fields
     site: Site
     #: The ``if`` and ``timeout`` modifiers.
@@ -56,8 +56,9 @@ class Parts:
     timeout: Expr | None
     #: Key -> what its value was read as.
     read: Read
-    #: Key -> (key, value) as they stand in the document, of each key in ``read``.
-    entries: Mapping[str, tuple[Scalar, Node]]
+    #: The step, and key -> (key, value) of each key in ``read``: None if that is all of its keys.
+    node: Map
+    pairs: Mapping[str, tuple[Scalar, Node]] | None
     #: The value of the verb's own key.
     value: Node
 
@@ -65,10 +66,14 @@ class Parts:
         """What a key's value was read as, None where it is missing or could not be read."""
         return self.read.get(key)
 
+    def entry(self, key: str) -> tuple[Node, Node]:
+        """A key and its value, as they stand in the document."""
+        return entry_of(self.node, key) if self.pairs is None else self.pairs[key]
+
     def conflict(self, key: str, message: str, hint: str | None = None) -> None:
         """Report that a key does not fit the others."""
         pointer = f"{self.site.pointer}/{key}"
-        self.fields.add("RUNE-1116", message, self.entries[key][0], pointer, hint)
+        self.fields.add("RUNE-1116", message, self.entry(key)[0], pointer, hint)
 
     def value_span(self) -> Span:
         """Where the verb's value stands."""
@@ -183,7 +188,7 @@ def _for(p: Parts) -> Step:
         p.fields.add(
             "RUNE-1118",
             f"the element and its index are both called `{item}`",
-            p.entries["index"][1],
+            p.entry("index")[1],
             f"{p.site.pointer}/index",
         )
     return For(
@@ -240,7 +245,7 @@ def _try(p: Parts) -> Step:
         p.fields.add(
             "RUNE-1101",
             "`try` needs `catch` or `finally`",
-            p.entries["try"][0],
+            p.entry("try")[0],
             p.site.pointer,
             "without either it is a plain `do`",
         )
@@ -304,7 +309,7 @@ def _raise(p: Parts) -> Step:
     given: Read = p.read["raise"]
     kind = given.get("type") or p.broken("raise/type")
     if kind.is_const and type(p.value) is Map and "type" in p.value.entries:
-        node = p.value.entries["type"][1]
+        node = p.value.entries["type"]
         pointer = f"{p.site.pointer}/raise/type"
         Literals(p.fields).error_type(node, str(kind.ir[1]), pointer, "be raised")
     return Raise(

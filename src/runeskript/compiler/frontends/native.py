@@ -15,7 +15,7 @@ from ...model.ast import Document, Function
 from ...model.diagnostics import Diagnostics
 from ...model.nearest import nearest
 from ...model.spans import Span
-from ..nodes import Map, Node, Scalar, clip, describe, span_of
+from ..nodes import Map, Node, Scalar, clip, describe, key_of, pairs_of, span_of
 from ..read import Source
 from ..tables import BY_VERB, DOCUMENT
 from .allows import read_allows
@@ -90,14 +90,14 @@ class _Native:
         """Every top-level key; `skript` and `do` must be there."""
         read: dict[str, Any] = {}
         unknown = []
-        for key, (key_node, node) in root.entries.items():
+        for key, node in root.entries.items():
             row = _ROWS.get(key)
             if row is None:
-                unknown.append((key, key_node))
+                unknown.append(key)
                 continue
             read[key] = self._value(key, node)
         misspelt = set()
-        for key, key_node in unknown:
+        for key in unknown:
             if self.fields.diagnostics.is_hopeless:
                 break
             match = nearest(key, [name for name in _ROWS if name not in root.entries])
@@ -108,7 +108,7 @@ class _Native:
             self.fields.add(
                 "RUNE-1100",
                 f"a document has no key `{clip(key)}`",
-                key_node,
+                key_of(root, key),
                 f"/{escape(key)}",
                 hint or f"its keys are {', '.join(_ROWS)}",
             )
@@ -158,7 +158,7 @@ class _Native:
             return ()
         out = []
         seen: dict[str, Span] = {}
-        for key, (key_node, child) in node.entries.items():
+        for key, (key_node, child) in pairs_of(node).items():
             at = f"{pointer}/{escape(key)}"
             header = self._header(key, key_node, at)
             if header is None:

@@ -122,7 +122,7 @@ def leaves(node: Node) -> Iterator[Scalar]:
     if type(node) is Scalar:
         yield node
     elif type(node) is Map:
-        for _, child in node.entries.values():
+        for child in node.entries.values():
             yield from leaves(child)
     else:
         for child in node.items:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...model.limits import DOCUMENT_DEPTH
 from ...model.values import normalise
-from ..nodes import Map, Node, Scalar, Seq, empty_map, empty_seq, scalar
+from ..nodes import Map, Node, Scalar, Seq, empty_map, empty_seq, enter, scalar
 from .origins import Origin
 from .verbs import Step
 
@@ -31,8 +31,7 @@ class PlainTree:
                 name = normalise(key)
                 if not isinstance(name, str):
                     normalise({key: None})  # raises: keys must be text
-                entry = (self._scalar(name, origin), self.node(item, origin, depth + 1))
-                made.entries[str(name)] = entry
+                enter(made, self._scalar(str(name), origin), self.node(item, origin, depth + 1))
             if isinstance(value, Step) and origin.file != self.main:
                 self.files[id(made)] = origin.file
             return made

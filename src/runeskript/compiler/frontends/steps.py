@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from ...model.ast import Block, Branch, Break, CatchClause, Continue, Site, Step, Target
 from ...model.nearest import nearest
 from ...model.spans import Span
-from ..nodes import Map, Node, Scalar, Seq, clip, describe, span_of
+from ..nodes import Map, Node, Scalar, Seq, clip, describe, key_of, pairs_of, span_of
 from ..tables import BY_VERB, CATCH_FIELDS, VERBS, Key
 from .expressions import escape
 from .fields import Fields
@@ -32,7 +32,7 @@ from .step_rows import (
 #: What an object's keys were read as: key -> value (an AST part; which one, the row's kind says).
 Read: TypeAlias = dict[str, Any]
 #: Key -> (key, value), as they stand in the document.
-Entries: TypeAlias = Mapping[str, tuple[Scalar, Node]]
+Pairs: TypeAlias = dict[str, tuple[Scalar, Node]]
 #: How steps of the same keys are read: their verb, and for each key its name, the end of its
 #: pointer, and a reader.
 Shape: TypeAlias = tuple[str, tuple[tuple[str, str, Reader], ...]]
@@ -118,29 +118,40 @@ class Steps:
         shape = self._shapes.get(keys)
         if shape is not None:
             # As nearly all steps: nothing is wrong with its keys, which were seen before.
-            name, readers = shape
+            verb, readers = shape
             values: Read = {}
             for key, end, reader in readers:
-                values[key] = reader(entries[key][1], pointer + end, key)
-            return self._made(name, node, pointer, values, entries)
-        verb = self._verb(node, pointer)
-        if verb is None:
+                values[key] = reader(entries[key], pointer + end, key)
+            return self._made(verb, node, pointer, values, entries[verb])
+        found = self._verb(node, pointer)
+        if found is None:
             return None
-        if verb not in entries:  # misspelt, reported
-            entries = renamed(entries, verb)
+        verb, pairs = found, pairs_of(node)
+        is_misspelt = verb not in pairs  # and reported
+        if is_misspelt:
+            pairs = renamed(pairs, verb)
         rows = STEP_ROWS[verb]
-        nodes: dict[str, tuple[Scalar, Node]] = {}
-        read = self._entries(entries, rows, pointer, verb, nodes)
-        missing = [row for row in REQUIRED[verb] if row.name not in entries]
+        nodes: Pairs = {}
+        read = self._entries(pairs, rows, pointer, verb, nodes)
+        missing = [row for row in REQUIRED[verb] if row.name not in pairs]
         for row in missing:
-            self._missing(row, entries[verb][0], pointer, f"`{verb}`")
-        if not missing and entries is node.entries and all(key in rows for key in keys):
+            self._missing(row, pairs[verb][0], pointer, f"`{verb}`")
+        if not missing and not is_misspelt and all(key in rows for key in keys):
             readers = tuple([(key, f"/{key}", self._reader(rows[key])) for key in keys])
             self._shapes[keys] = verb, readers
-        return self._made(verb, node, pointer, read, nodes)
+        return self._made(verb, node, pointer, read, nodes[verb][1], nodes)
 
-    def _made(self, verb: str, node: Map, pointer: str, read: Read, nodes: Entries) -> Step:
-        """The step that was read; ``nodes``: where each key stands that was understood."""
+    def _made(
+        self,
+        verb: str,
+        node: Map,
+        pointer: str,
+        read: Read,
+        value: Node,
+        nodes: Pairs | None = None,
+    ) -> Step:
+        """The step that was read. ``nodes``: where each key stands that was understood, if some
+        were not."""
         get = read.get
         parts = Parts()
         parts.fields = self.fields
@@ -148,8 +159,9 @@ class Steps:
         parts.when = get("if") if verb != "if" else None
         parts.timeout = get("timeout")
         parts.read = read
-        parts.entries = nodes
-        parts.value = nodes[verb][1]
+        parts.node = node
+        parts.pairs = nodes
+        parts.value = value
         return MAKERS[verb](parts)
 
     # --- verbs -----------------------------------------------------------------------------------
@@ -171,7 +183,7 @@ class Steps:
         return self._no_verb(node, pointer)
 
     def _two_verbs(self, node: Map, found: list[str], pointer: str) -> None:
-        first, second = (node.entries[name][0] for name in found[:2])
+        first, second = (key_of(node, name) for name in found[:2])
         self.fields.add(
             "RUNE-1104",
             f"a step has one verb; this one has `{found[0]}` and `{found[1]}`",
@@ -183,13 +195,13 @@ class Steps:
 
     def _no_verb(self, node: Map, pointer: str) -> str | None:
         entries = node.entries
-        for key, (key_node, _) in entries.items():
+        for key in entries:
             match = nearest_verb(key)
             if match is not None and key not in MODIFIER_ROWS and key not in OWNERS:
                 self.fields.add(
                     "RUNE-1103",
                     f"`{clip(key)}` is no verb",
-                    key_node,
+                    key_of(node, key),
                     f"{pointer}/{escape(key)}",
                     f"did you mean `{match}`?",
                 )
@@ -197,10 +209,11 @@ class Steps:
         hint = f"one of {', '.join(v.name for v in VERBS)}"
         at: Node = node
         if "if" in entries:
-            at = entries["if"][0]
+            at = key_of(node, "if")
             hint = "add `then` with steps, or the verb that `if` is to guard"
         elif entries:
-            key, (at, _) = next(iter(entries.items()))
+            key = next(iter(entries))
+            at = key_of(node, key)
             owners = OWNERS.get(key)
             if owners:
                 hint = f"`{key}` stands beside {_list(owners)}"
@@ -218,7 +231,7 @@ class Steps:
             keys = ", ".join(row.name for row in rows)
             self.fields.wrong_kind("object", node, pointer, owner, f"with the keys {keys}")
             return {}
-        read = self._entries(node.entries, {r.name: r for r in rows}, pointer, owner)
+        read = self._entries(pairs_of(node), {r.name: r for r in rows}, pointer, owner)
         for row in rows:
             if row.required and row.name not in node.entries:
                 self._missing(row, node, pointer, what or f"`{owner}`")
@@ -226,11 +239,11 @@ class Steps:
 
     def _entries(
         self,
-        entries: Entries,
+        entries: Pairs,
         rows: dict[str, Key],
         pointer: str,
         owner: str,
-        nodes: dict[str, tuple[Scalar, Node]] | None = None,
+        nodes: Pairs | None = None,
     ) -> Read:
         """What the keys say; ``nodes`` is told where each stands that was understood."""
         read: Read = {}
@@ -353,7 +366,8 @@ class Steps:
         if not node.entries:
             self.fields.add("RUNE-1123", "`parallel` has no branch", node, pointer)
         out = []
-        for name, (key, body) in node.entries.items():
+        for name, body in node.entries.items():
+            key = key_of(node, name)
             at = f"{pointer}/{escape(name)}"
             self.fields.label(key, at, "id", "branch's name")
             block = self.block(body, at, name)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...model.ast import Var
 from ...model.nearest import did_you_mean
-from ..nodes import Map, Node, Scalar, describe, span_of
+from ..nodes import Map, Node, Scalar, describe, pairs_of, span_of
 from ..tables import REDUCERS
 from .expressions import escape
 from .fields import Fields
@@ -18,14 +18,14 @@ def read_vars(fields: Fields, node: Node, pointer: str, key: str) -> tuple[Var, 
         fields.wrong_kind("vars", node, pointer, key, f"write `{key}: {{name: value}}`")
         return ()
     out = []
-    for text, (key_node, child) in node.entries.items():
+    for text, (key_node, child) in pairs_of(node).items():
         at = f"{pointer}/{escape(text)}"
         name = fields.check_name(text, key_node, at, key)
         reduce = None
         value_at = at
         if type(child) is Map and set(child.entries) == {"init", "reduce"}:
-            reduce = _reducer(fields, child.entries["reduce"][1], f"{at}/reduce")
-            child, value_at = child.entries["init"][1], f"{at}/init"
+            reduce = _reducer(fields, child.entries["reduce"], f"{at}/reduce")
+            child, value_at = child.entries["init"], f"{at}/init"
         value = fields.template(child, value_at)
         if name is not None:
             fields.seen.variables.add(name)

@@ -9,7 +9,7 @@ from ....model.ast import Document, Var
 from ....model.diagnostics import Diagnostics
 from ....model.limits import NAME
 from ....model.nearest import nearest
-from ...nodes import Map, Node, Scalar, Seq, clip, span_of
+from ...nodes import Map, Node, Scalar, Seq, clip, key_of, span_of
 from ...read import Source
 from ...tables import Key
 from ..allows import read_allows
@@ -86,7 +86,7 @@ class _Graph:
             read = self._keys(root, WORKFLOW, "", "a document of the graph form")
             return read, read.get("nodes"), read.get("edges")
         beside = self._keys(root, WRAPPED, "", "a document with `workflow`")
-        inner = root.entries["workflow"][1]
+        inner = root.entries["workflow"]
         if type(inner) is not Map:
             hint = "with `id`, `nodes` and `edges`"
             self.fields.wrong_kind("workflow", inner, "/workflow", "workflow", hint)
@@ -97,10 +97,10 @@ class _Graph:
                 self.fields.add(
                     "RUNE-1118",
                     f"`{key}` stand inside `workflow` and beside it",
-                    root.entries[key][0],
+                    key_of(root, key),
                     f"/{key}",
                     "put them into one place",
-                    ((span_of(inner.entries[key][0], self.file), "the others"),),
+                    ((span_of(key_of(inner, key), self.file), "the others"),),
                 )
         nodes = read.get("nodes") or beside.get("nodes")
         return read, nodes, read.get("edges") or beside.get("edges")
@@ -109,14 +109,14 @@ class _Graph:
         """The values of the keys of one object."""
         known = {row.name: row for row in rows}
         read: Read = {}
-        for key, (key_node, value) in node.entries.items():
+        for key, value in node.entries.items():
             at = f"{pointer}/{escape(key)}"
             row = known.get(key)
             if row is None:
                 match = nearest(key, [name for name in known if name not in node.entries])
                 hint = f"did you mean `{match}`?" if match else f"its keys are {', '.join(known)}"
                 message = f"{owner} has no key `{clip(key)}`"
-                self.fields.add("RUNE-1100", message, key_node, at, hint)
+                self.fields.add("RUNE-1100", message, key_of(node, key), at, hint)
                 if match is None:
                     continue
                 row = known[match]
@@ -150,4 +150,4 @@ class _Graph:
 
 def _first(root: Map) -> Node:
     """Where a document begins."""
-    return next((key for key, _ in root.entries.values()), root)
+    return next((key_of(root, key) for key in root.entries), root)

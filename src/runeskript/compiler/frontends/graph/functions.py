@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ....model.ast import Args, Call, Expr, Log, Run, Set, Site, Step, Target
 from ....model.nearest import did_you_mean
-from ...nodes import Map, Node, Scalar, clip, span_of
+from ...nodes import Map, Node, Scalar, clip, key_of, pairs_of, span_of
 from ..expressions import escape
 from ..literals import Literals
 from .fields import GraphFields
@@ -50,13 +50,14 @@ class Functions:
             self.fields.add("RUNE-1101", message, node, site.pointer)
             return None
         if given[:2] == ["function", "action"]:
-            one, two = node.entries["function"][1], node.entries["action"]
-            if not (type(one) is Scalar and type(two[1]) is Scalar and one.text == two[1].text):
+            one, two = node.entries["function"], node.entries["action"]
+            key = key_of(node, "action")
+            if not (type(one) is Scalar and type(two) is Scalar and one.text == two.text):
                 self.fields.add(
-                    "RUNE-1116", f"{title} has `function` and `action`", two[0],
+                    "RUNE-1116", f"{title} has `function` and `action`", key,
                     f"{site.pointer}/action", "both name what is called; one of them is enough",
                 )  # fmt: skip
-        at = node.entries[given[0]][1]
+        at = node.entries[given[0]]
         pointer = f"{site.pointer}/{given[0]}"
         name = self.fields.label(at, pointer, "handler", "function's name")
         return None if name is None else (name, at)
@@ -134,7 +135,7 @@ class Functions:
             return []
         node, pointer = params
         if type(node) is Map:
-            return list(node.entries.items())
+            return list(pairs_of(node).items())
         self.fields.wrong_kind("args", node, pointer, "params", "write `params: {name: value}`")
         return []
 

@@ -58,7 +58,7 @@ class NodeReader(Objects):
 
     def part(self, node: Map, pointer: str) -> Part:
         """The value of a step `graph`."""
-        read = self.entries(node.entries, _PART_ROWS, pointer, "`graph`")
+        read = self.entries(node, _PART_ROWS, pointer, "`graph`")
         if "nodes" not in node.entries:
             self.missing("nodes", node, pointer, "`graph`")
         part = self.graph(read.get("nodes"), read.get("edges"), node, pointer)
@@ -78,7 +78,7 @@ class NodeReader(Objects):
         """A branch or a body: a list of nodes, or an object with `nodes` and `edges`."""
         part = Part(role, owner, pointer, node)
         if type(node) is Map:
-            read = self.entries(node.entries, _PART_ROWS, pointer, f"`{field_}` of {owner.title}")
+            read = self.entries(node, _PART_ROWS, pointer, f"`{field_}` of {owner.title}")
             if "nodes" not in node.entries:
                 self.missing("nodes", node, pointer, f"`{field_}` of {owner.title}")
             self._fill(part, read.get("nodes"), read.get("edges"))
@@ -122,12 +122,12 @@ class NodeReader(Objects):
             self.unread.add(_id_of(node) or pointer)
             return None
         id_ = self._id(node, pointer)
-        at = node.entries["id"][1] if id_ is not None else node
+        at = node.entries["id"] if id_ is not None else node
         site = Site(pointer, span_of(node, self.file), id_)
         made = GraphNode(row, id_, at, pointer, site, part)
         if id_ is not None:
             self.by_id.setdefault(id_, made)
-        read = self.entries(node.entries, _NODE_ROWS[row.name], pointer, made.title, row)
+        read = self.entries(node, _NODE_ROWS[row.name], pointer, made.title, row)
         for key in row.keys:
             if key.required and key.name not in node.entries:
                 self.missing(key.name, at, pointer, made.title)
@@ -139,7 +139,7 @@ class NodeReader(Objects):
 
     def _type(self, node: Map, pointer: str) -> NodeType | None:
         """What `type` or `kind` says, in any case."""
-        given = [(key, *node.entries[key]) for key in ("type", "kind") if key in node.entries]
+        given = [(key, *entry_of(node, key)) for key in ("type", "kind") if key in node.entries]
         if not given:
             hint = f"one of {', '.join(row.name for row in NODE_TYPES)}"
             self.fields.add("RUNE-1101", "a node needs `type`", node, pointer, hint)
@@ -178,7 +178,7 @@ class NodeReader(Objects):
     def _id(self, node: Map, pointer: str) -> str | None:
         if "id" not in node.entries:
             return None
-        value = node.entries["id"][1]
+        value = node.entries["id"]
         name = self.fields.label(value, f"{pointer}/id", "node-id", "node's id")
         if name is None:
             return None
@@ -210,9 +210,7 @@ class NodeReader(Objects):
         out = []
         if "assignments" in read:
             for child, at in self.clauses("assignments", read["assignments"], made):
-                one = self.entries(
-                    child.entries, _ASSIGNMENT_ROWS, at, f"an assignment of {made.title}"
-                )
+                one = self.entries(child, _ASSIGNMENT_ROWS, at, f"an assignment of {made.title}")
                 for key in ASSIGNMENT_FIELDS:
                     if key.name not in child.entries:
                         self.missing(key.name, child, at, f"an assignment of {made.title}")
@@ -235,7 +233,7 @@ class NodeReader(Objects):
 
     def _if_branch(self, child: Map, at: str, made: GraphNode, out: list[IfBranch]) -> None:
         owner = f"a branch of {made.title}"
-        read = self.entries(child.entries, _BRANCH_ROWS, at, owner)
+        read = self.entries(child, _BRANCH_ROWS, at, owner)
         condition = read.get("condition")
         if condition is None:
             self.missing("condition", child, at, owner)
@@ -271,7 +269,7 @@ class NodeReader(Objects):
             )
             index = None
         over = read.get("collection") or self.fields.broken(node, made.pointer)
-        at = node.entries["item_var"][1] if "item_var" in node.entries else made.node
+        at = node.entries.get("item_var", made.node)
         made.each = Each(over, item or "item", index, made.site, span_of(at, self.file))
         self._body(made, read)
 
@@ -309,7 +307,7 @@ class NodeReader(Objects):
             )  # fmt: skip
             self.unread.add(pointer)
             return None
-        read = self.entries(node.entries, _EDGE_ROWS, pointer, "an edge")
+        read = self.entries(node, _EDGE_ROWS, pointer, "an edge")
         for key in EDGE:
             if key.required and key.name not in node.entries:
                 self.missing(key.name, node, pointer, "an edge")
@@ -340,7 +338,7 @@ class NodeReader(Objects):
 
 def _id_of(node: Map) -> str | None:
     """The id of a node that could not be read."""
-    value = node.entries["id"][1] if "id" in node.entries else None
+    value = node.entries.get("id")
     return value.text if type(value) is Scalar else None
 
 
@@ -348,7 +346,7 @@ def _text(node: Map, key: str) -> str:
     """A condition as it is written."""
     if key not in node.entries:
         return ""
-    value = node.entries[key][1]
+    value = node.entries[key]
     return value.text.strip() if type(value) is Scalar else ""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from ....model.nearest import nearest
-from ...nodes import Map, Node, Scalar, Seq, clip, describe
+from ...nodes import Map, Node, Scalar, Seq, clip, describe, key_of
 from ...tables import Key, Kind
 from ..allows import read_allows
 from ..expressions import escape
@@ -93,7 +93,7 @@ class Objects:
 
     def entries(
         self,
-        entries: Mapping[str, tuple[Scalar, Node]],
+        node: Map,
         rows: Mapping[str, Key],
         pointer: str,
         owner: str,
@@ -101,7 +101,7 @@ class Objects:
     ) -> Read:
         """The values of an object's keys. ``type_``: the object is a node of it."""
         read: Read = {}
-        for key, (key_node, value) in entries.items():
+        for key, value in node.entries.items():
             row = rows.get(key)
             at = f"{pointer}/{escape(key)}"
             if row is None:
@@ -114,10 +114,11 @@ class Objects:
                     hint = f"`{key}` stands in each of its `branches`"
                 elif 0 < len(owners) < 4:
                     hint = f"`{key}` is a key of {' and '.join(owners)}"
-                elif match := nearest(key, [name for name in rows if name not in entries]):
+                elif match := nearest(key, [name for name in rows if name not in node.entries]):
                     hint = f"did you mean `{match}`?"
                 what = owner if type_ is None else f"{owner} ({type_.name})"
-                self.fields.add("RUNE-1100", f"{what} has no key `{clip(key)}`", key_node, at, hint)
+                message = f"{what} has no key `{clip(key)}`"
+                self.fields.add("RUNE-1100", message, key_of(node, key), at, hint)
                 if not match:
                     continue
                 row = rows[match]
