@@ -125,12 +125,18 @@ def span_of(node: Node, file: str) -> Span:
     return Span(file, node.line + 1, node.column + 1, node.end_line + 1, node.end_column + 1)
 
 
-def enter(node: Map, key: Scalar, value: Node) -> None:
-    """Add an entry whose key is kept, because it is quoted or stands anywhere."""
+def enter(node: Map, key: Scalar, value: Node) -> Scalar | None:
+    """Add an entry whose key is kept, because it is quoted or stands anywhere.
+
+    Where the object has such a key already, that one is returned and nothing is added.
+    """
+    if key.text in node.entries:
+        return key_of(node, key.text)
     node.entries[key.text] = value
     if node.keys is None:
         node.keys = {}
     node.keys[key.text] = key
+    return None
 
 
 def key_of(node: Map, key: str) -> Scalar:
@@ -151,6 +157,13 @@ def pairs_of(node: Map) -> dict[str, tuple[Scalar, Node]]:
 def entry_of(node: Map, key: str) -> tuple[Node, Node]:
     """A key and its value; for one that was misspelt, the object itself in their place."""
     return (key_of(node, key), node.entries[key]) if key in node.entries else (node, node)
+
+
+def children_of(node: Node) -> list[Node]:
+    """The elements of a list, the values of an object."""
+    if type(node) is Map:
+        return list(node.entries.values())
+    return node.items if type(node) is Seq else []
 
 
 def to_value(node: Node) -> Value:

@@ -15,7 +15,7 @@ from ..model.diagnostics import Diagnostics
 from ..model.limits import DOCUMENT_DEPTH
 from ..model.spans import Span
 from ..model.values import is_text
-from .nodes import Map, Node, Scalar, Seq, clip, empty_map, empty_seq, enter, key_of, scalar
+from .nodes import Map, Node, Scalar, Seq, clip, empty_map, empty_seq, enter, scalar
 from .scalars import ScalarError, to_float, to_int
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
@@ -157,8 +157,8 @@ class _Reader:
         raise self._error(f"expected `,` or `{closing}` here")
 
     def _enter(self, container: Map, key: Scalar, node: Node) -> None:
-        if key.text in container.entries:
-            first = key_of(container, key.text)
+        first = enter(container, key, node)
+        if first is not None:
             self.found.add(
                 "RUNE-1015",
                 f"the key `{clip(key.text)}` stands twice in this object",
@@ -167,8 +167,6 @@ class _Reader:
                 "only one can count; delete or rename one",
                 related=((self._span(first), "the first one"),),
             )
-            return
-        enter(container, key, node)
 
     def _key(self) -> Scalar:
         if self._next() != '"':

@@ -31,11 +31,11 @@ from .nodes import (
     Node,
     Scalar,
     Seq,
+    children_of,
     clip,
     empty_map,
     empty_seq,
     enter,
-    key_of,
     scalar,
     span_of,
 )
@@ -216,10 +216,9 @@ class _Builder:
             elif key is None:
                 key = self._key(node)
             else:
-                if key.text not in container.entries and key.value is not None:
-                    enter(container, key, node)
-                elif key.value is not None:
-                    self._duplicate(key, key_of(container, key.text))
+                first = enter(container, key, node) if key.value is not None else None
+                if first is not None:
+                    self._duplicate(key, first)
                 key = None
 
     def _resolve(self, text: str, memo: dict[str, Any], start: Any, end: Any) -> Any:
@@ -281,9 +280,10 @@ class _Builder:
         """Tags are refused; an anchor is open until its node ends."""
         if event.tag is not None:
             start = event.start_mark
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!", 1)  # as it was probably written
             self._add(
                 "RUNE-1009",
-                f"tags are not allowed (`{clip(_short_tag(event.tag))}`)",
+                f"tags are not allowed (`{clip(tag)}`)",
                 start,
                 None,
                 "delete the tag: the kind of a value follows from how it is written; "
@@ -337,7 +337,7 @@ class _Builder:
         pending = [node]
         while pending:
             top = pending[-1]
-            children = _children(top)
+            children = children_of(top)
             unknown = [c for c in children if type(c) is not Scalar and id(c) not in heights]
             if unknown:
                 pending.extend(unknown)
@@ -397,14 +397,3 @@ def _unmask(node: Scalar, mask: Mask) -> None:
 
 def _dropped(node: Node) -> Scalar:
     return scalar(None, "", "", node.line, node.column, node.end_line, node.end_column)
-
-
-def _children(node: Node) -> list[Node]:
-    if type(node) is Map:
-        return list(node.entries.values())
-    return node.items if type(node) is Seq else []
-
-
-def _short_tag(tag: str) -> str:
-    """A tag as it was probably written."""
-    return tag.replace("tag:yaml.org,2002:", "!!", 1)

@@ -32,8 +32,27 @@ class Name:
     kind: Literal["variable", "function", "secret", "maybe"]
 
 
+class _Placed:
+    """Works out where an expression stands, and how it is written, when that is first asked.
+
+    A document has tens of thousands of expressions, and few that anything is said of. A front end
+    that makes many sets ``later`` in the place of the fields: a function and its arguments.
+    """
+
+    __slots__ = ("later",)
+    later: tuple[Any, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("source", "span", "pointer"):
+            raise AttributeError(name)
+        place, *given = self.later
+        for field, value in zip(("source", "span", "pointer"), place(*given), strict=True):
+            object.__setattr__(self, field, value)
+        return object.__getattribute__(self, name)
+
+
 @record
-class Expr:
+class Expr(_Placed):
     """An expression, a text with ``${...}`` inserts, or a literal: whatever yields a value.
 
     ``ir`` refers to variables by name (``("name", "x")``); code generation turns names into slots.

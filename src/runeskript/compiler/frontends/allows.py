@@ -6,8 +6,8 @@ from ...model.ast import Allow
 from ...model.codes import CODES, code_named, may_be_silenced
 from ...model.nearest import did_you_mean
 from ..nodes import Map, Node, Scalar, clip, pairs_of, span_of
-from .expressions import escape
 from .fields import Fields
+from .places import escape
 
 
 def read_allows(fields: Fields, node: Node, pointer: str) -> tuple[Allow, ...]:

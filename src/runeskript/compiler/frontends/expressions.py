@@ -7,20 +7,18 @@ something the rest of the compiler can go on with: an expression that could not 
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Final
+from typing import Any, Final
 
 from ...expr.faults import ExpressionError
 from ...expr.parser import Parsed, parse_expression, parse_template
 from ...model.ast import IR, Args, Expr, Name
 from ...model.diagnostics import Diagnostics
 from ...model.spans import Span
-from ...model.values import Value
-from ..nodes import UNREAD, Map, Node, Scalar, Seq, clip, describe, span_of, to_value
+from ..nodes import UNREAD, Map, Node, Scalar, children_of, clip, describe, span_of, to_value
 from ..read import Source
 from ..tables import KINDS, Kind
-from .places import ScalarSpan, container_span, place
+from .places import ScalarSpan, compact, escape, place, place_of_container, place_of_scalar
 from .seen import Seen
 
 #: What an expression that could not be read is replaced by: nothing is known about its value.
@@ -32,11 +30,8 @@ SUSPECT: Final = re.compile(r"[\w)\]'\"] ?(?:[-+*/%]|[=!<>]=|[<>]|\b(?:and|or|in
 ONE_INSERT: Final = re.compile(r"\$\{(.*)\}\Z", re.DOTALL)
 
 
-def escape(key: str) -> str:
-    """A key as a token of a JSON pointer (RFC 6901)."""
-    if "~" in key or "/" in key:
-        return key.replace("~", "~0").replace("/", "~1")
-    return key
+#: Makes an expression without its ``__init__``, for those of which there are many.
+_new: Final = object.__new__
 
 
 class Expressions:
@@ -53,7 +48,7 @@ class Expressions:
         self._expressions: dict[tuple[str, tuple[str, ...]], Parsed] = {}
         #: Texts that are values -> what they are read as; those that there is nothing to say of,
         #: wherever they stand.
-        self._texts: dict[str, Parsed] = {}
+        self._texts: dict[Any, Parsed] = {}
 
     # --- findings --------------------------------------------------------------------------------
 
@@ -97,7 +92,7 @@ class Expressions:
             if value is None and not node.text:
                 self.add("RUNE-1121", f"`{field}` has no expression", node, pointer)
                 return self.broken(node, pointer)
-            return Expr(node.text, ("const", value), span_of(node, self.file), pointer)
+            return self._at(node, pointer, ("const", value))
         text = value
         if not text.strip():
             self.add("RUNE-1121", f"the expression of `{field}` is empty", node, pointer)
@@ -118,9 +113,18 @@ class Expressions:
         ir, names = known.ir, known.names
         if known.bound:
             self.seen.bound.append((node, shift, known.bound, pointer))
-        if shift:
-            names = tuple(Name(n.name, n.offset + shift, n.kind) for n in names)
+        if not shift:
+            return self._at(node, pointer, ir, names)
+        names = tuple(Name(n.name, n.offset + shift, n.kind) for n in names)
         return Expr(text, ir, ScalarSpan(node, self.source, self.file), pointer, names)
+
+    def _at(self, node: Scalar, pointer: str, ir: IR, names: tuple[Name, ...] = ()) -> Expr:
+        """The expression that is all of a scalar."""
+        made: Any = _new(Expr)
+        made.ir = ir
+        made.names = names
+        made.later = place_of_scalar, self.source, self.file, node, pointer, None
+        return made  # type: ignore[no-any-return]
 
     def _parsed(self, text: str, locals_: tuple[str, ...] = ()) -> Parsed:
         """Each text is parsed once. Raises ExpressionError."""
@@ -169,7 +173,7 @@ class Expressions:
             )
             return self.broken(node, pointer)
         value = to_value(node)
-        return Expr(_compact(value), ("const", value), span_of(node, self.file), pointer)
+        return Expr(compact(value), ("const", value), span_of(node, self.file), pointer)
 
     def _problems(self, error: ExpressionError, node: Scalar, shift: int, pointer: str) -> None:
         for code, message, offset, length, hint in error.problems:
@@ -188,26 +192,41 @@ class Expressions:
         if type(node) is Scalar:
             return self._scalar_template(node, pointer)
         names: list[Name] = []
-        ir = self._container(node, pointer, names, [0])
-        source = _compact(to_value(node))
-        span = container_span(node, self.source) if names else span_of(node, self.file)
-        return Expr(source, ir, span, pointer, tuple(names))
+        made: Any = _new(Expr)
+        made.ir = self._container(node, pointer, names, [0])
+        made.names = tuple(names)
+        made.later = place_of_container, self.source, self.file, node, pointer, bool(names)
+        return made  # type: ignore[no-any-return]
+
+    def entries(self, node: Map, pointer: str) -> list[tuple[str, Expr]]:
+        """The values of an object, each with its key; see :meth:`template`."""
+        get, source, file = self._texts.get, self.source, self.file
+        out = []
+        for key, child in node.entries.items():
+            # Nearly all are scalars, and most of those were met before.
+            known = get(child.value) if type(child) is Scalar else None
+            if known is None:
+                out.append((key, self.template(child, f"{pointer}/{escape(key)}")))
+                continue
+            made: Any = _new(Expr)
+            made.ir = known.ir
+            made.names = known.names
+            made.later = place_of_scalar, source, file, child, pointer, key
+            out.append((key, made))
+        return out
 
     def _scalar_template(self, node: Scalar, pointer: str) -> Expr:
-        place = ScalarSpan(node, self.source, self.file)
+        known = self._texts.get(node.value) or self._read_value(node, pointer)
+        if known is None:
+            return self.broken(node, pointer)
+        return self._at(node, pointer, known.ir, known.names)
+
+    def _read_value(self, node: Scalar, pointer: str) -> Parsed | None:
+        """What a value means; None where that cannot be said."""
         value = node.value
         if type(value) is not str:
             self._constant(node, pointer)
-            return Expr(node.text, ("const", value), place, pointer)
-        known = self._texts.get(value)
-        if known is None:
-            known = self._read_text(node, value, pointer)
-            if known is None:
-                return self.broken(node, pointer)
-        return Expr(value, known.ir, place, pointer, known.names)
-
-    def _read_text(self, node: Scalar, value: str, pointer: str) -> Parsed | None:
-        """What a text that is a value means; None where that cannot be said."""
+            return Parsed(("const", value), ())
         if "${" not in value:
             known = Parsed(("const", value), ())
             if not self._constant(node, pointer):
@@ -252,7 +271,9 @@ class Expressions:
         ``base``: the offset of the next leaf, as ``places.TextSpan`` counts them.
         """
         if type(node) is Scalar:
-            part = self._scalar_template(node, pointer)
+            part = self._texts.get(node.value) or self._read_value(node, pointer)
+            if part is None:
+                part = Parsed(BROKEN, ())
             if part.names:
                 names += [Name(n.name, n.offset + base[0], n.kind) for n in part.names]
             base[0] += len(node.text) + 1
@@ -279,25 +300,20 @@ class Expressions:
             self.wrong_kind("text", node, pointer, field)
             return self.broken(node, pointer)
         if not isinstance(node.value, str):
-            return Expr(node.text, ("const", node.text), span_of(node, self.file), pointer)
+            return self._at(node, pointer, ("const", node.text))
         out = self._scalar_template(node, pointer)
         if out.ir[0] in ("text", "const"):
             return out
         # One insert alone would keep its type; here its value goes into a text.
-        return Expr(out.source, ("text", (out.ir,)), out.span, pointer, out.names)
+        if out.ir is BROKEN:
+            return Expr(out.source, ("text", (out.ir,)), out.span, pointer)
+        return self._at(node, pointer, ("text", (out.ir,)), out.names)
 
     def args(self, node: Node, pointer: str, field: str) -> Args:
         """``with``: an object, or one ``${...}``."""
         span = span_of(node, self.file)
         if type(node) is Map:
-            entries = []
-            for key, child in node.entries.items():
-                at = f"{pointer}/{escape(key)}"
-                if type(child) is Scalar:  # nearly all; it saves a call
-                    entries.append((key, self._scalar_template(child, at)))
-                else:
-                    entries.append((key, self.template(child, at)))
-            return Args(tuple(entries), None, span, pointer)
+            return Args(tuple(self.entries(node, pointer)), None, span, pointer)
         if type(node) is Scalar and isinstance(node.value, str):
             whole = self._scalar_template(node, pointer)
             if whole.ir[0] not in ("text", "const"):
@@ -316,13 +332,8 @@ def _bare_text(node: Node) -> Scalar | None:
     """The first unquoted text in a list, which as an expression would be a name."""
     if type(node) is Scalar:
         return node if isinstance(node.value, str) and not node.style else None
-    children = node.items if type(node) is Seq else list(node.entries.values())
-    for child in children:
+    for child in children_of(node):
         found = _bare_text(child)
         if found is not None:
             return found
     return None
-
-
-def _compact(value: Value) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))

@@ -14,11 +14,11 @@ from ...model.diagnostics import Diagnostics
 from ...model.durations import UNITS, parse_duration
 from ...model.limits import NAME
 from ...model.nearest import did_you_mean
-from ..nodes import Node, Scalar, clip
+from ..nodes import Map, Node, Scalar, clip, key_of
 from ..read import Source
 from ..tables import KEYWORDS, ROOTS, Kind
 from .expressions import BROKEN, ONE_INSERT, Expressions
-from .places import ScalarSpan, place
+from .places import KeySpan, ScalarSpan, escape, place
 
 _ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _HANDLER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*\Z")
@@ -46,20 +46,19 @@ class Fields(Expressions):
             return self.broken(node, pointer)
         known = self._durations.get(node.text)
         if known is not None:
-            place = ScalarSpan(node, self.source, self.file)
-            return Expr(node.text, known, place, pointer)
+            return self._at(node, pointer, known)
         if isinstance(node.value, str) and "${" in node.value:
             inner = self._scalar_template(node, pointer)
             if inner.ir is BROKEN:
                 return inner
-            return Expr(inner.source, ("duration", inner.ir), inner.span, pointer, inner.names)
+            return self._at(node, pointer, ("duration", inner.ir), inner.names)
         ms = self.milliseconds(node, node.text, pointer, field, positive=positive)
         if ms is None:
             return self.broken(node, pointer)
         ir: IR = ("const", ms)
         if ms:  # whether nothing is allowed depends on the field
             self._durations[node.text] = ir
-        return Expr(node.text, ir, ScalarSpan(node, self.source, self.file), pointer)
+        return self._at(node, pointer, ir)
 
     def milliseconds(
         self, node: Scalar, text: str, pointer: str, field: str, *, positive: bool = True
@@ -171,6 +170,14 @@ class Fields(Expressions):
             return Target(name, (), span, pointer)
         path = self._path(node, text, len(root), pointer)
         return None if path is None else Target(name, path, span, pointer)
+
+    def target_key(self, node: Map, key: str, pointer: str, field: str) -> Target | None:
+        """The same of a key. ``pointer``: that of the object."""
+        if key not in self._names:
+            return self.target(key_of(node, key), f"{pointer}/{escape(key)}", field)
+        self.seen.variables.add(key)
+        span = KeySpan(node, key, self.source, self.file)
+        return Target(key, (), span, f"{pointer}/{key}")
 
     def _path(self, node: Scalar, text: str, start: int, pointer: str) -> tuple[Expr, ...] | None:
         """The keys of ``.b['x y'][0]`` from ``start`` on."""

@@ -15,11 +15,10 @@ from ...model.nearest import did_you_mean
 from ...model.rows import NamedTuple
 from ...model.spans import Span
 from ...model.values import Value
-from ..nodes import Map, Node, Scalar, Seq, clip, describe, find_node, pairs_of, span_of, to_value
+from ..nodes import Map, Node, Scalar, Seq, clip, describe, find_node, span_of, to_value
 from ..tables import KINDS, RESERVED_ERRORS, Key
-from .expressions import escape
 from .fields import Fields
-from .places import content_span
+from .places import content_span, escape
 
 _ERROR_TYPE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*\Z")
 _PATH: Final = re.compile(r"\.{0,2}/|.*\.(ya?ml|json)\Z")
@@ -278,10 +277,8 @@ class Literals:
         if not node.entries:
             self.fields.add("RUNE-1123", "`set` sets nothing", node, pointer)
         out = []
-        for key, (key_node, child) in pairs_of(node).items():
-            at = f"{pointer}/{escape(key)}"
-            target = self.fields.target(key_node, at, "set")
-            value = self.fields.template(child, at)
+        for key, value in self.fields.entries(node, pointer):
+            target = self.fields.target_key(node, key, pointer, "set")
             if target is not None:
                 out.append((target, value))
         return tuple(out)

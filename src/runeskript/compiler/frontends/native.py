@@ -19,8 +19,8 @@ from ..nodes import Map, Node, Scalar, clip, describe, key_of, pairs_of, span_of
 from ..read import Source
 from ..tables import BY_VERB, DOCUMENT
 from .allows import read_allows
-from .expressions import escape
 from .fields import Fields
+from .places import escape
 from .seen import check_seen
 from .steps import Steps
 from .variables import read_vars

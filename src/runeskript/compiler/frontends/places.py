@@ -7,12 +7,14 @@ several lines has no exact places.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from ...model.spans import Span
-from ..nodes import Map, Node, Scalar
+from ...model.values import Value
+from ..nodes import Map, Node, Scalar, key_of, span_of, to_value
 from ..read import Source
 
 #: One escape of double quotes, or any other character.
@@ -81,6 +83,56 @@ class ScalarSpan(Span):
         if beside(node) or (node.line != node.end_line and node.style != "|"):
             return super().shift(offset, length)
         return place(node, self._source, offset, length)
+
+
+class KeySpan(ScalarSpan):
+    """The same of a key, whose node is made when it is first asked for."""
+
+    __slots__ = ("_key", "_map")
+
+    def __init__(self, node: Map, key: str, source: Source, file: str) -> None:
+        self._map = node
+        self._key = key
+        self._source = source
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "_node":
+            return super().__getattr__(name)
+        object.__setattr__(self, name, key_of(self._map, self._key))
+        return object.__getattribute__(self, name)
+
+
+def place_of_scalar(
+    source: Source, file: str, node: Scalar, pointer: str, key: str | None
+) -> tuple[str, Span, str]:
+    """``Expr.later`` of a scalar: its text, span and pointer.
+
+    ``pointer``: its own, or (with a ``key``) that of the object it stands in.
+    """
+    text = node.value if type(node.value) is str else node.text
+    at = pointer if key is None else f"{pointer}/{escape(key)}"
+    return text, ScalarSpan(node, source, file), at
+
+
+def place_of_container(
+    source: Source, file: str, node: Node, pointer: str, shifts: bool
+) -> tuple[str, Span, str]:
+    """``Expr.later`` of a list or object. ``shifts``: whether there are names to find in it."""
+    span = container_span(node, source) if shifts else span_of(node, file)
+    return compact(to_value(node)), span, pointer
+
+
+def escape(key: str) -> str:
+    """A key as a token of a JSON pointer (RFC 6901)."""
+    if "~" in key or "/" in key:
+        return key.replace("~", "~0").replace("/", "~1")
+    return key
+
+
+def compact(value: Value) -> str:
+    """A value on one line."""
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
 
 
 def content_span(node: Node, file: str) -> Span:

@@ -51,3 +51,21 @@ def renamed(
         meant = key not in OWNERS and key not in MODIFIER_ROWS and verb not in out
         out[verb if meant and nearest_verb(key) == verb else key] = entry
     return out
+
+
+def is_if(entries: Mapping[str, object]) -> bool:
+    """Whether an `if` without `then` was meant as a verb."""
+    return "elif" in entries or "else" in entries
+
+
+def beside(key: str) -> str:
+    """The hint that a key belongs to other verbs."""
+    quoted = [f"`{name}`" for name in OWNERS[key]]
+    verbs = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+    return f"`{key}` stands beside {verbs}"
+
+
+def hint_of(doc: str) -> str:
+    """The first sentence of a row's text, as a hint."""
+    first = doc.split(". ")[0].rstrip(".")
+    return first[:1].lower() + first[1:]

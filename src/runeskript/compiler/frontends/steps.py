@@ -14,10 +14,10 @@ from ...model.nearest import nearest
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, Seq, clip, describe, key_of, pairs_of, span_of
 from ..tables import BY_VERB, CATCH_FIELDS, VERBS, Key
-from .expressions import escape
 from .fields import Fields
 from .literals import Literals
 from .make import MAKERS, Parts
+from .places import escape
 from .readers import Reader, Readers
 from .step_rows import (
     MODIFIER_ROWS,
@@ -25,6 +25,9 @@ from .step_rows import (
     REQUIRED,
     STEP_ROWS,
     TAKEN_BY,
+    beside,
+    hint_of,
+    is_if,
     nearest_verb,
     renamed,
 )
@@ -170,7 +173,7 @@ class Steps:
         """Which verb a step has. `if` is one only beside `then`."""
         entries = node.entries
         found = [key for key in entries if key in BY_VERB]
-        if "if" in found and "then" not in entries and (len(found) > 1 or not _is_if(entries)):
+        if "if" in found and "then" not in entries and (len(found) > 1 or not is_if(entries)):
             found.remove("if")
         if len(found) > 1:
             present = set(found)
@@ -216,7 +219,7 @@ class Steps:
             at = key_of(node, key)
             owners = OWNERS.get(key)
             if owners:
-                hint = f"`{key}` stands beside {_list(owners)}"
+                hint = beside(key)
         what = "an empty object is no step" if not entries else "this step has no verb"
         self.fields.add("RUNE-1103", what, at, pointer, hint)
         return None
@@ -279,7 +282,7 @@ class Steps:
         hint = f"did you mean `{match}`?" if match else None
         owners = OWNERS.get(key)
         if owners:
-            hint = f"`{key}` stands beside {_list(owners)}"
+            hint = beside(key)
         elif hint is None:
             hint = f"the keys of `{owner}` are {', '.join(rows)}" if owner else None
         self.fields.add(
@@ -292,7 +295,7 @@ class Steps:
         return rows[match] if match and match not in entries and not owners else None
 
     def _missing(self, row: Key, at: Node, pointer: str, owner: str) -> None:
-        self.fields.add("RUNE-1101", f"{owner} needs `{row.name}`", at, pointer, _hint_of(row.doc))
+        self.fields.add("RUNE-1101", f"{owner} needs `{row.name}`", at, pointer, hint_of(row.doc))
 
     def clauses(
         self, node: Node, rows: tuple[Key, ...], pointer: str, owner: str
@@ -386,19 +389,3 @@ class Steps:
             self._graphs = GraphStep(self.fields, self.ids)
         made: Callable[[Target | None], Block] = self._graphs.read(node, pointer)
         return made
-
-
-def _hint_of(doc: str) -> str:
-    """The first sentence of a row's text, as a hint."""
-    first = doc.split(". ")[0].rstrip(".")
-    return first[:1].lower() + first[1:]
-
-
-def _is_if(entries: Mapping[str, object]) -> bool:
-    """Whether an `if` without `then` was meant as a verb."""
-    return "elif" in entries or "else" in entries
-
-
-def _list(names: list[str]) -> str:
-    quoted = [f"`{name}`" for name in names]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"

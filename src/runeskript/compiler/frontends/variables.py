@@ -8,8 +8,8 @@ from ...model.ast import Var
 from ...model.nearest import did_you_mean
 from ..nodes import Map, Node, Scalar, describe, pairs_of, span_of
 from ..tables import REDUCERS
-from .expressions import escape
 from .fields import Fields
+from .places import escape
 
 
 def read_vars(fields: Fields, node: Node, pointer: str, key: str) -> tuple[Var, ...]:

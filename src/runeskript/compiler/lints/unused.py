@@ -11,7 +11,7 @@ from typing import Any
 
 from ...expr.ir import walk
 from ...model.ast import Function
-from ..frontends.expressions import escape
+from ..frontends.places import escape
 from ..validate.facts import Assignment, Facts
 from .subject import Subject
 

@@ -13,8 +13,8 @@ from ...nodes import Map, Node, Scalar, Seq, clip, key_of, span_of
 from ...read import Source
 from ...tables import Key
 from ..allows import read_allows
-from ..expressions import escape
 from ..literals import Literals
+from ..places import escape
 from ..seen import check_seen
 from ..variables import read_vars
 from .fields import GraphFields

@@ -7,8 +7,8 @@ from typing import Any, Final
 from ....model.ast import Args, Call, Expr, Log, Run, Set, Site, Step, Target
 from ....model.nearest import did_you_mean
 from ...nodes import Map, Node, Scalar, clip, key_of, pairs_of, span_of
-from ..expressions import escape
 from ..literals import Literals
+from ..places import escape
 from .fields import GraphFields
 from .tables import LOG_PARAMS, RUN_INPUTS, RUN_NAMES
 

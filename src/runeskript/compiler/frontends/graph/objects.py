@@ -9,8 +9,8 @@ from ....model.nearest import nearest
 from ...nodes import Map, Node, Scalar, Seq, clip, describe, key_of
 from ...tables import Key, Kind
 from ..allows import read_allows
-from ..expressions import escape
 from ..literals import Literals
+from ..places import escape
 from .fields import GraphFields
 from .tables import NODE_TYPES, NodeType
 from .written import GraphNode, Ref
