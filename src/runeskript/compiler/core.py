@@ -295,20 +295,28 @@ class Body:
     result: str | None = None
     #: First write of each of the document's variables (loop names and hidden ones are not listed).
     writes: dict[str, Write] = field(default_factory=dict)
-    #: What ``children`` found; None again where operations with bodies have gone.
-    inner: tuple[Body, ...] | None = None
+    #: What ``holders`` found; None again where operations with bodies have gone.
+    holding: tuple[Any, ...] | None = None
     #: Whether its pure operations have been fused; once is all that can be done.
     fused: bool = False
 
-    def children(self) -> tuple[Body, ...]:
+    def holders(self) -> tuple[Any, ...]:
+        """The operations with bodies of their own, in the order of the code: looked for once."""
+        if self.holding is None:
+            some: list[Any] = [op for op in self.ops if type(op) in _HOLDERS]
+            self.holding = tuple([op for op in some if op.branches])
+        return self.holding
+
+    def forks(self) -> list[Fork | ForkN]:
+        """The forks, in the order of the code."""
+        return [op for op in self.holders() if type(op) is Fork or type(op) is ForkN]
+
+    def children(self) -> list[Body]:
         """Bodies that begin here, in the order of the code."""
-        if self.inner is None:
-            holders: list[Any] = [op for op in self.ops if type(op) in _HOLDERS]
-            self.inner = tuple([body for op in holders for body in op.branches])
-        return self.inner
+        return [body for op in self.holders() for body in op.branches]
 
 
-#: Operations with bodies of their own.
+#: Operations that may have bodies of their own.
 _HOLDERS: Final = frozenset((Call, Fork, ForkN, Run))
 
 

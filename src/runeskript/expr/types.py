@@ -49,6 +49,7 @@ __all__ = [
     "TEXT",
     "Finding",
     "FunctionTypes",
+    "Inference",
     "Inferred",
     "Type",
     "infer",
@@ -71,8 +72,8 @@ class Inferred(NamedTuple):
     ``doubts`` are comparisons that can have one outcome only."""
 
     type: Type
-    findings: list[Finding]
-    doubts: list[str]
+    findings: Sequence[Finding]
+    doubts: Sequence[str]
 
 
 def infer(
@@ -86,14 +87,9 @@ def infer(
     ``env``: types of variables by name (a name that is not there may be anything); ``locals_``:
     those of the first locals (parameters, the event).
     """
-    if ir[0] == "const":
-        return Inferred(type_of_value(ir[1]), [], [])
-    if ir[0] == "name":
-        return Inferred(env.get(ir[1], ANY), [], [])
-    inference = _Inference(env, functions)
-    if locals_:
-        inference.locals.update(enumerate(locals_))
-    return Inferred(inference.of(ir), inference.findings, inference.doubts)
+    inference = Inference(env, functions)
+    inference.locals.update(enumerate(locals_))
+    return inference.infer(ir)
 
 
 class FunctionTypes:
@@ -109,7 +105,7 @@ class FunctionTypes:
         self._bodies = bodies
         self._known: dict[tuple[str, tuple[Type, ...]], tuple[Type, Finding | None]] = {}
         #: What is wrong with a body whatever it is given; that is reported where it stands.
-        self._general: dict[str, list[Finding]] = {}
+        self._general: dict[str, Sequence[Finding]] = {}
         self._open: set[str] = set()
         self._left = _CALLS
 
@@ -141,17 +137,26 @@ class FunctionTypes:
 
 
 class _Inference(Operators):
-    """One walk over an expression."""
+    """Walks over expressions that see the same names, one after the other.
 
-    __slots__ = ("env", "functions", "locals")
+    ``parts``: types of inserts in texts, by id, in which nothing was found. They hold as long as
+    the types of the names that they read.
+    """
+
+    __slots__ = ("env", "functions", "locals", "parts")
 
     def __init__(
-        self, env: Mapping[str, Type], functions: FunctionTypes | None, *, strict: bool = False
+        self,
+        env: Mapping[str, Type],
+        functions: FunctionTypes | None = None,
+        *,
+        strict: bool = False,
     ) -> None:
         super().__init__(strict=strict)
         self.env = env
         self.functions = functions
         self.locals: dict[int, Type] = {}
+        self.parts: dict[int, Type] = {}
 
     def perhaps(self, ir: IR) -> Type:
         """The type of a part that may never be evaluated."""
@@ -320,7 +325,11 @@ class _Inference(Operators):
         for part in ir[1]:
             if part[0] == "const" and type(part[1]) is str:
                 continue
-            found = self.of(part)
+            found = self.parts.get(id(part))
+            if found is None:
+                found = self.of(part)
+                if not self.findings and not self.doubts and not self.guarded:
+                    self.parts[id(part)] = found
             self.inserted(found)
         return TEXT
 
@@ -371,6 +380,23 @@ class _Inference(Operators):
         return of("object")
 
 
+class Inference(_Inference):
+    """Infers expressions that see the same names, one after the other."""
+
+    __slots__ = ()
+
+    def infer(self, ir: IR) -> Inferred:
+        """What is known of one more expression."""
+        found = self.of(ir)
+        if not self.findings and not self.doubts:
+            return Inferred(found, _NOTHING, _NOTHING)
+        inferred = Inferred(found, self.findings, self.doubts)
+        self.findings, self.doubts = [], []
+        return inferred
+
+
+#: What is found in nearly all expressions.
+_NOTHING: Final[Any] = ()
 _RULES: Final[dict[str, Callable[[_Inference, IR], Type]]] = {
     "local": _Inference.local,
     "list": _Inference.list,

@@ -16,7 +16,7 @@ from ..irtools import name
 def fork_call(program: core.Program, catalog: HandlerCatalog) -> None:
     """Mark the forks in place."""
     for body in program.bodies():
-        for op in body.ops if body.children() else ():
+        for op in body.forks():
             if isinstance(op, core.ForkN) and _is_call(op.body):
                 op.calls = True
                 _yield_result(op.body)

@@ -38,11 +38,10 @@ def pure_fork(program: core.Program, _catalog: HandlerCatalog) -> None:
     labels = Labels(program)
     pure: set[int] = set()
     for body in reversed(program.bodies()):
-        for op in body.ops if body.children() else ():
-            if isinstance(op, core.Fork | core.ForkN):
-                op.pure = all(id(inner) in pure for inner in op.branches)
-                for inner in op.branches if op.pure else ():
-                    fuse_body(inner, labels)
+        for fork in body.forks():
+            fork.pure = all(id(inner) in pure for inner in fork.branches)
+            for inner in fork.branches if fork.pure else ():
+                fuse_body(inner, labels)
         if all(_computes(op, draws) for op in body.ops):
             pure.add(id(body))
 

@@ -32,7 +32,7 @@ def drop_unreached(body: core.Body) -> None:
         return
     mark = core.Mark
     body.ops = [op for op, here in zip(ops, reached, strict=True) if here or type(op) is mark]
-    body.inner = None
+    body.holding = None
     if waiting:
         body.ranges = [row for row in body.ranges if row not in waiting]
 

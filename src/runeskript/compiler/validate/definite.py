@@ -66,9 +66,9 @@ class _Walk:
         #: in the regions inside.
         self.lossy: set[str] = set()
         for body in program.bodies():
-            for op in body.ops if body.children() else ():
-                if type(op) is core.ForkN or (type(op) is core.Fork and not op.keeps):
-                    for inner in op.branches:
+            for fork in body.forks():
+                if not fork.keeps:
+                    for inner in fork.branches:
                         self.lossy.update(inner.writes)
         self.lossy.difference_update(program.reducers)
         #: What is set for certain here: the chain, and all that is in it.
@@ -82,7 +82,7 @@ class _Walk:
 
     def write(self, name: str, region: Region) -> None:
         """A variable is set."""
-        if name in self.variables:
+        if name in self.variables and name not in self.set:
             key = self.key(name, region)
             if key not in self.set:
                 self.set.add(key)

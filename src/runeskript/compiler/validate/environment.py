@@ -9,7 +9,7 @@ are computed until they stay the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from ...expr.schema import check_schema
 from ...expr.types import (
@@ -19,6 +19,7 @@ from ...expr.types import (
     NULL,
     TEXT,
     FunctionTypes,
+    Inference,
     Inferred,
     Type,
     infer,
@@ -50,11 +51,16 @@ _JOB: Final = object_of({
 _TURNS: Final = 6
 
 
-class _Source(NamedTuple):
-    """One thing that gives a variable a value: the expressions it reads, and its type."""
+class _Made(NamedTuple):
+    """What a step makes of expressions: those it reads, and its type."""
 
     reads: tuple[Expr, ...]
     type: Callable[[], Type]
+
+
+#: One thing that gives a variable a value: an expression, what a step makes of some, or something
+#: whose type is known.
+_Source: TypeAlias = "Expr | _Made | Type"
 
 
 class Environment:
@@ -72,7 +78,7 @@ class Environment:
         self._gathers = {id(step): sinks for sinks, step in facts.gathers}
         #: What was inferred of an IR (by identity: expressions of one text share theirs) while
         #: the names were; still right at the end, since what it reads was known by then.
-        self._known: dict[int, Inferred] = {}
+        self.known: dict[int, Inferred] = {}
         self.types: dict[str, Type] = {
             "input": of_schema(document.input_schema),
             # Names that are not declared are reported where names are checked.
@@ -80,6 +86,7 @@ class Environment:
             "job": _JOB,
             "error": _ERROR,
         }
+        self._inference = Inference(self.types, self.functions)
         self._in_part = {a.name for a in facts.assignments if a.path}
         sources = self._sources(facts)
         for var in document.vars:
@@ -90,14 +97,14 @@ class Environment:
     # --- expressions ---------------------------------------------------------------------------
     def of(self, expr: Expr) -> Inferred:
         """What is known of an expression of a step."""
-        found = self._known.get(id(expr.ir))
+        found = self.known.get(id(expr.ir))
         if found is None:
-            found = self._known[id(expr.ir)] = infer(expr.ir, self.types, self.functions)
+            found = self.known[id(expr.ir)] = self._inference.infer(expr.ir)
         return found
 
     def type_of(self, ir: IR) -> Type:
         """The type of a part of an expression of a step."""
-        found = self._known.get(id(ir))
+        found = self.known.get(id(ir))
         return infer(ir, self.types, self.functions).type if found is None else found.type
 
     def of_use(self, use: Use) -> Inferred:
@@ -110,7 +117,7 @@ class Environment:
 
     def _type(self, expr: Expr) -> Type:
         """The type of an expression by what is known of its names so far."""
-        found = self._known[id(expr.ir)] = infer(expr.ir, self.types, self.functions)
+        found = self.known[id(expr.ir)] = self._inference.infer(expr.ir)
         return found.type
 
     # --- where variables get their values from ---------------------------------------------------
@@ -120,10 +127,8 @@ class Environment:
             if not a.path:
                 sources.setdefault(a.name, []).append(self._assigned(a))
         for loop in facts.loop_names:
-            if loop.pointer.endswith("/index"):
-                source = _Source((), lambda: INT)
-            else:
-                source = self._iterated(loop.over)
+            index = loop.pointer.endswith("/index")
+            source = INT if index else self._iterated(loop.over)
             sources.setdefault(loop.name, []).append(source)
         return sources
 
@@ -136,40 +141,39 @@ class Environment:
                 return NOTHING
             return found.element if found.element is not None else ANY
 
-        return _Source((over,), element)
+        return _Made((over,), element)
 
     def _assigned(self, a: Assignment) -> _Source:
         """What one assignment stores."""
-        value, step = a.value, a.step
-        if value is not None:
-            return _Source((value,), lambda: self._type(value))
-        type_ = ANY
+        if a.value is not None:
+            return a.value
+        step = a.step
         if isinstance(step, ast.For | ast.Parallel):
             return self._gathered(step)
         if isinstance(step, ast.Run) and step.detach:
-            type_ = TEXT
-        elif isinstance(step, ast.Listen):
-            type_ = of_schema(step.schema)
-        elif isinstance(step, ast.Call) and self._promises:
+            return TEXT
+        if isinstance(step, ast.Listen):
+            return of_schema(step.schema)
+        if isinstance(step, ast.Call) and self._promises:
             info = self._catalog.get(step.handler)
-            type_ = ANY if info is None else of_schema(info.result_schema)
-        return _Source((), lambda: type_)
+            return ANY if info is None else of_schema(info.result_schema)
+        return ANY
 
     def _gathered(self, step: ast.For | ast.Parallel) -> _Source:
         """What a `collect` or the `into` of a fork stores: the yields."""
         sinks = self._gathers.get(id(step), ())
         reads = tuple(expr for sink in sinks for expr in sink.yields)
         if isinstance(step, ast.For):
-            return _Source(reads, lambda: list_of(self._yielded(sinks)))
+            return _Made(reads, lambda: list_of(self._yielded(sinks)))
         if step.join == "any":
-            return _Source(reads, lambda: join(self._yielded(sinks), NULL))
+            return _Made(reads, lambda: join(self._yielded(sinks), NULL))
         names = [branch.name for branch in step.branches]
 
         def of_branches() -> Type:
             yielded = [join(self._yielded((sink,)), NULL) for sink in sinks]
             return object_of(dict(zip(names, yielded, strict=True)))
 
-        return _Source(reads, of_branches)
+        return _Made(reads, of_branches)
 
     def _yielded(self, sinks: Iterable[Sink]) -> Type:
         found = NOTHING
@@ -198,17 +202,24 @@ class Environment:
     def _turn(self, group: list[str], sources: Mapping[str, list[_Source]]) -> bool:
         """Compute each variable anew; whether any changed."""
         changed = False
+        # What holds parts of these variables holds in this turn only.
+        parts, self._inference.parts = self._inference.parts, {}
         for name in group:
             found = self._joined(name, sources)
             if found != self.types[name]:
                 changed = True
                 self.types[name] = found
+                self._inference.parts.clear()
+        self._inference.parts = parts
         return changed
 
     def _joined(self, name: str, sources: Mapping[str, list[_Source]]) -> Type:
         found = NOTHING
         for source in sources[name]:
-            found = join(found, source.type())
+            if isinstance(source, Expr):
+                found = join(found, self._type(source))
+            else:
+                found = join(found, source if isinstance(source, Type) else source.type())
         # A path that is set changes what is inside, never the kind.
         return Type(found.kinds) if name in self._in_part else found
 
@@ -222,14 +233,15 @@ class Environment:
 
 def _read(sources: Iterable[_Source]) -> set[str]:
     """The variables that some sources read."""
-    return {
-        name.name
-        for source in sources
-        if source.reads
-        for expr in source.reads
-        for name in expr.names
-        if name.kind in ("variable", "maybe")
-    }
+    found: set[str] = set()
+    for source in sources:
+        if isinstance(source, Type):
+            continue
+        for expr in (source,) if isinstance(source, Expr) else source.reads:
+            for name in expr.names:
+                if name.kind == "variable" or name.kind == "maybe":
+                    found.add(name.name)
+    return found
 
 
 def _ordered(sources: Mapping[str, list[_Source]]) -> Iterator[tuple[list[str], bool]]:
@@ -243,7 +255,8 @@ def _ordered(sources: Mapping[str, list[_Source]]) -> Iterator[tuple[list[str], 
     for root in sources:
         if root in index:
             continue
-        if not any(source.reads for source in sources[root]):  # what a call gave, mostly
+        # Most are computed from what stands above, if at all: all of that has been looked at.
+        if not any(name in sources and name not in index for name in _read(sources[root])):
             index[root] = len(index)
             yield [root], False
             continue

@@ -22,7 +22,7 @@ _INITIAL: dict[str, tuple[tuple[type, ...], str]] = {
 def check_forks(facts: Facts, program: core.Program, found: Diagnostics) -> None:
     """Every check of this module."""
     for body in program.bodies():
-        for op in body.ops if body.children() else ():
+        for op in body.forks():
             if isinstance(op, core.Fork) and op.need == 0:
                 _check_conflicts(op, program.reducers, facts.wording, found)
     if program.reducers:

@@ -38,9 +38,15 @@ def check_names(facts: Facts, hints: Hints, found: Diagnostics) -> None:
     """Every check of this module."""
     known = _Known(facts, hints)
     _check_shadowing(facts, found)
+    everywhere = known.everywhere
     for use in facts.uses:
-        if use.expr.names and not _is_plain(use, known):
-            _check_use(use, known, found)
+        for name in use.expr.names:
+            if name.name not in everywhere or name.kind != "variable":
+                _check_use(use, known, found)
+                break
+        else:  # as nearly all: variables that are surely known
+            if use.role == "function" and use.expr.names:
+                _check_use(use, known, found)
 
 
 # --- declarations -----------------------------------------------------------------------------
@@ -81,20 +87,9 @@ def _check_shadowing(facts: Facts, found: Diagnostics) -> None:
 
 
 # --- uses -------------------------------------------------------------------------------------
-def _is_plain(use: Use, known: _Known) -> bool:
-    """Whether all names are variables that are surely known, as in nearly all expressions."""
-    if use.role == "function":
-        return False
-    everywhere, loops = known.everywhere, use.scope.loop_names
-    for name in use.expr.names:
-        if name.kind != "variable" or (name.name not in everywhere and name.name not in loops):
-            return False
-    return True
-
-
 def _check_use(use: Use, known: _Known, found: Diagnostics) -> None:
     expr = use.expr
-    calls = False
+    calls = asks_env = False
     for name in expr.names:
         if name.kind == "function":
             calls = True
@@ -110,11 +105,13 @@ def _check_use(use: Use, known: _Known, found: Diagnostics) -> None:
                 )
         elif use.role == "function":
             _unknown_in_function(expr, name, known, found)
-        else:
+        elif name.name not in known.everywhere:
             _check_variable(use, name, known, found)
+        if name.name == "env" and name.kind == "variable":
+            asks_env = True
     if calls and known.functions:
         _check_arity(expr, known, found)
-    if any(n.name == "env" and n.kind == "variable" for n in expr.names):
+    if asks_env:
         _check_env(expr, known, found)
 
 
@@ -227,15 +224,22 @@ def _check_env(expr: Expr, known: _Known, found: Diagnostics) -> None:
         )
 
 
-def nodes(ir: object, tag: str) -> Iterator[IR]:
+def nodes(ir: IR, tag: str) -> list[IR]:
     """All nodes with a tag, in the order of the text."""
-    if not isinstance(ir, tuple) or not ir or ir[0] == "const":
+    found: list[IR] = []
+    _add_nodes(ir, tag, found)
+    return found
+
+
+def _add_nodes(ir: IR, tag: str, found: list[IR]) -> None:
+    first = ir[0]
+    if first == "const":
         return
-    if ir[0] == tag:
-        yield ir
+    if first == tag:
+        found.append(ir)
     for part in ir:
-        if type(part) is tuple:
-            yield from nodes(part, tag)
+        if type(part) is tuple and part:
+            _add_nodes(part, tag, found)
 
 
 def _count(n: int, what: str) -> str:

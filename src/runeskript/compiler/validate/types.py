@@ -25,14 +25,14 @@ _KEY: Final = frozenset(("null", "bool", "int", "float", "text"))
 
 def check_types(facts: Facts, env: Environment, found: Diagnostics) -> None:
     """Infer every expression once and report what is certain to fail."""
-    of, of_use = env.of, env.of_use
+    of, of_use, known = env.of, env.of_use, env.known.get
     for use in facts.uses:
         expr = use.expr
         if expr.ir[0] == "const":
             continue
         plain = use.event is None and use.role != "function"
-        findings = (of(expr) if plain else of_use(use)).findings
-        for finding in findings:
+        inferred = (known(id(expr.ir)) or of(expr)) if plain else of_use(use)
+        for finding in inferred.findings:
             _report(finding, expr, found)
     for step, _ in facts.steps:
         rule = _EXPECTED.get(type(step))
