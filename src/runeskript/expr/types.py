@@ -39,28 +39,10 @@ from .shapes import (
 )
 
 __all__ = [
-    "ANY",
-    "BOOL",
-    "FLOAT",
-    "INT",
-    "NOTHING",
-    "NULL",
-    "NUMBER",
-    "TEXT",
-    "Finding",
-    "FunctionTypes",
-    "Inference",
-    "Inferred",
-    "Type",
-    "infer",
-    "join",
-    "list_of",
-    "never_equal",
-    "object_of",
-    "of",
-    "type_of_schema",
-    "type_of_value",
-]
+    "ANY", "BOOL", "FLOAT", "INT", "NOTHING", "NULL", "NUMBER", "TEXT", "Finding", "FunctionTypes",
+    "Inference", "Inferred", "Type", "infer", "join", "list_of", "never_equal", "object_of", "of",
+    "type_of_schema", "type_of_value",
+]  # fmt: skip
 
 #: How often the bodies of functions are inferred for one document, and how deep in one another.
 _CALLS: Final = 2_000
@@ -72,8 +54,8 @@ class Inferred(NamedTuple):
     ``doubts`` are comparisons that can have one outcome only."""
 
     type: Type
-    findings: Sequence[Finding]
-    doubts: Sequence[str]
+    findings: list[Finding]
+    doubts: list[str]
 
 
 def infer(
@@ -105,7 +87,7 @@ class FunctionTypes:
         self._bodies = bodies
         self._known: dict[tuple[str, tuple[Type, ...]], tuple[Type, Finding | None]] = {}
         #: What is wrong with a body whatever it is given; that is reported where it stands.
-        self._general: dict[str, Sequence[Finding]] = {}
+        self._general: dict[str, list[Finding]] = {}
         self._open: set[str] = set()
         self._left = _CALLS
 
@@ -146,11 +128,7 @@ class _Inference(Operators):
     __slots__ = ("env", "functions", "locals", "parts")
 
     def __init__(
-        self,
-        env: Mapping[str, Type],
-        functions: FunctionTypes | None = None,
-        *,
-        strict: bool = False,
+        self, env: Mapping[str, Type], functions: FunctionTypes | None, *, strict: bool = False
     ) -> None:
         super().__init__(strict=strict)
         self.env = env
@@ -383,20 +361,13 @@ class _Inference(Operators):
 class Inference(_Inference):
     """Infers expressions that see the same names, one after the other."""
 
-    __slots__ = ()
-
     def infer(self, ir: IR) -> Inferred:
         """What is known of one more expression."""
-        found = self.of(ir)
-        if not self.findings and not self.doubts:
-            return Inferred(found, _NOTHING, _NOTHING)
-        inferred = Inferred(found, self.findings, self.doubts)
+        inferred = Inferred(self.of(ir), self.findings, self.doubts)
         self.findings, self.doubts = [], []
         return inferred
 
 
-#: What is found in nearly all expressions.
-_NOTHING: Final[Any] = ()
 _RULES: Final[dict[str, Callable[[_Inference, IR], Type]]] = {
     "local": _Inference.local,
     "list": _Inference.list,
