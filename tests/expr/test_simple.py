@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from runeskript.expr.parser import parse_any_expression
 from runeskript.expr.simple import read_simple
+from runeskript.model.ast import Name
 
 WORDS = st.sampled_from(
     [
@@ -56,6 +57,7 @@ EXPRESSIONS = st.recursive(ATOMS, _grow, max_leaves=12)
 def check(text: str, locals_: tuple[str, ...] = ()) -> bool:
     """Whether the text is simple; then both readers must agree on all of it."""
     simple = read_simple(text, locals_)
+    check_insert(text)
     if simple is None:
         return False
     full = parse_any_expression(text, locals_=locals_)
@@ -64,6 +66,18 @@ def check(text: str, locals_: tuple[str, ...] = ()) -> bool:
     assert names == full.names
     assert bound == full.bound
     return True
+
+
+def check_insert(text: str) -> None:
+    """Between `${` and `}` a text means the same, two characters further on."""
+    if "}" in text or len(text) > 200:
+        return
+    alone, insert = read_simple(text, ()), read_simple(f"${{{text}}}", (), insert=True)
+    assert (alone is None) is (insert is None)
+    if alone is not None and insert is not None:
+        assert repr(insert[0]) == repr(alone[0])
+        for there, here in zip(insert[1:], alone[1:], strict=True):
+            assert there == tuple(Name(n.name, n.offset + 2, n.kind) for n in here)
 
 
 @pytest.mark.parametrize(

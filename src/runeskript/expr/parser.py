@@ -19,7 +19,7 @@ from .faults import ExpressionError, Problem
 from .ir import walk
 from .lexer import prepare, too_deep
 from .reader import read_tree
-from .simple import read_simple
+from .simple import name_at, read_simple
 
 __all__ = [
     "ExpressionError",
@@ -129,6 +129,9 @@ def parse_template(
     if read is None:
         read = partial(parse_expression, graph=graph)
     if text.startswith("${") and text.find("}") == len(text) - 1:  # one insert and nothing else
+        simple = None if graph else read_simple(text, (), insert=True)
+        if simple is not None:
+            return Parsed(*simple)
         try:
             only = read(text[2:-1])
         except ExpressionError:
@@ -163,7 +166,7 @@ def parse_template(
 
 
 def _shifted(names: tuple[Name, ...], by: int) -> tuple[Name, ...]:
-    return tuple([Name(n.name, n.offset + by, n.kind) for n in names]) if names else ()
+    return tuple([name_at(n.name, n.offset + by, n.kind) for n in names]) if names else ()
 
 
 def _joined(parts: list[IR], *, whole: bool) -> IR:

@@ -63,6 +63,18 @@ _DIGITS: Final = frozenset(digits)
 _Operand = tuple[str, Any, str]
 
 
+_new: Final = object.__new__
+
+
+def name_at(name: str, offset: int, kind: str) -> Name:
+    """A ``Name``. In place it takes half of its ``__init__``, and there are tens of thousands."""
+    made: Any = _new(Name)
+    made.name = name
+    made.offset = offset
+    made.kind = kind
+    return made  # type: ignore[no-any-return]
+
+
 def _name_of(word: str) -> _Operand:
     """What an operand stands for that begins as a name does."""
     if word in _LITERALS:
@@ -110,13 +122,19 @@ _look_up: Final = _Operands().__getitem__
 #: What stands before, between and behind the operands, and the classes of those -> the mould; None
 #: where there is none.
 _moulds: Final[dict[tuple[str, ...], Mould | None]] = {}
+#: The same where `${` and `}` stand around.
+_insert_moulds: Final[dict[tuple[str, ...], Mould | None]] = {}
 
 
 def read_simple(
-    text: str, locals_: tuple[str, ...]
+    text: str, locals_: tuple[str, ...], insert: bool = False
 ) -> tuple[IR, tuple[Name, ...], tuple[Name, ...]] | None:
     """The IR of an expression, the names in it and the name that a comprehension binds; None where
-    the full reader has to look."""
+    the full reader has to look.
+
+    ``insert``: it stands between ``${`` and the only ``}`` of the text, from which its names are
+    counted then. The brackets become a part of its shape, which takes no more than without.
+    """
     if len(text) > _LENGTH:
         return None
     parts = _OPERAND.split(text)  # operands stand at the odd places
@@ -125,11 +143,17 @@ def read_simple(
         operands = _bind(parts, operands, locals_)
     classes, irs, names = zip(*operands) if operands else ((), (), ())  # noqa: B905 - all have three
     shape = (*parts[::2], *classes)
-    mould = _moulds.get(shape, _NEW)
+    moulds = _insert_moulds if insert else _moulds
+    mould = moulds.get(shape, _NEW)
     if mould is _NEW:
-        if len(_moulds) >= _KEPT:
-            _moulds.clear()
-        mould = _moulds[shape] = _mould(text, parts, classes)
+        if len(moulds) >= _KEPT:
+            moulds.clear()
+        if insert:
+            inner = [parts[0][2:], *parts[1:]]
+            inner[-1] = inner[-1][:-1]
+            mould = moulds[shape] = _mould(text[2:-1], inner, classes)
+        else:
+            mould = moulds[shape] = _mould(text, parts, classes)
     if mould is None or mould.words + text.count(".") >= EXPRESSION_DEPTH:
         return None
     uses, bound = mould.uses, mould.bound
@@ -137,13 +161,15 @@ def read_simple(
     if not uses and bound is None:
         return ir, (), ()
     if mould.words == 1:
-        return ir, (Name(names[0], len(parts[0]), "variable"),), ()
+        return ir, (name_at(names[0], len(parts[0]), "variable"),), ()
     ends = list(accumulate(map(len, parts)))
+    if insert:
+        ends[-1] -= 1  # the expression ends before the bracket
     used = [
-        Name(name or names[number], ends[2 * number] + back, kind)
+        name_at(name or names[number], ends[2 * number] + back, kind)
         for number, back, name, kind in uses
     ]
-    binds = () if bound is None else (Name(names[bound], ends[2 * bound], "variable"),)
+    binds = () if bound is None else (name_at(names[bound], ends[2 * bound], "variable"),)
     return ir, tuple(used), binds
 
 

@@ -233,7 +233,7 @@ class Expressions:
                 self._texts[value] = known
             return known
         try:
-            known = parse_template(value, read=self._parsed)
+            known = parse_template(value, read=self._parsed, graph=self.graph)
         except ExpressionError as error:
             self._problems(error, node, 0, pointer)
             return None
