@@ -270,12 +270,13 @@ def take_apart(data: bytes) -> tuple[Any, Any]:
 
 def seal(program: Any, debug: Any = None) -> bytes:
     """Bytes with a right header and right digests around any program section."""
+    version = 2 if isinstance(program, list) and len(program) == 20 else 1
     if not isinstance(program, bytes):
         program = encode_value(program, max_depth=MAX_DEPTH + 10)
     if not isinstance(debug, bytes):
         value = [[], [], [], [], [], ""] if debug is None else debug
         debug = encode_value(value, max_depth=MAX_DEPTH + 10)
-    prefix = struct.pack(">6sHH", b"RUNEBP", versions.BLUEPRINT, versions.SEMANTICS)
+    prefix = struct.pack(">6sHH", b"RUNEBP", version, versions.SEMANTICS)
     hashes = hashlib.sha256(prefix + program).digest(), hashlib.sha256(debug).digest()
     header = struct.pack(">Q32sQ32s", len(program), hashes[0], len(debug), hashes[1])
     return prefix + header + program + debug

@@ -31,6 +31,12 @@ from runeskript.testing.cluster.world import Broken
 
 #: Handlers that promise nothing: each of their calls is durable before the next one leaves.
 PLAIN = StaticCatalog({name: PlainHandler(name) for name in HANDLERS})
+#: What every other skript does when a job of it has failed.
+NOTICE = {
+    "call": "flaky",
+    "with": {"site": "${job.id}: ${error.type}", "n": "${error.attempts}"},
+    "retry": {"max": 3, "backoff": "5ms"},
+}
 #: How many seeds share a skript, and every how many is on SQLite.
 SHARED = 10
 SQLITE = 7
@@ -41,6 +47,8 @@ def compiled(number: int, *, plain: bool) -> Compiled:
     """A skript with calls in it; those that a check refuses are passed over."""
     for one in itertools.count(number * 1_000):
         document = skript(one)
+        if one % 2:
+            document["on_failure"] = NOTICE
         text = json.dumps(document)
         if text.count('"call"') > 1:
             try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from blueprints import sample, sample_values, seal, with_code
+from blueprints import sample, sample_values, seal, take_apart, with_code
 from runeskript.errors import BlueprintError, CodecError
 from runeskript.model.blueprint import Debug
 from runeskript.model.blueprint_codec import decode, digest, encode
@@ -32,6 +32,16 @@ def test_the_released_format_stays_readable() -> None:
     data = bytes.fromhex(GOLDEN.read_text("ascii"))
     assert decode(data) == sample()
     assert encode(sample()) == data, "the format changed: versions.BLUEPRINT has to rise"
+
+
+def test_what_needs_a_newer_format_is_written_in_it_and_nothing_else() -> None:
+    old, new = sample(), replace(sample(), on_failure="ab" * 32)
+    assert [encode(bp)[6:8] for bp in (old, new)] == [b"\0\1", b"\0\2"]
+    assert decode(encode(new)) == new
+    assert digest(new) == encode(new)[18:50].hex() != digest(old)
+    program, debug = take_apart(encode(new))
+    with pytest.raises(BlueprintError, match="format 2 holds nothing that format 1 cannot say"):
+        decode(seal([*program[:19], None], debug))
 
 
 def test_identity_is_the_program_without_debug() -> None:
@@ -60,7 +70,7 @@ def test_spans_of_equal_places_stand_once() -> None:
 
 @pytest.mark.parametrize(
     ("at", "value", "code"),
-    [(6, 2, "RUNE-4003"), (6, 0, "RUNE-4003"), (8, 2, "RUNE-4003"), (8, 65_535, "RUNE-4003")],
+    [(6, 3, "RUNE-4003"), (6, 0, "RUNE-4003"), (8, 2, "RUNE-4003"), (8, 65_535, "RUNE-4003")],
 )
 def test_another_version_is_refused(at: int, value: int, code: str) -> None:
     data = bytearray(encode(sample()))

@@ -106,6 +106,8 @@ def result(done: DryRun) -> dict[str, Any]:
     found: dict[str, Any] = {"job": None, "state": done.outcome.status}
     found |= {"output": done.outcome.output, "error": error or None, "mocked": mocked}
     found["messages"] = [{"topic": one.topic, "key": one.key} for one in done.outcome.messages]
+    if done.notice is not None:
+        found["on_failure"] = {"state": done.notice.status, "error": done.notice.error}
     return found if done.waits is None else {**found, "waits": done.waits}
 
 
@@ -119,6 +121,10 @@ def say(done: DryRun) -> None:
     for message in done.outcome.messages:
         _note(f"emitted {message.topic}, which nobody gets")
     _note(f"{_ended(done)}; no handler was called")
+    if done.notice is not None:
+        error = done.notice.error
+        why = "" if error is None else f": {error.get('type')}: {error.get('message')}"
+        _note(f"on_failure {done.notice.status.lower()}{why}")
     if done.outcome.output is not None:
         terminal.say(terminal.to_json(done.outcome.output, indent=2))
 

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from ..compiler.pipeline import Compiled, compile_text
 from ..engine.runtime import Runtime
+from ..engine.skripts import pins
 from ..errors import BlueprintError
 from ..model import blueprint_codec
 from ..model.blueprint import Blueprint
@@ -51,13 +52,13 @@ def pinned(name: str, blueprint: Blueprint) -> list[Blueprint]:
     found: dict[str, Blueprint] = {}
     todo = [blueprint]
     while todo:
-        for ref in todo.pop().skripts:
-            if ref.digest is None or ref.digest in found:
+        for digest in pins(todo.pop()):
+            if digest in found:
                 continue
-            file = str(Path(name).with_name(f"{ref.digest}.blueprint"))
+            file = str(Path(name).with_name(f"{digest}.blueprint"))
             child = blueprint_codec.decode(documents.load(file))
-            if blueprint_codec.digest(child) != ref.digest:
+            if blueprint_codec.digest(child) != digest:
                 raise BlueprintError(f"{file} holds another Blueprint than its name says")
-            found[ref.digest] = child
+            found[digest] = child
             todo.append(child)
     return list(found.values())

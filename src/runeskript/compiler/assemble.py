@@ -10,8 +10,13 @@ from . import core
 from .codegen import ROOTS, BodyCode, Code, To
 
 
-def assemble(program: core.Program, code: Code, ast_hash: str, source: str) -> Blueprint:
-    """The Blueprint; bodies stand one after the other, the document's first."""
+def assemble(
+    program: core.Program, code: Code, ast_hash: str, source: str, on_failure: str | None = None
+) -> Blueprint:
+    """The Blueprint; bodies stand one after the other, the document's first.
+
+    ``on_failure``: digest of the Blueprint of what is done where a job has failed.
+    """
     document: Document = program.document
     entries: list[int] = []
     size = 0
@@ -32,7 +37,8 @@ def assemble(program: core.Program, code: Code, ast_hash: str, source: str) -> B
         version=document.version,
         labels=document.labels,
         ast_hash=ast_hash,
-        input_schema=document.input_schema,
+        # The schema is that of the failed job's input, which is a part of what a notice is given.
+        input_schema=None if document.notice else document.input_schema,
         env=document.env,
         roots=tuple((n, code.bodies[0].slots[n]) for n in ROOTS if n in code.bodies[0].slots),
         code=tuple(instructions),
@@ -50,6 +56,7 @@ def assemble(program: core.Program, code: Code, ast_hash: str, source: str) -> B
         policies=tuple(code.policies),
         listens=tuple(code.listens),
         skripts=tuple(code.skripts),
+        on_failure=on_failure,
         debug=Debug(
             spans=tuple(spans[site] for site in sites),
             step_spans=spans,

@@ -1,17 +1,21 @@
-"""Child skripts: the files that ``run: PATH`` names are compiled and pinned by digest."""
+"""Compiled and pinned by digest: the files that ``run: PATH`` names, and ``on_failure``."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from ..model.ast import Run
-from ..model.blueprint import SkriptRef
+from ..model.ast import Document, Run
+from ..model.blueprint import Blueprint, SkriptRef
 from ..model.blueprint_codec import digest
+from ..model.limits import NAME
 from . import core
 from .unit import Compiled, Unit, have
 from .validate.arguments import check_input
+
+#: What the name of a skript is followed by in the name of what is done when a job of it has failed.
+ON_FAILURE: Final = ".on_failure"
 
 #: Compiles the text of a file that a document runs; None where it has errors of its own.
 CompileChild: TypeAlias = Callable[[Unit, "bytes | str", str], "Compiled | None"]
@@ -74,6 +78,41 @@ def _pin(
     unit.pinned[path] = SkriptRef(child.blueprint.name, child.blueprint.version, key)
     unit.children[key] = child.blueprint
     unit.children.update(child.children)
+
+
+def pin_notice(unit: Unit, compile_notice: Callable[[Unit], Blueprint | None]) -> None:
+    """Compile what a document does on a failure, and pin it by digest."""
+    if have(unit.document).on_failure is None or unit.diagnostics.has_errors:
+        return
+    blueprint = compile_notice(unit)
+    if blueprint is not None:
+        unit.on_failure = digest(blueprint)
+        unit.children[unit.on_failure] = blueprint
+
+
+def notice_of(document: Document) -> Document:
+    """What a document does on a failure, as a document: ``NAME.on_failure``.
+
+    A job that fails is an end like any other, and what follows it has its own attempts, errors and
+    end: so it is a job of its own, created in the unit that ends the one that failed. Its input is
+    ``{job, input, error}`` of that one, and the names of the step mean these.
+    """
+    steps = () if document.on_failure is None else (document.on_failure,)
+    return Document(
+        document.name[: NAME - len(ON_FAILURE)] + ON_FAILURE,
+        document.version,
+        document.labels,
+        document.input_schema,
+        document.env,
+        (),
+        document.functions,
+        None,
+        steps,
+        (),
+        None,
+        document.span,
+        notice=True,
+    )
 
 
 def _beside(unit: Unit, path: str) -> str:

@@ -28,7 +28,7 @@ from .expand import expand
 from .listing import show_core
 from .load_text import parse_tree, read_text
 from .passes import Pass, choose, optimize
-from .pinning import normal, pin_children
+from .pinning import normal, notice_of, pin_children, pin_notice
 from .silences import check_silences, silences_of
 from .unit import DEFAULTS, Compiled, Family, Options, Resolve, Unit, have
 from .validate import validate
@@ -88,6 +88,7 @@ def _pin_all(unit: Unit) -> None:
     unit.diagnostics.silence({})  # a child's findings are for its own document to allow
     if unit.program is not None:
         pin_children(unit, _compile_child)
+        pin_notice(unit, _compile_notice)
 
 
 def _optimize(unit: Unit) -> None:
@@ -117,7 +118,8 @@ def _codegen(unit: Unit) -> None:
 def _assemble(unit: Unit) -> None:
     text = unit.tree.text if unit.tree is not None else ""
     program = have(unit.program)
-    unit.blueprint = assemble(program, have(unit.code), ast_hash(program.document), text)
+    ast = ast_hash(program.document)
+    unit.blueprint = assemble(program, have(unit.code), ast, text, unit.on_failure)
 
 
 def _verify(unit: Unit) -> None:
@@ -272,3 +274,16 @@ def _compile_child(unit: Unit, source: bytes | str, file: str) -> Compiled | Non
             d.code, d.message, d.span, d.pointer, d.hint, severity=d.severity, related=d.related
         )
     return None if inner.diagnostics.has_errors else _finish(inner)
+
+
+def _compile_notice(unit: Unit) -> Blueprint | None:
+    """Compile the ``on_failure`` of a document, which was checked together with it."""
+    document = notice_of(have(unit.document))
+    options = Options(passes=unit.options.passes)
+    inner = Unit(
+        unit.file, unit.catalog, options, unit.family, unit.diagnostics, "", None, document
+    )
+    _expand(inner)
+    for _, stage in STAGES[1]:
+        stage(inner)
+    return None if unit.diagnostics.has_errors else inner.blueprint

@@ -81,6 +81,8 @@ class Unit:
     #: ``run: PATH`` -> what it is pinned to.
     pinned: dict[str, SkriptRef] = field(default_factory=dict)
     children: dict[str, Blueprint] = field(default_factory=dict)
+    #: Digest of the Blueprint of the document's ``on_failure``.
+    on_failure: str | None = None
 
 
 @mutable

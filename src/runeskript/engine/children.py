@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InputError, RuneskriptError, StoreError
-from ..kernel import Program
+from ..kernel import Program, Ready
 from ..model import limits
+from ..model.batches import weight
 from ..model.codes import code_for_type
 from ..model.events import ChildDone, ChildOut, Path
 from ..model.rows import NamedTuple
@@ -64,6 +65,19 @@ class Children:
             return _refused("skript.invalid", exc.message)
         await self._lease.ensure()
         return Decision(self._row(live, effect, program, given), program, None)
+
+    async def notify(
+        self, live: Live, ready: Ready, change: RowChange
+    ) -> tuple[ChildOut, Decision] | None:
+        """The job that tells of the failure which a turn ends with. Raises StoreError."""
+        from .notices import as_effect, decide_notice  # for the few jobs that fail and say so
+
+        end = live.seq + sum(map(weight, ready.events)) - 1
+        decided = await decide_notice(live, change, end, self._skripts, self._clock, self._lease)
+        if decided is None:
+            return None
+        row, program = decided
+        return as_effect(row), Decision(row, program, None)
 
     def _row(self, live: Live, effect: ChildOut, program: Program, given: Value) -> JobRow:
         blueprint, now = program.blueprint, self._clock.now_ms()

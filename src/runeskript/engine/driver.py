@@ -357,7 +357,7 @@ class Driver(Endings):
             watch.wake()
         if live.pausing:
             turn.calls.clear()  # whoever goes on makes them
-        if turn.calls or turn.others or live.narrator is not None:
+        if turn.calls or turn.others or turn.children or live.narrator is not None:
             self.outlet.let_out(turn, first)
         if ready.finished is not None:
             self._end(live, turn.change)

@@ -112,6 +112,8 @@ class Outlet:
             unit = await self._furnish(turn, unit)
         if live.slots or any(lane.limits for lane, _ in turn.calls):
             unit = self.lines.furnish(turn, unit, left)
+        if turn.change is not None and turn.change.status == "Failed":
+            unit = await self._notify(turn, turn.change, unit)
         if ready.finished is None:
             unit = self._keep(live, ready, unit)
         elif live.row.parent is not None and turn.change is not None:
@@ -121,6 +123,16 @@ class Outlet:
                 turn.mail = True
         if events or turn.change is not None or unit.furnished:
             turn.units.append(unit)
+
+    async def _notify(self, turn: Turn, change: RowChange, unit: Unit) -> Unit:
+        """The unit that ends a failed job, with the job that does what its skript says to that."""
+        if turn.live.program.blueprint.on_failure is None:
+            return unit
+        told = await self._children.notify(turn.live, turn.ready, change)
+        if told is None or told[1].row is None:
+            return unit
+        turn.children.append(told)
+        return unit._replace(children=(*unit.children, told[1].row))
 
     def _sort(self, effects: Sequence[Effect], calls: Calls, others: list[Effect]) -> None:
         """Calls, and what is none."""

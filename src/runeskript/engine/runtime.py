@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from ..errors import (
     JobExistsError,
+    JobNotFoundError,
     RuntimeClosedError,
     RuntimeOptionError,
 )
@@ -324,6 +325,20 @@ class Runtime(Control):
     async def _end_of(self, id_: str) -> JobRow:
         self._running()
         return await self._recovery.end_of(id_)
+
+    async def notice(self, id: str) -> Job | None:  # noqa: A002
+        """The job that does what the ``on_failure`` of a failed job says; None where there is none.
+
+        Raises JobNotFoundError.
+        """
+        from .notices import notice_of
+
+        self._running()
+        (row,) = await self._store.get([id])
+        if row is None:
+            raise JobNotFoundError(f"no job has the id {id}")
+        found = await notice_of(self._store, row)
+        return None if found is None else job_of(found)
 
     async def work(self, *, until_idle: bool = False) -> dict[Status, int]:
         """Claim jobs that nobody runs and that this runtime has the handlers for, and run them.

@@ -59,12 +59,17 @@ class Skripts:
             self._by_object.move_to_end(id(blueprint))
             return known[1]
         program = await self._keep(load(blueprint))
-        pinned = [ref.digest for ref in blueprint.skripts if ref.digest is not None]
+        pinned = pins(blueprint)
         await self._store.put_blob(program.digest, blueprint_codec.encode(blueprint), pinned)
         self._by_object[id(blueprint)] = (blueprint, program)
         while len(self._by_object) > PROGRAMS:
             self._by_object.popitem(last=False)
         return program
+
+    async def blueprint(self, digest: str) -> Blueprint | None:
+        """A Blueprint that was put, or None; whether its handlers are here or not."""
+        data = await self._store.get_blob(digest)
+        return None if data is None else blueprint_codec.decode(data)
 
     async def program(self, digest: str) -> Program | None:
         """The program of a Blueprint that was put, or None."""
@@ -157,6 +162,12 @@ class Skripts:
             if deployed.name == name and version in (None, deployed.version):
                 return deployed
         return None
+
+
+def pins(blueprint: Blueprint) -> list[str]:
+    """The digests of the Blueprints that one needs beside it."""
+    found = [ref.digest for ref in blueprint.skripts if ref.digest is not None]
+    return found if blueprint.on_failure is None else [*found, blueprint.on_failure]
 
 
 def needed(blueprint: Blueprint) -> tuple[str, ...]:

@@ -379,10 +379,7 @@ class Function:
 
 @record
 class Document:
-    """A whole skript. ``input_schema`` None: anything goes. ``timeout`` is the job's deadline.
-
-    ``allow``: the findings that are silenced in the whole document.
-    """
+    """A whole skript. ``input_schema`` None: anything goes. ``timeout`` is the job's deadline."""
 
     name: str
     version: int | None
@@ -397,3 +394,6 @@ class Document:
     finally_: Block | None
     span: Span = NOWHERE
     allow: tuple[Allow, ...] = ()
+    #: What is done on a failure; whether this is itself that of another (``pinning.notice_of``).
+    on_failure: Step | None = None
+    notice: bool | None = None

@@ -140,4 +140,6 @@ class Blueprint:
     policies: tuple[Policy, ...]
     listens: tuple[ListenRef, ...]
     skripts: tuple[SkriptRef, ...]
+    #: Digest of the Blueprint that a job runs which is created where one of this has failed.
+    on_failure: str | None = None
     debug: Debug = field(default_factory=Debug, compare=False)

@@ -3,7 +3,7 @@
 Layout, big-endian::
 
     6  magic ``RUNEBP``
-    2  format version          versions.BLUEPRINT
+    2  format version          the oldest that can say it; at most versions.BLUEPRINT
     2  semantics version       versions.SEMANTICS
     8  length of the program   32  SHA-256 of the ten bytes above and the program: the identity
     8  length of the debug     32  SHA-256 of the debug section
@@ -16,8 +16,9 @@ the table, five ints each (file, line less the line of the span before, column, 
 end column), and instructions and steps refer to it by number.
 
 Decoding checks the kind of every field, so that what comes out has the types ``Blueprint``
-declares; whether it makes sense (ranges, flow) is the verifier's work. N reads N-1; there is no
-version before 1.
+declares; whether it makes sense (ranges, flow) is the verifier's work. N reads N-1. A Blueprint
+that does without the sections that a format adds is written in the one before: the same Blueprint
+has one identity, whichever version of Runeskript wrote it.
 """
 
 from __future__ import annotations
@@ -136,7 +137,10 @@ _PROGRAM: Final[tuple[tuple[str, Check], ...]] = (
     ("policies", sequence(_POLICY)),
     ("listens", sequence(_LISTEN)),
     ("skripts", sequence(row(text, natural_or_none, text_or_none, make=SkriptRef))),
+    ("on_failure", text_or_none),
 )
+#: How many of them each format has.
+_LENGTHS: Final = {1: 19, 2: 20}
 _DEBUG: Final = row(texts, sequence(integer), naturals, naturals, sequence(texts), text)
 
 
@@ -152,10 +156,10 @@ def encode(blueprint: Blueprint) -> bytes:
     debug = _encode(_debug_to_value(blueprint.debug), "debug")
     header = _HEADER.pack(
         MAGIC,
-        versions.BLUEPRINT,
+        _format(blueprint),
         versions.SEMANTICS,
         len(program),
-        _identity(program),
+        _identity(program, _format(blueprint)),
         len(debug),
         hashlib.sha256(debug).digest(),
     )
@@ -164,16 +168,22 @@ def encode(blueprint: Blueprint) -> bytes:
 
 def digest(blueprint: Blueprint) -> str:
     """The identity of a Blueprint: hex SHA-256 over its program sections, debug left out."""
-    return _identity(_encode_program(blueprint)).hex()
+    return _identity(_encode_program(blueprint), _format(blueprint)).hex()
 
 
-def _identity(program: bytes) -> bytes:
-    prefix = _PREFIX.pack(MAGIC, versions.BLUEPRINT, versions.SEMANTICS)
+def _format(blueprint: Blueprint) -> int:
+    """The oldest format that can say all of it."""
+    return 1 if blueprint.on_failure is None else 2
+
+
+def _identity(program: bytes, version: int) -> bytes:
+    prefix = _PREFIX.pack(MAGIC, version, versions.SEMANTICS)
     return hashlib.sha256(prefix + program).digest()
 
 
 def _encode_program(blueprint: Blueprint) -> bytes:
-    sections = [_SECTIONS.get(name, _same)(getattr(blueprint, name)) for name, _ in _PROGRAM]
+    rows = _PROGRAM[: _LENGTHS[_format(blueprint)]]
+    sections = [_SECTIONS.get(name, _same)(getattr(blueprint, name)) for name, _ in rows]
     return _encode(sections, "program")
 
 
@@ -241,20 +251,24 @@ def decode(data: bytes | bytearray | memoryview) -> Blueprint:
     """
     if len(data) > BLUEPRINT_BYTES:
         _refuse(f"more than {BLUEPRINT_BYTES:,} bytes", _LIMIT)
-    program, debug = _open(bytes(data))
+    version, program, debug = _open(bytes(data))
     sections = _decode(program, "program")
-    if type(sections) is not list or len(sections) != len(_PROGRAM):
-        _refuse(f"the program must be a list of {len(_PROGRAM)} sections")
+    rows = _PROGRAM[: _LENGTHS[version]]
+    if type(sections) is not list or len(sections) != len(rows):
+        _refuse(f"the program must be a list of {len(rows)} sections")
     known = {
         name: check(section, (None, name))
-        for (name, check), section in zip(_PROGRAM, sections, strict=True)
+        for (name, check), section in zip(rows, sections, strict=True)
     }
     slots = sum([body.slots for body in known["bodies"]])
     if slots > _SLOTS_A_BYTE * len(program):
         # Every slot is named somewhere: a small Blueprint has no need of a huge frame, of which a
         # fork would make many.
         _refuse(f"frames of {slots:,} slots in a program of {len(program):,} bytes", _LIMIT)
-    return Blueprint(**known, debug=_debug_from_value(_decode(debug, "debug")))
+    found = Blueprint(**known, debug=_debug_from_value(_decode(debug, "debug")))
+    if _format(found) != version:
+        _refuse(f"format {version} holds nothing that format {_format(found)} cannot say")
+    return found
 
 
 def program_size(data: bytes) -> int:
@@ -272,16 +286,17 @@ def _decode(data: bytes, what: str) -> Any:
         raise
 
 
-def _open(source: bytes) -> tuple[bytes, bytes]:
-    """Check the header and the digests; return (program, debug)."""
+def _open(source: bytes) -> tuple[int, bytes, bytes]:
+    """Check the header and the digests; return (format, program, debug)."""
     if not source.startswith(MAGIC):
         _refuse("not a Blueprint: the first bytes are not RUNEBP", "RUNE-4005")
     if len(source) < _PREFIX.size:
         _refuse("the Blueprint ends inside its header", "RUNE-4004")
     _, version, semantics = _PREFIX.unpack_from(source)
-    if version != versions.BLUEPRINT:
+    if version not in _LENGTHS:
         _refuse(
-            f"Blueprint format {version}; this build reads format {versions.BLUEPRINT}",
+            f"Blueprint format {version}; this build reads formats "
+            f"{versions.BLUEPRINT_OLDEST} to {versions.BLUEPRINT}",
             "RUNE-4003",
         )
     if semantics != versions.SEMANTICS:
@@ -296,9 +311,9 @@ def _open(source: bytes) -> tuple[bytes, bytes]:
         _refuse("the Blueprint is not as long as its header says", "RUNE-4004")
     program = source[_HEADER.size : _HEADER.size + size]
     debug = source[_HEADER.size + size :]
-    if _identity(program) != identity or hashlib.sha256(debug).digest() != debug_hash:
+    if _identity(program, version) != identity or hashlib.sha256(debug).digest() != debug_hash:
         _refuse("the Blueprint is damaged: a digest does not match", "RUNE-4004")
-    return program, debug
+    return version, program, debug
 
 
 def _debug_from_value(value: Any) -> Debug:

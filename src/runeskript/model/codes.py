@@ -83,6 +83,7 @@ CODES: dict[str, Code] = {
     "RUNE-1127": Code("builder-use", "error", "The builder's methods are called out of order"),
     "RUNE-1128": Code("format", "error", "The document cannot be formatted safely"),
     "RUNE-1129": Code("bad-silence", "error", "This silences nothing that can be silenced"),
+    "RUNE-1130": Code("on-failure", "error", "This cannot be done on a failure"),
     "RUNE-1200": Code("node-type", "error", "There is no such type of node"),
     "RUNE-1201": Code("edge-nowhere", "error", "An edge leads to a node that is not there"),
     "RUNE-1202": Code("ways-on", "error", "The ways on from a node do not fit it"),

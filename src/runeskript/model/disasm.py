@@ -72,6 +72,8 @@ class _Listing:
         except BlueprintError as error:
             yield f"  digest    none: {error.message}"
         yield f"  ast       {bp.ast_hash}"
+        if bp.on_failure is not None:
+            yield f"  failure   {bp.on_failure}"
         if bp.labels:
             yield "  labels    " + ", ".join([f"{k}={v}" for k, v in bp.labels.items()])
         if bp.env:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-BLUEPRINT: Final = 1
+#: Written is the oldest format that can say all of a Blueprint, so that what needs nothing new
+#: keeps its identity. Format 2 has a section more, ``on_failure``.
+BLUEPRINT: Final = 2
+BLUEPRINT_OLDEST: Final = 1
 #: Segments, their records, and payloads (``segments.py``, ``journal.py``, ``payloads.py``).
 JOURNAL: Final = 1
 SNAPSHOT: Final = 1

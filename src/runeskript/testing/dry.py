@@ -23,6 +23,7 @@ class DryRun(NamedTuple):
     """How a dry run ended.
 
     ``waits``: where it did not, what it waits for. ``ms``: virtual milliseconds that it took.
+    ``notice``: how its ``on_failure`` ended, where it failed and has one.
     """
 
     outcome: Outcome
@@ -31,6 +32,7 @@ class DryRun(NamedTuple):
     error: dict[str, Value] | None
     waits: str | None
     ms: int
+    notice: Outcome | None = None
 
 
 def family(skript: Compiled | Blueprint, pinned: Mapping[str, Blueprint]) -> dict[str, Blueprint]:
@@ -68,7 +70,14 @@ def dry_run(
     calls = Counter(call.handler for call in outcome.calls)
     error = None if outcome.error is None else locate(blueprint, outcome.error)
     waits = None if simulation.finished is not None else _waits(simulation)
-    return DryRun(outcome, chosen, calls, error, waits, simulation.now - simulation.start)
+    told = known.get(blueprint.on_failure or "")
+    notice = None
+    if outcome.status == "Failed" and told is not None:
+        value: Value = {"job": simulation.info, "input": simulation.given, "error": error}
+        notice = Simulation(told, simulation.handlers, value, env=env).run(STEPS)
+        calls.update(call.handler for call in notice.calls)
+    ms = simulation.now - simulation.start
+    return DryRun(outcome, chosen, calls, error, waits, ms, notice)
 
 
 def _waits(simulation: Simulation) -> str:

@@ -143,7 +143,8 @@ class Simulation:
         declared: dict[str, Value] = dict.fromkeys(self.program.blueprint.env)
         declared.update(env or {})
         digest = self.program.digest
-        self.feed(Started(self.now, digest, self.info, normalise(input), declared, seed))
+        self.given = normalise(input)
+        self.feed(Started(self.now, digest, self.info, self.given, declared, seed))
 
     # --- driving ------------------------------------------------------------------------------
     def feed(self, *events: Event) -> Ready:

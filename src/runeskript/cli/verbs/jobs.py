@@ -180,7 +180,14 @@ async def _watch(store: Store, args: Namespace, as_json: bool) -> None:
 
 
 async def _show(store: Store, args: Namespace, as_json: bool) -> None:
-    found = shown(await _row(store, args.words[0]), whole=True)
+    from ...engine.notices import notice_of
+    from ...engine.notices import shown as notice_shown
+
+    row = await _row(store, args.words[0])
+    found = shown(row, whole=True)
+    notice = await notice_of(store, row)
+    if notice is not None:
+        found["on_failure"] = notice_shown(notice)
     if as_json:
         terminal.say_json(found)
     else:

@@ -159,7 +159,7 @@ async def _run(plan: Plan, log: logs.LineHandler, interrupts: Interrupts) -> Job
         try:
             await deploy(runtime, args.file, skript)
         except VersionConflictError:
-            blueprint = skript if isinstance(skript, Blueprint) else skript.blueprint
+            blueprint = _blueprint(skript)
             if any(ref.name == blueprint.name and not ref.digest for ref in blueprint.skripts):
                 raise  # it would run the other one
             name = f"{blueprint.name}@{blueprint.version}"
@@ -170,9 +170,28 @@ async def _run(plan: Plan, log: logs.LineHandler, interrupts: Interrupts) -> Job
         if watch is not None:
             log.write = watch.view.line
         try:
-            return await await_job(runtime, job.id, interrupts, watch)
+            ended = await await_job(runtime, job.id, interrupts, watch)
+            if ended.status == "Failed" and _blueprint(skript).on_failure is not None:
+                await _notified(runtime, ended, interrupts)
+            return ended
         finally:
             log.write = terminal.note
+
+
+def _blueprint(skript: Compiled | Blueprint) -> Blueprint:
+    return skript if isinstance(skript, Blueprint) else skript.blueprint
+
+
+async def _notified(runtime: Runtime, failed: Job, interrupts: Interrupts) -> None:
+    """Await what is done on the failure of a job, and say so where that fails, too."""
+    notice = await runtime.notice(failed.id)
+    if notice is None:
+        return
+    told = await await_job(runtime, notice.id, interrupts)
+    if told.error is not None:
+        what = f"{told.error.get('type')}: {told.error.get('message')}"
+        note = f"rune: note: `on_failure` ended {told.status}: {what} (job {told.id})"
+        terminal.note(terminal.printable(note))
 
 
 def _say(job: Job) -> None:

@@ -157,6 +157,7 @@ def _facts(blueprint: Blueprint, data: bytes) -> dict[str, Any]:
             {"name": ref.name, "pure": ref.pure, "idempotent": ref.idempotent}
             for ref in blueprint.handlers
         ],
+        "on_failure": blueprint.on_failure,
         "skripts": [
             {"name": ref.name, "version": ref.version, "digest": ref.digest}
             for ref in blueprint.skripts

@@ -43,7 +43,7 @@ ROOT_NAMES: Final[dict[str, tuple[str, tuple[str, ...] | None]]] = {
     "input": ("The job's input; never changes.", None),
     "env": ("The environment values the skript declares.", None),
     "job": ("The job: id, key, created_at, labels.", None),
-    "error": ("The error that was caught.", ("catch", "finally")),
+    "error": ("The error that was caught, or failed the job.", ("catch", "finally", "on_failure")),
     "event": ("The message that arrived: id, topic, key, data.", ("where",)),
     "secrets": ("Secrets by name; they reach a handler and nothing else.", ("with", "params")),
 }

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from ...model import ast
 from ...model.ast import Document, Site, Step
 from .. import core
+from ..irtools import const, name
 from . import forks, loops, steps, tries
 from .builder import Builder, Lowering, Shared
 
@@ -56,6 +57,8 @@ def expand(document: Document) -> core.Program:
     root = core.Body(document.name, "root", None)
     b = Builder(shared, root, {})
     site = b.site(Site("", document.span))
+    if document.notice:
+        _take_over(b, site)
     for var in document.vars:
         here = b.site(Site(var.pointer, var.span))
         b.set(here, var.name, b.ir(var.value), (var.value,))
@@ -75,6 +78,14 @@ def expand(document: Document) -> core.Program:
     return core.Program(
         document, root, shared.sites, dict(reducers), shared.unreachable, shared.assigned
     )
+
+
+def _take_over(b: Builder, site: int) -> None:
+    """`error`, `job` and `input` are those of the job that failed, which the input holds."""
+    for known in ("error", "job", "input"):
+        hidden = b.hidden(known)
+        b.set(site, hidden, ("item", name("input"), const(known)))
+        b.renames = {**b.renames, known: hidden}
 
 
 def _with_deadline(document: Document) -> ast.Do:

@@ -106,6 +106,7 @@ class Skript(Verbs):
         vars: Mapping[str, Any] | None = None,
         functions: Mapping[str, Expression] | None = None,
         timeout: Duration | None = None,
+        on_failure: Step | None = None,
         allow: Allow | None = None,
     ) -> None:
         self._origin = here()
@@ -119,6 +120,7 @@ class Skript(Verbs):
             "vars": dict(vars) if vars else None,
             "functions": dict(functions) if functions else None,
             "timeout": timeout,
+            "on_failure": on_failure,
             "allow": dict(allow) if allow else None,
         }
         self._root: dict[str, Any] = {k: v for k, v in head.items() if v is not None}

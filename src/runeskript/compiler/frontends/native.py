@@ -82,6 +82,7 @@ class _Native:
             read.get("finally"),
             span_of(root, self.file),
             read.get("allow", ()),
+            read.get("on_failure"),
         )
         check_seen(self.fields.seen, self.source, self.fields.diagnostics)
         return document
@@ -132,6 +133,10 @@ class _Native:
             return self.steps.block(node, pointer, key)
         if row.kind == "clauses":
             return self.steps.catches(node, pointer)
+        if row.kind == "step":
+            from .notices import read_notice  # most documents have none
+
+            return read_notice(self.steps, node, pointer)
         if row.kind == "title":
             return self.fields.label(node, pointer, "title", "skript's name")
         if row.kind == "count":

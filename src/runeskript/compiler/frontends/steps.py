@@ -59,7 +59,7 @@ class Steps:
             self.literals,
             {
                 "block": self.block,
-                "step": self._one_step,
+                "step": self.one_step,
                 "id": lambda node, at, _: self._id(node, at),
                 "branches": lambda node, at, _: self._branches(node, at),
             },
@@ -336,7 +336,8 @@ class Steps:
 
     # --- values that hold steps ------------------------------------------------------------------
 
-    def _one_step(self, node: Node, pointer: str, field: str) -> Step | None:
+    def one_step(self, node: Node, pointer: str, field: str) -> Step | None:
+        """The step that a key holds, where a list of steps is none."""
         if type(node) is Seq:
             hint = "one step; several go into `do: […]`"
             self.fields.wrong_kind("step", node, pointer, field, hint)

@@ -46,6 +46,8 @@ class Scope:
     #: Whether a fork stands around (what is set here may be a contribution to a reducer).
     forked: bool = False
     sink: Sink | None = None
+    #: Whether it is the ``on_failure`` of the document, which has no variables.
+    notice: bool = False
 
     def but(self, **changes: Any) -> Scope:
         """The same with changes (quicker than ``dataclasses.replace``, and typed at the edge)."""
@@ -62,6 +64,7 @@ _SCOPE_FIELDS = (
     "confined",
     "forked",
     "sink",
+    "notice",
 )
 
 
@@ -177,6 +180,8 @@ class _Walk:
             self.use(function.body, "function", top)
         self.use(document.timeout, "duration", top)
         self.guarded(document.body, document.catches, document.finally_, top)
+        if document.on_failure is not None:
+            self.step(document.on_failure, Scope(error=True, notice=True))
 
     def block(self, block: Iterable[Step], scope: Scope) -> None:
         for step in block:

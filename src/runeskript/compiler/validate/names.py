@@ -45,7 +45,7 @@ def check_names(facts: Facts, hints: Hints, found: Diagnostics) -> None:
                 _check_use(use, known, found)
                 break
         else:  # as nearly all: variables that are surely known
-            if use.role == "function" and use.expr.names:
+            if (use.role == "function" or use.scope.notice) and use.expr.names:
                 _check_use(use, known, found)
 
 
@@ -105,7 +105,7 @@ def _check_use(use: Use, known: _Known, found: Diagnostics) -> None:
                 )
         elif use.role == "function":
             _unknown_in_function(expr, name, known, found)
-        elif name.name not in known.everywhere:
+        elif name.name not in known.everywhere or use.scope.notice:
             _check_variable(use, name, known, found)
         if name.name == "env" and name.kind == "variable":
             asks_env = True
@@ -122,7 +122,14 @@ def _check_variable(use: Use, name: Name, known: _Known, found: Diagnostics) -> 
     if text in ROOTS:
         _check_special(use, name, found)
     elif text in known.variables:
-        return
+        if use.scope.notice:
+            found.add(
+                "RUNE-3004",
+                f"`on_failure` does not see the variable `{text}`: the job has ended",
+                name_span(expr, name),
+                expr.pointer,
+                "it sees `error`, `job`, `input` and `env`; an error's `data` can say more",
+            )
     elif text in known.loops:
         found.add(
             "RUNE-3001",
@@ -158,7 +165,7 @@ def _check_special(use: Use, name: Name, found: Diagnostics) -> None:
     if text == "event" and use.event is not None:
         return
     where = {
-        "error": "`error` is known in `catch` and `finally` only",
+        "error": "`error` is known in `catch`, `finally` and `on_failure` only",
         "event": "`event` is known in `where` only",
         "data": "`data` is known in machines only",
         "actor": "`actor` is known in machines only",

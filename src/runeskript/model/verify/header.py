@@ -42,6 +42,8 @@ def check_header(facts: Facts) -> None:
             say("its digest is no SHA-256", "skripts", i)
         if skript.version is not None and not 1 <= skript.version <= INT_MAX:
             say(f"{skript.version} is no version", "skripts", i)
+    if bp.on_failure is not None and not _SHA256.match(bp.on_failure):
+        say("the digest of what is done on a failure is no SHA-256")
     for i, policy in enumerate(bp.policies):
         if policy.queue is not None and not _is_name(policy.queue):
             say(f"{shown(policy.queue)} is no name of a queue", "policies", i)

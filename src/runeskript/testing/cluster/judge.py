@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from ...engine.notices import notice_id, notice_input
 from ...errors import RuneskriptError
 from ...kernel import Program, replay
 from ...model.batches import unfold_events
@@ -68,6 +69,26 @@ def judge(store: Store, ledger: Ledger, programs: dict[str, Program]) -> None:
                 ledger.find("changed", text)
     for row in rows.values():
         _job(store, ledger, row, programs)
+    _notices(rows, ledger, programs)
+
+
+def _notices(rows: dict[str, JobRow], ledger: Ledger, programs: dict[str, Program]) -> None:
+    """Each job that failed has told so, once, and no other has."""
+    due = {}
+    for row in rows.values():
+        program = programs.get(row.blueprint)
+        if row.status == "Failed" and program and program.blueprint.on_failure is not None:
+            due[notice_id(row.id, row.seq - 1)] = row, program.blueprint.on_failure
+    told = {one for _, one in due.values()}
+    for id_, (row, digest) in due.items():
+        notice = rows.get(id_)
+        if notice is None or notice.blueprint != digest:
+            ledger.find("lost", f"job {row.id} failed, and nobody was told")
+        elif notice.input != notice_input(row, row.error):
+            ledger.find("changed", f"job {id_} tells of {notice.input}, job {row.id} ended {row}")
+    for row in rows.values():
+        if row.blueprint in told and row.id not in due:
+            ledger.find("duplicated", f"job {row.id} tells of a failure that was none")
 
 
 def _job(store: Store, ledger: Ledger, row: JobRow, programs: dict[str, Program]) -> None:
