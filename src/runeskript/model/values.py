@@ -12,11 +12,11 @@ import datetime as dt
 import enum
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any, Final, TypeAlias, cast
 
 from ..errors import NotAValueError
-from .limits import INT_MAX, INT_MIN, VALUE_DEPTH, VALUE_PARTS
+from .limits import INT_MAX, INT_MIN, VALUE_DEPTH, VALUE_PARTS, VALUE_TEXT
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
@@ -35,6 +35,8 @@ _SCALARS: Final = frozenset((type(None), bool))
 _CONTAINERS: Final = frozenset((list, dict))
 #: Elements from which a list is first looked at as a whole.
 _LONG: Final = 8
+#: Characters of a text that are not counted: there are only so many such texts in a value.
+_SHORT: Final = 64
 
 
 def type_name(value: object) -> str:
@@ -73,15 +75,21 @@ def normalise(value: object) -> Value:
     tuple -> list, dataclass or struct -> object, datetime -> RFC 3339, Decimal -> text, UUID ->
     text, enum -> its value. Raises NotAValueError naming the place (``$.items[3]``) for bytes,
     sets, NaN, infinity, integers over 64 bits, lone surrogates, other keys, cycles or nesting
-    deeper than ``limits.VALUE_DEPTH``.
+    deeper than ``limits.VALUE_DEPTH``, and for more parts or text than ``limits`` allow.
     """
-    room = [VALUE_PARTS]
+    room = [VALUE_PARTS, VALUE_TEXT]
     try:
         return _plain(value, 0, room)
     except _NotPlainError:
-        if room[0] < 0:
-            raise NotAValueError(f"$: the value has more than {VALUE_PARTS} parts") from None
-    return _normalise(value, "$", 0, [VALUE_PARTS])
+        if min(room) < 0:
+            raise NotAValueError(f"$: {_too_much(room)}") from None
+    return _normalise(value, "$", 0, [VALUE_PARTS, VALUE_TEXT])
+
+
+def _too_much(room: list[int]) -> str:
+    if room[0] < 0:
+        return f"the value has more than {VALUE_PARTS:,} parts"
+    return f"the value has texts of more than {VALUE_TEXT:,} characters"
 
 
 class _NotPlainError(Exception):
@@ -92,6 +100,8 @@ def _plain(value: object, depth: int, room: list[int]) -> Value:
     """Copy what is a value already; no paths are built, because nearly everything is."""
     kind = type(value)
     if kind is str:
+        if len(cast(str, value)) > _SHORT:
+            _take(room, len(cast(str, value)), 1)
         if cast(str, value).isascii() or is_text(cast(str, value)):
             return cast(str, value)
     elif kind is int:
@@ -104,22 +114,24 @@ def _plain(value: object, depth: int, room: list[int]) -> Value:
             return cast(float, value)
     elif depth < VALUE_DEPTH:
         if kind is list:
-            _take(room, len(cast("list[object]", value)))
-            if _alike(cast("list[Any]", value)):
+            _take(room, len(cast("list[object]", value)) + 1)
+            if _alike(cast("list[Any]", value), room):
                 return cast("list[Any]", value).copy()
             return [_plain(item, depth + 1, room) for item in cast("list[object]", value)]
         if kind is dict:
-            _take(room, len(cast("dict[object, object]", value)))
+            _take(room, len(cast("dict[object, object]", value)) + 1)
             out: dict[str, Value] = {}
             for key, item in cast("dict[object, object]", value).items():
                 if type(key) is not str or not (key.isascii() or is_text(key)):
                     raise _NotPlainError
+                if len(key) > _SHORT:
+                    _take(room, len(key), 1)
                 out[key] = _plain(item, depth + 1, room)
             return out
     raise _NotPlainError
 
 
-def _alike(values: list[Any]) -> bool:
+def _alike(values: list[Any], room: list[int]) -> bool:
     """Whether a long list holds values of one scalar type only, found out without a loop here."""
     if len(values) < _LONG:
         return False
@@ -131,20 +143,25 @@ def _alike(values: list[Any]) -> bool:
         return bool(min(values) >= INT_MIN and max(values) <= INT_MAX)
     if kind is float:
         return all(map(math.isfinite, values))
-    return kind in _SCALARS or (kind is str and all(map(str.isascii, values)))
+    if kind is str and all(map(str.isascii, values)):
+        _take(room, sum([size for size in map(len, values) if size > _SHORT]), 1)
+        return True
+    return kind in _SCALARS
 
 
-def _take(room: list[int], parts: int) -> None:
-    """Count the parts of a container: one that is shared counts as often as it is met."""
-    room[0] -= parts + 1
-    if room[0] < 0:
+def _take(room: list[int], number: int, what: int = 0) -> None:
+    """Count parts of a container (0) or characters (1); what is shared counts at every turn."""
+    room[what] -= number
+    if room[what] < 0:
         raise _NotPlainError
 
 
 def _normalise(value: object, path: str, depth: int, room: list[int]) -> Value:
     kind = type(value)
-    if kind is str and not is_text(cast(str, value)):
-        raise NotAValueError(f"{path}: text with a lone surrogate is no value")
+    if kind is str:
+        _count(room, cast(str, value), path)
+        if not is_text(cast(str, value)):
+            raise NotAValueError(f"{path}: text with a lone surrogate is no value")
     if kind is int and not INT_MIN <= cast(int, value) <= INT_MAX:
         raise NotAValueError(f"{path}: the integer does not fit 64 bits")
     if kind is float and not math.isfinite(cast(float, value)):
@@ -155,29 +172,33 @@ def _normalise(value: object, path: str, depth: int, room: list[int]) -> Value:
         raise NotAValueError(f"{path[:200]}: nested deeper than {VALUE_DEPTH} levels (or cyclic)")
     if kind is list or kind is tuple:
         items = cast("list[object]", value)
-        _count(room, len(items), path)
+        _count(room, items, path)
         return [_normalise(item, f"{path}[{i}]", depth + 1, room) for i, item in enumerate(items)]
     if kind is dict:
         return _normalise_mapping(cast("dict[object, object]", value), path, depth, room)
     return _normalise_other(value, path, depth, room)
 
 
-def _count(room: list[int], parts: int, path: str) -> None:
-    room[0] -= parts + 1
-    if room[0] < 0:
-        raise NotAValueError(f"{path[:200]}: the value has more than {VALUE_PARTS} parts")
+def _count(room: list[int], value: Sized, path: str) -> None:
+    if not isinstance(value, str):
+        room[0] -= len(value) + 1
+    elif len(value) > _SHORT:
+        room[1] -= len(value)
+    if min(room) < 0:
+        raise NotAValueError(f"{path[:200]}: {_too_much(room)}")
 
 
 def _normalise_mapping(
     value: Mapping[Any, object], path: str, depth: int, room: list[int]
 ) -> dict[str, Value]:
     out: dict[str, Value] = {}
-    _count(room, len(value), path)
+    _count(room, value, path)
     for key, item in value.items():
         if not isinstance(key, str):
             raise NotAValueError(f"{path}: the key {key!r} is {type_name(key)}; keys must be text")
         if not is_text(key):
             raise NotAValueError(f"{path}: a key has a lone surrogate")
+        _count(room, key, path)
         out[str(key)] = _normalise(item, f"{path}.{key}", depth + 1, room)
     return out
 
