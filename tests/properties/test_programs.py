@@ -20,7 +20,7 @@ from runeskript.testing import Outcome, Simulation
 from support import any_handlers
 
 FUZZ = int(os.environ.get("RUNE_FUZZ", "1"))
-pytestmark = pytest.mark.timeout(120 * FUZZ)
+pytestmark = pytest.mark.timeout(300 * FUZZ)
 CATALOG = any_handlers(*HANDLERS)
 CALM = Features(errors=False, clocked=False, any_joins=False, undo=False)
 

@@ -21,7 +21,7 @@ from runeskript.model.snapshot import decode_run, encode_run
 from runeskript.testing import HANG, Outcome, Simulation
 from support import simulation
 
-pytestmark = pytest.mark.timeout(120 * FUZZ)
+pytestmark = pytest.mark.timeout(300 * FUZZ)
 
 
 class Restarted(Simulation):

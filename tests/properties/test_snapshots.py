@@ -21,7 +21,7 @@ from runeskript.stores import fastcodec
 from runeskript.testing import After, Outcome, Simulation
 from support import simulation
 
-pytestmark = pytest.mark.timeout(120 * FUZZ)
+pytestmark = pytest.mark.timeout(300 * FUZZ)
 
 
 def again(code: Program, state: Run, seq: int = 5) -> Run:

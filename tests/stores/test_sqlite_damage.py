@@ -20,7 +20,7 @@ from runeskript.stores.leases import Worker
 from runeskript.stores.sqlite import SqliteStore
 from runeskript.stores.sqlite.schema import APPLICATION_ID, FORMAT, SCHEMA
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 ME = Worker("me")
 
 

@@ -31,7 +31,7 @@ from runeskript.stores.sqlite import SqliteStore
 from runeskript.testing.faults import HandClock
 
 FUZZ = int(os.environ.get("RUNE_FUZZ", "1"))
-pytestmark = pytest.mark.timeout(120 * FUZZ)
+pytestmark = pytest.mark.timeout(300 * FUZZ)
 
 #: Files that need not outlive the test are made where that costs least.
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
