@@ -27,6 +27,14 @@ RETURN: Way = ("return", 0)
 OWN_TIMEOUT = (Call, Run, Listen)
 
 
+class Keys(dict[str, IR]):
+    """Key of an object -> the same as a constant, which all objects with that key share."""
+
+    def __missing__(self, key: str) -> IR:
+        made = self[key] = const(key)
+        return made
+
+
 @mutable
 class Shared:
     """What the bodies of one document have in common."""
@@ -39,7 +47,7 @@ class Shared:
     #: How many places assign each variable.
     assigned: dict[str, int] = field(default_factory=dict)
     #: Keys of parameters, as constants.
-    keys: dict[str, IR] = field(default_factory=dict)
+    keys: Keys = field(default_factory=Keys)
     #: Names made so far, for labels and for hidden variables.
     labels: int = 0
     hidden: int = 0
@@ -127,8 +135,9 @@ class Builder:
 
     def site(self, site: Site) -> int:
         """The index of a step, for instructions and statements."""
-        self.shared.sites.append(site)
-        return len(self.shared.sites) - 1
+        sites = self.shared.sites
+        sites.append(site)
+        return len(sites) - 1
 
     def ir(self, expr: Expr) -> IR:
         """The IR of an expression of the document, as this place understands it."""
@@ -167,14 +176,18 @@ class Builder:
 
     def set(self, site: int, variable: str, value: IR, reads: Iterable[Expr] = ()) -> None:
         """One assignment to a variable as a whole."""
-        self.op(core.Pure(site, tuple(reads), (("set", site, variable, value), ("exit", 0))))
+        if self.reachable:
+            statements = (("set", site, variable, value), ("exit", 0))
+            self.body.ops.append(core.Pure(site, tuple(reads), statements))
 
     def test(
         self, site: int, condition: IR, otherwise: core.Label, reads: Iterable[Expr] = ()
     ) -> None:
         """Go on if the condition holds, else at ``otherwise``."""
-        branch = ("if", site, condition, (("exit", 0),), (("exit", 1),))
-        self.op(core.Pure(site, tuple(reads), (branch,), (None, otherwise)))
+        if self.reachable:
+            branch = ("if", site, condition, (("exit", 0),), (("exit", 1),))
+            self.body.ops.append(core.Pure(site, tuple(reads), (branch,), (None, otherwise)))
+            self.used.add(otherwise)
 
     def jump(self, site: int, to: core.Label) -> None:
         """Go on at ``to``."""
@@ -247,17 +260,11 @@ class Builder:
             return self.ir(args.whole), (args.whole,)
         if not args.entries:
             return None, ()
-        values = tuple([value for _, value in args.entries])
-        irs = [value.ir for value in values] if not self.renames else map(self.ir, values)
-        keys = [self._key(key) for key, _ in args.entries]
-        return ("object", tuple(zip(keys, irs, strict=True))), values
-
-    def _key(self, key: str) -> IR:
-        """A key of an object; a document has few of them, and all who use one share it."""
-        known = self.shared.keys.get(key)
-        if known is None:
-            known = self.shared.keys[key] = const(key)
-        return known
+        keys, renames = self.shared.keys, self.renames
+        pairs = tuple([
+            (keys[key], value.ir if not renames else self.ir(value)) for key, value in args.entries
+        ])  # fmt: skip
+        return ("object", pairs), tuple([value for _, value in args.entries])
 
     # --- ways out ------------------------------------------------------------------------------
     def go(self, site: int, way: Way) -> None:

@@ -187,7 +187,7 @@ class Expressions:
 
     # --- templates -------------------------------------------------------------------------------
 
-    def template(self, node: Node, pointer: str) -> Expr:
+    def template(self, node: Node, pointer: str, _: str = "") -> Expr:
         """Any value, with ``${...}`` in its texts at any depth."""
         if type(node) is Scalar:
             return self._scalar_template(node, pointer)
@@ -203,10 +203,12 @@ class Expressions:
         get, source, file = self._texts.get, self.source, self.file
         out = []
         for key, child in node.entries.items():
-            # Nearly all are scalars, and most of those were met before.
-            known = get(child.value) if type(child) is Scalar else None
-            if known is None:
+            if type(child) is not Scalar:
                 out.append((key, self.template(child, f"{pointer}/{escape(key)}")))
+                continue
+            known = get(child.value) or self._read_value(child, f"{pointer}/{escape(key)}")
+            if known is None:
+                out.append((key, self.broken(child, f"{pointer}/{escape(key)}")))
                 continue
             made: Any = _new(Expr)
             made.ir = known.ir

@@ -99,7 +99,7 @@ class Fields(Expressions):
 
     def check_name(self, name: str, node: Node, pointer: str, what: str) -> str | None:
         """Whether a text may name a variable, function or parameter."""
-        if name in self._names:
+        if self._may_be_declared(name):
             return name
         if not name:
             self.add("RUNE-1107", f"the name for `{what}` is empty", node, pointer)
@@ -112,12 +112,19 @@ class Fields(Expressions):
                 pointer,
                 f"call it `{name}_` or `my_{name}`",
             )
-        elif not (name.isascii() and name.isidentifier()) or len(name) > NAME:
-            self.add("RUNE-1108", f"`{clip(name)}` is no name", node, pointer, _name_hint(name))
         else:
-            self._names.add(name)
-            return name
+            self.add("RUNE-1108", f"`{clip(name)}` is no name", node, pointer, _name_hint(name))
         return None
+
+    def _may_be_declared(self, name: str) -> bool:
+        if name in self._names:
+            return True
+        if name in ROOTS or name in KEYWORDS or len(name) > NAME:
+            return False
+        good = name.isascii() and name.isidentifier()
+        if good:
+            self._names.add(name)
+        return good
 
     def label(self, node: Node, pointer: str, kind: Kind, what: str) -> str | None:
         """An id, a skript's or queue's name: identifiers, also with `.` and `-`."""
@@ -173,7 +180,7 @@ class Fields(Expressions):
 
     def target_key(self, node: Map, key: str, pointer: str, field: str) -> Target | None:
         """The same of a key. ``pointer``: that of the object."""
-        if key not in self._names:
+        if not self._may_be_declared(key):
             return self.target(key_of(node, key), f"{pointer}/{escape(key)}", field)
         self.seen.variables.add(key)
         span = KeySpan(node, key, self.source, self.file)

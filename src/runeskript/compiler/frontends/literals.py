@@ -107,7 +107,7 @@ class Literals:
             f"write `{row.name}:`; a condition goes into `if` beside it",
         )
 
-    def limit(self, node: Node, pointer: str) -> Expr | None:
+    def limit(self, node: Node, pointer: str, _: str = "") -> Expr | None:
         """``parallel`` of a ``for``: None is sequential, 0 has no limit."""
         if type(node) is Scalar:
             span = span_of(node, self.file)
@@ -133,7 +133,7 @@ class Literals:
         self.fields.wrong_kind("limit", node, pointer, "parallel", _bool_hint(node))
         return self.fields.broken(node, pointer)
 
-    def join(self, node: Node, pointer: str) -> JoinPolicy | None:
+    def join(self, node: Node, pointer: str, _: str = "") -> JoinPolicy | None:
         """``all``, ``any`` or a number."""
         if type(node) is Scalar:
             if node.value == "all" or node.value == "any":
@@ -156,7 +156,7 @@ class Literals:
         self.fields.add("RUNE-1113", f"`join` is {KINDS['join']}, not {found}", node, pointer, hint)
         return None
 
-    def backoff(self, node: Node, pointer: str) -> tuple[int, int]:
+    def backoff(self, node: Node, pointer: str, _: str = "") -> tuple[int, int]:
         """``200ms`` or ``200ms..10s``: first and longest pause in ms."""
         if type(node) is not Scalar or not node.text:
             self.fields.wrong_kind("backoff", node, pointer, "backoff")
@@ -185,7 +185,7 @@ class Literals:
         self._backoffs[node.text] = low, high
         return low, high
 
-    def error_types(self, node: Node, pointer: str) -> tuple[str, ...]:
+    def error_types(self, node: Node, pointer: str, _: str = "") -> tuple[str, ...]:
         """The ``on`` of a ``retry``."""
         items = node.items if type(node) is Seq else [node]
         if type(node) is Seq and not items:
@@ -227,7 +227,7 @@ class Literals:
         self._errors.add(text)
         return True
 
-    def skript(self, node: Node, pointer: str) -> SkriptName | None:
+    def skript(self, node: Node, pointer: str, _: str = "") -> SkriptName | None:
         """What ``run`` runs."""
         if type(node) is not Scalar or node.value is None:
             self.fields.wrong_kind("skript", node, pointer, "run")
@@ -248,7 +248,7 @@ class Literals:
         self.fields.add(code, what, node, pointer, hint)
         return None
 
-    def literals(self, node: Node, pointer: str) -> tuple[Expr, ...]:
+    def literals(self, node: Node, pointer: str, _: str = "") -> tuple[Expr, ...]:
         """The ``is`` of a case: one value, or a list of values."""
         items = node.items if type(node) is Seq else [node]
         if not items:
@@ -269,7 +269,7 @@ class Literals:
             out.append(expr)
         return tuple(out)
 
-    def targets(self, node: Node, pointer: str) -> tuple[tuple[Target, Expr], ...]:
+    def targets(self, node: Node, pointer: str, _: str = "") -> tuple[tuple[Target, Expr], ...]:
         """The assignments of ``set``."""
         if type(node) is not Map:
             self.fields.wrong_kind("targets", node, pointer, "set", "write `set: {name: value}`")

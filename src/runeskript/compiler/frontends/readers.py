@@ -13,6 +13,8 @@ from .literals import Literals
 
 #: Reads the value of a key: (node, pointer, name of the key).
 Reader: TypeAlias = Callable[[Node, str, str], Any]
+#: How objects of the same keys are read: for each key its name, the end of its pointer, a reader.
+ByKey: TypeAlias = tuple[tuple[str, str, Reader], ...]
 #: The same for kinds of which the row says more: (row, node, pointer).
 RowReader: TypeAlias = Callable[[Key, Node, str], Any]
 
@@ -33,23 +35,23 @@ class Readers:
         #: Kind of a row -> how its value is read: from a node, its pointer and the key's name.
         self._readers: dict[str, Reader] = {
             "expr": f.expr,
-            "template": lambda node, at, _: f.template(node, at),
+            "template": f.template,
             "text": f.text,
             "switchable": lit.switchable,
             "duration": f.duration,
-            "backoff": lambda node, at, _: lit.backoff(node, at),
+            "backoff": lit.backoff,
             "name": f.name,
             "target": f.target,
-            "targets": lambda node, at, _: lit.targets(node, at),
+            "targets": lit.targets,
             "args": f.args,
-            "limit": lambda node, at, _: lit.limit(node, at),
-            "join": lambda node, at, _: lit.join(node, at),
+            "limit": lit.limit,
+            "join": lit.join,
             "schema": lit.schema,
-            "literals": lambda node, at, _: lit.literals(node, at),
+            "literals": lit.literals,
             "handler": lambda node, at, _: f.label(node, at, "handler", "handler's name"),
-            "skript": lambda node, at, _: lit.skript(node, at),
+            "skript": lit.skript,
             "queue": lambda node, at, _: f.label(node, at, "queue", "queue's name"),
-            "errors": lambda node, at, _: lit.error_types(node, at),
+            "errors": lit.error_types,
             "silences": lambda node, at, _: read_allows(f, node, at),
             **others,
         }

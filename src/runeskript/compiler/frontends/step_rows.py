@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from ...model.nearest import nearest
 from ..nodes import Node, Scalar
 from ..tables import BY_VERB, MODIFIERS, VERBS, Key, Verb
+
+#: Key -> (key, value), as they stand in the document.
+Pairs: TypeAlias = dict[str, tuple[Scalar, Node]]
 
 #: The keys any step may have.
 MODIFIER_ROWS: Final = {key.name: key for key in MODIFIERS}
@@ -42,11 +45,9 @@ def nearest_verb(key: str) -> str | None:
     return nearest(key, BY_VERB)
 
 
-def renamed(
-    entries: Mapping[str, tuple[Scalar, Node]], verb: str
-) -> dict[str, tuple[Scalar, Node]]:
+def renamed(entries: Pairs, verb: str) -> Pairs:
     """The entries with the first key that looks like ``verb`` renamed to it."""
-    out: dict[str, tuple[Scalar, Node]] = {}
+    out: Pairs = {}
     for key, entry in entries.items():
         meant = key not in OWNERS and key not in MODIFIER_ROWS and verb not in out
         out[verb if meant and nearest_verb(key) == verb else key] = entry

@@ -18,13 +18,14 @@ from .fields import Fields
 from .literals import Literals
 from .make import MAKERS, Parts
 from .places import escape
-from .readers import Reader, Readers
+from .readers import ByKey, Readers
 from .step_rows import (
     MODIFIER_ROWS,
     OWNERS,
     REQUIRED,
     STEP_ROWS,
     TAKEN_BY,
+    Pairs,
     beside,
     hint_of,
     is_if,
@@ -34,11 +35,8 @@ from .step_rows import (
 
 #: What an object's keys were read as: key -> value (an AST part; which one, the row's kind says).
 Read: TypeAlias = dict[str, Any]
-#: Key -> (key, value), as they stand in the document.
-Pairs: TypeAlias = dict[str, tuple[Scalar, Node]]
-#: How steps of the same keys are read: their verb, and for each key its name, the end of its
-#: pointer, and a reader.
-Shape: TypeAlias = tuple[str, tuple[tuple[str, str, Reader], ...]]
+#: How steps of the same keys are read: their verb, and their keys.
+Shape: TypeAlias = tuple[str, ByKey]
 
 
 class Steps:
@@ -72,6 +70,8 @@ class Steps:
         ).of
         #: The keys of steps read so far that had the right ones -> how such a step is read.
         self._shapes: dict[tuple[str, ...], Shape] = {}
+        #: The same of other objects: by the identity of their rows, which are part of the tables.
+        self._objects: dict[tuple[int, tuple[str, ...]], ByKey] = {}
 
     # --- blocks ----------------------------------------------------------------------------------
 
@@ -125,7 +125,7 @@ class Steps:
             values: Read = {}
             for key, end, reader in readers:
                 values[key] = reader(entries[key], pointer + end, key)
-            return self._made(verb, node, pointer, values, entries[verb])
+            return self._made(verb, node, pointer, values, entries[verb], None)
         found = self._verb(node, pointer)
         if found is None:
             return None
@@ -140,18 +140,11 @@ class Steps:
         for row in missing:
             self._missing(row, pairs[verb][0], pointer, f"`{verb}`")
         if not missing and not is_misspelt and all(key in rows for key in keys):
-            readers = tuple([(key, f"/{key}", self._reader(rows[key])) for key in keys])
-            self._shapes[keys] = verb, readers
+            self._shapes[keys] = verb, self._readers(rows, keys)
         return self._made(verb, node, pointer, read, nodes[verb][1], nodes)
 
     def _made(
-        self,
-        verb: str,
-        node: Map,
-        pointer: str,
-        read: Read,
-        value: Node,
-        nodes: Pairs | None = None,
+        self, verb: str, node: Map, pointer: str, read: Read, value: Node, nodes: Pairs | None
     ) -> Step:
         """The step that was read. ``nodes``: where each key stands that was understood, if some
         were not."""
@@ -231,14 +224,25 @@ class Steps:
     ) -> Read:
         """An object with the keys of ``rows``; missing required ones are reported."""
         if type(node) is not Map:
-            keys = ", ".join(row.name for row in rows)
-            self.fields.wrong_kind("object", node, pointer, owner, f"with the keys {keys}")
+            names = ", ".join(row.name for row in rows)
+            self.fields.wrong_kind("object", node, pointer, owner, f"with the keys {names}")
             return {}
-        read = self._entries(pairs_of(node), {r.name: r for r in rows}, pointer, owner)
-        for row in rows:
-            if row.required and row.name not in node.entries:
-                self._missing(row, node, pointer, what or f"`{owner}`")
+        entries = node.entries
+        keys = tuple(entries)
+        readers = self._objects.get((id(rows), keys))
+        if readers is not None:  # as with steps
+            return {key: read(entries[key], pointer + end, key) for key, end, read in readers}
+        known = {row.name: row for row in rows}
+        read = self._entries(pairs_of(node), known, pointer, owner)
+        missing = [row for row in rows if row.required and row.name not in entries]
+        for row in missing:
+            self._missing(row, node, pointer, what or f"`{owner}`")
+        if not missing and all(key in known for key in keys):
+            self._objects[id(rows), keys] = self._readers(known, keys)
         return read
+
+    def _readers(self, rows: Mapping[str, Key], keys: tuple[str, ...]) -> ByKey:
+        return tuple([(key, f"/{key}", self._reader(rows[key])) for key in keys])
 
     def _entries(
         self,
