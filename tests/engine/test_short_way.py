@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -11,11 +12,14 @@ from tests.engine.conftest import ManualClock
 
 from runeskript.engine import driver as driver_module
 from runeskript.engine import recovery
+from runeskript.engine import steps as steps_module
 from runeskript.engine.executors import tasks as tasks_module
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
+from runeskript.errors import StoreError
 from runeskript.kernel import vm as vm_module
 from runeskript.stores.base import Committed, Unit
+from runeskript.stores.leases import Release
 from runeskript.stores.memory import MemoryStore
 
 Start = Callable[..., Awaitable[Runtime]]
@@ -76,9 +80,10 @@ class Noting(MemoryStore):
         return await super().commit(units)
 
 
+@pytest.mark.parametrize("doc", [MIXED, MIXED.replace("${secrets.token}", "x")])
 @pytest.mark.parametrize("short", [True, False])
 async def test_it_commits_what_the_long_way_commits(
-    runtime: Start, settle: Settle, monkeypatch: pytest.MonkeyPatch, short: bool
+    runtime: Start, settle: Settle, monkeypatch: pytest.MonkeyPatch, short: bool, doc: str
 ) -> None:
     """Everything of the units, with the kernel's short way and the driver's, and with neither."""
     taken = 0
@@ -111,9 +116,9 @@ async def test_it_commits_what_the_long_way_commits(
 
         clock = ManualClock()
         store = Noting(clock.now_ms)
-        secrets = {"token": "sesame-open"}
+        secrets = {"token": "sesame-open"} if "secrets" in doc else {}
         rt = await runtime(probe, shaky, broken, store=store, secrets=secrets, clock=clock)
-        running = asyncio.create_task(rt.run_job(MIXED))
+        running = asyncio.create_task(rt.run_job(doc))
         for _ in range(2):  # the two retries
             await settle()
             clock.pass_ms(10_000)
@@ -123,7 +128,8 @@ async def test_it_commits_what_the_long_way_commits(
     # Where a busy machine would end a tick says nothing of either way.
     monkeypatch.setattr(driver_module, "TICK", 60)
     monkeypatch.setattr(tasks_module, "SLICE", 60)
-    monkeypatch.setattr(driver_module, "one_more", one_more)
+    for module in (driver_module, steps_module):
+        monkeypatch.setattr(module, "one_more", one_more)
     short_now = short
     units, output = await once()
     assert taken >= 4
@@ -196,3 +202,88 @@ async def test_who_begins_to_watch_while_a_step_is_written_sees_it(
     await asyncio.gather(*tasks)
     positions = [event.seq for event in seen if event.kind == "call.done"]
     assert len(positions) == len(set(positions)) == 5
+
+
+CHAIN = """
+skript: chain
+do:
+  - for: i
+    in: range(12)
+    do:
+      - call: probe
+        with: {i: "${i}"}
+        into: r
+      - call: other
+        with: {r: "${r}"}
+"""
+var: contextvars.ContextVar[str] = contextvars.ContextVar("var", default="clean")
+
+
+async def test_what_a_handler_leaves_behind_does_not_reach_the_next(runtime: Start) -> None:
+    """A context variable, or a cancel of its own task; the next step is not made in such a task."""
+    seen: list[tuple[str, int]] = []
+
+    @handler("probe")
+    async def probe(params: Any, ctx: Any) -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        seen.append((var.get(), task.cancelling()))
+        if params["i"] % 3 == 0:
+            var.set("dirty")
+        elif params["i"] % 3 == 1:
+            task.cancel()
+        result: int = params["i"]
+        return result
+
+    @handler("other")
+    async def other(params: Any, ctx: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        seen.append((var.get(), task.cancelling()))
+
+    rt = await runtime(probe, other)
+    assert (await rt.run_job(CHAIN)).status == "Completed"
+    assert seen == [("clean", 0)] * 24
+
+
+async def test_a_long_chain_lets_others_have_their_turn(runtime: Start) -> None:
+    """A job that comes in between is not behind all the steps of one that never suspends."""
+    made: list[str] = []
+
+    @handler("probe")
+    async def probe(params: Any, ctx: Any) -> None:
+        made.append(ctx.job_id)
+        if len(made) == 5:
+            jobs.append((await rt.submit_job(chain)).id)
+
+    rt = await runtime(probe)
+    chain = "skript: c\ndo:\n  - for: i\n    in: range(300)\n    do:\n      - call: probe\n"
+    jobs: list[str] = []
+    first = await rt.submit_job(chain)
+    await rt.result(first.id)
+    await rt.result(jobs[0])
+    assert len(made) == 600
+    assert made.index(jobs[0]) < 20
+    assert made[::-1].index(first.id) < 300
+
+
+async def test_a_job_that_was_taken_away_makes_no_further_call(runtime: Start, clock: Any) -> None:
+    """The store refuses the step: it is another's, and the next call is that one's to make."""
+    made = 0
+
+    @handler("probe")
+    async def probe(params: Any, ctx: Any) -> None:
+        nonlocal made
+        made += 1
+        if made == 3:
+            driver = rt._running()
+            live = driver.lives[ctx.job_id]
+            await store.release(driver.lease.worker.id, [Release(live.id, live.row.epoch)])
+
+    store = Noting(clock.now_ms)
+    rt = await runtime(probe, store=store)
+    job = await rt.submit_job(FIVE)
+    with pytest.raises(StoreError, match="fenced"):
+        await rt.result(job.id)
+    assert made == 3
+    assert len(await store.journal(job.id, 0, 99)) == 3

@@ -26,7 +26,7 @@ from runeskript.errors import (
 from runeskript.model.events import CallDone
 from runeskript.stores import open_store
 from runeskript.stores.base import JobRow, RowChange, Unit
-from runeskript.stores.leases import Worker
+from runeskript.stores.leases import Release, Worker
 from runeskript.stores.retention import Policy
 from runeskript.stores.sqlite import SqliteStore, migrate
 from runeskript.stores.sqlite import files as files_module
@@ -345,6 +345,44 @@ class TestSharing:
         assert [r.outcome for r in await one.commit([Unit("a", 1, 2, [event(2)])])] == ["ok"]
         await one.close()
         await two.close()
+
+    async def test_one_more_event_of_a_job_that_was_taken_away(self, path: str) -> None:
+        """What is remembered of a job is not trusted once somebody else has written: nothing of the
+        event is in the file, and the unit is refused.
+        """
+        one, two = opened(path), opened(path)
+        await own(one, "a", "b")
+        for n in range(2):
+            units = [Unit(id_, 1, n, [event(n)], RUNNING if n == 0 else None) for id_ in "ab"]
+            assert [(await one.commit([unit]))[0].outcome for unit in units] == ["ok", "ok"]
+        you = Worker("you")
+        await two.heartbeat(you, 10**9)
+        await two.release("me", [Release("a", 1)])
+        assert (await two.claim(you, 9)).jobs == [("a", 2)]
+        taken = await two.commit([Unit("a", 2, 2, [event(2)])])
+        last, mine = Unit("a", 1, 2, [event(9)]), Unit("b", 1, 2, [event(2)])
+        found = [(await one.commit([unit]))[0].outcome for unit in (last, mine, mine, last)]
+        assert [taken[0].outcome, *found] == ["ok", "fenced", "ok", "already", "fenced"]
+        assert await one.journal("a", 0, 9) == [event(n) for n in range(3)]
+        assert await one.check() == []
+        await one.close()
+        await two.close()
+
+    async def test_one_more_event_while_another_writes(self, path: str) -> None:
+        """It waits, off the loop, and is there once."""
+        store = opened(path)
+        await own(store, "a")
+        await store.commit([Unit("a", 1, 0, [event(0)], RUNNING)])
+        other = apsw.Connection(path)
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(store.commit([Unit("a", 1, 1, [event(1)])]))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        other.execute("ROLLBACK")
+        other.close()
+        assert [one.outcome for one in await waiting] == ["ok"]
+        assert await store.journal("a", 0, 9) == [event(0), event(1)]
+        await store.close()
 
     def test_processes_on_one_file(self, place: Path, path: str) -> None:
         """Workers that claim from the same file: each job is run once, by one of them."""

@@ -8,70 +8,42 @@ take many events and grow; idle, a tick is one event. A run gets a slice, then t
 
 from __future__ import annotations
 
-import gc
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic
 from typing import Any, Final
 
 from ..errors import RuneskriptError, StoreError
-from ..kernel import Program, Ready, advance, new_run
-from ..model.batches import unfold_effects, weight
+from ..kernel import Program, Ready, new_run
 from ..model.events import (
     Effect,
     Event,
-    Finished,
     Started,
 )
 from ..model.values import Value
 from ..stores.base import (
     InboxRow,
     JobRow,
-    RowChange,
     Store,
     Timer,
     Unit,
 )
 from .clock import Clock
-from .effects import Outlet
-from .endings import Endings
-from .executors.base import Batch, Lane
 from .groups import hold, may_go_ahead, turn_of
 from .ids import Ids
 from .lease import Lease
-from .live import Live, one_more, quiet, waits, wanted
-from .reports import internal
+from .live import Live, one_more, waits
 from .secrets import Vault
+from .steps import TURNS_START, Steps
 from .turn import Turn
 
-#: Seconds after which a tick takes no further run, and what one slice of a run should take.
+#: Seconds after which a tick takes no further run.
 TICK: Final = 0.005
-SLICE: Final = 0.002
-#: Bounds and start of a slice in loop turns; it adapts to what the turns of a run cost.
-TURNS_MIN: Final = 500
-TURNS_MAX: Final = 1_000_000
-TURNS_START: Final = 1_000
-
-#: Why a paused job is Suspended.
-PAUSED: Final = "paused"
-
-#: What a unit carries besides its guard and its events, where that is nothing.
-PLAIN: Final = Unit("", 0, 0, ())[4:]
-_new: Any = tuple.__new__  # skips the NamedTuple's own constructor
 
 _log = logging.getLogger("runeskript.engine")
 
 
-def weight_of(priority: int) -> float:
-    """How much longer a slice of a run is than that of one with priority 0.
-
-    Bounded above by what a tick may take, below so that every run gets on.
-    """
-    return float(2.0 ** min(max(priority, -3), 1))
-
-
-class Driver(Endings):
+class Driver(Steps):
     """Runs live jobs on one event loop. Used by ``Runtime``, from the loop's thread."""
 
     def __init__(
@@ -87,10 +59,6 @@ class Driver(Endings):
         super().__init__(store, lease, clock, vault, resources)
         self.ids = ids
         self.env = env
-        self.ticking = False
-        self.lanes: Mapping[str, Lane] = {}
-        self.outlet: Outlet
-        self._holding: list[Live] = []
         #: Whether the runs of jobs are written down now and then.
         self.snapshots = False
 
@@ -175,9 +143,7 @@ class Driver(Endings):
             self.crash(exc)
         finally:
             self.ticking = False
-        if self.lease.owing:
-            with suppress(StoreError):  # then it is tried again with the next heartbeat
-                await self.lease.give_back()
+        await self._give_back()
 
     async def _tick(self) -> None:
         until = monotonic() + TICK
@@ -203,10 +169,10 @@ class Driver(Endings):
                 hold(live, ready)
                 self.outlet.let_ahead(live, ready)
                 ahead.append(live)
-            elif not (pending or turns or self.outlet.due(live)) and one_more(
-                live, ready, self.lanes
-            ):
-                await self._one_more(live, ready)
+            elif not (pending or turns) and one_more(live, ready, self.lanes):
+                call = await self._one_more(live, ready)
+                if call is not None:
+                    self.tasks.queue.append(self._batch(live, call))
                 break
             else:
                 turn = await self._turn(live, ready)
@@ -246,52 +212,6 @@ class Driver(Endings):
         if mail:
             await self.collect()
 
-    async def _one_more(self, live: Live, ready: Ready) -> None:
-        """Commit one event of one run and make the call it leads to.
-
-        The same as ``_turn``, the commit and ``_let_out`` do, in a third of the time: a job that
-        goes step by step is little else.
-        """
-        call: Any = ready.effects[0]
-        lane = self.lanes[call.handler]
-        unit = _new(Unit, (live.id, live.row.epoch, live.seq, ready.events, *PLAIN))
-        ((outcome, _),) = await self.store.commit((unit,))
-        if outcome not in ("ok", "already"):
-            self._lose(live, f"the store refused a commit: {outcome}")
-            return
-        live.part = 0
-        live.tail += 1
-        if lane.direct is None or not quiet(live) or live.inbox or live.gathered is not None:
-            turn = Turn(live, ready)  # something came while the store wrote
-            turn.calls.append((lane, [call]))
-            self._carry_out(turn)
-            if self._holding:
-                await self._hold()
-            return
-        live.seq += 1
-        live.queued += 1
-        lane.direct.append(Batch(live, lane, [call]))
-
-    async def _hold(self) -> None:
-        """Suspend the jobs that were to be paused and have come to a boundary: none of their
-        handlers runs, and what they ended with is durable.
-        """
-        held, self._holding = self._holding, []
-        change = RowChange("Suspended", self.at(), reason=PAUSED, rest=True)
-        units = []
-        for live in held:
-            unit = Unit(live.id, live.row.epoch, live.seq, [], change, inbox=(live.pausing,))
-            unit = unit._replace(frees=sorted(live.slots))
-            units.append(unit._replace(part=live.part + 1, snapshot=self.outlet.snapshot(live, 0)))
-        freed = any(live.slots for live in held)
-        for live, committed in zip(held, await self.store.commit(units), strict=True):
-            if committed.outcome in ("ok", "already"):
-                self.let_go(live)
-            else:
-                self._lose(live, f"the store refused to suspend it: {committed.outcome}")
-        if freed:
-            await self.collect()
-
     async def _turn(self, live: Live, ready: Ready) -> Turn | None:
         """One slice of a run and its units. A defect met on the way fails this job only; where the
         store fails, the run is dropped (None).
@@ -309,68 +229,9 @@ class Driver(Endings):
         return turn
 
     def _advance(self, live: Live) -> Ready:
-        """One slice of a run."""
-        began = monotonic()
-        # A slice makes up to thousands of objects that all live on: the collector would walk them
-        # a dozen times and free none (a fifth of a fan-out's time, measured).
-        pause = gc.isenabled()
-        if pause:
-            gc.disable()
-        try:
-            ready = advance(live.program, live.run, live.batch(self.at()), live.turns)
-        except Exception as exc:
-            _log.exception("job %s: the kernel failed", live.id)
-            return self._broken(live, exc)
-        finally:
-            if pause:
-                gc.enable()
-        live.busy = ready.more
-        if ready.more:
-            took = max(monotonic() - began, 1e-6)
-            wanted = SLICE * weight_of(live.row.priority)
-            live.turns = int(min(max(live.turns * wanted / took, TURNS_MIN), TURNS_MAX))
-        return ready
-
-    def _broken(self, live: Live, exc: Exception) -> Ready:
-        """A defect of ours: the job fails, the others go on."""
-        self._cancel_children(live)
-        ready = Ready()
-        ready.finished = Finished(self.at(), "Failed", None, internal(exc))
-        ready.events.append(ready.finished)
-        return ready
-
-    def _carry_out(self, turn: Turn) -> None:
-        """The turn is durable. A defect met on the way drops this job only."""
-        try:
-            self._let_out(turn)
-        except Exception as exc:
-            _log.exception("job %s: its effects could not be let out", turn.live.id)
-            self._lose(turn.live, f"{type(exc).__name__}: {exc}")
-
-    def _let_out(self, turn: Turn) -> None:
-        """The turn is durable: carry out what it asks for."""
-        live, ready = turn.live, turn.ready
-        first = live.seq
-        live.seq += sum(map(weight, ready.events))
-        live.started = True
-        for watch in live.watches:
-            watch.wake()
-        if live.pausing:
-            turn.calls.clear()  # whoever goes on makes them
-        if turn.calls or turn.others or turn.children or live.narrator is not None:
-            self.outlet.let_out(turn, first)
-        if ready.finished is not None:
-            self._end(live, turn.change)
-            return
-        if live.later:
-            effects, live.later = live.later, []
-            calls = [one for one in unfold_effects(effects) if wanted(one, live.run)]
-            self.outlet.again(live, calls)
-        waiting = bool(live.inbox) or live.gathered is not None
-        if live.pausing and not live.calls and (live.busy or not waiting):
-            self._holding.append(live)
-        elif ready.more or waiting:
-            self.schedule(live)
+        """One slice of a run, which may have been taken already."""
+        ready, live.ready = live.ready, None
+        return self._slice(live, live.batch(self.at())) if ready is None else ready
 
     async def close(self, exc: RuneskriptError) -> None:
         """Stop: cancel handlers, forget timers, tell whoever waits."""

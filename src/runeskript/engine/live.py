@@ -62,6 +62,7 @@ class Live:
         "place",
         "program",
         "queued",
+        "ready",
         "row",
         "run",
         "scheduled",
@@ -95,6 +96,8 @@ class Live:
         #: Whether the last slice was used up before the run rested, and what may interrupt it now.
         self.busy = False
         self.urgent: list[Event] = []
+        #: What the last slice came to, where that is not prepared yet.
+        self.ready: Ready | None = None
         #: Whether it stands in the driver's list of runs to advance.
         self.scheduled = False
         self.started = False

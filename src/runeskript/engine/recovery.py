@@ -34,11 +34,12 @@ from ..model.machine import FINAL
 from ..model.run import Run
 from ..stores.base import JobRow, RowChange, Unit
 from .children import refusal
-from .driver import PAUSED, Driver
+from .driver import Driver
 from .handlers.registry import HandlerRegistry
 from .live import GivenBackError, Live, waits
 from .mending import mend, overtaken, timers_of
 from .skripts import Skripts
+from .steps import PAUSED
 
 if TYPE_CHECKING:
     from ..stores.leases import Loaded, Owned, Release

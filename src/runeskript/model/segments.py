@@ -95,6 +95,24 @@ def pack(
     return segments
 
 
+def pack_one(
+    payloads: Payloads, first: int, before: bytes, event: Event
+) -> tuple[bytes, bytes] | None:
+    """What ``pack`` makes of one event: the segment's bytes and its chain.
+
+    None where it takes more: the event is a batch, too large for a segment, or to be sealed.
+    """
+    kind = type(event)
+    if kind is CallsDone or payloads.codec is not None:
+        return None
+    body = payloads.dumps(((KIND_OF[kind], *event),))
+    if len(body) > limits.PAYLOAD_BYTES:
+        return None
+    chain = blake2b(before + _AT(first) + body, digest_size=16).digest()
+    rest = _TAIL(versions.JOURNAL, 0, 1, chain) + body
+    return crc32(rest).to_bytes(4, "big") + rest, chain
+
+
 def _segment(
     payloads: Payloads, job: str, first: int, before: bytes, held: int, body: bytes
 ) -> Segment:

@@ -230,21 +230,25 @@ class TaskPool:
                     me.batch = None  # an idle worker must not keep a job alive
                     self._resumed(me, (good, result))
                     return Then.RESUMED if self._is_clean(me) else Then.RETIRE
-                if not good:
-                    host.failed(job, context.call, result)
-                elif one is None:
-                    host.done(job, effect, result)
-                else:
-                    host.member_done(job, one, position, result)
-                if lane.limit is not None:
-                    lane.release()
                 try:
                     clean = contextvars.copy_context() == pristine and not task.cancelling()
                 except Exception:  # somebody's value cannot be compared
                     clean = False
+                if not good:
+                    host.failed(job, context.call, result)
+                elif one is not None:
+                    host.member_done(job, one, position, result)
+                elif number > 1 or queue or host.pending or host.ticking or not clean:
+                    host.done(job, effect, result)
+                elif (after := await host.follow(batch, effect, result)) is not None:
+                    queue.append(after)
+                if lane.limit is not None:
+                    lane.release()
                 if not clean or now >= until:
                     me.batch = None
                     return Then.GO_ON if clean else Then.RETIRE
+                if queue and queue[0] is not batch:
+                    break
         me.batch = None
         return Then.GO_ON
 

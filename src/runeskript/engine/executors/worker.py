@@ -6,6 +6,8 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ...model.events import CallOut
+from ...model.values import Value
 from .base import Batch, Call, Host
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ class TaskHost(Host, Protocol):
 
     def read_clock(self, now: float) -> None:
         """Take a new reading; ``now`` is the interval clock's."""
+
+    async def follow(self, batch: Batch, call: CallOut, result: Value) -> Batch | None:
+        """The one call of a batch succeeded: what to go on with at once, durable, or None."""
 
     async def tick(self) -> None:
         """Advance pending runs, commit, let the effects out. Raises nothing."""

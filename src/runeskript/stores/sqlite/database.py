@@ -59,9 +59,12 @@ class Database:
         self.ex_many = self._writer.cursor().executemany
         self._read = self._reader.cursor().execute
         self._data_version = self._writer.data_version
+        self._writer.set_commit_hook(self._refuses)
         #: Rises when somebody else has written: then nothing that was remembered is sure.
         self.generation = 0
         self._version = -1
+        #: Whether a statement that is its own transaction is under way.
+        self._single = False
         #: Called when a transaction came to nothing: what was remembered since is wrong.
         self.on_rollback: Callable[[], None] = lambda: None
         self._median = QUICK
@@ -169,6 +172,36 @@ class Database:
         if self._waiters and self.free:
             self._tell()
         return result
+
+    def insert(self, sql: str, args: tuple[Any, ...]) -> bool:
+        """One INSERT that is a transaction by itself, for which all that is remembered has to be
+        sure. False, and nothing done, where it is not: somebody else has written, or is writing.
+        Raises StoreError.
+        """
+        self._single = True
+        try:
+            self._commits = commits = self._commits + 1
+            if commits % _SAMPLE:
+                self.ex(sql, args)
+            else:
+                began = perf_counter()
+                self.ex(sql, args)
+                self._note(perf_counter() - began)
+        except (apsw.BusyError, apsw.ConstraintError):
+            return False
+        except apsw.Error as exc:
+            self._roll_back()
+            raise translated(exc, self.path) from exc
+        finally:
+            self._single = False
+        self._version = self._data_version()
+        if self._waiters:
+            self._tell()
+        return True
+
+    def _refuses(self) -> bool:
+        """Asked by SQLite inside every transaction, before it is committed."""
+        return self._single and self._data_version() != self._version
 
     def _roll_back(self) -> None:
         """What was done is undone; SQLite has done it itself after some errors."""

@@ -104,6 +104,11 @@ class Heads:
         head.generation = self._db.generation
         return head
 
+    def known(self, id_: str) -> Head | None:
+        """The head of a job if it is remembered, and sure as long as nobody else has written."""
+        head = self._heads.get(id_)
+        return head if head is not None and head.generation == self._db.generation else None
+
     def read_many(self, ids: Sequence[str]) -> None:
         """Read heads and ends of journals that are not known, in one question. What cannot be read
         of a journal is left for ``read_end`` to say.

@@ -40,7 +40,8 @@ _CHANGE: Final = (
 )
 _END: Final = _CHANGE.replace(" WHERE", ", owner=NULL, due=NULL WHERE")
 _CLAIM: Final = "UPDATE job SET owner=?, epoch=?, due=NULL, claims=?, progress=? WHERE number=?"
-_APPEND: Final = "INSERT INTO segment(place, data) VALUES(?, ?)"
+#: Writes a segment.
+APPEND: Final = "INSERT INTO segment(place, data) VALUES(?, ?)"
 _FREE: Final = "UPDATE job SET owner=NULL, due={} WHERE {}"
 _REST: Final = _FREE.format(_DUE_AT_REST, "number=?2")
 _FREE_ONE: Final = _FREE.format(_DUE_AT_ONCE, "number=?2")
@@ -184,7 +185,7 @@ class Jobs:
         for segment in pack(self._payloads, head.id, head.length, before, events):
             first, held, data, head.chain = segment
             head.last = base | first
-            self._db.ex(_APPEND, (head.last, data))
+            self._db.ex(APPEND, (head.last, data))
             head.length = first + held
 
     def put_payload(self, head: Head, what: int, value: Any) -> None:

@@ -9,8 +9,8 @@ its last 4 MB or so), always the latest ones and whole: the file stays consisten
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
 
 from ...errors import StoreError
 from ...model.events import Event
@@ -41,7 +41,7 @@ from .lines import Lines
 from .mail import Mail
 from .reading import Reading
 from .records import Records
-from .units import Units
+from .units import OK, Units
 from .upkeep import Upkeep
 from .workers import Workers
 
@@ -153,9 +153,11 @@ class SqliteStore:
         """Take in messages and commands; see ``Store.post``."""
         return await self._db.write(lambda: [self._units.post(item) for item in items])
 
-    def commit(self, units: Sequence[Unit]) -> Coroutine[Any, Any, list[Committed]]:
+    async def commit(self, units: Sequence[Unit]) -> list[Committed]:
         """Apply the units; see ``Store.commit``."""
-        return self._db.write(self._units.apply_all, units)
+        if len(units) == 1 and self._units.append(units[0]):
+            return [OK]
+        return await self._db.write(self._units.apply_all, units)
 
     async def get(self, jobs: Sequence[str]) -> list[JobRow | None]:
         """The rows of jobs."""
