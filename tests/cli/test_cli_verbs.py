@@ -371,6 +371,9 @@ def test_the_collector_is_off_while_either_side_runs() -> None:
     assert not any(enabled for _, enabled in order)
     assert gc.isenabled()
     assert timings == ([3.0, 6.0], [4.0, 5.0])
+    order.clear()
+    bench._in_turns(1, lambda: side("ours"), lambda: side("floor"), off=False)
+    assert all(enabled for _, enabled in order) and len(order) == 4
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs getrusage")
