@@ -19,6 +19,8 @@ from . import core
 
 #: What stands for everything outside in the tree of dominators.
 OUTSIDE: Final = -1
+#: The exits of a region that only leads on.
+_ON: Final = (None,)
 
 
 class Node:
@@ -94,8 +96,13 @@ class Graph:
             if kind is core.Mark or kind is core.Jump:
                 continue
             if kind is core.Pure:
-                to = [targets[place + 1 if label is None else marks[label]] for label in op.exits]
-                if _is_plain(op.statements):
+                if op.exits == _ON:
+                    to = [targets[place + 1]]
+                else:
+                    to = [
+                        targets[place + 1 if label is None else marks[label]] for label in op.exits
+                    ]
+                if len(op.statements) == 1 or _is_plain(op.statements):
                     leads[place] = to
                 else:  # fused before: its ways out are not looked at
                     entered.update(to)

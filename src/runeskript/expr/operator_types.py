@@ -17,6 +17,8 @@ Finding = tuple[str, str, str | None]
 NUMBERS: Final = frozenset(("int", "float"))
 _DIVISIONS: Final = frozenset(("div", "floordiv", "mod"))
 _NULL: Final = frozenset(("null",))
+#: Kinds that have an order, each in itself; numbers have one in common.
+_ORDERED: Final = frozenset(("text", "bool"))
 _NO_TEXT: Final = ("null cannot go into a text", "use coalesce(x, 'other')")
 SYMBOLS: Final = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "pow": "**",
@@ -27,7 +29,7 @@ def never_equal(left: Type, right: Type) -> bool:
     """Whether no value of one type equals one of the other. Null is left out: asking for it is how
     one makes sure."""
     a, b = left.kinds, right.kinds
-    if not a or not b or a & b or _NULL in (a, b):
+    if not a or not b or not a.isdisjoint(b) or _NULL in (a, b):
         return False
     return a.isdisjoint(NUMBERS) or b.isdisjoint(NUMBERS)
 
@@ -132,7 +134,9 @@ class Operators:
     def order(self, op: str, left: Type, right: Type) -> None:
         """Report an order of two that have none."""
         a, b = left.kinds, right.kinds
-        if not a or not b or (a & NUMBERS and b & NUMBERS) or a & b & {"text", "bool"}:
+        if not a or not b or not (a.isdisjoint(NUMBERS) or b.isdisjoint(NUMBERS)):
+            return
+        if a & b & _ORDERED:
             return
         message = f"`{op}` cannot order {left.describe()} and {right.describe()}"
         self.report(message, None, left, right)

@@ -18,7 +18,14 @@ def result_of(row: Function, ir: IR, args: list[Type]) -> Type:
     refine = _RESULTS.get(row.name)
     if refine is not None:
         return refine(ir, args)
-    return ANY if "any" in row.result else of(*row.result)
+    return _result(row.name)
+
+
+@cache
+def _result(name: str) -> Type:
+    """The type of a function's result where the arguments do not matter."""
+    result = FUNCTIONS[name].result
+    return ANY if "any" in result else of(*result)
 
 
 @cache

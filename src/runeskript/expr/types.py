@@ -260,7 +260,9 @@ class _Inference(Operators):
         left = self.of(ir[1])
         for number, (op, part) in enumerate(ir[2]):
             right = self.of(part) if number == 0 else self.perhaps(part)
-            if op in ("==", "!="):
+            if left is ANY and right is ANY:
+                pass
+            elif op in ("==", "!="):
                 self.equality(op, left, right)
             elif op in ("in", "not-in"):
                 self.membership(op, left, right)
@@ -276,6 +278,8 @@ class _Inference(Operators):
         args = [self.of(arg) for arg in ir[2]]
         takes = kinds_taken(row.name)
         for i, arg in enumerate(args):
+            if arg is ANY:
+                continue
             number = min(i, len(takes) - 1)
             allowed = takes[number]
             if allowed is not None and arg.kinds and arg.kinds.isdisjoint(allowed):

@@ -21,7 +21,8 @@ def decide(program: core.Program, _: HandlerCatalog) -> None:
         for position, op in enumerate(ops):
             if type(op) is core.Pure:
                 statements = op.statements
-                if statements[0][0] == "if" and _tests_constant(statements):
+                first = statements[0]
+                if first[0] == "if" and (first[2][0] == "const" or _tests_constant(statements)):
                     ops[position] = _decide(op)
                     decided = True
         if decided:

@@ -16,6 +16,8 @@ from .. import core
 #: Statements after which a region is closed: its function is made when it first runs, and time and
 #: memory for that grow with it.
 LONGEST: Final = 250
+#: The exits of a region that only leads on.
+_ON: Final = (None,)
 
 
 def join_pure(program: core.Program, _: HandlerCatalog) -> None:
@@ -27,39 +29,32 @@ def join_pure(program: core.Program, _: HandlerCatalog) -> None:
 def _join(body: core.Body) -> list[core.Op]:
     used = core.labels_used(body)
     out: list[core.Op] = []
-    #: The pure operation under construction, its statements growing in a list.
+    #: The region under construction, and its statements once there are those of a second one.
     last: core.Pure | None = None
     statements: list[IR] = []
-
-    def close() -> None:
-        nonlocal last
-        if last is not None:
-            last.statements = tuple(statements)
-            last = None
-
     op: Any
     for op in body.ops:
         kind = type(op)
         if kind is core.Mark:
-            if op.label in used:
-                close()
-                out.append(op)
-            continue
-        if last is not None:
-            if last.exits == (None,):
-                if kind is core.Pure and not op.loop and len(statements) < LONGEST:
+            if op.label not in used:
+                continue
+        elif last is not None and last.exits == _ON:
+            if kind is core.Jump:
+                last.exits = (op.to,)
+                continue
+            if kind is core.Pure and not op.loop:
+                if not statements:
+                    statements = list(last.statements)
+                if len(statements) < LONGEST:
                     statements.pop()  # its ("exit", 0): control goes on with what follows
                     statements += op.statements
-                    last.exits = op.exits
-                    last.reads = ()
+                    last.exits, last.reads = op.exits, ()
                     continue
-                if kind is core.Jump:
-                    last.exits = (op.to,)
-                    continue
-            close()
+        if statements and last is not None:
+            last.statements = tuple(statements)
+            statements = []
         out.append(op)
-        if kind is core.Pure:
-            last = op
-            statements = list(op.statements)
-    close()
+        last = op if kind is core.Pure else None
+    if statements and last is not None:
+        last.statements = tuple(statements)
     return out

@@ -71,7 +71,8 @@ class _Walk:
                     self._read(op)
                 first = op.statements[0]
                 if first[0] == "set" and len(op.statements) == 2:
-                    self._assign(first, not ahead)
+                    if self._here or self._copies or first[3][0] in _LEARNED:
+                        self._assign(first, not ahead)
                 elif first[0] != "exit":
                     self._write(op, not ahead)
                 if op.exits != (None,):
@@ -92,8 +93,9 @@ class _Walk:
             else:
                 if kind in _HOLDERS and op.branches:
                     self._branches(op.branches)
-                for name in written(op):
-                    self._forget(name)
+                if self._here or self._copies:
+                    for name in written(op):
+                        self._forget(name)
         for name in self._learned[before:]:
             del known[name]
         del self._learned[before:]

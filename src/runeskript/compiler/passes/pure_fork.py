@@ -30,6 +30,8 @@ _COMPUTES: Final = (
     core.Mark, core.Jump, core.Pure, core.Arrive, core.Enter, core.Leave, core.Raise, core.Reraise,
     core.Compensate, core.Join,
 )  # fmt: skip
+#: Operations that may stand in a body that only computes.
+_KINDS: Final = frozenset((*_COMPUTES, core.Fork, core.ForkN))
 
 
 def pure_fork(program: core.Program, _catalog: HandlerCatalog) -> None:
@@ -42,7 +44,7 @@ def pure_fork(program: core.Program, _catalog: HandlerCatalog) -> None:
             fork.pure = all(id(inner) in pure for inner in fork.branches)
             for inner in fork.branches if fork.pure else ():
                 fuse_body(inner, labels)
-        if all(_computes(op, draws) for op in body.ops):
+        if _KINDS.issuperset(map(type, body.ops)) and all(_computes(op, draws) for op in body.ops):
             pure.add(id(body))
 
 

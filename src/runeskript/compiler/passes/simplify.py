@@ -49,6 +49,8 @@ _COMPARISONS: Final[dict[str, Callable[..., bool]]] = {
 }
 #: Nodes without parts; all but names stay as they are.
 _LEAVES: Final = frozenset(("const", "paid", "local", "secret", "isset", "slot"))
+#: Those whose value only the run knows.
+_GIVEN: Final = _LEAVES - {"const", "paid"}
 #: What may make a list or object that holds others: leaving an expression is charged for those.
 _GROWING: Final = frozenset(("list", "object", "listcomp", "dictcomp", "call"))
 #: What depends on the run.
@@ -161,7 +163,7 @@ class Simplifier:
         at = ir
         while at[0] == "item" and at[2][0] == "const":
             at = at[1]
-        if at[0] in _LEAVES - _CONSTANTS or (at[0] == "name" and at[1] not in self._known):
+        if at[0] in _GIVEN or (at[0] == "name" and at[1] not in self._known):
             return ir
         return self._binary(ir)
 
@@ -323,9 +325,6 @@ class Simplifier:
         """What is pushed; never the list, which is changed in place."""
         part = self.part(ir[2])
         return ir if part is ir[2] else ("push", ir[1], part)
-
-
-_CONSTANTS: Final = frozenset(("const", "paid"))
 
 
 def _chain(signs: Sequence[str], given: Sequence[Any]) -> bool:

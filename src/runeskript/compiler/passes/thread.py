@@ -8,7 +8,7 @@ a token that is cancelled stands there, and the rows that cover it say what runs
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ...model.catalog import HandlerCatalog
 from .. import core
@@ -44,18 +44,27 @@ def _places(ops: list[core.Op]) -> _Places | None:
     return found
 
 
+#: What leads on to somewhere else, perhaps with others of the kind.
+_LEADING: Final = frozenset((core.Jump, core.Mark))
+#: The exits of a region that only leads on.
+_ON: Final = (None,)
+
+
 def _rewrite(body: core.Body, places: _Places) -> bool:
     """Send everybody on at once; whether anything changed."""
     ops = body.ops
     edges = core.edges(body)
+    kinds = list(map(type, ops))
     op: Any
     needless: set[int] = set()
     changed = False
-    for position, op in enumerate(ops):
-        kind = type(op)
+    for position, kind in enumerate(kinds):
         if kind is core.Pure:
-            changed = _send_on(op, ops, position, places) or changed
+            op = ops[position]
+            if op.exits != _ON or kinds[position + 1] in _LEADING:
+                changed = _send_on(op, ops, position, places) or changed
         elif kind is core.Jump:
+            op = ops[position]
             end = _end(places, op.to)
             stands = places.get(end)
             if isinstance(stands, core.Arrive):
@@ -75,10 +84,6 @@ def _rewrite(body: core.Body, places: _Places) -> bool:
 def _send_on(op: core.Pure, ops: list[core.Op], position: int, places: _Places) -> bool:
     """Send a region's exits on at once; whether anything changed."""
     exits = op.exits
-    if exits == (None,):
-        following = type(ops[position + 1])
-        if following is not core.Jump and following is not core.Mark:
-            return False
     if None in exits:
         below = _below(ops, position)
         if below is not None:

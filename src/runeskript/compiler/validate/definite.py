@@ -235,8 +235,9 @@ class _Code:
             tag = statement[0]
             if tag == "set":
                 name: str = statement[2]
-                self.walk.write(name, self.region)
-                if name.startswith("$yield"):
+                if name[0] != "$":
+                    self.walk.write(name, self.region)
+                elif name.startswith("$yield"):
                     known = self.yields.get(name, (-1, -1))
                     if known[0] >= 0:
                         self.walk.found.add(name)

@@ -8,7 +8,7 @@ are computed until they stay the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from ...expr.schema import check_schema
@@ -217,15 +217,16 @@ class Environment:
         found = NOTHING
         for source in sources[name]:
             if isinstance(source, Expr):
-                found = join(found, self._type(source))
+                type_ = self._type(source)
             else:
-                found = join(found, source if isinstance(source, Type) else source.type())
+                type_ = source if isinstance(source, Type) else source.type()
+            found = join(found, type_)
         # A path that is set changes what is inside, never the kind.
         return Type(found.kinds) if name in self._in_part else found
 
     def _keep(self, name: str, type_: Type) -> None:
         """Keep a type, unless nothing is known of the name."""
-        if type_.is_any or not type_.kinds:
+        if type_ is ANY or type_.is_any or not type_.kinds:
             self.types.pop(name, None)
         else:
             self.types[name] = type_
@@ -233,15 +234,35 @@ class Environment:
 
 def _read(sources: Iterable[_Source]) -> set[str]:
     """The variables that some sources read."""
-    found: set[str] = set()
+    return {
+        name.name
+        for expr in _expressions(sources)
+        for name in expr.names
+        if name.kind in ("variable", "maybe")
+    }
+
+
+def _expressions(sources: Iterable[_Source]) -> list[Expr]:
+    """The expressions that some sources read."""
+    found: list[Expr] = []
     for source in sources:
-        if isinstance(source, Type):
-            continue
-        for expr in (source,) if isinstance(source, Expr) else source.reads:
-            for name in expr.names:
-                if name.kind == "variable" or name.kind == "maybe":
-                    found.add(name.name)
+        if isinstance(source, Expr):
+            found.append(source)
+        elif not isinstance(source, Type):
+            found += source.reads
     return found
+
+
+def _is_ready(
+    some: Iterable[_Source], sources: Mapping[str, list[_Source]], known: Collection[str]
+) -> bool:
+    """Whether some sources read no variable but those that are known."""
+    for expr in _expressions(some):
+        for name in expr.names:
+            text = name.name
+            if text not in known and text in sources:
+                return False
+    return True
 
 
 def _ordered(sources: Mapping[str, list[_Source]]) -> Iterator[tuple[list[str], bool]]:
@@ -256,7 +277,7 @@ def _ordered(sources: Mapping[str, list[_Source]]) -> Iterator[tuple[list[str], 
         if root in index:
             continue
         # Most are computed from what stands above, if at all: all of that has been looked at.
-        if not any(name in sources and name not in index for name in _read(sources[root])):
+        if _is_ready(sources[root], sources, index):
             index[root] = len(index)
             yield [root], False
             continue

@@ -1,4 +1,4 @@
-"""One walk over the AST that notes what the checks ask: every expression with its place, every
+"""One walk over the AST that notes what the checks ask: what is computed and where, every
 name that is declared or assigned, every step with what is allowed around it.
 """
 
@@ -107,7 +107,10 @@ class LoopName:
 
 @mutable
 class Facts:
-    """All that the walk found, in the order of the document."""
+    """All that the walk found, in the order of the document.
+
+    ``uses``: the expressions that are more than a value written out.
+    """
 
     document: Document
     uses: list[Use] = field(default_factory=list)
@@ -141,12 +144,13 @@ class _Walk:
     def use(
         self, expr: Expr | None, role: Role, scope: Scope, event: ast.Listen | None = None
     ) -> None:
-        if expr is not None:
+        if expr is not None and expr.ir[0] != "const":
             self.facts.uses.append(Use(expr, role, scope, event))
 
     def args(self, args: ast.Args, scope: Scope, role: Role = "text") -> None:
         if args.entries:
-            self.facts.uses += [Use(value, role, scope) for _, value in args.entries]
+            values = [value for _, value in args.entries if value.ir[0] != "const"]
+            self.facts.uses += [Use(value, role, scope) for value in values]
         if args.whole is not None:
             self.use(args.whole, "text", scope)
 

@@ -93,7 +93,8 @@ def _check_use(use: Use, known: _Known, found: Diagnostics) -> None:
     for name in expr.names:
         if name.kind == "function":
             calls = True
-            _check_function_name(expr, name, known, found)
+            if name.name not in known.functions:
+                _check_function_name(expr, name, known, found)
         elif name.kind == "secret":
             if use.role != "with":
                 found.add(
@@ -183,7 +184,7 @@ def _unknown_in_function(expr: Expr, name: Name, known: _Known, found: Diagnosti
 
 
 def _check_function_name(expr: Expr, name: Name, known: _Known, found: Diagnostics) -> None:
-    if name.name in FUNCTIONS or name.name in known.functions:
+    if name.name in FUNCTIONS:
         return
     found.add(
         "RUNE-3002",

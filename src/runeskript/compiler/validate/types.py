@@ -5,12 +5,12 @@ What fails for every value of a type is an error; where a type is not known, not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ...expr.types import Finding, Type, infer
 from ...model import ast
-from ...model.ast import Expr
+from ...model.ast import IR, Expr
 from ...model.diagnostics import Diagnostics
 from .environment import Environment
 from .facts import Facts
@@ -25,13 +25,14 @@ _KEY: Final = frozenset(("null", "bool", "int", "float", "text"))
 
 def check_types(facts: Facts, env: Environment, found: Diagnostics) -> None:
     """Infer every expression once and report what is certain to fail."""
-    of, of_use, known = env.of, env.of_use, env.known.get
+    of, of_use, known, types = env.of, env.of_use, env.known.get, env.types
     for use in facts.uses:
         expr = use.expr
-        if expr.ir[0] == "const":
-            continue
+        ir = expr.ir
+        if ir[0] == "name" or (ir[0] == "item" and _is_anything(ir, types)):
+            continue  # most of what is passed on: nothing can be wrong with it
         plain = use.event is None and use.role != "function"
-        inferred = (known(id(expr.ir)) or of(expr)) if plain else of_use(use)
+        inferred = (known(id(ir)) or of(expr)) if plain else of_use(use)
         for finding in inferred.findings:
             _report(finding, expr, found)
     for step, _ in facts.steps:
@@ -50,6 +51,12 @@ def check_types(facts: Facts, env: Environment, found: Diagnostics) -> None:
                     expr.span,
                     expr.pointer,
                 )
+
+
+def _is_anything(ir: IR, types: Mapping[str, Type]) -> bool:
+    """Whether a path is a field, written out, of a variable of which nothing is known."""
+    holder, key = ir[1], ir[2]
+    return holder[0] == "name" and key[0] == "const" and holder[1] not in types
 
 
 def _report(finding: Finding, expr: Expr, found: Diagnostics) -> None:
