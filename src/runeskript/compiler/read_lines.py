@@ -144,9 +144,13 @@ class _Reader:
                     stack.append((container, at))
                     column = at = column + len(dash)
                     listing = False
-                    container = empty_map(False, line, column)
+                    container = Map()  # as `empty_map`; each step is one
+                    container.entries = entries = {}
+                    container.keys = None
+                    container.flow = False
+                    container.line = line
+                    container.column = column
                     items.append(container)
-                    entries = container.entries
                 key = keys.get(name) or self._kept(name, container, line, column)
                 if key in entries:
                     raise _GiveUpError

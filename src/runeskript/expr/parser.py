@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ..model.ast import IR, Name
 from ..model.records import record
@@ -45,6 +45,18 @@ class Parsed:
     bound: tuple[Name, ...] = ()
 
 
+_new: Final = object.__new__
+
+
+def parsed(ir: IR, names: tuple[Name, ...], bound: tuple[Name, ...] = ()) -> Parsed:
+    """A ``Parsed``, in half the time of its ``__init__``."""
+    made: Any = _new(Parsed)
+    made.ir = ir
+    made.names = names
+    made.bound = bound
+    return made  # type: ignore[no-any-return]
+
+
 def parse_expression(text: str, *, locals_: tuple[str, ...] = (), graph: bool = False) -> Parsed:
     """Read one expression. ``locals_``: names that are locals 0, 1, ... (parameters, ``event``).
 
@@ -55,7 +67,7 @@ def parse_expression(text: str, *, locals_: tuple[str, ...] = (), graph: bool = 
     # It knows neither inserts nor another meaning of `+`.
     simple = None if graph and ("+" in text or "$" in text) else read_simple(text, locals_)
     if simple is not None:
-        return Parsed(*simple)
+        return parsed(*simple)
     return parse_any_expression(text, locals_=locals_, graph=graph)
 
 
@@ -131,7 +143,7 @@ def parse_template(
     if text.startswith("${") and text.find("}") == len(text) - 1:  # one insert and nothing else
         simple = None if graph else read_simple(text, (), insert=True)
         if simple is not None:
-            return Parsed(*simple)
+            return parsed(*simple)
         try:
             only = read(text[2:-1])
         except ExpressionError:
@@ -154,15 +166,15 @@ def parse_template(
             continue
         is_insert = False
         try:
-            parsed = read(piece)
+            part = read(piece)
         except ExpressionError:
             return _parse_any_template(text, read)  # which reports those of all inserts
-        parts.append(parsed.ir)
-        names += _shifted(parsed.names, at)
-        if parsed.bound:
-            bound += _shifted(parsed.bound, at)
+        parts.append(part.ir)
+        names += _shifted(part.names, at)
+        if part.bound:
+            bound += _shifted(part.bound, at)
         at += len(piece) + 1
-    return Parsed(_joined(parts, whole=len(pieces) == 3), tuple(names), tuple(bound))
+    return parsed(_joined(parts, whole=len(pieces) == 3), tuple(names), tuple(bound))
 
 
 def _shifted(names: tuple[Name, ...], by: int) -> tuple[Name, ...]:
@@ -203,13 +215,13 @@ def _parse_any_template(text: str, read: Callable[[str], Parsed]) -> Parsed:
             parts.append(("const", plain))
         literal.clear()
         try:
-            parsed = read(text[start + 2 : end])
+            part = read(text[start + 2 : end])
         except ExpressionError as error:
             problems += [(c, m, o + start + 2, n, h) for c, m, o, n, h in error.problems]
         else:
-            parts.append(parsed.ir)
-            names += _shifted(parsed.names, start + 2)
-            bound += _shifted(parsed.bound, start + 2)
+            parts.append(part.ir)
+            names += _shifted(part.names, start + 2)
+            bound += _shifted(part.bound, start + 2)
         i = end + 1
     if problems:
         raise ExpressionError(tuple(problems))
@@ -246,11 +258,11 @@ def looks_like_expression(text: str, known: Collection[str]) -> bool:
     if len(text) > 200 or "${" in text or not _HINTS.search(text):
         return False
     try:
-        parsed = parse_expression(text)
+        found = parse_expression(text)
     except ExpressionError:
         return False
-    if parsed.ir[0] not in _ARITHMETIC or not parsed.names:
+    if found.ir[0] not in _ARITHMETIC or not found.names:
         return False
-    if any(name.kind != "variable" or name.name not in known for name in parsed.names):
+    if any(name.kind != "variable" or name.name not in known for name in found.names):
         return False
-    return all(node[0] != "secret" for node in walk(parsed.ir))
+    return all(node[0] != "secret" for node in walk(found.ir))

@@ -165,10 +165,13 @@ def read_simple(
     ends = list(accumulate(map(len, parts)))
     if insert:
         ends[-1] -= 1  # the expression ends before the bracket
-    used = [
-        name_at(name or names[number], ends[2 * number] + back, kind)
-        for number, back, name, kind in uses
-    ]
+    used: list[Any] = []
+    for number, back, name, kind in uses:
+        use: Any = _new(Name)  # as `name_at`, without the call
+        use.name = name or names[number]
+        use.offset = ends[2 * number] + back
+        use.kind = kind
+        used.append(use)
     binds = () if bound is None else (name_at(names[bound], ends[2 * bound], "variable"),)
     return ir, tuple(used), binds
 

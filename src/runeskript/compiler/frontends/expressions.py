@@ -11,7 +11,8 @@ import re
 from typing import Any, Final
 
 from ...expr.faults import ExpressionError
-from ...expr.parser import Parsed, parse_expression, parse_template
+from ...expr.parser import Parsed, parse_expression, parse_template, parsed
+from ...expr.simple import read_simple
 from ...model.ast import IR, Args, Expr, Name
 from ...model.diagnostics import Diagnostics
 from ...model.spans import Span
@@ -234,6 +235,11 @@ class Expressions:
             if not self._constant(node, pointer):
                 self._texts[value] = known
             return known
+        if value.find("}") == len(value) - 1 and value[:2] == "${" and not self.graph:
+            simple = read_simple(value, (), insert=True)  # nearly all
+            if simple is not None and not simple[2]:
+                known = self._texts[value] = parsed(*simple)
+                return known
         try:
             known = parse_template(value, read=self._parsed, graph=self.graph)
         except ExpressionError as error:
