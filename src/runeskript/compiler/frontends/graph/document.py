@@ -9,7 +9,7 @@ from ....model.ast import Document, Var
 from ....model.diagnostics import Diagnostics
 from ....model.limits import NAME
 from ....model.nearest import nearest
-from ...nodes import Map, Node, Scalar, Seq, clip, key_of, span_of
+from ...nodes import Map, Node, Scalar, Seq, clip, entry_of, key_of, span_of
 from ...read import Source
 from ...tables import Key
 from ..allows import read_allows
@@ -97,10 +97,10 @@ class _Graph:
                 self.fields.add(
                     "RUNE-1118",
                     f"`{key}` stand inside `workflow` and beside it",
-                    key_of(root, key),
+                    entry_of(root, key)[0],
                     f"/{key}",
                     "put them into one place",
-                    ((span_of(key_of(inner, key), self.file), "the others"),),
+                    ((span_of(entry_of(inner, key)[0], self.file), "the others"),),
                 )
         nodes = read.get("nodes") or beside.get("nodes")
         return read, nodes, read.get("edges") or beside.get("edges")
