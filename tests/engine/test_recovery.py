@@ -492,3 +492,35 @@ async def test_a_worker_that_cannot_commit_says_so(
     async with w.process() as runtime:
         await runtime.work(until_idle=True)
         assert len(w.ledger) == 3
+
+
+async def test_a_timer_that_fired_leaves_the_store(world: Callable[[], World]) -> None:
+    """With the event it became, and not with the end of the job."""
+    w = world()
+    async with w.process() as runtime:
+        job = await runtime.submit_job(
+            """
+skript: s
+do:
+  - for: i
+    in: range(3)
+    parallel: true
+    do:
+      - wait: 5ms
+  - wait: 5ms
+  - call: quick
+    with: {what: x}
+    timeout: 1h
+  - listen: t
+    timeout: 1h
+    into: x
+"""
+        )
+        loaded: Any = None
+        while loaded is None or not loaded.listeners:
+            await asyncio.sleep(0.001)
+            loaded = await w.store.load(job.id)
+        assert [timer.kind for timer in loaded.timers] == ["timeout"]
+        assert not runtime._running().lives[job.id].fired
+        assert await runtime.signal("t") == "accepted"
+        await runtime.result(job.id)

@@ -132,7 +132,7 @@ async def test_it_commits_what_the_long_way_commits(
         monkeypatch.setattr(module, "one_more", one_more)
     short_now = short
     units, output = await once()
-    assert taken >= 4
+    assert taken >= 3
     short_now = False
     monkeypatch.setattr(vm_module, "_resume", lambda vm, event: False)
     assert (units, output) == await once()

@@ -108,7 +108,7 @@ class Outlet:
         seq = live.seq + len(ready.events) - len(events)
         part = 0 if events else live.part + 1
         unit = Unit(live.id, live.row.epoch, seq, events, turn.change, part=part)
-        if others or live.arrivals:
+        if others or live.arrivals or (live.fired and events):
             unit = await self._furnish(turn, unit)
         if live.slots or any(lane.limits for lane, _ in turn.calls):
             unit = self.lines.furnish(turn, unit, left)
@@ -203,6 +203,7 @@ class Outlet:
                     messages.append(refused)
         turn.mail = bool(listens or messages)
         waiting = {id(event) for event in (*live.run.inbox, *live.inbox, *live.urgent)}
+        untimers += self._over(live, turn.ready.events)
         # What an inbox row became has been taken or refused, unless it still waits.
         consumed = [number for event, number in live.arrivals if id(event) not in waiting]
         live.arrivals = [pair for pair in live.arrivals if id(pair[0]) in waiting]
@@ -216,6 +217,19 @@ class Outlet:
             timers=list(timers.values()),
             untimers=untimers,
         )
+
+    def _over(self, live: Live, events: Sequence[Event]) -> list[tuple[Path, int]]:
+        """The timers that have fired and whose events are taken, or were of no use."""
+        fired = live.fired
+        if not fired:
+            return []
+        if live.run.inbox or live.inbox or live.urgent:
+            keys = ((one.path, one.m) for one in events if isinstance(one, TimerFired))
+            over = [key for key in keys if key in fired]
+        else:
+            over = sorted(fired)
+        fired.difference_update(over)
+        return over
 
     def _keep(self, live: Live, ready: Ready, unit: Unit) -> Unit:
         """The unit with a snapshot of the run, where it is time for one.
@@ -347,6 +361,7 @@ class Outlet:
         live.timers.pop((path, m), None)
         if live.pausing:
             return  # it is due again when somebody goes on
+        live.fired.add((path, m))
         self._core.arrive(live, TimerFired(self._core.at(), path, m))
         self._core.poke()
 

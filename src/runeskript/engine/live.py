@@ -48,6 +48,7 @@ class Live:
         "calls",
         "dropped",
         "ended",
+        "fired",
         "gathered",
         "held",
         "held_until",
@@ -123,6 +124,8 @@ class Live:
         self.slots: set[tuple[Path, int]] = set()
         self.lined: dict[tuple[Path, int], CallOut] = {}
         self.timers: dict[tuple[Path, int], Timer] = {}
+        #: Timers that have fired and are still in the store, until a unit takes their events.
+        self.fired: set[tuple[Path, int]] = set()
         #: Who awaits the end, and who watches the events.
         self.waiters: list[asyncio.Future[JobRow]] = []
         self.watches: list[Watch] = []
@@ -215,7 +218,7 @@ def quiet(live: Live) -> bool:
     return (
         live.started
         and not (live.ended or live.watches or live.pausing or live.later or live.arrivals)
-        and not live.slots
+        and not (live.slots or live.fired)
         and live.narrator is None
     )
 
