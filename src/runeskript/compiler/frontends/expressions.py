@@ -50,6 +50,8 @@ class Expressions:
         #: Texts that are values -> what they are read as; those that there is nothing to say of,
         #: wherever they stand.
         self._texts: dict[Any, Parsed] = {}
+        #: The same of numbers, bools and null as they are written.
+        self._plain: dict[str, Parsed] = {}
 
     # --- findings --------------------------------------------------------------------------------
 
@@ -228,10 +230,15 @@ class Expressions:
         """What a value means; None where that cannot be said."""
         value = node.value
         if type(value) is not str:
-            self._constant(node, pointer)
-            return Parsed(("const", value), ())
+            # By its text: 1, 1.0 and true are one key of a dict, and not the same.
+            known = self._plain.get(node.text)
+            if known is None:
+                known = parsed(("const", value), ())
+                if not self._constant(node, pointer):
+                    self._plain[node.text] = known
+            return known
         if "${" not in value:
-            known = Parsed(("const", value), ())
+            known = parsed(("const", value), ())
             if not self._constant(node, pointer):
                 self._texts[value] = known
             return known
