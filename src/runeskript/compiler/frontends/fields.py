@@ -7,7 +7,7 @@ every value a table row can ask for; the same rules about findings hold.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from ...model.ast import IR, Expr, Target
 from ...model.diagnostics import Diagnostics
@@ -25,6 +25,7 @@ _HANDLER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*
 _DOT_KEY: Final = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)")
 #: A quoted string, or a bracket outside of one.
 _BRACKET: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[\[\]]")
+_new: Final = object.__new__
 
 
 class Fields(Expressions):
@@ -183,8 +184,12 @@ class Fields(Expressions):
         if not self._may_be_declared(key):
             return self.target(key_of(node, key), f"{pointer}/{escape(key)}", field)
         self.seen.variables.add(key)
-        span = KeySpan(node, key, self.source, self.file)
-        return Target(key, (), span, f"{pointer}/{key}")
+        made: Any = _new(Target)  # in place: nearly all targets are keys
+        made.name = key
+        made.path = ()
+        made.span = KeySpan(node, key, self.source, self.file)
+        made.pointer = f"{pointer}/{key}"
+        return made  # type: ignore[no-any-return]
 
     def _path(self, node: Scalar, text: str, start: int, pointer: str) -> tuple[Expr, ...] | None:
         """The keys of ``.b['x y'][0]`` from ``start`` on."""
