@@ -270,7 +270,7 @@ def take_apart(data: bytes) -> tuple[Any, Any]:
 
 def seal(program: Any, debug: Any = None) -> bytes:
     """Bytes with a right header and right digests around any program section."""
-    version = 2 if isinstance(program, list) and len(program) == 20 else 1
+    version = 2 if isinstance(program, list) and len(program) == 21 else 1
     if not isinstance(program, bytes):
         program = encode_value(program, max_depth=MAX_DEPTH + 10)
     if not isinstance(debug, bytes):

@@ -180,6 +180,12 @@ class JobNotFoundError(RuneskriptError):
     code = "RUNE-6003"
 
 
+class ScheduleNotFoundError(RuneskriptError):
+    """No skript of this name has a schedule that is registered."""
+
+    code = "RUNE-6016"
+
+
 class RuntimeClosedError(RuneskriptError):
     """The runtime was not entered, or is closed."""
 

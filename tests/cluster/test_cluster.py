@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.support import any_handlers
 
 from cluster.seeds import again, simulate
+from runeskript.compiler.pipeline import compile_text
+from runeskript.stores.base import JobRow
+from runeskript.testing.cluster import Cluster, Job
 from runeskript.testing.cluster.__main__ import main, tell
+from runeskript.testing.cluster.judge import jobs, now
+from runeskript.testing.cluster.process import Process
 from runeskript.testing.cluster.world import Broken
 
 SEEDS = 1_000
@@ -72,3 +80,54 @@ def test_a_finding_comes_with_the_command_that_shows_it_again(
     said = capsys.readouterr().err
     assert f'again: make sim ARGS="--seed {report.seed} --break effects"' in said
     assert report.findings[0].text in said
+
+
+TICK = """
+skript: tick
+schedule: {every: 1s, missed: all, overlap: queue}
+do:
+  - call: shop.note
+    with: {text: "${job.key}"}
+"""
+
+
+class Scheduled(Cluster):
+    """Workers that carry out a schedule, beside a job that takes a while."""
+
+    rows: list[JobRow]
+    plan: dict[str, Any]
+
+    async def _deploy(self, process: Process) -> None:
+        async with process.runtime() as runtime:
+            await runtime.schedule(self._deployed[0])
+
+    def _tear_down(self) -> None:
+        self.rows = [row for row in jobs(self._raw) if row.skript == "tick"]
+        record = now(self._raw.get_record("schedules", "tick"))
+        assert record is not None
+        self.plan = record.value  # type: ignore[assignment]
+        super()._tear_down()
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_each_tick_has_one_job(part: int, tmp_path: Path) -> None:
+    """Though workers die, replies are lost and clocks jump."""
+    catalog = any_handlers("shop.note", "shop.greet")
+    waits = compile_text("skript: w\ndo:\n  - wait: 15s\n", "w.yaml", catalog)
+    tick = compile_text(TICK, "tick.yaml", catalog)
+    fired = 0
+    for seed in range(part, 45, 3):
+        world = Scheduled(
+            [Job(waits)], seed=seed, deployed=[tick], folder=tmp_path if seed % 5 == 0 else None
+        )
+        report = world.run()
+        assert not report.findings, (seed, report.findings)
+        plan = world.plan
+        seconds = sorted(str(row.key) for row in world.rows)
+        assert len(set(seconds)) == len(seconds) == plan["fired"]
+        assert plan["left_out"] == 0
+        done = len(seconds) + len(plan["waiting"])
+        first = datetime.fromisoformat(seconds[0].removeprefix("tick ")) if seconds else None
+        assert first is None or plan["after"] // 1_000 - int(first.timestamp()) == done - 1
+        fired += len(seconds)
+    assert fired > 100

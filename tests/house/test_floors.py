@@ -43,6 +43,7 @@ LIBRARIES = {
     "lsprotocol": ("pygls", ("cli",)),
     "pygls": ("pygls", ("cli",)),
     "apsw": ("apsw", ("stores", "cli")),
+    "cronsim": ("cronsim", ("engine",)),
     "yarl": ("aiohttp", ("engine",)),
     "pytest": ("pytest", ("testing",)),
     "msgspec": ("msgspec", ("engine", "cli", "stores")),

@@ -41,7 +41,7 @@ def test_what_needs_a_newer_format_is_written_in_it_and_nothing_else() -> None:
     assert digest(new) == encode(new)[18:50].hex() != digest(old)
     program, debug = take_apart(encode(new))
     with pytest.raises(BlueprintError, match="format 2 holds nothing that format 1 cannot say"):
-        decode(seal([*program[:19], None], debug))
+        decode(seal([*program[:19], None, None], debug))
 
 
 def test_identity_is_the_program_without_debug() -> None:

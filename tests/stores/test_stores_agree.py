@@ -24,7 +24,7 @@ from runeskript.model.events import CallDone, CallsDone, Event, Finished
 from runeskript.stores.base import Command, JobRow, Listener, Message, RowChange, Store, Timer, Unit
 from runeskript.stores.leases import Release, Worker
 from runeskript.stores.memory import MemoryStore
-from runeskript.stores.queries import JobFilter
+from runeskript.stores.queries import JobFilter, Put
 from runeskript.stores.retention import Policy
 from runeskript.stores.slots import Limit, Take
 from runeskript.stores.sqlite import SqliteStore
@@ -188,17 +188,20 @@ class Stores(RuleBasedStateMachine):
         tenant=st.sampled_from(("", "", "x")),
         on_conflict=st.sampled_from(("return", "replace")),
         prefix=st.sampled_from((0, 0, 2)),
+        record=st.one_of(
+            st.none(), st.builds(Put, st.just("audit"), st.sampled_from(("r1", "r2")), few, few)
+        ),
     )
     def submit(
         self, door: int, fault: str, id_: str, key: Any, owner: Any, needs: Any, queue: str,
-        due: Any, priority: int, tenant: str, on_conflict: Any, prefix: int,
+        due: Any, priority: int, tenant: str, on_conflict: Any, prefix: int, record: Any,
     ) -> None:  # fmt: skip
         row = JobRow(
             id_, key, {"l": id_}, "s", None, "b", "h", {"n": priority}, 1, 1, tenant=tenant,
             handlers=needs, queue=queue, priority=priority, owner=owner, due=due,
         )  # fmt: skip
         journals = {id_: [event(n) for n in range(prefix)]} if prefix else None
-        self.both(door, fault, "submit", [row], on_conflict, journals)
+        self.both(door, fault, "submit", [row], on_conflict, journals, record)
 
     @rule(
         door=doors,

@@ -27,6 +27,7 @@ VERBS: dict[str, str] = {
     "submit": "Store a job for a worker, and run nothing.",
     "worker": "Run whatever is unfinished in a store, and can be run here.",
     "jobs": "Look at the jobs of a store, and tell them what to do.",
+    "schedules": "Register the schedules of skripts, and look after them.",
     "replay": "Step through an exported job, forward and back.",
     "test": "Run a skript with every handler mocked; crash it at every boundary.",
     "check": "Check skripts and list everything that is wrong with them.",

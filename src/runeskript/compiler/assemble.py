@@ -57,6 +57,7 @@ def assemble(
         listens=tuple(code.listens),
         skripts=tuple(code.skripts),
         on_failure=on_failure,
+        schedule=document.schedule,
         debug=Debug(
             spans=tuple(spans[site] for site in sites),
             step_spans=spans,

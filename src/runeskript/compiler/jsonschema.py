@@ -177,6 +177,9 @@ SHARED: Final[dict[Kind, Schema]] = {
         "additionalProperties": {"type": "string", "pattern": r"\S"},
         "examples": [{"RUNE-3101": "the service deduplicates by the key"}],
     },
+    "cron": {"type": "string", "examples": ["30 6 * * MON-FRI", "*/15 * * * *"]},
+    "period": {"type": "string", "pattern": f"^{DURATION}$", "examples": ["30s", "15m", "1d"]},
+    "zone": {"type": "string", "examples": ["Europe/Berlin", "UTC"]},
     "functions": {
         "type": "object",
         "propertyNames": {"pattern": r"^\s*[A-Za-z_][A-Za-z0-9_]*\s*\([^()]*\)\s*$"},

@@ -12,6 +12,7 @@ Kind: TypeAlias = Literal[
     "id", "target", "targets", "args", "word", "count", "limit", "join", "schema", "literals",
     "handler", "skript", "queue", "errors", "nothing", "flag", "object", "clauses", "branches",
     "delay", "title", "labels", "names", "vars", "functions", "graph", "silences", "nodes", "edges",
+    "cron", "period", "zone",
     "node-id", "node-type", "node-ref", "label", "condition", "result", "part", "parts", "else",
     "if-branches", "assignments", "assignment", "workflow",
 ]  # fmt: skip
@@ -54,6 +55,9 @@ KINDS: Final[dict[Kind, str]] = {
     "functions": "an object such as `area(w, h): w * h`",
     "graph": "an object with `nodes` and `edges`",
     "silences": "an object of codes and reasons, such as `RUNE-3101: the service deduplicates`",
+    "cron": "a time such as `30 6 * * MON-FRI`: minute, hour, day, month, day of the week",
+    "period": "a duration from 1s to 366d",
+    "zone": "the name of a time zone, such as `Europe/Berlin`",
     # The rest stands in the graph form only.
     "nodes": "a list of nodes",
     "edges": "a list of edges",

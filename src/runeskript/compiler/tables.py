@@ -251,6 +251,16 @@ VERBS: Final[tuple[Verb, ...]] = (
     ),
 )  # fmt: skip
 
+SCHEDULE_FIELDS: Final = (
+    Key("cron", "cron", "At these times. Either this or `every`."),
+    Key("every", "period", "At each multiple of it since 1970-01-01T00:00Z."),
+    Key("timezone", "zone", "Whose time `cron` means. Left out: UTC."),
+    Key("missed", "word", "Ticks at which no worker ran: none of them, one for all of them, or"
+        " each.", default="skip", words=("skip", "once", "all")),
+    Key("overlap", "word", "A tick while the job of the one before has not ended: left out, done"
+        " behind it, or in its place.", default="skip", words=("skip", "queue", "cancel")),
+)  # fmt: skip
+
 #: Top-level keys of the native form, in the order `rune fmt` writes them.
 DOCUMENT: Final = (
     Key("skript", "title", "The skript's name.", required=True),
@@ -264,6 +274,8 @@ DOCUMENT: Final = (
     Key("functions", "functions", "Functions of the skript. A body sees its parameters and other"
         " functions."),
     Key("timeout", "duration", "The job's deadline."),
+    Key("schedule", "object", "When jobs of the skript are due, once `rune schedules add` has"
+        " registered it.", fields=SCHEDULE_FIELDS),
     Key("on_failure", "step", "What is done when a job has failed: one `call` or `emit`, in a job"
         " of its own. It sees `error`, and `job` and `input` of the job that failed."),
     Key("allow", "silences", "Warnings that are meant to be in this document: the code or the name"

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ..errors import JobNotFoundError
+from ..kernel import Program
 from ..stores import Store
 from ..stores.base import Command, PostOutcome
 from . import requests
+from .compiling import Skript
 from .driver import Driver
 from .ids import Ids
 from .jobs import Job, job_of
 from .recovery import Recovery
+from .skripts import Skripts
+
+if TYPE_CHECKING:
+    from .schedules import Scheduled, Schedules
 
 
 class Control(ABC):
@@ -21,10 +28,15 @@ class Control(ABC):
     _store: Store
     _ids: Ids
     _recovery: Recovery
+    _skripts: Skripts
 
     @abstractmethod
     def _running(self) -> Driver:
         """The driver. Raises RuntimeClosedError."""
+
+    @abstractmethod
+    async def _load(self, skript: Skript) -> Program:
+        """The program of a skript, which is then in the store."""
 
     async def get_job(self, id: str) -> Job:  # noqa: A002 - it is one
         """The job as it is now. Raises JobNotFoundError."""
@@ -165,3 +177,51 @@ class Control(ABC):
         if outcome == "unknown":
             raise JobNotFoundError(f"no job that is alive has the id {job}")
         return outcome
+
+    # --- schedules ------------------------------------------------------------------------------
+    async def schedule(
+        self,
+        skript: Skript,
+        input: object = None,  # noqa: A002 - the language's word
+        *,
+        labels: Mapping[str, str] | None = None,
+        priority: int = 0,
+    ) -> Scheduled:
+        """Deploy a skript and register its ``schedule``, in the place of the one it had: workers
+        (:meth:`work`, ``rune worker``) create a job with this input for each of its ticks.
+
+        Raises RuntimeOptionError (it has none), InputError, CompileError, VersionConflictError.
+        """
+        self._running()
+        own, rank = requests.labels(labels), requests.priority(priority)
+        program = await self._load(skript)
+        value = self._skripts.accept(program, input)
+        plans = self._plans()
+        found = await plans.add(program, value, own, rank)
+        await self._skripts.deploy(program.blueprint)
+        return found
+
+    async def schedules(self) -> list[Scheduled]:
+        """The schedules that are registered, by name."""
+        self._running()
+        return await self._plans().all()
+
+    async def pause_schedule(self, name: str) -> Scheduled:
+        """Have a schedule create no jobs. Raises ScheduleNotFoundError."""
+        self._running()
+        return await self._plans().pause(name, paused=True)
+
+    async def resume_schedule(self, name: str) -> Scheduled:
+        """Go on with a schedule; what was due since is not made up for. As ``pause_schedule``."""
+        self._running()
+        return await self._plans().pause(name, paused=False)
+
+    async def remove_schedule(self, name: str) -> None:
+        """Forget a schedule; its jobs stay. Raises ScheduleNotFoundError."""
+        self._running()
+        await self._plans().remove(name)
+
+    def _plans(self) -> Schedules:
+        from .schedules import Schedules  # of no use to a plain run
+
+        return Schedules(self._store)

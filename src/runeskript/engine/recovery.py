@@ -43,6 +43,7 @@ from .steps import PAUSED
 
 if TYPE_CHECKING:
     from ..stores.leases import Loaded, Owned, Release
+    from .schedules import Schedules
 
 #: Jobs claimed at once, in one transaction, and of these loaded at once.
 CLAIM: Final = 256
@@ -71,15 +72,20 @@ class Recovery:
         self._skripts = skripts
         self._registry = registry
         self._places = places
+        self._schedules: Schedules | None = None
 
     async def work(self, *, until_idle: bool) -> None:
         """Claim and run jobs for as long as this goes on, or until there is nothing left to do.
 
         That is when every job that could run here has ended, stands still, or waits for nothing but
-        a message: timers, retries and the leases of others are waited out. Raises StoreError where
-        nothing can be committed: the jobs are for whoever comes when that is mended.
+        a message: timers, retries and the leases of others are waited out; ticks of schedules that
+        are still to come are not. Raises StoreError where nothing can be committed: the jobs are
+        for whoever comes when that is mended.
         """
+        from .schedules import Schedules  # of no use to a plain run
+
         self._know_handlers()
+        self._schedules = Schedules(self._store)
         self._driver.claims = True
         try:
             await self._work(until_idle)
@@ -126,7 +132,9 @@ class Recovery:
     async def _work(self, until_idle: bool) -> None:
         while True:
             mark = await self._store.wait(0, 0)
+            tick = None
             try:
+                _, tick = await self._look()
                 taken, due = await self.take()
             except StoreBusyError as exc:
                 _log.warning("no job could be claimed: %s", exc)
@@ -137,10 +145,22 @@ class Recovery:
             if taken:
                 continue
             if until_idle and due is None and self._driver.idle():
-                return
+                if not (await self._look(now=True))[0]:
+                    return
+                continue
+            if tick is not None:
+                due = tick if due is None else min(due, tick)
             seconds = LOOK if due is None else min((due - self._store.now()) / 1000, LOOK)
             await asyncio.sleep(PACE)  # a commit of our own is no reason to look at once
             await self._store.wait(mark, max(seconds - PACE, 0))
+
+    async def _look(self, *, now: bool = False) -> tuple[int, int | None]:
+        """Create the jobs that schedules have due: see ``Schedules.look``."""
+        try:
+            return (0, None) if self._schedules is None else await self._schedules.look(now=now)
+        except StoreBusyError as exc:
+            _log.warning("no schedule could be looked at: %s", exc)
+            return 1, self._store.now()  # somebody has to look again
 
     def _check(self) -> None:
         """Raise what made the driver let all jobs go, unless it may pass by itself (a lock, a

@@ -4,8 +4,8 @@ Frozen and slotted. Every front end (the native YAML/JSON form, the builder, the
 exactly these nodes, and the AST hash over them identifies a skript version, so spans and source
 texts do not take part in it (``model/ast_value.py``).
 
-Conventions: a ``Block`` is a tuple of steps. Every expression field is an :class:`Expr`, literals
-included (their IR is ``("const", value)``). Durations are an Expr that yields milliseconds.
+A ``Block`` is a tuple of steps. Every expression field is an :class:`Expr`, literals included
+(their IR is ``("const", value)``). Durations are an Expr that yields milliseconds.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 from .records import record
+from .schedule import Schedule
 from .spans import NOWHERE, Span
 from .values import Value
 
@@ -22,7 +23,7 @@ IR: TypeAlias = tuple[Any, ...]
 
 @record
 class Name:
-    """One use of a variable or function name inside an expression, for name resolution."""
+    """One use of a variable or function in an expression."""
 
     name: str
     #: Characters from the start of the expression's ``span``.
@@ -394,6 +395,6 @@ class Document:
     finally_: Block | None
     span: Span = NOWHERE
     allow: tuple[Allow, ...] = ()
-    #: What is done on a failure; whether this is itself that of another (``pinning.notice_of``).
     on_failure: Step | None = None
-    notice: bool | None = None
+    notice: bool | None = None  # it is the ``on_failure`` of another (``pinning.notice_of``)
+    schedule: Schedule | None = None

@@ -16,6 +16,7 @@ from ..errors import CodecError
 from . import ast
 from .ast import IR, Document, Expr, Name, Site
 from .records import fields_of, is_record
+from .schedule import Schedule
 from .spans import NOWHERE
 from .values import Value
 
@@ -29,7 +30,9 @@ _PLAIN: Final = frozenset({"schema", "input_schema", "labels"})
 _CLASSES: Final[dict[str, type[Any]]] = {
     name: item
     for name, item in vars(ast).items()
-    if isinstance(item, type) and is_record(item) and item.__module__ == ast.__name__
+    if isinstance(item, type)
+    and is_record(item)
+    and (item.__module__ == ast.__name__ or item is Schedule)
 }
 
 

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from .ast import IR
 from .records import record
+from .schedule import Schedule
 from .spans import Span
 from .values import Value
 
@@ -142,4 +143,5 @@ class Blueprint:
     skripts: tuple[SkriptRef, ...]
     #: Digest of the Blueprint that a job runs which is created where one of this has failed.
     on_failure: str | None = None
+    schedule: Schedule | None = None
     debug: Debug = field(default_factory=Debug, compare=False)

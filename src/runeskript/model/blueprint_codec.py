@@ -63,6 +63,8 @@ from .fields import (
     word,
 )
 from .limits import BLUEPRINT_BYTES, BLUEPRINT_PARTS
+from .records import fields_of
+from .schedule import Schedule
 from .spans import Span
 
 __all__ = ["MAGIC", "MAX_DEPTH", "decode", "digest", "encode", "program_size"]
@@ -115,6 +117,14 @@ _POLICY: Final = row(
     make=Policy,
 )
 _LISTEN: Final = row(natural, natural_or_none, natural_or_none, value, make=ListenRef)
+_SCHEDULE: Final = row(
+    text_or_none,
+    natural_or_none,
+    text_or_none,
+    word("skip", "once", "all"),
+    word("skip", "queue", "cancel"),
+    make=Schedule,
+)
 
 #: One check per field of Blueprint but ``debug``, in the order of the fields.
 _PROGRAM: Final[tuple[tuple[str, Check], ...]] = (
@@ -138,9 +148,10 @@ _PROGRAM: Final[tuple[tuple[str, Check], ...]] = (
     ("listens", sequence(_LISTEN)),
     ("skripts", sequence(row(text, natural_or_none, text_or_none, make=SkriptRef))),
     ("on_failure", text_or_none),
+    ("schedule", lambda section, where: None if section is None else _SCHEDULE(section, where)),
 )
 #: How many of them each format has.
-_LENGTHS: Final = {1: 19, 2: 20}
+_LENGTHS: Final = {1: 19, 2: 21}
 _DEBUG: Final = row(texts, sequence(integer), naturals, naturals, sequence(texts), text)
 
 
@@ -173,7 +184,7 @@ def digest(blueprint: Blueprint) -> str:
 
 def _format(blueprint: Blueprint) -> int:
     """The oldest format that can say all of it."""
-    return 1 if blueprint.on_failure is None else 2
+    return 1 if blueprint.on_failure is None and blueprint.schedule is None else 2
 
 
 def _identity(program: bytes, version: int) -> bytes:
@@ -209,8 +220,13 @@ def _instructions(section: tuple[tuple[Any, ...], ...]) -> list[list[Any]]:
     return [[int(instruction[0]), *instruction[1:]] for instruction in section]
 
 
+def _schedule(section: Schedule | None) -> list[Any] | None:
+    return None if section is None else [getattr(section, name) for name in fields_of(Schedule)]
+
+
 _SECTIONS: Final[dict[str, Callable[[Any], Any]]] = {
     "code": _instructions,
+    "schedule": _schedule,
     **dict.fromkeys(
         ("bodies", "exceptions", "functions", "handlers", "policies", "listens", "skripts"),
         _records,

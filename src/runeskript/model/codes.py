@@ -84,6 +84,9 @@ CODES: dict[str, Code] = {
     "RUNE-1128": Code("format", "error", "The document cannot be formatted safely"),
     "RUNE-1129": Code("bad-silence", "error", "This silences nothing that can be silenced"),
     "RUNE-1130": Code("on-failure", "error", "This cannot be done on a failure"),
+    "RUNE-1131": Code("schedule", "error", "The schedule says no time"),
+    "RUNE-1132": Code("cron", "error", "The cron expression cannot be read, or is never due"),
+    "RUNE-1133": Code("timezone", "error", "There is no time zone of this name"),
     "RUNE-1200": Code("node-type", "error", "There is no such type of node"),
     "RUNE-1201": Code("edge-nowhere", "error", "An edge leads to a node that is not there"),
     "RUNE-1202": Code("ways-on", "error", "The ways on from a node do not fit it"),
@@ -230,6 +233,7 @@ CODES: dict[str, Code] = {
     "RUNE-6013": Code("no-retry", "error", "The job cannot be retried from its failed step"),
     "RUNE-6014": Code("no-fork", "error", "The job cannot be forked like this"),
     "RUNE-6015": Code("unknown-token", "error", "No job has the call that a token names"),
+    "RUNE-6016": Code("schedule-not-found", "error", "No schedule has this name"),
     # --- 7xxx stores ------------------------------------------------------------ (section: store)
     "RUNE-7000": Code("store", "error", "The store refused or failed an operation"),
     "RUNE-7001": Code("store-url", "error", "No store has this URL"),

@@ -74,6 +74,10 @@ class _Listing:
         yield f"  ast       {bp.ast_hash}"
         if bp.on_failure is not None:
             yield f"  failure   {bp.on_failure}"
+        if bp.schedule is not None:
+            plan = bp.schedule
+            when = f"every {plan.every} ms" if plan.cron is None else f"{plan.cron}"
+            yield f"  schedule  {when} {plan.timezone or ''}".rstrip()
         if bp.labels:
             yield "  labels    " + ", ".join([f"{k}={v}" for k, v in bp.labels.items()])
         if bp.env:

@@ -87,6 +87,9 @@ FORK_DEPTH: Final = 64
 RUN_DEPTH: Final = 64
 #: Longest duration in milliseconds (100 years of 365 days); a later due time would overflow stores.
 DURATION_MS: Final = 100 * 365 * 24 * 3600 * 1000
+#: Milliseconds from one tick of a schedule to the next, at the least and at the most.
+SCHEDULE_MIN: Final = 1_000
+SCHEDULE_MAX: Final = 366 * 24 * 3600 * 1000
 #: Attempts of one call.
 ATTEMPTS: Final = 10_000
 #: Branches started at once: a millisecond's work. The last of them starts the next ones.

@@ -51,7 +51,7 @@ from .rows import (
 if TYPE_CHECKING:
     from ..errors import StoreError
     from .leases import Claimed, Loaded, Release, WorkerRow
-    from .queries import Change, JobFilter, Record, RecordTable
+    from .queries import Change, JobFilter, Put, Record, RecordTable
     from .retention import Policy, Pruned
 
 __all__ = [
@@ -96,10 +96,13 @@ class Store(Protocol):
         jobs: Sequence[JobRow],
         on_conflict: OnConflict = "return",
         journals: Mapping[str, Sequence[Event]] | None = None,
+        record: Put | None = None,
     ) -> list[Submitted]:
         """Create jobs. ``exists`` where the id or the key is taken, with the row that has it.
 
         ``journals``: by job id, events that the job's journal begins with (a fork of another job).
+        ``record``: written together with the jobs; where its version is another one by now, nothing
+        is, and the list is empty.
         """
 
     async def post(self, items: Sequence[Message | Command]) -> list[PostOutcome]:

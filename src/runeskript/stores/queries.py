@@ -91,6 +91,16 @@ class Change(NamedTuple):
     row: JobRow | None
 
 
+class Put(NamedTuple):
+    """A record to be written if its version is still ``version``: see ``Store.put_record``."""
+
+    table: RecordTable
+    name: str
+    value: Value
+    version: int
+    blobs: tuple[str, ...] = ()
+
+
 class Record(NamedTuple):
     """A named value with a version that rises by one with each put; ``at``: when it was put."""
 

@@ -39,7 +39,9 @@ def configure(parser: ArgumentParser) -> None:
     parser.epilog = (
         "Jobs that `rune submit` has stored are begun; those whose worker is gone (it was killed,\n"
         "the computer lost power) go on behind their last durable event, once that worker's lease\n"
-        "has run out. Any number of workers may share a store. Ctrl-C gives its jobs back."
+        "has run out. Any number of workers may share a store. Ctrl-C gives its jobs back.\n"
+        "Workers also create the jobs of `rune schedules`; with --until-idle those that are due,\n"
+        "and no tick to come is waited for."
     )
 
 

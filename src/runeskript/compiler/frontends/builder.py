@@ -106,6 +106,7 @@ class Skript(Verbs):
         vars: Mapping[str, Any] | None = None,
         functions: Mapping[str, Expression] | None = None,
         timeout: Duration | None = None,
+        schedule: Mapping[str, Any] | None = None,
         on_failure: Step | None = None,
         allow: Allow | None = None,
     ) -> None:
@@ -120,6 +121,7 @@ class Skript(Verbs):
             "vars": dict(vars) if vars else None,
             "functions": dict(functions) if functions else None,
             "timeout": timeout,
+            "schedule": dict(schedule) if schedule else None,
             "on_failure": on_failure,
             "allow": dict(allow) if allow else None,
         }

@@ -83,6 +83,8 @@ class _Native:
             span_of(root, self.file),
             read.get("allow", ()),
             read.get("on_failure"),
+            None,
+            read.get("schedule"),
         )
         check_seen(self.fields.seen, self.source, self.fields.diagnostics)
         return document
@@ -133,6 +135,10 @@ class _Native:
             return self.steps.block(node, pointer, key)
         if row.kind == "clauses":
             return self.steps.catches(node, pointer)
+        if row.kind == "object":
+            from .schedules import read_schedule
+
+            return read_schedule(self.steps, node, pointer)
         if row.kind == "step":
             from .notices import read_notice  # most documents have none
 

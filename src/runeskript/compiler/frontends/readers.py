@@ -75,6 +75,10 @@ class Readers:
     def _bound(self, row: Key) -> Reader:
         if row.name == "where":
             return lambda node, at, name: self._fields.expr(node, at, name, ("event",))
+        if row.kind in ("cron", "period", "zone"):
+            from .schedule_values import schedule_readers  # most documents have none
+
+            return schedule_readers(self._fields)[row.kind]
         read = self._row_readers.get(row.kind)
         if read is not None:
             return lambda node, at, _: read(row, node, at)

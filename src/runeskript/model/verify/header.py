@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ..limits import INT_MAX, NAME
+from ..cron import cron_problem
+from ..limits import INT_MAX, NAME, SCHEDULE_MAX, SCHEDULE_MIN
 from .facts import Facts, shown
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
@@ -44,6 +45,16 @@ def check_header(facts: Facts) -> None:
             say(f"{skript.version} is no version", "skripts", i)
     if bp.on_failure is not None and not _SHA256.match(bp.on_failure):
         say("the digest of what is done on a failure is no SHA-256")
+    plan = bp.schedule
+    if plan is not None:
+        if (plan.cron is None) == (plan.every is None):
+            say("a schedule has either `cron` or `every`")
+        if plan.cron is not None and cron_problem(plan.cron) is not None:
+            say(f"its schedule, {shown(plan.cron)}, is no time: {cron_problem(plan.cron)}")
+        if plan.every is not None and not SCHEDULE_MIN <= plan.every <= SCHEDULE_MAX:
+            say(f"its schedule is every {plan.every} ms")
+        if plan.timezone is not None and not _is_name(plan.timezone):
+            say(f"{shown(plan.timezone)} is no name of a time zone")
     for i, policy in enumerate(bp.policies):
         if policy.queue is not None and not _is_name(policy.queue):
             say(f"{shown(policy.queue)} is no name of a queue", "policies", i)

@@ -31,7 +31,7 @@ from .jobs import Job
 
 if TYPE_CHECKING:
     from ..leases import Claimed, Loaded, Release, Worker, WorkerRow
-    from ..queries import Change, JobFilter, Record, RecordTable
+    from ..queries import Change, JobFilter, Put, Record, RecordTable
     from ..retention import Policy, Pruned
 
 KEEP_JOBS: Final = 10_000
@@ -77,9 +77,12 @@ class MemoryStore:
         jobs: Sequence[JobRow],
         on_conflict: OnConflict = "return",
         journals: Mapping[str, Sequence[Event]] | None = None,
+        record: Put | None = None,
     ) -> list[Submitted]:
         """Create jobs; see ``Store.submit``."""
         self._open()
+        if record is not None and await self.put_record(*record) is None:
+            return []
         known = journals or {}
         found = [self._core.submit(row, on_conflict, known.get(row.id, ())) for row in jobs]
         self._changed()

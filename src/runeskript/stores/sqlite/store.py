@@ -18,7 +18,7 @@ from ...model.payloads import PayloadCodec, Payloads
 from ...model.values import Value
 from ..fastcodec import dumps, loads
 from ..leases import Claimed, Loaded, Release, Worker, WorkerRow
-from ..queries import Change, JobFilter, Record, RecordTable
+from ..queries import Change, JobFilter, Put, Record, RecordTable
 from ..retention import Policy, Pruned
 from ..rows import (
     Command,
@@ -133,11 +133,14 @@ class SqliteStore:
         jobs: Sequence[JobRow],
         on_conflict: OnConflict = "return",
         journals: Mapping[str, Sequence[Event]] | None = None,
+        record: Put | None = None,
     ) -> list[Submitted]:
         """Create jobs; see ``Store.submit``."""
         known = journals or {}
 
         def work() -> list[tuple[SubmitOutcome, JobRow | str]]:
+            if record is not None and self._records.put(*record, self._now()) is None:
+                return []
             submit = self._jobs.submit
             return [submit(row, on_conflict, known.get(row.id, ())) for row in jobs]
 

@@ -6,6 +6,7 @@ import asyncio
 
 from ...errors import StoreError
 from ...stores.base import Command, RowChange
+from ...stores.queries import Put
 from ...stores.retention import BLOB_GRACE, Policy, Pruned
 from .world import DONE, Checks, World, equal, event, job, message, raises, unit
 
@@ -49,6 +50,28 @@ async def records_are_listed_by_name(w: World) -> None:
     equal([record.name for record in found], ["a\U0010ffff"])
     found = await w.store.list_records("audit", "a", "a%", 2)
     equal([record.name for record in found], ["a@10", "a@2"])
+
+
+@CHECKS
+async def jobs_are_created_with_a_record(w: World) -> None:
+    """Both or none: who has not seen the latest version creates nothing."""
+    store = w.store
+    await store.put_record("schedules", "s", 1, 0)
+    stale = Put("schedules", "s", 9, 0)
+    equal(await store.submit([job("a")], "return", record=stale), [])
+    equal(await store.get(["a"]), [None])
+    made = await store.submit([job("a"), job("b")], "return", record=stale._replace(version=1))
+    equal([one.outcome for one in made], ["created", "created"])
+    found = await store.get_record("schedules", "s")
+    equal(found and (found.version, found.value), (2, 9))
+    equal(await store.submit([job("c")], "return", record=stale._replace(version=1)), [])
+    again = Put("schedules", "s", 10, 2, ("d",))
+    equal(
+        [one.outcome for one in await store.submit([job("a")], "return", record=again)], ["exists"]
+    )
+    equal(await store.submit([], "return", record=again._replace(version=3)), [])
+    found = await store.get_record("schedules", "s")
+    equal(found and (found.version, found.blobs), (4, ("d",)))
 
 
 @CHECKS

@@ -1,0 +1,299 @@
+"""Schedules: records of a store, from which workers create jobs when they are due.
+
+A record says which Blueprint is run, with which input, when, and up to which instant all is
+decided. The job of a tick is created in the very transaction that moves this instant on, and only
+if nobody has written the record since it was read: so a tick gets one job, whatever workers there
+are and whenever one dies. The instant never goes back, even where the clock does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..errors import RuneskriptError, RuntimeOptionError, ScheduleNotFoundError, StoreError
+from ..kernel import Program
+from ..model.ids import derive
+from ..model.machine import FINAL
+from ..model.records import fields_of, record
+from ..model.schedule import Schedule
+from ..model.values import Value
+from ..stores.base import Command, JobRow, Store
+from ..stores.queries import Put, Record
+from .skripts import needed
+from .ticks import Plan, Ticks, decide
+
+#: Milliseconds between two looks at the list of schedules, where none is due before.
+LOOK: Final = 500
+#: What a record that is of no schedule raises where it is read.
+_UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError)
+#: Attempts to write a record that others write, too.
+RACES: Final = 20
+
+_log = logging.getLogger("runeskript.engine")
+
+
+@record
+class Scheduled:
+    """A schedule as it is registered. Times are milliseconds since 1970 UTC.
+
+    ``next``: its next tick, None while it is paused. ``job``: that of the last tick. ``waiting``:
+    the ticks that wait for that job's end. ``fired``, ``left_out``: how many ticks got a job, and
+    how many did not, by ``missed`` and ``overlap``.
+    """
+
+    name: str
+    schedule: Schedule
+    paused: bool
+    next: int | None
+    job: str | None
+    waiting: tuple[int, ...]
+    fired: int
+    left_out: int
+    input: Value
+
+
+class Schedules:
+    """The schedules of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        #: When to look at the list again, and what of it could not be carried out.
+        self._next = 0
+        self._failed: set[tuple[str, int]] = set()
+        self._ticks: dict[Schedule, Ticks] = {}
+
+    # --- what people ask for --------------------------------------------------------------------
+    async def add(
+        self, program: Program, given: Value, labels: Mapping[str, str], priority: int
+    ) -> Scheduled:
+        """Register the schedule of a skript, in the place of the one it had.
+
+        Where its times are what they were, ticks since the last one count as missed; else it begins
+        now. Raises RuntimeOptionError for a skript without one, or one that is not due anywhere.
+        """
+        blueprint = program.blueprint
+        schedule = blueprint.schedule
+        if schedule is None:
+            raise RuntimeOptionError(f"{blueprint.name} has no `schedule`")
+        self._next = 0
+        for _ in range(RACES):
+            known = await self._store.get_record("schedules", blueprint.name)
+            before: Any = {} if known is None else known.value
+            now = self._store.now()
+            self._next_of(schedule, now)
+            same = before.get("schedule") == _stored(schedule)
+            value: dict[str, Any] = {
+                "schedule": _stored(schedule),
+                "blueprint": program.digest,
+                "version": blueprint.version,
+                "ast_hash": blueprint.ast_hash,
+                "handlers": list(needed(blueprint)),
+                "labels": {**blueprint.labels, **labels, "schedule": blueprint.name},
+                "priority": priority,
+                "input": given,
+                "paused": before.get("paused", False),
+                "after": before["after"] if same else now,
+                "waiting": before.get("waiting", []) if same else [],
+                "job": before.get("job"),
+                "fired": before.get("fired", 0),
+                "left_out": before.get("left_out", 0),
+            }
+            version = 0 if known is None else known.version
+            blobs = [program.digest]
+            name = blueprint.name
+            put = await self._store.put_record("schedules", name, value, version, blobs)
+            if put is not None:
+                return self._shown(put)
+        raise RuneskriptError(f"cannot register {blueprint.name}: others write it all the time")
+
+    async def all(self) -> list[Scheduled]:
+        """All schedules by name."""
+        found = []
+        for one in await self._store.list_records("schedules"):
+            try:
+                found.append(self._shown(one))
+            except _UNREADABLE as exc:
+                _log.error("schedule %s cannot be read: %r", one.name, exc)
+        return found
+
+    async def pause(self, name: str, *, paused: bool) -> Scheduled:
+        """Have a schedule create no jobs, or again; what was due in between is not made up for.
+
+        Raises ScheduleNotFoundError.
+        """
+        self._next = 0
+        for _ in range(RACES):
+            known = await self._get(name)
+            value: Any = known.value
+            if value["paused"] == paused:
+                return self._shown(known)
+            now = max(self._store.now(), value["after"])
+            changed = {**value, "paused": paused, "after": now, "waiting": []}
+            put = await self._put(known, changed)
+            if put is not None:
+                return self._shown(put)
+        raise RuneskriptError(f"cannot change {name}: others write it all the time")
+
+    async def remove(self, name: str) -> None:
+        """Forget a schedule; its jobs stay what they are. Raises ScheduleNotFoundError."""
+        for _ in range(RACES):
+            known = await self._get(name)
+            if await self._store.drop_record("schedules", name, known.version):
+                return
+        raise RuneskriptError(f"cannot remove {name}: others write it all the time")
+
+    async def _get(self, name: str) -> Record:
+        known = await self._store.get_record("schedules", name)
+        if known is None:
+            raise ScheduleNotFoundError(f"no schedule has the name {name}")
+        return known
+
+    async def _put(self, known: Record, value: Value) -> Record | None:
+        put = self._store.put_record
+        return await put("schedules", known.name, value, known.version, known.blobs)
+
+    def _shown(self, found: Record) -> Scheduled:
+        value: Any = found.value
+        schedule = _read(value["schedule"])
+        due = None
+        if not value["paused"]:
+            try:
+                due = self._next_of(schedule, max(value["after"], self._store.now()))
+            except RuntimeOptionError:
+                due = None  # another computer knows its time zone
+        return Scheduled(
+            found.name,
+            schedule,
+            value["paused"],
+            due,
+            value["job"],
+            tuple(value["waiting"]),
+            value["fired"],
+            value["left_out"],
+            value["input"],
+        )
+
+    def _next_of(self, schedule: Schedule, ms: int) -> int | None:
+        return next(self._of(schedule).after(ms), None)
+
+    def _of(self, schedule: Schedule) -> Ticks:
+        """Its ticks. Raises RuntimeOptionError where they cannot be known here."""
+        known = self._ticks.get(schedule)
+        if known is None:
+            if len(self._ticks) > MEMORY:
+                self._ticks.clear()
+            known = self._ticks[schedule] = ticks_of(schedule)
+        return known
+
+    # --- what workers do ------------------------------------------------------------------------
+    async def look(self, *, now: bool = False) -> tuple[int, int | None]:
+        """Create the jobs that are due; how many, and when a tick is due next (None: none is).
+
+        ``now``: look even where it is not time for that. Raises StoreError.
+        """
+        at = self._store.now()
+        if at < self._next and not now:
+            return 0, self._next
+        fired, due = 0, None
+        for found in await self._store.list_records("schedules"):
+            try:
+                count, following = await self._carry_out(found, at)
+            except StoreError:
+                raise
+            except (RuneskriptError, *_UNREADABLE) as exc:
+                if (found.name, found.version) not in self._failed:
+                    self._failed.add((found.name, found.version))
+                    _log.error("schedule %s is not carried out here: %r", found.name, exc)
+                continue
+            fired += count
+            if following is not None:
+                due = following if due is None else min(due, following)
+        self._next = at + LOOK if due is None else max(min(due, at + LOOK), at + 1)
+        return fired, due
+
+    async def _carry_out(self, found: Record, now: int) -> tuple[int, int | None]:
+        """What is due of one schedule; whether a job was created, and when to look again."""
+        value: Any = found.value
+        if value["paused"]:
+            return 0, None
+        schedule = _read(value["schedule"])
+        ticks = self._of(schedule)
+        plan = Plan(value["after"], tuple(value["waiting"]), value["fired"], value["left_out"])
+        due = ticks.latest(plan.after, now)
+        following = self._next_of(schedule, max(now, plan.after))
+        if not due and not plan.waiting:
+            return 0, following
+        runs = await self._runs(value["job"])
+        decision = decide(schedule, plan, due, now, runs)
+        if decision.cancel:
+            reason = f"the next tick of schedule {found.name}"
+            command = Command(value["job"], "cancel", reason, f"schedule {due[-1]}")
+            await self._store.post([command])
+        if decision.plan == plan:
+            return 0, following
+        rows = []
+        job = value["job"]
+        if decision.fire is not None:
+            rows = [_row(found.name, value, decision.fire, now)]
+            job = rows[0].id
+        plan = decision.plan
+        changed = {**value, "after": plan.after, "waiting": list(plan.waiting), "job": job}
+        changed |= {"fired": plan.fired, "left_out": plan.left_out}
+        put = Put("schedules", found.name, changed, found.version, found.blobs)
+        done = await self._store.submit(rows, "return", record=put)
+        return len(done), following
+
+    async def _runs(self, job: str | None) -> bool:
+        """Whether the job of the tick before has not ended."""
+        if job is None:
+            return False
+        (row,) = await self._store.get([job])
+        return row is not None and row.status not in FINAL
+
+
+#: Schedules whose ticks are kept ready.
+MEMORY: Final = 1_000
+
+
+def ticks_of(schedule: Schedule) -> Ticks:
+    """The ticks of a schedule. Raises RuntimeOptionError where they cannot be known here."""
+    try:
+        return Ticks(schedule)
+    except (KeyError, OSError, ValueError):
+        zone = schedule.timezone
+        raise RuntimeOptionError(f"there is no time zone `{zone}` on this computer") from None
+
+
+def tick_text(ms: int) -> str:
+    """An instant as RFC 3339, in UTC."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _row(name: str, value: Any, tick: int, now: int) -> JobRow:
+    """The job of a tick; its key says which."""
+    return JobRow(
+        id=derive("schedule", name, (), tick),
+        key=f"{name} {tick_text(tick)}",
+        labels=dict(value["labels"]),
+        skript=name,
+        version=value["version"],
+        blueprint=value["blueprint"],
+        ast_hash=value["ast_hash"],
+        input=value["input"],
+        created_at=now,
+        updated_at=now,
+        handlers=tuple(value["handlers"]),
+        priority=value["priority"],
+    )
+
+
+def _stored(schedule: Schedule) -> dict[str, Value]:
+    return {name: getattr(schedule, name) for name in fields_of(Schedule)}
+
+
+def _read(value: Any) -> Schedule:
+    return Schedule(**value)

@@ -1,0 +1,303 @@
+"""Schedules of a store: each tick gets one job, whoever looks, and whenever they die."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from tests.engine.conftest import ManualClock
+from tests.engine.test_recovery import Mortal
+
+from runeskript.engine.handlers import handler
+from runeskript.engine.ids import SystemIds
+from runeskript.engine.runtime import Runtime
+from runeskript.engine.schedules import Schedules
+from runeskript.errors import (
+    InputError,
+    RuntimeOptionError,
+    ScheduleNotFoundError,
+    StoreError,
+    VersionConflictError,
+)
+from runeskript.stores.base import JobRow, Store
+from runeskript.stores.queries import JobFilter
+
+Start = Callable[..., Awaitable[Runtime]]
+
+MINUTE = 60_000
+TICK = """
+skript: tick
+schedule: {every: 1m, missed: MISSED, overlap: OVERLAP}
+labels: {team: shop}
+input: {type: object, properties: {n: {type: integer}}}
+do:
+  - return: ["${job.key}", "${input}"]
+"""
+WAITS = TICK.replace("do:\n", "do:\n  - listen: go\n")
+
+
+@pytest.fixture(name="store")
+def store_(kept: Store, clock: ManualClock) -> Store:
+    clock.ms -= clock.ms % MINUTE
+    return kept
+
+
+def doc(missed: str = "skip", overlap: str = "skip", text: str = TICK) -> str:
+    return text.replace("MISSED", missed).replace("OVERLAP", overlap)
+
+
+async def jobs(store: Store) -> list[JobRow]:
+    rows, _ = await store.query(JobFilter(), None, 2_000)
+    return rows[::-1]
+
+
+async def ticks(store: Store, start: int) -> list[int]:
+    """The minutes behind the start of which there are jobs."""
+    found = [str(row.key).removeprefix("tick ") for row in await jobs(store)]
+    from datetime import datetime
+
+    return [
+        (int(datetime.fromisoformat(one).timestamp() * 1000) - start) // MINUTE for one in found
+    ]
+
+
+async def test_a_tick_becomes_a_job(runtime: Start, store: Store, clock: ManualClock) -> None:
+    rt = await runtime(store=store)
+    plan = await rt.schedule(doc(), {"n": 1}, labels={"who": "me"}, priority=3)
+    start = clock.ms
+    assert (plan.next, plan.job, plan.fired) == (start + MINUTE, None, 0)
+    await rt.work(until_idle=True)
+    assert await jobs(store) == []
+    clock.pass_ms(MINUTE)
+    await rt.work(until_idle=True)
+    (row,) = await jobs(store)
+    assert (row.status, row.priority) == ("Completed", 3)
+    assert row.labels == {"team": "shop", "who": "me", "schedule": "tick"}
+    assert row.output == [row.key, {"n": 1}]
+    assert row.key is not None
+    assert row.key.startswith("tick 20")
+    await rt.work(until_idle=True)
+    assert len(await jobs(store)) == 1
+    (plan,) = await rt.schedules()
+    assert (plan.next, plan.job, plan.fired) == (start + 2 * MINUTE, row.id, 1)
+
+
+@pytest.mark.parametrize(
+    ("missed", "wanted"), [("skip", [5]), ("once", [5]), ("all", [1, 2, 3, 4, 5])]
+)
+async def test_ticks_that_nobody_looked_at(
+    runtime: Start, store: Store, clock: ManualClock, missed: str, wanted: list[int]
+) -> None:
+    rt = await runtime(store=store)
+    start = clock.ms
+    await rt.schedule(doc(missed, "queue"))
+    clock.pass_ms(5 * MINUTE + 1_000)
+    await rt.work(until_idle=True)
+    assert await ticks(store, start) == wanted
+    clock.pass_ms(2 * MINUTE + 30_000)
+    await rt.work(until_idle=True)
+    later = {"skip": [], "once": [7], "all": [6, 7]}[missed]
+    assert await ticks(store, start) == wanted + later
+    (plan,) = await rt.schedules()
+    assert plan.fired + plan.left_out == 7
+
+
+async def test_a_job_that_has_not_ended(runtime: Start, store: Store, clock: ManualClock) -> None:
+    rt = await runtime(store=store)
+    start = clock.ms
+    await rt.schedule(doc("skip", "queue", WAITS))
+    for _ in range(3):
+        clock.pass_ms(MINUTE)
+        await rt.work(until_idle=True)
+    assert await ticks(store, start) == [1]
+    (plan,) = await rt.schedules()
+    assert len(plan.waiting) == 2
+    for count in (2, 3, 3):
+        await rt.signal("go")
+        await rt.work(until_idle=True)
+        assert len(await jobs(store)) == count
+    assert [row.status for row in await jobs(store)] == ["Completed"] * 3
+    assert await ticks(store, start) == [1, 2, 3]
+
+
+async def test_it_may_be_cancelled_for_the_next(
+    runtime: Start, store: Store, clock: ManualClock
+) -> None:
+    rt = await runtime(store=store)
+    start = clock.ms
+    await rt.schedule(doc("skip", "cancel", WAITS))
+    for _ in range(3):
+        clock.pass_ms(MINUTE)
+        await rt.work(until_idle=True)
+    assert await ticks(store, start) == [1, 2, 3]
+    assert [row.status for row in await jobs(store)] == ["Cancelled", "Cancelled", "Running"]
+
+
+async def test_or_the_next_is_left_out(runtime: Start, store: Store, clock: ManualClock) -> None:
+    rt = await runtime(store=store)
+    start = clock.ms
+    await rt.schedule(doc("skip", "skip", WAITS))
+    for _ in range(3):
+        clock.pass_ms(MINUTE)
+        await rt.work(until_idle=True)
+    await rt.signal("go")
+    await rt.work(until_idle=True)
+    clock.pass_ms(MINUTE)
+    await rt.work(until_idle=True)
+    assert await ticks(store, start) == [1, 4]
+    (plan,) = await rt.schedules()
+    assert (plan.fired, plan.left_out) == (2, 2)
+
+
+async def test_a_clock_that_is_set_back_repeats_nothing(
+    runtime: Start, store: Store, clock: ManualClock
+) -> None:
+    rt = await runtime(store=store)
+    start = clock.ms
+    await rt.schedule(doc("all", "queue"))
+    clock.pass_ms(2 * MINUTE)
+    await rt.work(until_idle=True)
+    for back in (MINUTE, 3 * MINUTE):
+        clock.ms -= back
+        await rt.work(until_idle=True)
+        clock.pass_ms(back)
+        await rt.work(until_idle=True)
+    assert await ticks(store, start) == [1, 2]
+
+
+async def test_many_look_and_one_creates(store: Store, clock: ManualClock) -> None:
+    """All read the record before any of them writes."""
+    async with Runtime(store=store, clock=clock, discover_handlers=False) as rt:
+        await rt.schedule(doc("all", "queue"))
+        clock.pass_ms(MINUTE)
+
+        class Slow:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(store, name)
+
+            async def list_records(self, *args: Any) -> Any:
+                found = await store.list_records(*args)
+                await asyncio.sleep(0.01)
+                return found
+
+        slow: Any = Slow()
+        looked = await asyncio.gather(*(Schedules(slow).look() for _ in range(5)))
+        assert sum(count for count, _ in looked) == 1
+        assert len(await jobs(store)) == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_it_survives_a_death_at_every_write(
+    kept: Store, clock: ManualClock, when: str
+) -> None:
+    clock.ms -= clock.ms % MINUTE
+    start = clock.ms
+
+    async def live(number: int | None) -> int:
+        store: Any = Mortal(kept, number, when)
+        async with Runtime(
+            store=store, clock=clock, ids=SystemIds(), discover_handlers=False, env={}
+        ) as rt:
+            with suppress(StoreError):
+                await rt.work(until_idle=True)
+        writes: int = store.writes
+        return writes
+
+    async with Runtime(store=Mortal(kept), clock=clock, discover_handlers=False) as rt:  # type: ignore[arg-type]
+        await rt.schedule(doc("all", "queue"))
+    clock.pass_ms(MINUTE)
+    writes = await live(10_000)
+    for number in range(writes):
+        clock.pass_ms(MINUTE)
+        await live(number)
+        clock.pass_ms(10_000)  # the lease of the one that died
+        await live(None)
+    assert await ticks(kept, start) == list(range(1, len(await jobs(kept)) + 1))
+    assert len(await jobs(kept)) >= writes + 1
+    assert {row.status for row in await jobs(kept)} == {"Completed"}
+
+
+async def test_it_is_paused_resumed_and_removed(
+    runtime: Start, store: Store, clock: ManualClock
+) -> None:
+    rt = await runtime(store=store)
+    start = clock.ms
+    await rt.schedule(doc("all", "queue"))
+    assert (await rt.pause_schedule("tick")).next is None
+    clock.pass_ms(3 * MINUTE)
+    await rt.work(until_idle=True)
+    again = await rt.resume_schedule("tick")
+    assert again.next == clock.ms + MINUTE
+    await rt.work(until_idle=True)
+    assert await jobs(store) == []
+    clock.pass_ms(MINUTE)
+    await rt.work(until_idle=True)
+    assert await ticks(store, start) == [4]
+    await rt.remove_schedule("tick")
+    clock.pass_ms(MINUTE)
+    await rt.work(until_idle=True)
+    assert await ticks(store, start) == [4]
+    for what in (rt.pause_schedule, rt.resume_schedule, rt.remove_schedule):
+        with pytest.raises(ScheduleNotFoundError):
+            await what("tick")
+
+
+async def test_it_is_registered_again(runtime: Start, store: Store, clock: ManualClock) -> None:
+    rt = await runtime(store=store)
+    start = clock.ms
+    await rt.schedule(doc("all", "queue"), {"n": 1})
+    clock.pass_ms(2 * MINUTE)
+    await rt.schedule(doc("all", "queue"), {"n": 2})  # the same times: what was due is due
+    await rt.work(until_idle=True)
+    assert await ticks(store, start) == [1, 2]
+    clock.pass_ms(2 * MINUTE)
+    await rt.schedule(doc("all", "skip"))  # other ones: it begins now
+    await rt.work(until_idle=True)
+    assert len(await jobs(store)) == 2
+    with pytest.raises(InputError):
+        await rt.schedule(doc(), {"n": "x"})
+    with pytest.raises(RuntimeOptionError):
+        await rt.schedule("skript: s\ndo:\n  - log: x\n")
+    with pytest.raises(VersionConflictError):
+        await rt.deploy("skript: v\nversion: 1\ndo:\n  - log: x\n")
+        await rt.schedule("skript: v\nversion: 1\nschedule: {every: 1h}\ndo:\n  - log: x\n")
+
+
+async def test_one_that_cannot_be_read_harms_no_other(
+    runtime: Start, store: Store, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    rt = await runtime(store=store)
+    await rt.schedule(doc())
+    known = await store.get_record("schedules", "tick")
+    assert known is not None
+    value: Any = known.value
+    value = {**value, "schedule": {**value["schedule"], "every": None, "cron": "* * * * *"}}
+    value["schedule"]["timezone"] = "Mars/Olympus"
+    await store.put_record("schedules", "a", value, 0, known.blobs)
+    await store.put_record("schedules", "b", {"schedule": 7}, 0)
+    clock.pass_ms(MINUTE)
+    await rt.work(until_idle=True)
+    await rt.work(until_idle=True)
+    assert len(await jobs(store)) == 1
+    assert "Mars/Olympus" in caplog.text
+    assert "schedule b is not carried out here" in caplog.text
+
+
+async def test_its_jobs_are_for_those_who_have_the_handlers(
+    runtime: Start, store: Store, clock: ManualClock
+) -> None:
+    @handler("work")
+    async def work(params: Any, ctx: Any) -> Any:
+        return "done"
+
+    rich = await runtime(work, store=store)
+    await rich.schedule("skript: tick\nschedule: {every: 1m}\ndo:\n  - call: work\n")
+    poor = await runtime(store=store, ids=SystemIds())
+    clock.pass_ms(MINUTE)
+    await poor.work(until_idle=True)
+    assert [row.status for row in await jobs(store)] == ["Pending"]
+    await rich.work(until_idle=True)
+    assert [row.status for row in await jobs(store)] == ["Completed"]
