@@ -338,7 +338,8 @@ class Program:
         """All bodies, each before those that begin in it; the root is the first."""
         out = [self.root]
         for body in out:  # grows while it is read: breadth first, no recursion
-            out.extend(body.children())
+            for op in body.holders():
+                out.extend(op.branches)
         return out
 
 

@@ -65,7 +65,7 @@ def _rewrite(body: core.Body, places: _Places) -> bool:
                 changed = _send_on(op, ops, position, places) or changed
         elif kind is core.Jump:
             op = ops[position]
-            end = _end(places, op.to)
+            end = _end(places, op.to) if op.to in places else op.to
             stands = places.get(end)
             if isinstance(stands, core.Arrive):
                 ops[position] = core.Arrive(stands.site, ())
@@ -85,7 +85,7 @@ def _send_on(op: core.Pure, ops: list[core.Op], position: int, places: _Places) 
     """Send a region's exits on at once; whether anything changed."""
     exits = op.exits
     if None in exits:
-        below = _below(ops, position)
+        below = _below(ops, position, places)
         if below is not None:
             exits = tuple([below if to is None else to for to in exits])
     if any(map(places.__contains__, exits)):
@@ -96,15 +96,12 @@ def _send_on(op: core.Pure, ops: list[core.Op], position: int, places: _Places) 
     return True
 
 
-def _below(ops: list[core.Op], position: int) -> core.Label | None:
+def _below(ops: list[core.Op], position: int, places: _Places) -> core.Label | None:
     """Where the jump leads that stands directly below a region."""
-    for at in range(position + 1, len(ops)):
-        op = ops[at]
-        if isinstance(op, core.Jump):
-            return op.to
-        if not isinstance(op, core.Mark):
-            break
-    return None
+    op: core.Op | None = ops[position + 1]
+    if isinstance(op, core.Mark):
+        op = places.get(op.label)
+    return op.to if isinstance(op, core.Jump) else None
 
 
 def _end(places: _Places, label: core.Label) -> core.Label:

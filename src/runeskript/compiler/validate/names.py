@@ -196,8 +196,11 @@ def _check_function_name(expr: Expr, name: Name, known: _Known, found: Diagnosti
 
 
 def _check_arity(expr: Expr, known: _Known, found: Diagnostics) -> None:
+    calls = nodes(expr.ir, "ucall")
+    if all(known.functions.get(node[1]) == len(node[2]) for node in calls):
+        return
     places: dict[str, Iterator[Name]] = {}
-    for node in nodes(expr.ir, "ucall"):
+    for node in calls:
         expected = known.functions.get(node[1])
         given = len(node[2])
         if node[1] not in places:
