@@ -307,3 +307,22 @@ async def test_changes_are_told_as_they_come() -> None:
     assert ("b", "Completed") not in told
     assert told[-1] == ("c", "Completed")
     assert ("a", "Completed") in told
+
+
+def test_what_a_job_was_given_is_erased(rune: Rune, tmp_path: Path) -> None:
+    (tmp_path / "e.yaml").write_text("skript: e\ndo:\n  - return: ${input.who}\n")
+    (tmp_path / "w.yaml").write_text("skript: w\ndo:\n  - listen: go\n")
+    done = rune("run", "e.yaml", "--input", "who=Ada").json["job"]
+    waits = rune("submit", "w.yaml").json["job"]
+    found = rune("jobs", "erase", "--skript", "e", "--dry-run").json
+    assert found == {"job": done, "outcome": "erased", "by": None, "dry": True}
+    assert rune("jobs", "show", done).json["output"] == "Ada"
+    assert rune("jobs", "erase", done, waits).json["outcome"] == "unfinished"
+    shown = rune("jobs", "show", done).json
+    assert (shown["output"], shown["input"], shown["reason"]) == (None, None, "erased")
+    assert "RUNE-7011" in rune("jobs", "history", done).err
+    assert (
+        rune("jobs", "erase", "--status", "Completed", "--output", "text").err
+        == f"{done}: erased\n"
+    )
+    assert rune("jobs", "erase").code != 0

@@ -330,6 +330,11 @@ class Stores(RuleBasedStateMachine):
         else:
             self.both(door, fault, "put_record", "audit", name, value, version, ["b1"])
 
+    @precondition(lambda self: self.known)
+    @rule(door=doors, fault=faults, named=st.lists(ids, min_size=1, max_size=2))
+    def erase(self, door: int, fault: str, named: list[str]) -> None:
+        self.both(door, fault, "erase", named)
+
     @rule(door=doors, fault=faults, digest=st.sampled_from(("b1", "b2", "b")))
     def blob(self, door: int, fault: str, digest: str) -> None:
         self.both(door, fault, "put_blob", digest, digest.encode() * 100, ["b2"])

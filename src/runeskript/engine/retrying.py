@@ -7,6 +7,7 @@ from ..kernel import Program, load
 from ..kernel.retrying import plan_retry
 from ..model import blueprint_codec
 from ..stores.base import JobRow, Store
+from ..stores.rows import ERASED
 
 
 async def check_retry(store: Store, id_: str) -> None:
@@ -14,6 +15,9 @@ async def check_retry(store: Store, id_: str) -> None:
 
     Needs the store alone, not the handlers.
     """
+    (known,) = await store.get([id_])
+    if known is not None and known.reason == ERASED:
+        raise RetryError(f"job {id_} was erased: there is nothing to go on from")
     loaded = await store.load(id_, whole=True)
     if loaded is None:
         raise JobNotFoundError(f"no job has the id {id_}")

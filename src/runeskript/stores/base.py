@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from ..errors import StoreError
     from .leases import Claimed, Loaded, Release, WorkerRow
     from .queries import Change, JobFilter, Put, Record, RecordTable
-    from .retention import Policy, Pruned
+    from .retention import EraseOutcome, Policy, Pruned
 
 __all__ = [
     "CLAIMS",
@@ -192,6 +192,12 @@ class Store(Protocol):
     async def wait(self, mark: int, timeout: float) -> int:
         """Return when something was written since ``mark`` was returned, at most after ``timeout``
         seconds; the new mark. Mark 0 is always old.
+        """
+
+    async def erase(self, jobs: Sequence[str]) -> list[EraseOutcome]:
+        """Erase the payloads of jobs that have ended, for good: input, output, data, journal and
+        snapshots, and what of their blobs nobody else refers to. The rest of the row stays, with
+        the reason ``erased`` and of an error what :func:`~.retention.error_erased` leaves.
         """
 
     async def prune(self, policy: Policy) -> Pruned:

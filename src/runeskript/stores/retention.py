@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import Literal
 
 from ..model.events import Status
 from ..model.records import record
 from ..model.rows import NamedTuple
+from ..model.values import Value
 from .queries import RecordTable
 
 
@@ -41,6 +43,17 @@ class Pruned(NamedTuple):
     removals: int = 0
     blobs: int = 0
     messages: int = 0
+
+
+#: ``unfinished``: it has not ended, or was asked to go on.
+EraseOutcome = Literal["erased", "unfinished", "unknown"]
+#: What remains of the error of a job that was erased.
+_KEPT = ("code", "type", "step", "attempts")
+
+
+def error_erased(error: Mapping[str, Value] | None) -> dict[str, Value] | None:
+    """An error without what it says of the data of a job."""
+    return None if error is None else {name: error[name] for name in _KEPT if name in error}
 
 
 #: Milliseconds for which a blob is kept though nothing refers to it: it is put before the job is.

@@ -34,6 +34,8 @@ InboxKind = Literal[
     "cancel", "pause", "resume", "retry", "complete", "fail", "child", "event", "message", "slot"
 ]
 
+#: The ``reason`` of a job whose payloads were erased.
+ERASED: Final = "erased"
 #: Claims in a row without a new event after which a job is parked.
 CLAIMS: Final = 5
 

@@ -96,6 +96,7 @@ _OPERATIONS: Final = frozenset(
         "drop_record",
         "list_records",
         "prune",
+        "erase",
     )
 )
 

@@ -35,6 +35,7 @@ ACTIONS: Final = {
     "pause": "ID ...",
     "resume": "ID ...",
     "retry": "ID ...",
+    "erase": "ID ...",
     "fork": "ID",
     "complete": "TOKEN",
     "fail": "TOKEN",
@@ -47,6 +48,7 @@ TELLING: Final[dict[str, tuple[Status, ...]]] = {
     "pause": ("Pending", "Running"),
     "resume": ("Suspended",),
     "retry": ("Failed",),
+    "erase": ("Completed", "Failed", "Cancelled"),
 }
 #: Events read at once.
 PAGE: Final = 500
@@ -63,7 +65,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="cancel, pause, resume, retry: say which jobs it would be, and ask for nothing",
+        help="cancel, pause, resume, retry, erase: say which jobs it would be, and do nothing",
     )
     parser.add_argument("--reason", default="", metavar="TEXT", help="cancel, fail: why")
     parser.add_argument(
@@ -110,13 +112,15 @@ def configure(parser: ArgumentParser) -> None:
         "pause     have a job stand still at its next boundary\n"
         "resume    go on with a job that stands still, paused or parked\n"
         "retry     go on with a failed job from its failed step\n"
+        "erase     erase input, output, journal of jobs that have ended; `rune store compact`\n"
+        "          removes the copies that SQLite has left in free room\n"
         "fork      begin a new job as a copy of one, from a position of its journal on\n"
         "complete  give a pending call its result (--data)\n"
         "fail      fail a pending call (--reason, --type)\n"
         "signal    send a message to whoever listens to a topic and key\n"
         "export    write a job with its Blueprint and journal to one file, for `rune replay`\n"
         "\n"
-        "cancel, pause, resume and retry take --status, --skript, --label, --key, --since and\n"
+        "cancel, pause, resume, retry, erase take --status, --skript, --label, --key, --since and\n"
         "--before in place of ids: all jobs that these let through, and that can be asked for it.\n"
         "Whoever runs the job carries it out; where nobody does, the next `rune worker`."
     )
@@ -229,6 +233,26 @@ async def _why(store: Store, args: Namespace, as_json: bool) -> None:
         terminal.say_json({**found, "lease_until": reason.until, **reason.detail})
     else:
         say(reason.text)
+
+
+async def _erase(store: Store, args: Namespace, as_json: bool) -> None:
+    from ...engine.erasing import erase_job
+
+    if args.words:
+        ids = [(await _row(store, id_)).id for id_ in args.words]
+    else:
+        wanted = filter_of(args, _now())
+        ids = [row.id async for row in matching(store, wanted) if row.status in TELLING["erase"]]
+    for id_ in ids:
+        for one in await erase_job(store, id_, dry=args.dry_run):
+            if as_json:
+                found = {"job": one.job, "outcome": one.outcome, "by": one.by, "dry": args.dry_run}
+                terminal.say_json(found)
+            elif one.outcome == "erased":
+                terminal.note(f"{one.job}: {'would be erased' if args.dry_run else 'erased'}")
+            else:
+                by = "" if one.by in (None, one.job) else f" ({one.by})"
+                terminal.note(f"{one.job}: {one.outcome}, nothing is erased{by}")
 
 
 async def _export(store: Store, args: Namespace, as_json: bool) -> None:
@@ -361,6 +385,7 @@ _DO: Final[dict[str, Callable[[Store, Namespace, bool], Awaitable[None]]]] = {
     "why": _why,
     "watch": _watch,
     "signal": _signal,
+    "erase": _erase,
     "export": _export,
     "complete": _complete,
     "fail": _complete,

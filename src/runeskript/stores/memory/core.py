@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...model.batches import unfold_events
 from ...model.events import Event
 from ...model.machine import FINAL, may_change
 from ...model.values import UNSET, Value
 from ..rows import (
+    ERASED,
     Command,
     Committed,
     InboxKind,
@@ -28,6 +29,9 @@ from .jobs import Job, Jobs
 from .lines import Lines
 from .mailbox import Mailbox
 from .workers import Workers
+
+if TYPE_CHECKING:
+    from ..retention import EraseOutcome
 
 _OK: Final = Committed("ok")
 _FENCED: Final = Committed("fenced")
@@ -198,6 +202,22 @@ class Core:
         self.jobs.remove(id_, self._now())
         self._ended_events -= self._ended.pop(id_, 0)
 
+    def erase(self, id_: str) -> EraseOutcome:
+        """Erase the payloads of a job that has ended."""
+        from ..retention import error_erased
+
+        job = self.jobs.by_id.get(id_)
+        if job is None:
+            return "unknown"
+        if not job.over:
+            return "unfinished"
+        if id_ in self._ended:
+            self._ended_events -= job.length - job.base
+            self._ended[id_] = 0
+        job.erase(error_erased(job.row.error))
+        self.jobs.change(job)
+        return "erased"
+
     def settle(self, asked: set[tuple[str, Any, int]] | None = None) -> None:
         """Slots are free: tell those who get them, but for calls that only just asked."""
         for one in self.lines.settle(self._now()):
@@ -226,7 +246,8 @@ class Core:
             return "unknown"
         if item.id is not None and item.id in job.commands:
             return "duplicate"
-        if not takes(job.row.status, item.kind):
+        erased = item.kind == "retry" and job.row.reason == ERASED
+        if erased or not takes(job.row.status, item.kind):
             return "unknown"
         if item.id is not None:
             job.commands.add(item.id)

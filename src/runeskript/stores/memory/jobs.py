@@ -9,7 +9,8 @@ from ...errors import StoreError
 from ...model.events import Event, Path, Status
 from ...model.history import History
 from ...model.machine import FINAL
-from ..rows import CLAIMS, InboxRow, JobRow, Timer, wakes
+from ...model.values import Value
+from ..rows import CLAIMS, ERASED, InboxRow, JobRow, Timer, wakes
 
 if TYPE_CHECKING:
     from ..leases import Worker
@@ -85,6 +86,12 @@ class Job:
         kept.extend(self.events(seq))
         self.journal, self.base = kept, seq
         return gone
+
+    def erase(self, error: dict[str, Value] | None) -> None:
+        """Drop all that the job was given, gave and did."""
+        self.base, self.journal, self.snapshot = self.length, History(), (self.length, b"")
+        row = self.row._replace(input=None, output=None, data=None, error=error, reason=ERASED)
+        self.row = row
 
     def due_at_rest(self, now: int) -> int | None:
         """From when on a job without an owner may be claimed, where nothing of it is under way."""

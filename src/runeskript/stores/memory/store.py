@@ -32,7 +32,7 @@ from .jobs import Job
 if TYPE_CHECKING:
     from ..leases import Claimed, Loaded, Release, Worker, WorkerRow
     from ..queries import Change, JobFilter, Put, Record, RecordTable
-    from ..retention import Policy, Pruned
+    from ..retention import EraseOutcome, Policy, Pruned
 
 KEEP_JOBS: Final = 10_000
 KEEP_EVENTS: Final = 2_000_000
@@ -329,6 +329,13 @@ class MemoryStore:
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    async def erase(self, jobs: Sequence[str]) -> list[EraseOutcome]:
+        """Erase the payloads of jobs that have ended."""
+        self._open()
+        found = [self._core.erase(id_) for id_ in jobs]
+        self._changed()
+        return found
 
     async def prune(self, policy: Policy) -> Pruned:
         """Forget what the policy says."""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ...errors import StoreDamagedError
+from ...errors import DamagedError, FormatVersionError, SealedError, StoreDamagedError
 from ...model.events import Event
 from ...model.machine import FINAL
 from ...model.payloads import Payloads
 from ...model.segments import genesis, pack
 from ...model.values import UNSET
-from ..rows import CLAIMS, JobRow, OnConflict, RowChange, SubmitOutcome
+from ..rows import CLAIMS, ERASED, JobRow, OnConflict, RowChange, SubmitOutcome
 from .database import Database
 from .heads import COMMANDS, KEPT, LINES, SEQ_BITS, TIMERS, Head, Heads
 from .lines import Lines
 from .mail import Mail
 from .rows import DATA, ERROR, INPUT, OUTPUT, PLACES, pack_head, sum_of
 from .workers import Workers
+
+if TYPE_CHECKING:
+    from ..retention import EraseOutcome
 
 #: Statuses as they stand in SQL.
 _OVER: Final = ", ".join(f"'{status}'" for status in sorted(FINAL))
@@ -234,6 +237,58 @@ class Jobs:
         ex("INSERT INTO removed(changed, job, at) VALUES(?, ?, ?)", gone)
         self._heads.drop(id_)
         return max(head.length - first, 0)
+
+    def erase(self, id_: str) -> EraseOutcome:
+        """Erase the payloads of a job that has ended; where its journal ended is kept as a snapshot
+        of nothing.
+        """
+        head = self._heads.get(id_)
+        if head is None:
+            return "unknown"
+        columns = "status, state, updated_at, seq"
+        found = self._db.rows(f"SELECT {columns} FROM job WHERE id=? AND {OVER}", (id_,))  # noqa: S608
+        if not found:
+            return "unfinished"
+        status, state, updated_at, seq = found[0]
+        try:
+            self._heads.read_end(head)
+            length, chain = max(head.length, seq), head.chain or genesis(id_)
+        except StoreDamagedError:
+            length, chain = seq, genesis(id_)
+        error = self._error_of(head)
+        number, ex = head.number, self._db.ex
+        base, end = number << SEQ_BITS, (number + 1) << SEQ_BITS
+        ex("DELETE FROM segment WHERE place >= ? AND place < ?", (base, end))
+        ex("DELETE FROM snapshot WHERE place >= ? AND place < ?", (base, end))
+        ex("DELETE FROM payload WHERE place >= ? AND place < ?", (number * 4, number * 4 + 4))
+        gone = self._db.rows("DELETE FROM uses WHERE user=? RETURNING digest", (f"job:{number}",))
+        for (digest,) in gone:
+            ex(
+                "DELETE FROM blob WHERE digest=?1 AND NOT EXISTS(SELECT 1 FROM uses WHERE "
+                "digest=?1) AND NOT EXISTS(SELECT 1 FROM job WHERE blueprint=?1)",
+                (digest,),
+            )
+        place = f"{id_}/snapshot/{length}"
+        stub = self._payloads.bytes_in(chain, place)
+        ex("INSERT INTO snapshot(place, data) VALUES(?, ?)", (base | length, stub))
+        if error is not None:
+            self.put_payload(head, ERROR, error)
+        bodies = (error is not None) << ERROR
+        public = (status, state, ERASED, updated_at, length, bodies)
+        ex(_END, (*public, sum_of(*public), self.next_change(), number))
+        self._heads.drop(id_)
+        return "erased"
+
+    def _error_of(self, head: Head) -> dict[str, Any] | None:
+        """What is to remain of a job's error."""
+        from ..retention import error_erased
+
+        place = f"{head.id}/{PLACES[ERROR]}"
+        rows = self._db.rows("SELECT data FROM payload WHERE place=?", (head.number * 4 + ERROR,))
+        try:
+            return error_erased(self._payloads.unpack(rows[0][0], place)) if rows else None
+        except (DamagedError, FormatVersionError, SealedError, AttributeError):
+            return None  # what cannot be read any more need not be kept
 
     # --- rows -----------------------------------------------------------------------------------
     def change(self, head: Head, change: RowChange) -> None:

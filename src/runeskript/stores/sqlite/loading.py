@@ -93,15 +93,15 @@ class Loading:
         else:
             chain = genesis(id_)
         segments = tables.segments.get(number, ())
+        if not first and latest is not None and not (segments and segments[0][0] == start):
+            there = (segments[0][0] if segments else latest) & LAST_SEQ
+            text = f"job {id_}: its events before {there} were pruned"
+            raise StoreError(text, code="RUNE-7011")
         length = _length(id_, first, segments)
         if length < known:
             raise DamagedError(f"its journal ends at {length}, and once had {known} events")
         bodies = {place & 3: data for place, data in tables.bodies.get(number, ())}
         row = unpack_row(payloads, columns[:-3], bodies, length)
-        if not first and latest is not None and not (segments and segments[0][0] == start):
-            there = (segments[0][0] if segments else latest) & LAST_SEQ
-            text = f"job {id_}: its events before {there} were pruned"
-            raise StoreError(text, code="RUNE-7011")
         events = self._events(id_, start, chain, segments)
         loads = payloads.loads
         return Loaded(

@@ -8,7 +8,17 @@ from typing import Any
 from ...model.events import Path
 from ...model.payloads import Payloads
 from ...model.values import Value
-from ..rows import Command, InboxKind, Listener, Message, PostOutcome, match_key, takes, wakes
+from ..rows import (
+    ERASED,
+    Command,
+    InboxKind,
+    Listener,
+    Message,
+    PostOutcome,
+    match_key,
+    takes,
+    wakes,
+)
 from .database import Database
 from .heads import COMMANDS, INBOX, KEPT, LISTENERS, Head, Heads
 
@@ -143,7 +153,7 @@ class Mail:
             if self._db.rows("SELECT 1 FROM command WHERE job=? AND id=?", known):
                 return "duplicate"
         status: Any = head.status
-        if not takes(status, item.kind):
+        if not takes(status, item.kind) or (item.kind == "retry" and self._erased(head)):
             return "unknown"
         if item.id is not None:
             self._db.ex("INSERT INTO command(job, id) VALUES(?, ?)", (head.number, item.id))
@@ -152,6 +162,10 @@ class Mail:
             self._db.ex("UPDATE job SET claims=0 WHERE number=?", (head.number,))
         self._arrive(head, item.kind, item.path, item.n, item.data)
         return "accepted"
+
+    def _erased(self, head: Head) -> bool:
+        rows = self._db.rows("SELECT reason FROM job WHERE number=?", (head.number,))
+        return bool(rows and rows[0][0] == ERASED)
 
     def granted(self, head: Head, path: Path, n: int) -> None:
         """A call that stood in line has got its slots."""

@@ -19,7 +19,7 @@ from ...model.values import Value
 from ..fastcodec import dumps, loads
 from ..leases import Claimed, Loaded, Release, Worker, WorkerRow
 from ..queries import Change, JobFilter, Put, Record, RecordTable
-from ..retention import Policy, Pruned
+from ..retention import EraseOutcome, Policy, Pruned
 from ..rows import (
     Command,
     Committed,
@@ -262,6 +262,13 @@ class SqliteStore:
     async def wait(self, mark: int, timeout: float) -> int:
         """Wait for the next change."""
         return await self._db.wait(mark, timeout)
+
+    async def erase(self, jobs: Sequence[str]) -> list[EraseOutcome]:
+        """Erase the payloads of jobs that have ended. What is freed in the file is overwritten, and
+        the WAL emptied as soon as nobody reads it any more; room that was free before may
+        hold older copies until ``compact``.
+        """
+        return await self._upkeep.erase(jobs)
 
     async def prune(self, policy: Policy) -> Pruned:
         """Forget what the policy says."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final
@@ -12,7 +12,7 @@ import apsw
 
 from ...errors import RuneskriptError, StoreError, StoreUnavailableError
 from ...model.payloads import Payloads
-from ..retention import BLOB_GRACE, Policy, Pruned
+from ..retention import BLOB_GRACE, EraseOutcome, Policy, Pruned
 from .database import Database
 from .heads import LAST_SEQ, SEQ_BITS
 from .jobs import OVER, Jobs
@@ -126,6 +126,24 @@ class Upkeep:
         for (digest,) in gone:
             self._db.ex("DELETE FROM uses WHERE user=?", (f"blob:{digest}",))
         return len(gone)
+
+    # --- erasing --------------------------------------------------------------------------------
+    async def erase(self, jobs: Sequence[str]) -> list[EraseOutcome]:
+        """Erase the payloads of jobs that have ended."""
+        found: list[EraseOutcome] = []
+        for start in range(0, len(jobs), _AT_ONCE):
+            found += await self._db.write(partial(self._erase, jobs[start : start + _AT_ONCE]))
+        if "erased" in found:
+            await self._db.apart(_empty_wal)
+        return found
+
+    def _erase(self, ids: Sequence[str]) -> list[EraseOutcome]:
+        """In one transaction, in which what is freed is overwritten with zeros."""
+        self._db.ex("PRAGMA secure_delete=ON").fetchall()
+        try:
+            return [self._jobs.erase(id_) for id_ in ids]
+        finally:
+            self._db.ex("PRAGMA secure_delete=OFF").fetchall()
 
     # --- copies ---------------------------------------------------------------------------------
     async def backup(self, path: str) -> None:
@@ -254,6 +272,16 @@ def _copy(source: apsw.Connection, path: str) -> None:
         os.unlink(path)
         raise
     target.close()
+
+
+def _empty_wal(connection: apsw.Connection) -> None:
+    """Copy the WAL into the file and cut it off, unless somebody reads it: then it is overwritten
+    as it goes on.
+    """
+    try:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.BusyError:
+        return
 
 
 def _size(connection: apsw.Connection) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ...errors import StoreError
+from ...model.values import Value
 from ...stores.base import Command, RowChange
 from ...stores.queries import Put
 from ...stores.retention import BLOB_GRACE, Policy, Pruned
@@ -72,6 +73,41 @@ async def jobs_are_created_with_a_record(w: World) -> None:
     equal(await store.submit([], "return", record=again._replace(version=3)), [])
     found = await store.get_record("schedules", "s")
     equal(found and (found.version, found.blobs), (4, ("d",)))
+
+
+@CHECKS
+async def payloads_are_erased(w: World) -> None:
+    """Of jobs that have ended; what happened to them stays known, and they are not gone on with."""
+    store = w.store
+    big = "x" * 200_000
+    await w.own("a", "b", key=None, input={"secret": big})
+    equal(await store.erase(["a", "b", "c"]), ["unfinished", "unfinished", "unknown"])
+    await w.run("a")
+    said: dict[str, Value] = {
+        "code": "RUNE-5000",
+        "type": "oh.no",
+        "message": big,
+        "data": [1],
+        "step": "s",
+    }
+    await w.end("a", change=RowChange("Failed", w.clock.ms, None, said))
+    before = await w.row("a")
+    _, cursor = await store.changes(0, 9)
+    equal(await store.erase(["a"]), ["erased"])
+    after = await w.row("a")
+    equal((after.status, after.reason), ("Failed", "erased"))
+    equal((after.input, after.output, after.data), (None, None, None))
+    equal(after.error, {"code": "RUNE-5000", "type": "oh.no", "step": "s"})
+    equal((after.seq, after.updated_at), (before.seq, before.updated_at))
+    equal([one.job for one in (await store.changes(cursor, 9))[0]], ["a"])
+    await raises(StoreError, "RUNE-7011", store.journal("a", 0, 9))
+    await raises(StoreError, "RUNE-7011", store.load("a", whole=True))
+    equal(await store.journal("a", after.seq, 9), [])
+    equal(await store.post([Command("a", "retry")]), ["unknown"])
+    equal(await store.erase(["a"]), ["erased"])
+    equal(await w.row("a"), after)
+    equal((await w.row("b")).input, {"secret": big})
+    equal((await store.prune(Policy(jobs=("a",)))).jobs, 1)
 
 
 @CHECKS
