@@ -266,6 +266,31 @@ async def test_it_is_registered_again(runtime: Start, store: Store, clock: Manua
         await rt.schedule("skript: v\nversion: 1\nschedule: {every: 1h}\ndo:\n  - log: x\n")
 
 
+async def test_what_is_refused_is_not_registered(
+    runtime: Start, store: Store, clock: ManualClock
+) -> None:
+    rt = await runtime(store=store)
+    start = clock.ms
+    await rt.deploy("skript: v\nversion: 1\ndo:\n  - log: x\n")
+    with pytest.raises(VersionConflictError):
+        await rt.schedule("skript: v\nversion: 1\nschedule: {every: 1m}\ndo:\n  - log: x\n")
+    assert await rt.schedules() == []
+    good = doc("all", "queue").replace("skript: tick", "skript: tick\nversion: 1")
+    await rt.schedule(good, {"n": 1})
+    before = await store.get_record("schedules", "tick")
+    with pytest.raises(VersionConflictError):
+        await rt.schedule(good.replace("every: 1m", "every: 2m"), {"n": 2})
+    assert await store.get_record("schedules", "tick") == before
+    clock.pass_ms(MINUTE)
+    await rt.work(until_idle=True)
+    assert await ticks(store, start) == [1]
+    assert [row.skript for row in await jobs(store)] == ["tick"]
+    known = await store.list_records("skripts")
+    with pytest.raises(RuntimeOptionError):
+        await rt.schedule("skript: none\ndo:\n  - log: x\n")
+    assert await store.list_records("skripts") == known
+
+
 async def test_one_that_cannot_be_read_harms_no_other(
     runtime: Start, store: Store, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:

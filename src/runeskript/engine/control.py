@@ -197,9 +197,9 @@ class Control(ABC):
         program = await self._load(skript)
         value = self._skripts.accept(program, input)
         plans = self._plans()
-        found = await plans.add(program, value, own, rank)
-        await self._skripts.deploy(program.blueprint)
-        return found
+        plans.check(program)
+        await self._skripts.deploy(program.blueprint)  # a refused content is never due
+        return await plans.add(program, value, own, rank)
 
     async def schedules(self) -> list[Scheduled]:
         """The schedules that are registered, by name."""

@@ -65,24 +65,31 @@ class Schedules:
         self._ticks: dict[Schedule, Ticks] = {}
 
     # --- what people ask for --------------------------------------------------------------------
+    def check(self, program: Program) -> Schedule:
+        """The schedule of a skript. Raises RuntimeOptionError for a skript without one, or one
+        whose times cannot be known here.
+        """
+        schedule = program.blueprint.schedule
+        if schedule is None:
+            raise RuntimeOptionError(f"{program.blueprint.name} has no `schedule`")
+        self._next_of(schedule, self._store.now())
+        return schedule
+
     async def add(
         self, program: Program, given: Value, labels: Mapping[str, str], priority: int
     ) -> Scheduled:
         """Register the schedule of a skript, in the place of the one it had.
 
         Where its times are what they were, ticks since the last one count as missed; else it begins
-        now. Raises RuntimeOptionError for a skript without one, or one that is not due anywhere.
+        now. Raises RuntimeOptionError as ``check``.
         """
         blueprint = program.blueprint
-        schedule = blueprint.schedule
-        if schedule is None:
-            raise RuntimeOptionError(f"{blueprint.name} has no `schedule`")
+        schedule = self.check(program)
         self._next = 0
         for _ in range(RACES):
             known = await self._store.get_record("schedules", blueprint.name)
             before: Any = {} if known is None else known.value
             now = self._store.now()
-            self._next_of(schedule, now)
             same = before.get("schedule") == _stored(schedule)
             value: dict[str, Any] = {
                 "schedule": _stored(schedule),
