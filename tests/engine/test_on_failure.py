@@ -8,15 +8,22 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from tests.engine.conftest import ManualClock
+from tests.engine.conftest import Lasting, ManualClock
 from tests.engine.test_recovery import Mortal
 from tests.support import compile_yaml
 
+from runeskript.engine import notices
 from runeskript.engine.handlers import handler
 from runeskript.engine.ids import SystemIds
 from runeskript.engine.notices import notice_id
 from runeskript.engine.runtime import Runtime
-from runeskript.errors import CompileError, JobFailedError, StepError, StoreError
+from runeskript.errors import (
+    CompileError,
+    DamagedError,
+    JobFailedError,
+    StepError,
+    StoreError,
+)
 from runeskript.model.blueprint_codec import decode, digest, encode
 from runeskript.stores.base import JobRow, Store
 from runeskript.stores.queries import JobFilter
@@ -220,6 +227,67 @@ async def test_another_worker_may_have_to_tell(runtime: Start, store: Store) -> 
     await first.work(until_idle=True)
     assert (await first.get_job(waiting.id)).status == "Completed"
     assert len(pager.told) == 1
+
+
+class Damaged(Lasting):
+    """A store in which the Blueprints of some digests cannot be read any more."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.bad: set[str] = set()
+
+    async def get_blob(self, digest: str) -> bytes | None:
+        if digest in self.bad:
+            raise DamagedError(f"{digest}: its checksum is wrong")
+        return await self.inner.get_blob(digest)
+
+
+BRIEF = "skript: s\ndo:\n  - call: work\n  - raise: {type: oh.no}\non_failure:\n  call: pager\n"
+WAITS = "skript: w\ndo:\n  - listen: go\n  - call: work\n"
+
+
+async def test_what_cannot_be_read_tells_nobody_and_harms_no_other(
+    runtime: Start, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The job fails as it would without, and a worker goes on with the others."""
+    pager, damaged = Pager(), Damaged(store)
+    first = await runtime(*pager.handlers(), store=damaged)
+    job = await first.submit_job(BRIEF, start=False)
+    other = await first.submit_job(WAITS, start=False)
+    data = await store.get_blob((await rows_of(store))["s"].blueprint)
+    assert data is not None
+    what = decode(data).on_failure
+    assert what is not None
+    await first.close()
+    damaged.bad.add(what)
+    second: Any = await runtime(*pager.handlers(), store=damaged, ids=SystemIds())
+    await second.work(until_idle=True)
+    row = (await rows_of(store))["s"]
+    assert row.error is not None
+    assert (row.status, row.error["type"]) == ("Failed", "oh.no")
+    assert await second.notice(job.id) is None
+    await second.signal("go")
+    await second.work(until_idle=True)
+    assert (await second.get_job(other.id)).status == "Completed"
+    assert f"job {job.id}: its on_failure, Blueprint {what}, cannot be read" in caplog.text
+    assert "could not be prepared" not in caplog.text
+    assert pager.told == {}
+
+
+async def test_a_defect_there_drops_that_job_only(
+    runtime: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def decide(*_: Any) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(notices, "decide_notice", decide)
+    rt = await runtime(*Pager().handlers(), store="memory://")
+    other = await rt.submit_job(WAITS)
+    job = await rt.submit_job(BRIEF)
+    with pytest.raises(StoreError, match=rf"{job.id} was dropped: ZeroDivisionError: a defect"):
+        await rt.result(job.id)
+    await rt.signal("go")
+    assert await rt.result(other.id) is None
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -214,7 +214,7 @@ class Driver(Steps):
 
     async def _turn(self, live: Live, ready: Ready) -> Turn | None:
         """One slice of a run and its units. A defect met on the way fails this job only; where the
-        store fails, the run is dropped (None).
+        store fails, or that end cannot be prepared either, the run is dropped (None).
         """
         turn = turn_of(live, ready)
         try:
@@ -225,7 +225,12 @@ class Driver(Steps):
         except Exception as exc:
             _log.exception("job %s: its turn could not be prepared", live.id)
             turn = Turn(live, self._broken(live, exc))
-            await self.outlet.prepare(turn)
+            try:
+                await self.outlet.prepare(turn)
+            except Exception as again:
+                _log.exception("job %s: its failure could not be prepared", live.id)
+                self._lose(live, f"{type(again).__name__}: {again}")
+                return None
         return turn
 
     def _advance(self, live: Live) -> Ready:

@@ -49,24 +49,16 @@ async def decide_notice(
     live: Live, change: RowChange, end: int, skripts: Skripts, clock: Clock, lease: Lease
 ) -> tuple[JobRow, Program | None] | None:
     """The job that tells of a failure, and its program where it can run here; else any worker that
-    has its handlers may take it. None: its Blueprint is gone. ``end``: see :func:`notice_id`.
+    has its handlers may take it. None: its Blueprint is gone or damaged, which the log says; the
+    job fails all the same. ``end``: see :func:`notice_id`.
 
     Raises StoreError.
     """
     digest = live.program.blueprint.on_failure
     if digest is None:
         return None
-    program: Program | None = None
-    blueprint: Blueprint | None
-    try:
-        program = await skripts.program(digest)
-        blueprint = None if program is None else program.blueprint
-    except StoreError:
-        raise
-    except RuneskriptError:  # a handler is missing here, or is another one by now
-        blueprint = await skripts.blueprint(digest)
+    program, blueprint = await _found(live, digest, skripts)
     if blueprint is None:
-        _log.error("job %s: its on_failure, Blueprint %s, is not in the store", live.id, digest)
         return None
     owner = None
     if program is not None:
@@ -74,6 +66,29 @@ async def decide_notice(
         owner = lease.worker.id
     id_ = notice_id(live.id, end)
     return _row(live, change, blueprint, digest, id_, clock.now_ms(), owner), program
+
+
+async def _found(
+    live: Live, digest: str, skripts: Skripts
+) -> tuple[Program | None, Blueprint | None]:
+    """The program, where it can run here, and the Blueprint, where it can be read."""
+    try:
+        try:
+            program = await skripts.program(digest)
+            blueprint = None if program is None else program.blueprint
+        except StoreError:
+            raise
+        except RuneskriptError:  # a handler is missing here, or is another one by now
+            program, blueprint = None, await skripts.blueprint(digest)
+    except StoreError:
+        raise
+    except RuneskriptError as exc:
+        text = "job %s: its on_failure, Blueprint %s, cannot be read, nobody is told: %s: %s"
+        _log.error(text, live.id, digest, exc.code, exc)
+        return None, None
+    if blueprint is None:
+        _log.error("job %s: its on_failure, Blueprint %s, is not in the store", live.id, digest)
+    return program, blueprint
 
 
 def _row(
