@@ -229,13 +229,23 @@ class StoreFormatError(StoreError):
 
 
 class StoreDamagedError(StoreError):
-    """What the store holds is not what was written. ``job``: the one it concerns, if one."""
+    """What the store holds is not what was written. ``job``, ``record``: the id or the name of the
+    one it concerns, if one.
+    """
 
     code = "RUNE-7008"
 
-    def __init__(self, message: str, *, code: str | None = None, job: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        job: str | None = None,
+        record: str | None = None,
+    ) -> None:
         super().__init__(message, code=code)
         self.job = job
+        self.record = record
 
 
 class UnknownHandlerError(RuneskriptError):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.engine.conftest import ManualClock
 from tests.engine.test_recovery import Mortal
 
+from runeskript.engine import schedules
 from runeskript.engine.handlers import handler
 from runeskript.engine.ids import SystemIds
 from runeskript.engine.runtime import Runtime
@@ -19,11 +21,13 @@ from runeskript.errors import (
     InputError,
     RuntimeOptionError,
     ScheduleNotFoundError,
+    StoreDamagedError,
     StoreError,
     VersionConflictError,
 )
 from runeskript.stores.base import JobRow, Store
 from runeskript.stores.queries import JobFilter
+from runeskript.stores.sqlite import SqliteStore
 
 Start = Callable[..., Awaitable[Runtime]]
 
@@ -309,6 +313,94 @@ async def test_one_that_cannot_be_read_harms_no_other(
     assert len(await jobs(store)) == 1
     assert "Mars/Olympus" in caplog.text
     assert "schedule b is not carried out here" in caplog.text
+
+
+@pytest.mark.parametrize("overlap", ["skip", "queue", "cancel"])
+async def test_a_damaged_job_harms_no_worker(
+    runtime: Start,
+    store: Store,
+    clock: ManualClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    overlap: str,
+) -> None:
+    """The job of the last tick counts as ended where its row cannot be read."""
+    rt = await runtime(store=store)
+    start = clock.ms
+    await rt.schedule(doc("all", overlap, WAITS))
+    clock.pass_ms(MINUTE)
+    await rt.work(until_idle=True)
+    (bad,) = await jobs(store)
+    get = store.get
+
+    async def damaged(ids: Any) -> Any:
+        if bad.id in ids:
+            raise StoreDamagedError(f"job {bad.id}: its row is not what was written", job=bad.id)
+        return await get(ids)
+
+    monkeypatch.setattr(store, "get", damaged)
+    clock.pass_ms(MINUTE)
+    await rt.work(until_idle=True)
+    await rt.work(until_idle=True)
+    assert await ticks(store, start) == [1, 2]
+    assert caplog.text.count("schedule tick does not wait for its last job") == 1
+
+
+async def test_a_damaged_table_harms_no_job(
+    runtime: Start,
+    store: Store,
+    clock: ManualClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def damaged(*_: Any) -> Any:
+        raise StoreDamagedError("the file is damaged")
+
+    rt = await runtime(store=store)
+    job = await rt.submit_job("skript: s\ndo:\n  - return: 1\n", start=False)
+    monkeypatch.setattr(store, "list_records", damaged)
+    await rt.work(until_idle=True)
+    await rt.work(until_idle=True)
+    assert (await rt.get_job(job.id)).status == "Completed"
+    assert "schedule * cannot be read: the file is damaged" in caplog.text
+
+
+@pytest.mark.parametrize("number", [1, 4, 7])
+async def test_a_damaged_record_harms_no_other(
+    clock: ManualClock,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    """Neither the schedules in front of it nor those behind are left out, page by page."""
+    import apsw
+
+    monkeypatch.setattr(schedules, "PAGE", 3)
+    clock.ms -= clock.ms % MINUTE
+    path = str(tmp_path / "jobs.db")
+    names = [f"tick{one}" for one in range(1, 8)]
+    bad = f"tick{number}"
+    async with Runtime(store=SqliteStore(path, clock.now_ms), clock=clock, env={}) as rt:
+        for name in names:
+            await rt.schedule(doc().replace("skript: tick", f"skript: {name}"))
+    connection = apsw.Connection(path)
+    connection.execute("UPDATE record SET value = x'00' WHERE name = ?", (bad,))
+    assert connection.changes() == 1
+    connection.close()
+    clock.pass_ms(MINUTE)
+    store: Any = SqliteStore(path, clock.now_ms)
+    async with Runtime(store=store, clock=clock, env={}) as rt:
+        await rt.work(until_idle=True)
+        good = [name for name in names if name != bad]
+        assert sorted(row.skript for row in await jobs(store)) == good
+        assert {row.status for row in await jobs(store)} == {"Completed"}
+        assert caplog.text.count(f"schedule {bad} cannot be read") == 1
+        assert [one.name for one in await rt.schedules()] == good
+        with pytest.raises(StoreDamagedError) as caught:
+            await store.get_record("schedules", bad)
+        assert caught.value.record == bad
+    await store.close()
 
 
 async def test_its_jobs_are_for_those_who_have_the_handlers(

@@ -9,10 +9,16 @@ are and whenever one dies. The instant never goes back, even where the clock doe
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from ..errors import RuneskriptError, RuntimeOptionError, ScheduleNotFoundError, StoreError
+from ..errors import (
+    RuneskriptError,
+    RuntimeOptionError,
+    ScheduleNotFoundError,
+    StoreDamagedError,
+    StoreError,
+)
 from ..kernel import Program
 from ..model.ids import derive
 from ..model.machine import FINAL
@@ -28,6 +34,8 @@ from .ticks import Plan, Ticks, decide
 LOOK: Final = 500
 #: What a record that is of no schedule raises where it is read.
 _UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError)
+#: Records that are read at once.
+PAGE: Final = 32
 #: Attempts to write a record that others write, too.
 RACES: Final = 20
 
@@ -59,9 +67,9 @@ class Schedules:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        #: When to look at the list again, and what of it could not be carried out.
+        #: When to look at the list again, and what was said of the versions of its records.
         self._next = 0
-        self._failed: set[tuple[str, int]] = set()
+        self._said: dict[str, tuple[int, str]] = {}
         self._ticks: dict[Schedule, Ticks] = {}
 
     # --- what people ask for --------------------------------------------------------------------
@@ -118,11 +126,12 @@ class Schedules:
     async def all(self) -> list[Scheduled]:
         """All schedules by name."""
         found = []
-        for one in await self._store.list_records("schedules"):
-            try:
-                found.append(self._shown(one))
-            except _UNREADABLE as exc:
-                _log.error("schedule %s cannot be read: %r", one.name, exc)
+        async for page in self._pages():
+            for one in page:
+                try:
+                    found.append(self._shown(one))
+                except _UNREADABLE as exc:
+                    _log.error("schedule %s cannot be read: %r", one.name, exc)
         return found
 
     async def pause(self, name: str, *, paused: bool) -> Scheduled:
@@ -150,6 +159,32 @@ class Schedules:
             if await self._store.drop_record("schedules", name, known.version):
                 return
         raise RuneskriptError(f"cannot remove {name}: others write it all the time")
+
+    async def _pages(self) -> AsyncIterator[list[Record]]:
+        """All records by name, a few at a time, but for those that are damaged."""
+        after, size = "", PAGE
+        while True:
+            try:
+                page = await self._store.list_records("schedules", "", after, size)
+            except StoreDamagedError as exc:
+                if size > 1:
+                    size = 1  # those in front of it
+                    continue
+                if exc.record is None:
+                    raise
+                self._say(exc.record, 0, f"cannot be read: {exc}")
+                after, size = exc.record, PAGE
+                continue
+            yield page
+            if len(page) < size:
+                return
+            after = page[-1].name
+
+    def _say(self, name: str, version: int, text: str) -> None:
+        """Tell what is wrong with a record: once, for it is looked at again and again."""
+        if self._said.get(name) != (version, text):
+            self._said[name] = (version, text)
+            _log.error("schedule %s %s", name, text)
 
     async def _get(self, name: str) -> Record:
         known = await self._store.get_record("schedules", name)
@@ -204,21 +239,30 @@ class Schedules:
         if at < self._next and not now:
             return 0, self._next
         fired, due = 0, None
-        for found in await self._store.list_records("schedules"):
-            try:
-                count, following = await self._carry_out(found, at)
-            except StoreError:
-                raise
-            except (RuneskriptError, *_UNREADABLE) as exc:
-                if (found.name, found.version) not in self._failed:
-                    self._failed.add((found.name, found.version))
-                    _log.error("schedule %s is not carried out here: %r", found.name, exc)
-                continue
-            fired += count
-            if following is not None:
-                due = following if due is None else min(due, following)
+        try:
+            async for page in self._pages():
+                for found in page:
+                    count, following = await self._try(found, at)
+                    fired += count
+                    if following is not None:
+                        due = following if due is None else min(due, following)
+        except StoreDamagedError as exc:  # a place in the file; that of the jobs may be sound
+            self._say("*", 0, f"cannot be read: {exc}")
         self._next = at + LOOK if due is None else max(min(due, at + LOOK), at + 1)
         return fired, due
+
+    async def _try(self, found: Record, now: int) -> tuple[int, int | None]:
+        """``_carry_out``; what is wrong with one schedule is no matter of the others."""
+        try:
+            return await self._carry_out(found, now)
+        except StoreError as exc:
+            if not isinstance(exc, StoreDamagedError):
+                raise
+            failure: Exception = exc
+        except (RuneskriptError, *_UNREADABLE) as exc:
+            failure = exc
+        self._say(found.name, found.version, f"is not carried out here: {failure!r}")
+        return 0, None
 
     async def _carry_out(self, found: Record, now: int) -> tuple[int, int | None]:
         """What is due of one schedule; whether a job was created, and when to look again."""
@@ -232,7 +276,7 @@ class Schedules:
         following = self._next_of(schedule, max(now, plan.after))
         if not due and not plan.waiting:
             return 0, following
-        runs = await self._runs(value["job"])
+        runs = await self._runs(found, value["job"])
         decision = decide(schedule, plan, due, now, runs)
         if decision.cancel:
             reason = f"the next tick of schedule {found.name}"
@@ -252,11 +296,15 @@ class Schedules:
         done = await self._store.submit(rows, "return", record=put)
         return len(done), following
 
-    async def _runs(self, job: str | None) -> bool:
-        """Whether the job of the tick before has not ended."""
+    async def _runs(self, found: Record, job: str | None) -> bool:
+        """Whether the job of the tick before has not ended; one that is damaged will not go on."""
         if job is None:
             return False
-        (row,) = await self._store.get([job])
+        try:
+            (row,) = await self._store.get([job])
+        except StoreDamagedError as exc:
+            self._say(found.name, found.version, f"does not wait for its last job: {exc}")
+            return False
         return row is not None and row.status not in FINAL
 
 

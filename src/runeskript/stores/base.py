@@ -187,7 +187,10 @@ class Store(Protocol):
     async def list_records(
         self, table: RecordTable, prefix: str = "", after: str = "", limit: int | None = None
     ) -> list[Record]:
-        """Records whose name begins with ``prefix`` and stands behind ``after``, by name."""
+        """Records whose name begins with ``prefix`` and stands behind ``after``, by name.
+
+        Raises StoreDamagedError, whose ``record`` is the first of them that cannot be read.
+        """
 
     async def wait(self, mark: int, timeout: float) -> int:
         """Return when something was written since ``mark`` was returned, at most after ``timeout``

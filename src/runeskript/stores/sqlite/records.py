@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...errors import DamagedError, FormatVersionError, SealedError, StoreDamagedError
 from ...model.payloads import Payloads
 from ...model.values import Value
 from ..queries import Record
@@ -43,10 +44,16 @@ class Records:
             (table, *args),
         )
         return [
-            Record(name, version, self._payloads.unpack(value, _user(table, name)), at,
-                   self._blobs(table, name))
+            Record(name, version, self._value(table, name, value), at, self._blobs(table, name))
             for name, version, value, at in rows
-        ]  # fmt: skip
+        ]
+
+    def _value(self, table: str, name: str, data: bytes) -> Value:
+        try:
+            value: Value = self._payloads.unpack(data, _user(table, name))
+        except (DamagedError, FormatVersionError, SealedError) as exc:
+            raise StoreDamagedError(f"record {table}/{name}: {exc}", record=name) from exc
+        return value
 
     def _blobs(self, table: str, name: str) -> tuple[str, ...]:
         rows = self._db.read("SELECT digest FROM uses WHERE user=?", (_user(table, name),))
