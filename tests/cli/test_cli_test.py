@@ -141,3 +141,26 @@ def test_mocks_that_are_not_there(rune: Rune) -> None:
 def test_the_input_is_checked(rune: Rune) -> None:
     done = rune("test", *PAY[:-2])
     assert (done.code, "amount" in done.err) == (2, True)
+
+
+TOLD = """\
+skript: told
+do:
+  - raise: {type: oh.no}
+on_failure:
+  emit: told.failed
+  key: error.type
+"""
+
+
+def test_what_on_failure_emits_is_told(rune: Rune, tmp_path: Path) -> None:
+    (tmp_path / "told.yaml").write_text(TOLD)
+    done = rune("run", "told.yaml", "--dry-run").json
+    assert done["messages"] == []
+    assert done["on_failure"] == {
+        "state": "Completed",
+        "error": None,
+        "messages": [{"topic": "told.failed", "key": "oh.no"}],
+    }
+    said = rune("run", "told.yaml", "--dry-run", "--output", "text").err
+    assert "on_failure completed\non_failure emitted told.failed, which nobody gets\n" in said

@@ -12,6 +12,7 @@ from ..engine.requests import declared
 from ..model.blueprint import Blueprint
 from ..model.values import Value
 from ..testing.dry import DryRun, dry_run, family
+from ..testing.simulation import Outcome
 from ..testing.standins import Catalog, Given, StandIn, read_mocks
 from ..testing.standins import stand_ins as _stand_ins
 from . import inputs, terminal
@@ -105,10 +106,15 @@ def result(done: DryRun) -> dict[str, Any]:
     }
     found: dict[str, Any] = {"job": None, "state": done.outcome.status}
     found |= {"output": done.outcome.output, "error": error or None, "mocked": mocked}
-    found["messages"] = [{"topic": one.topic, "key": one.key} for one in done.outcome.messages]
+    found["messages"] = _emitted(done.outcome)
     if done.notice is not None:
-        found["on_failure"] = {"state": done.notice.status, "error": done.notice.error}
+        notice = {"state": done.notice.status, "error": done.notice.error}
+        found["on_failure"] = {**notice, "messages": _emitted(done.notice)}
     return found if done.waits is None else {**found, "waits": done.waits}
+
+
+def _emitted(outcome: Outcome) -> list[dict[str, Any]]:
+    return [{"topic": one.topic, "key": one.key} for one in outcome.messages]
 
 
 def say(done: DryRun) -> None:
@@ -125,6 +131,8 @@ def say(done: DryRun) -> None:
         error = done.notice.error
         why = "" if error is None else f": {error.get('type')}: {error.get('message')}"
         _note(f"on_failure {done.notice.status.lower()}{why}")
+        for message in done.notice.messages:
+            _note(f"on_failure emitted {message.topic}, which nobody gets")
     if done.outcome.output is not None:
         terminal.say(terminal.to_json(done.outcome.output, indent=2))
 

@@ -69,17 +69,21 @@ def judge(store: Store, ledger: Ledger, programs: dict[str, Program]) -> None:
                 ledger.find("changed", text)
     for row in rows.values():
         _job(store, ledger, row, programs)
-    _notices(rows, ledger, programs)
+    _notices(store, rows, ledger, programs)
 
 
-def _notices(rows: dict[str, JobRow], ledger: Ledger, programs: dict[str, Program]) -> None:
-    """Each job that failed has told so, once, and no other has."""
+def _notices(
+    store: Store, rows: dict[str, JobRow], ledger: Ledger, programs: dict[str, Program]
+) -> None:
+    """Each job that failed has told so, once, and no other has; one that was retried, and may have
+    completed since, has told of each failure.
+    """
     due = {}
     for row in rows.values():
         program = programs.get(row.blueprint)
         if row.status == "Failed" and program and program.blueprint.on_failure is not None:
             due[notice_id(row.id, row.seq - 1)] = row, program.blueprint.on_failure
-    told = {one for _, one in due.values()}
+    told = {one.blueprint.on_failure for one in programs.values()}
     for id_, (row, digest) in due.items():
         notice = rows.get(id_)
         if notice is None or notice.blueprint != digest:
@@ -87,8 +91,24 @@ def _notices(rows: dict[str, JobRow], ledger: Ledger, programs: dict[str, Progra
         elif notice.input != notice_input(row, row.error):
             ledger.find("changed", f"job {id_} tells of {notice.input}, job {row.id} ended {row}")
     for row in rows.values():
-        if row.blueprint in told and row.id not in due:
+        if row.blueprint in told and row.id not in due and not _retracted(store, rows, row):
             ledger.find("duplicated", f"job {row.id} tells of a failure that was none")
+
+
+def _retracted(store: Store, rows: dict[str, JobRow], notice: JobRow) -> bool:
+    """Whether a notice tells of a failure that was one until its job was retried."""
+    told = notice.input
+    job = told.get("job") if isinstance(told, dict) else None
+    of = rows.get(str(job.get("id"))) if isinstance(job, dict) else None
+    if of is None:
+        return False
+    journal = unfold_events(now(store.journal(of.id, 0, 1_000_000)))
+    return any(
+        isinstance(event, Finished)
+        and event.status == "Failed"
+        and notice.id == notice_id(of.id, position)
+        for position, event in enumerate(journal)
+    )
 
 
 def _job(store: Store, ledger: Ledger, row: JobRow, programs: dict[str, Program]) -> None:
