@@ -210,6 +210,12 @@ class StoreFullError(StoreError):
     code = "RUNE-7004"
 
 
+class StoreTooLargeError(StoreError):
+    """Something is larger than the store keeps in one piece; nothing was written."""
+
+    code = "RUNE-7012"
+
+
 class StoreReadOnlyError(StoreError):
     """The store's file or directory cannot be written."""
 

@@ -9,11 +9,11 @@ take many events and grow; idle, a tick is one event. A run gets a slice, then t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Any, Final
 
-from ..errors import RuneskriptError, StoreError
+from ..errors import RuneskriptError, StoreError, StoreTooLargeError
 from ..kernel import Program, Ready, new_run
 from ..model.events import (
     Effect,
@@ -22,6 +22,7 @@ from ..model.events import (
 )
 from ..model.values import Value
 from ..stores.base import (
+    Committed,
     InboxRow,
     JobRow,
     Store,
@@ -188,6 +189,8 @@ class Driver(Steps):
             return
         try:
             outcomes = iter(await self.store.commit(units))
+        except StoreTooLargeError:
+            turns, outcomes = await self._singly(turns)
         except StoreError:
             for unit in units:  # perhaps they were created, and nobody here knows them
                 for child in unit.children:
@@ -211,6 +214,21 @@ class Driver(Steps):
             await self._hold()
         if mail:
             await self.collect()
+
+    async def _singly(self, turns: list[Turn]) -> tuple[list[Turn], Iterator[Committed]]:
+        """Commit each turn by itself: one of them is too large for the store, and its job fails."""
+        kept: list[Turn] = []
+        outcomes: list[Committed] = []
+        for turn in turns:
+            try:
+                outcomes += await self.store.commit(turn.units)
+                kept.append(turn)
+            except StoreTooLargeError as exc:
+                _log.exception("job %s: its turn is too large for the store", turn.live.id)
+                failed, committed = await self._fail(turn.live, exc)
+                kept.append(failed)
+                outcomes += committed
+        return kept, iter(outcomes)
 
     async def _turn(self, live: Live, ready: Ready) -> Turn | None:
         """One slice of a run and its units. A defect met on the way fails this job only; where the

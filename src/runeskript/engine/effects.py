@@ -29,6 +29,7 @@ from ..model.events import (
     TimerFired,
     TimerSet,
 )
+from ..model.limits import SNAPSHOT_BYTES
 from ..model.machine import FINAL
 from ..stores.base import Command, JobRow, Listener, Message, RowChange, Store, Timer, Unit
 from .children import Children, Decision, end_of, refusal
@@ -115,7 +116,7 @@ class Outlet:
         if turn.change is not None and turn.change.status == "Failed":
             unit = await self._notify(turn, turn.change, unit)
         if ready.finished is None:
-            unit = self._keep(live, ready, unit)
+            unit = self.keep(live, ready, unit)
         elif live.row.parent is not None and turn.change is not None:
             told = end_of(live.row, turn.change)
             if told is not None:
@@ -231,7 +232,7 @@ class Outlet:
         fired.difference_update(over)
         return over
 
-    def _keep(self, live: Live, ready: Ready, unit: Unit) -> Unit:
+    def keep(self, live: Live, ready: Ready, unit: Unit) -> Unit:
         """The unit with a snapshot of the run, where it is time for one.
 
         It must be, where a run that may send messages or create children is in the middle of its
@@ -241,7 +242,10 @@ class Outlet:
         if not between and not (unit.events and self.due(live)):
             live.tail += 1
             return unit
-        return unit._replace(snapshot=self.snapshot(live, sum(map(weight, ready.events))))
+        snapshot = self.snapshot(live, sum(map(weight, ready.events)))
+        if snapshot is not None and len(snapshot) > SNAPSHOT_BYTES and not between:
+            return unit  # the journal alone will do
+        return unit._replace(snapshot=snapshot)
 
     def snapshot(self, live: Live, more: int) -> bytes | None:
         """The run as it is now, ``more`` events behind those that are durable."""

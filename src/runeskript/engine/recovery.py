@@ -208,15 +208,15 @@ class Recovery:
         if room < 1:
             return 0, self._store.now() + int(LOOK * 1000)
         await driver.lease.ensure()
+        await driver.lease.give_back()  # what was claimed when somebody was stopped
         claimed = await self._store.claim(driver.lease.worker, room, jobs)
         left = deque(claimed.jobs)
         try:
             while left:
                 await self._go_on_with(left)
-        except StoreError:
-            for one in left:  # somebody may have more luck
+        finally:
+            for one in left:  # it failed, or was cancelled: somebody may have more luck
                 driver.lease.drop(one.job, one.epoch)
-            raise
         driver.poke()
         return len(claimed.jobs), claimed.due
 

@@ -13,12 +13,12 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, Final, cast
 
-from ..errors import StoreError
+from ..errors import StoreError, StoreTooLargeError
 from ..kernel import Ready, advance
 from ..model.batches import unfold_effects, weight
 from ..model.events import CallDone, CallOut, Event, Finished
 from ..model.values import Value
-from ..stores.base import RowChange, Store, Unit
+from ..stores.base import Committed, RowChange, Store, Unit
 from .clock import Clock
 from .effects import Outlet
 from .endings import Endings
@@ -115,12 +115,18 @@ class Steps(Endings):
         call: Any = ready.effects[0]
         lane = self.lanes[call.handler]
         if self.outlet.due(live):
-            snapshot = self.outlet.snapshot(live, 1)
-            unit = Unit(live.id, live.row.epoch, live.seq, ready.events, snapshot=snapshot)
+            unit = Unit(live.id, live.row.epoch, live.seq, ready.events)
+            unit = self.outlet.keep(live, ready, unit)
         else:
             live.tail += 1
             unit = _new(Unit, (live.id, live.row.epoch, live.seq, ready.events, *PLAIN))
-        ((outcome, _),) = await self.store.commit((unit,))
+        try:
+            ((outcome, _),) = await self.store.commit((unit,))
+        except StoreTooLargeError as exc:
+            turn, ((outcome, _),) = await self._fail(live, exc)
+            if outcome in ("ok", "already"):
+                self._carry_out(turn)
+                return None
         if outcome not in ("ok", "already"):
             self._lose(live, f"the store refused a commit: {outcome}")
             return None
@@ -134,6 +140,12 @@ class Steps(Endings):
             return None
         live.seq += 1
         return cast(CallOut, call)
+
+    async def _fail(self, live: Live, exc: Exception) -> tuple[Turn, list[Committed]]:
+        """Commit the end of a job whose turn cannot be committed."""
+        turn = Turn(live, self._broken(live, exc))
+        await self.outlet.prepare(turn)
+        return turn, await self.store.commit(turn.units)
 
     async def _hold(self) -> None:
         """Suspend the jobs that were to be paused and have come to a boundary: none of their
@@ -178,10 +190,13 @@ class Steps(Endings):
         return ready
 
     def _broken(self, live: Live, exc: Exception) -> Ready:
-        """A defect of ours: the job fails, the others go on."""
+        """A defect of ours, or too much for the store: the job fails, the others go on."""
         self._cancel_children(live)
         ready = Ready()
-        ready.finished = Finished(self.at(), "Failed", None, internal(exc))
+        error = internal(exc)
+        if isinstance(exc, StoreTooLargeError):
+            error["type"] = "limit.size"
+        ready.finished = Finished(self.at(), "Failed", None, error)
         ready.events.append(ready.finished)
         return ready
 

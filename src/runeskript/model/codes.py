@@ -246,6 +246,7 @@ CODES: dict[str, Code] = {
     "RUNE-7008": Code("store-damaged", "error", "What the store holds is not what was written"),
     "RUNE-7010": Code("feed-forgotten", "error", "The feed is forgotten that far back"),
     "RUNE-7011": Code("events-pruned", "error", "The events were pruned"),
+    "RUNE-7012": Code("store-too-large", "error", "The store keeps nothing as large in one piece"),
     # --- 8xxx command line ------------------------------------------------------ (section: cli)
     "RUNE-8001": Code("unknown-verb", "error", "The command has no such verb"),
     "RUNE-8002": Code("usage", "error", "The options of the command are wrong"),

@@ -16,9 +16,9 @@ VALUE_DEPTH: Final = 200
 #: Parts (elements and keys, counted as often as they occur) of a value that crosses into the
 #: runtime: a result, an input, a message. Copying it must not hold the loop for long.
 VALUE_PARTS: Final = 2_000_000
-#: Characters of its texts together, those of at most 64 left out: stores keep a value of four bytes
-#: a character in one piece, and SQLite takes no piece of a billion.
-VALUE_TEXT: Final = 200_000_000
+#: Characters of its texts together, those of at most 16 left out: stores keep a value in one piece,
+#: up to four bytes a character, and SQLite takes no piece of a billion.
+VALUE_TEXT: Final = 150_000_000
 #: Elements of one list or object that an expression may build.
 COLLECTION: Final = 1_000_000
 #: Characters of one text that an expression may build.
@@ -122,5 +122,7 @@ SEGMENT_EVENTS: Final = 1_000
 SEGMENT_BYTES: Final = 256 * 1024
 #: Bytes of a stored value or record; what is larger is kept apart, by its hash.
 PAYLOAD_BYTES: Final = 64 * 1024
+#: Bytes of a run that is written down only to make recovery quicker.
+SNAPSHOT_BYTES: Final = 256 * 1024 * 1024
 #: Nesting of the records that values stand in when they are stored.
 RECORD_DEPTH: Final = 10

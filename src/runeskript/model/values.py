@@ -36,7 +36,7 @@ _CONTAINERS: Final = frozenset((list, dict))
 #: Elements from which a list is first looked at as a whole.
 _LONG: Final = 8
 #: Characters of a text that are not counted: there are only so many such texts in a value.
-_SHORT: Final = 64
+_SHORT: Final = 16
 
 
 def type_name(value: object) -> str:

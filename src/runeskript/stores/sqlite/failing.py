@@ -12,6 +12,7 @@ from ...errors import (
     StoreError,
     StoreFullError,
     StoreReadOnlyError,
+    StoreTooLargeError,
     StoreUnavailableError,
 )
 
@@ -20,6 +21,7 @@ _ROWS: Final[tuple[tuple[type[apsw.Error], type[StoreError], str], ...]] = (
     (apsw.BusyError, StoreBusyError, "another process keeps it locked"),
     (apsw.LockedError, StoreBusyError, "it is locked within this process"),
     (apsw.FullError, StoreFullError, "the disk is full"),
+    (apsw.TooBigError, StoreTooLargeError, "it is larger than SQLite keeps in one piece"),
     (apsw.ReadOnlyError, StoreReadOnlyError, "it cannot be written"),
     (apsw.CantOpenError, StoreUnavailableError, "it cannot be opened"),
     (apsw.PermissionsError, StoreUnavailableError, "access is denied"),

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from ...errors import DamagedError, FormatVersionError, SealedError, StoreDamagedError, StoreError
+from ...errors import CodecError, DamagedError, StoreDamagedError, StoreError
 from ...model.events import Event
 from ...model.payloads import Payloads
 from ...model.segments import genesis, head_of, unpack
@@ -18,7 +18,7 @@ from ..leases import Loaded, Queued
 from ..rows import Listener, Timer
 from .heads import LAST_SEQ, SEQ_BITS
 from .lines import limits_of
-from .reading import CHAIN, Read, inbox_row
+from .reading import CHAIN, UNREADABLE, Read, inbox_row
 from .rows import COLUMNS, FROM, unpack_row
 
 #: The rows of jobs, with their last part and the place of the latest snapshot.
@@ -76,7 +76,7 @@ class Loading:
             id_ = columns[-4]
             try:
                 found[id_] = self._loaded(columns, start, tables)
-            except (DamagedError, FormatVersionError, SealedError) as exc:
+            except (*UNREADABLE, CodecError, TypeError, ValueError) as exc:
                 found[id_] = StoreDamagedError(f"job {id_}: {exc}", job=id_)
             except StoreError as exc:
                 found[id_] = exc

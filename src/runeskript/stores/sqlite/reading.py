@@ -29,7 +29,7 @@ _JOBS: Final = f"SELECT {COLUMNS} {FROM} "
 _PAGE: Final = 200
 #: Bytes of the chain that a stored snapshot begins with.
 CHAIN: Final = 16
-_UNREADABLE: Final = (DamagedError, FormatVersionError, SealedError)
+UNREADABLE: Final = (DamagedError, FormatVersionError, SealedError)
 
 
 class Reading:
@@ -96,7 +96,7 @@ class Reading:
             return []
         try:
             return self._stretch(id_, rows[0][0], start, start + limit)
-        except _UNREADABLE as exc:
+        except UNREADABLE as exc:
             raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
 
     def _stretch(self, id_: str, number: int, start: int, end: int) -> list[Event]:
@@ -192,7 +192,7 @@ class Reading:
                 (base, base | LAST_SEQ),
             ):
                 self.snapshot_at(id_, number, place - base)
-        except _UNREADABLE as exc:
+        except UNREADABLE as exc:
             raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
 
     # --- lists ----------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def inbox_row(
     """An inbox row from what the table has of it."""
     try:
         body = payloads.unpack(data, "inbox")
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
     return InboxRow(number, id_, kind, tuple(payloads.loads(path)), n, body)
 
