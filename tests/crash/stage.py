@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from crash.judge import Finding, Told, judge
-from runeskript.engine import effects, recovery
+from runeskript.engine import recovery, snapshots
 from runeskript.engine.handlers import context as contexts
 from runeskript.engine.runtime import Runtime
 from runeskript.model.events import (
@@ -238,7 +238,7 @@ class Story:
         if self.broken == "keys":
             contexts.idempotency_key = lambda *place: os.urandom(8).hex()  # type: ignore[attr-defined]
         recovery.PACE, recovery.LOOK = 0.001, 0.02  # type: ignore[misc]
-        effects.TAIL, effects.TAIL_BYTES = 1, 10**9  # type: ignore[misc]
+        snapshots.TAIL, snapshots.TAIL_BYTES = 1, 10**9  # type: ignore[misc]
         store = open_store(self.url, lambda: time.time_ns() // 1_000_000)
         return Runtime(
             store=Watched(store, killer, late=self.broken == "effects"),  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runeskript.compiler import passes
-from runeskript.engine import effects, recovery
+from runeskript.engine import recovery, snapshots
 from runeskript.engine.ids import SeededIds
 from runeskript.engine.runtime import Runtime
 from runeskript.stores.base import Store
@@ -142,8 +142,8 @@ def kept(
     monkeypatch.setattr(recovery, "LOOK", 0.01)
     monkeypatch.setattr(recovery, "PACE", 0.001)
     if "snapshot" in request.param:
-        monkeypatch.setattr(effects, "TAIL", 0)
-        monkeypatch.setattr(effects, "TAIL_BYTES", 10**9)
+        monkeypatch.setattr(snapshots, "TAIL", 0)
+        monkeypatch.setattr(snapshots, "TAIL_BYTES", 10**9)
     if request.param == "memory":
         return MemoryStore(clock.now_ms)
     return SqliteStore(str(tmp_path / "jobs.db"), clock.now_ms, sync="normal")

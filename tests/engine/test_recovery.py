@@ -13,7 +13,7 @@ import pytest
 from tests.engine.conftest import ManualClock, held
 
 from runeskript import concurrency, rate
-from runeskript.engine import effects, recovery
+from runeskript.engine import recovery, snapshots
 from runeskript.engine.handlers import handler
 from runeskript.engine.ids import SystemIds
 from runeskript.engine.runtime import Runtime
@@ -200,8 +200,8 @@ def world(
     monkeypatch.setattr(recovery, "LOOK", 0.02)
     monkeypatch.setattr(recovery, "PACE", 0.001)
     # A snapshot with every second unit.
-    monkeypatch.setattr(effects, "TAIL", 1)
-    monkeypatch.setattr(effects, "TAIL_BYTES", 10**9)
+    monkeypatch.setattr(snapshots, "TAIL", 1)
+    monkeypatch.setattr(snapshots, "TAIL_BYTES", 10**9)
     count = 0
 
     def make() -> World:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from ..kernel import Program, Ready
-from ..model.batches import unfold_effects, unfold_events, weight
+from ..model.batches import unfold_effects, unfold_events
 from ..model.events import (
     CallDone,
     CallDrop,
@@ -29,7 +29,6 @@ from ..model.events import (
     TimerFired,
     TimerSet,
 )
-from ..model.limits import SNAPSHOT_BYTES
 from ..model.machine import FINAL
 from ..stores.base import Command, JobRow, Listener, Message, RowChange, Store, Timer, Unit
 from .children import Children, Decision, end_of, refusal
@@ -38,6 +37,7 @@ from .handlers.failures import failure
 from .lines import Lines
 from .live import Live
 from .reports import locate
+from .snapshots import Snapshots
 from .timers import Timers
 from .turn import Calls, Turn
 
@@ -47,9 +47,6 @@ _LEVELS: Final = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-#: Units after which a run is written down again, and bytes of the last time that are worth one.
-TAIL: Final = 50
-TAIL_BYTES: Final = 1_024
 _jobs_log: Final = logging.getLogger("runeskript.job")
 
 
@@ -68,10 +65,11 @@ class Core(Protocol):
     def poke(self) -> None: ...  # noqa: D102
 
 
-class Outlet:
+class Outlet(Snapshots):
     """Turns effects into units before the commit, and carries them out after it."""
 
     def __init__(self, core: Core, lanes: Mapping[str, Lane], children: Children) -> None:
+        super().__init__(core)
         self._core = core
         self._lanes = lanes
         self._children = children
@@ -231,38 +229,6 @@ class Outlet:
             over = sorted(fired)
         fired.difference_update(over)
         return over
-
-    def keep(self, live: Live, ready: Ready, unit: Unit) -> Unit:
-        """The unit with a snapshot of the run, where it is time for one.
-
-        It must be, where a run that may send messages or create children is in the middle of its
-        work: whoever goes on with it has to know which of them have left already.
-        """
-        between = live.program.speaks and (ready.more or (not unit.events and unit.furnished))
-        if not between and not (unit.events and self.due(live)):
-            live.tail += 1
-            return unit
-        snapshot = self.snapshot(live, sum(map(weight, ready.events)))
-        if snapshot is not None and len(snapshot) > SNAPSHOT_BYTES and not between:
-            return unit  # the journal alone will do
-        return unit._replace(snapshot=snapshot)
-
-    def snapshot(self, live: Live, more: int) -> bytes | None:
-        """The run as it is now, ``more`` events behind those that are durable."""
-        if not self._core.snapshots:
-            return None
-        from ..model.snapshot import encode_run
-        from ..stores.fastcodec import dumps
-
-        data = encode_run(live.run, live.program.digest, live.seq + more, dumps)
-        live.tail, live.written = 0, len(data)
-        return data
-
-    def due(self, live: Live) -> bool:
-        """Whether it is time to write the run down."""
-        return (
-            live.tail >= TAIL and live.tail >= live.written // TAIL_BYTES and self._core.snapshots
-        )
 
     def again(self, live: Live, effects: list[Effect]) -> None:
         """Carry out calls whose cause is durable already."""

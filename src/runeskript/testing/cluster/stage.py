@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...engine import arrivals, driver, effects, groups, skripts
+from ...engine import arrivals, driver, groups, skripts, snapshots
 from ...engine.executors import tasks
 from . import programs
 from .loop import VirtualTime
@@ -23,7 +23,7 @@ def virtual(time: VirtualTime) -> Iterator[None]:
     ]
     places += [(database, "perf_counter", time.monotonic), (database, "CHECKPOINT_PAGES", 1 << 60)]
     places += [(skripts, "load", programs.load), (skripts, "blueprint_codec", programs)]
-    places += [(effects, "TAIL", 3), (effects, "TAIL_BYTES", 10**9)]
+    places += [(snapshots, "TAIL", 3), (snapshots, "TAIL_BYTES", 10**9)]
     before = [(module, name, getattr(module, name)) for module, name, _ in places]
     for module, name, value in places:
         setattr(module, name, value)
