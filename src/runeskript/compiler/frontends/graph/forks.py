@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from ....model.diagnostics import Diagnostics
 from ....model.limits import GRAPH_DEPTH
+from ...nodes import clip
 from .blocks import Block, Fork, Jump, Scope
 from .dominators import Tree, reverse
 
@@ -107,8 +108,9 @@ class _Forks:
         if block.meets is not None and self.scope.blocks[join].name != block.meets:
             self._report(
                 "RUNE-1205",
-                f"the branches of `{block.name}` meet at `{self.scope.blocks[join].name}`, not at"
-                f" its `next`, `{block.meets}`",
+                f"the branches of `{clip(block.name)}` meet at"
+                f" `{clip(self.scope.blocks[join].name)}`, not at its `next`,"
+                f" `{clip(block.meets)}`",
                 block,
             )
             return None
