@@ -46,6 +46,24 @@ def test_an_unknown_stage_and_a_document_that_was_not_kept() -> None:
         explain(compile_text(ORDER.read_bytes(), "order.yaml", CATALOG))
 
 
+def test_what_is_done_on_a_failure_is_shown_behind_the_document() -> None:
+    text = (
+        "skript: s\ndo:\n  - return: 1\non_failure:\n  call: f\n  with: {what: '${error.type}'}\n"
+    )
+    told = compile_text(text, "s.yaml", CATALOG, Options(keep=True))
+    for stage in STAGES:
+        _, mark, notice = explain(told, stage).partition(
+            "\n--- on_failure, a skript of its own\n\n"
+        )
+        assert bool(mark) == (stage in ("expand", "optimize", "codegen", "assemble"))
+        assert not mark or notice.strip()
+    assert "call f" in explain(told, "expand").partition("--- on_failure")[2]
+    notice = explain(told, "assemble").partition("a skript of its own\n\n")[2]
+    assert notice.startswith("blueprint s.on_failure")
+    plain = compile_text(text, "s.yaml", CATALOG)
+    assert (told.blueprint, told.children) == (plain.blueprint, plain.children)
+
+
 def test_drawings() -> None:
     document = kept(ORDER).document
     check_golden(ORDER.with_name("order_graph.txt"), to_dot(document) + "\n" + to_mermaid(document))

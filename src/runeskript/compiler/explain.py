@@ -36,11 +36,21 @@ def explain(compiled: Compiled, stage: str | None = None) -> str:
     if not compiled.stages:
         raise ValueError("compile with Options(keep=True) to explain a document")
     if stage is not None:
-        return _STAGES[stage][1](compiled)
+        return _text(compiled, stage)
     parts = []
-    for name, (title, text) in _STAGES.items():
-        parts.append(f"=== {name}: {title}\n\n{text(compiled).rstrip()}\n")
+    for name, (title, _) in _STAGES.items():
+        parts.append(f"=== {name}: {title}\n\n{_text(compiled, name).rstrip()}\n")
     return "\n".join(parts)
+
+
+def _text(compiled: Compiled, stage: str) -> str:
+    """One stage: of the document, then of its ``on_failure``, where that is compiled apart."""
+    text = _STAGES[stage][1](compiled)
+    notice = compiled.stages.get("notice")
+    if notice is None or stage not in _APART:
+        return text
+    own = _STAGES[stage][1](notice)
+    return f"{text.rstrip()}\n\n--- on_failure, a skript of its own\n\n{own}"
 
 
 # --- source and tree --------------------------------------------------------------------------
@@ -239,6 +249,9 @@ _STAGES: Final[dict[str, tuple[str, Callable[[Compiled], str]]]] = {
     "codegen": ("frames and regions: names have become slots", _codegen),
     "assemble": ("the Blueprint", _blueprint),
 }
+
+#: Stages that ``on_failure`` goes through on its own; up to there it is a part of the document.
+_APART: Final = frozenset({"expand", "optimize", "codegen", "assemble"})
 
 #: The stages ``explain`` can show.
 STAGES: Final = tuple(_STAGES)

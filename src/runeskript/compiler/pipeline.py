@@ -279,11 +279,16 @@ def _compile_child(unit: Unit, source: bytes | str, file: str) -> Compiled | Non
 def _compile_notice(unit: Unit) -> Blueprint | None:
     """Compile the ``on_failure`` of a document, which was checked together with it."""
     document = notice_of(have(unit.document))
-    options = Options(passes=unit.options.passes)
+    options = Options(passes=unit.options.passes, keep=unit.options.keep)
     inner = Unit(
         unit.file, unit.catalog, options, unit.family, unit.diagnostics, "", None, document
     )
     _expand(inner)
     for _, stage in STAGES[1]:
         stage(inner)
-    return None if unit.diagnostics.has_errors else inner.blueprint
+    if unit.diagnostics.has_errors:
+        return None
+    if unit.options.keep:
+        made = have(inner.blueprint)
+        unit.stages["notice"] = Compiled(made, document, (), {}, inner.stages)
+    return inner.blueprint
