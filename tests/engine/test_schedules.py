@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from tests.engine.conftest import ManualClock
@@ -17,6 +17,7 @@ from runeskript.engine.handlers import handler
 from runeskript.engine.ids import SystemIds
 from runeskript.engine.runtime import Runtime
 from runeskript.engine.schedules import Schedules
+from runeskript.engine.ticks import Ticks
 from runeskript.errors import (
     InputError,
     RuntimeOptionError,
@@ -25,6 +26,7 @@ from runeskript.errors import (
     StoreError,
     VersionConflictError,
 )
+from runeskript.model.schedule import Schedule
 from runeskript.stores.base import JobRow, Store
 from runeskript.stores.queries import JobFilter
 from runeskript.stores.sqlite import SqliteStore
@@ -401,6 +403,100 @@ async def test_a_damaged_record_harms_no_other(
             await store.get_record("schedules", bad)
         assert caught.value.record == bad
     await store.close()
+
+
+class Counted(Ticks):
+    """What was computed, for which schedule, and in which turn of the loop."""
+
+    made: ClassVar[list[str]] = []
+    asked: ClassVar[list[tuple[str, int]]] = []
+    turn = 0
+
+    def __init__(self, schedule: Schedule) -> None:
+        super().__init__(schedule)
+        self.cron = str(schedule.cron)
+        Counted.made.append(self.cron)
+
+    def after(self, ms: int) -> Iterator[int]:
+        Counted.asked.append((self.cron, Counted.turn))
+        return super().after(ms)
+
+    def latest(self, after: int, until: int) -> list[int]:
+        Counted.asked.append((self.cron, Counted.turn))
+        return super().latest(after, until)
+
+
+async def turns() -> None:
+    while True:
+        Counted.turn += 1
+        await asyncio.sleep(0)
+
+
+async def test_a_look_computes_what_is_due_only(
+    store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more schedules than are kept ready; and no other task waits for more than one of them."""
+    monkeypatch.setattr(schedules, "Ticks", Counted)
+    monkeypatch.setattr(schedules, "MEMORY", 4)
+    monkeypatch.setattr(schedules, "PAGE", 5)
+    clock.ms -= clock.ms % (60 * MINUTE)
+    async with Runtime(store=store, clock=clock, discover_handlers=False) as rt:
+        for minute in range(5, 17):
+            text = doc("all", "queue").replace("every: 1m", f"cron: '{minute} * * * *'")
+            await rt.schedule(text.replace("skript: tick", f"skript: tick{minute}"))
+        plans = Schedules(store)
+        pages = []
+        listed = store.list_records
+
+        async def paged(*args: Any) -> Any:
+            pages.append(Counted.turn)
+            return await listed(*args)
+
+        monkeypatch.setattr(store, "list_records", paged)
+        other = asyncio.create_task(turns())
+        assert await plans.look(now=True) == (0, clock.ms + 5 * MINUTE)
+        Counted.made.clear()
+        Counted.asked.clear()
+        pages.clear()
+        clock.pass_ms(MINUTE)
+        for _ in range(3):
+            assert await plans.look(now=True) == (0, clock.ms + 4 * MINUTE)
+        assert (Counted.made, Counted.asked) == ([], [])
+        assert (
+            len(pages) == 9
+        )  # three a look; the last of one and the first of the next are one turn
+        assert len(set(pages)) == 7
+        clock.pass_ms(4 * MINUTE)
+        assert (await plans.look(now=True))[0] == 1
+        assert (await plans.look(now=True))[0] == 0
+        assert {cron for cron, _ in Counted.asked} == {"5 * * * *"}
+        assert len(Counted.asked) == 4  # what is due and what is next, before and behind its tick
+        Counted.asked.clear()
+        assert (await Schedules(store).look())[0] == 0  # one that knows nothing yet
+        assert len(Counted.asked) == 24
+        assert len(set(Counted.asked)) == 12
+        assert len({turn for _, turn in Counted.asked}) == 12
+        other.cancel()
+
+
+async def test_what_is_known_is_of_one_version(store: Store, clock: ManualClock) -> None:
+    """A record that was changed, or removed and made again, is computed anew."""
+    start = clock.ms
+    plans = Schedules(store)
+    async with Runtime(store=store, clock=clock, discover_handlers=False) as rt:
+        await rt.schedule(doc("all", "queue").replace("1m", "9m"))
+        await plans.look(now=True)
+        await rt.schedule(doc("all", "queue"))
+        assert await plans.look(now=True) == (0, start + MINUTE)
+        await rt.remove_schedule("tick")
+        assert await plans.look(now=True) == (0, None)
+        await rt.schedule(doc("all", "queue"))
+        assert await plans.look(now=True) == (0, start + MINUTE)
+        await rt.remove_schedule("tick")
+        await rt.schedule(doc("all", "queue").replace("1m", "1s"))
+        assert await plans.look(now=True) == (0, start + 1_000)
+        clock.pass_ms(1_000)
+        assert (await plans.look(now=True))[0] == 1
 
 
 async def test_its_jobs_are_for_those_who_have_the_handlers(

@@ -8,6 +8,7 @@ are and whenever one dies. The instant never goes back, even where the clock doe
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
@@ -71,6 +72,9 @@ class Schedules:
         self._next = 0
         self._said: dict[str, tuple[int, str]] = {}
         self._ticks: dict[Schedule, Ticks] = {}
+        #: Records up to whose next tick (None: there is none) all is decided: their versions and
+        #: schedules, for one that was removed and made again begins with the first version.
+        self._known: dict[str, tuple[int, Value, int | None]] = {}
 
     # --- what people ask for --------------------------------------------------------------------
     def check(self, program: Program) -> Schedule:
@@ -178,6 +182,7 @@ class Schedules:
             yield page
             if len(page) < size:
                 return
+            await asyncio.sleep(0)  # others have a turn
             after = page[-1].name
 
     def _say(self, name: str, version: int, text: str) -> None:
@@ -224,8 +229,8 @@ class Schedules:
         """Its ticks. Raises RuntimeOptionError where they cannot be known here."""
         known = self._ticks.get(schedule)
         if known is None:
-            if len(self._ticks) > MEMORY:
-                self._ticks.clear()
+            if len(self._ticks) >= MEMORY:
+                del self._ticks[next(iter(self._ticks))]
             known = self._ticks[schedule] = ticks_of(schedule)
         return known
 
@@ -239,8 +244,10 @@ class Schedules:
         if at < self._next and not now:
             return 0, self._next
         fired, due = 0, None
+        names: set[str] = set()
         try:
             async for page in self._pages():
+                names.update(found.name for found in page)
                 for found in page:
                     count, following = await self._try(found, at)
                     fired += count
@@ -248,6 +255,8 @@ class Schedules:
                         due = following if due is None else min(due, following)
         except StoreDamagedError as exc:  # a place in the file; that of the jobs may be sound
             self._say("*", 0, f"cannot be read: {exc}")
+        for gone in self._known.keys() - names:
+            del self._known[gone]
         self._next = at + LOOK if due is None else max(min(due, at + LOOK), at + 1)
         return fired, due
 
@@ -269,11 +278,20 @@ class Schedules:
         value: Any = found.value
         if value["paused"]:
             return 0, None
+        due: list[int] = []
+        version, times, following = self._known.get(found.name, (0, None, None))
+        known = version == found.version and times == value["schedule"]
+        known = known and (following is None or now < following)
+        if known and not value["waiting"]:
+            return 0, following
         schedule = _read(value["schedule"])
-        ticks = self._of(schedule)
         plan = Plan(value["after"], tuple(value["waiting"]), value["fired"], value["left_out"])
-        due = ticks.latest(plan.after, now)
-        following = self._next_of(schedule, max(now, plan.after))
+        if not known:
+            await asyncio.sleep(0)  # this takes a while; others have a turn
+            due = self._of(schedule).latest(plan.after, now)
+            following = self._next_of(schedule, max(now, plan.after))
+            if not due:
+                self._known[found.name] = found.version, value["schedule"], following
         if not due and not plan.waiting:
             return 0, following
         runs = await self._runs(found, value["job"])
