@@ -49,8 +49,8 @@ class Scheduled:
 
     ``next``: its next tick, None while it is paused. ``job``: that of the last tick. ``waiting``:
     the ticks that wait for that job's end. ``fired``, ``left_out``: how many ticks got a job, and
-    how many at least did not, by ``missed`` and ``overlap``: of those that are found due at once only
-    the last ``ticks.MOST`` are counted.
+    how many at least did not, by ``missed`` and ``overlap``: of those that are found due at once
+    only the last ``ticks.MOST`` are counted.
     """
 
     name: str
