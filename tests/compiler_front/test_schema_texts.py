@@ -100,6 +100,10 @@ def flow(node: dict[str, Any]) -> dict[str, Any]:
     return {"id": "a", "nodes": nodes}
 
 
+def scheduled(schedule: dict[str, Any]) -> dict[str, Any]:
+    return {"skript": "a", "schedule": schedule, "do": [{"log": "a"}]}
+
+
 #: A key with a default -> the document around it, and a value that is not the default.
 WITH_DEFAULT: dict[str, list[tuple[Any, dict[str, Any], list[str], Any]]] = {
     "on_crash": [(skript, {"call": "f"}, [], "fail")],
@@ -110,6 +114,8 @@ WITH_DEFAULT: dict[str, list[tuple[Any, dict[str, Any], list[str], Any]]] = {
     "detach": [(skript, {"run": "b"}, [], True)],
     "level": [(skript, {"log": "a"}, [], "error")],
     "backoff": [(skript, {"call": "f", "retry": {"max": 2}}, ["retry"], "2s..3s")],
+    "missed": [(scheduled, {"every": "1h"}, [], "all")],
+    "overlap": [(scheduled, {"every": "1h"}, [], "queue")],
     "item_var": [(flow, {"type": "Iteration", "collection": "[1]"}, [], "other")],
 }  # fmt: skip
 
