@@ -135,6 +135,11 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         assert err == b""
 
 
+def _heed_interrupts() -> None:
+    """A job in the background of a shell ignores Ctrl-C, and so do its children; not this one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_before_there_is_a_job_ctrl_c_is_130(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "runeskript", "check", "-"]
     process = subprocess.Popen(
@@ -144,6 +149,7 @@ def test_before_there_is_a_job_ctrl_c_is_130(tmp_path: Path) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=_heed_interrupts,
     )
     assert process.stdin is not None
     # More than a pipe holds: once it is written the command is reading.
