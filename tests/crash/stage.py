@@ -35,7 +35,7 @@ LEASE: Final = 150
 BOUND: Final = 30
 #: A handler's boundaries, and the store's operations that are boundaries.
 HANDLER: Final = ("handler start", "handler effect", "handler end")
-OPERATIONS: Final = ("claim", "load", "release")
+OPERATIONS: Final = ("claim", "load_many", "release")
 
 
 def sides(*names: str) -> tuple[str, ...]:
