@@ -12,9 +12,10 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from runeskript.compiler.jsonschema import schema, schema_text
+from runeskript.compiler.kinds import Verb
 from runeskript.compiler.load_text import parse_document, read_text
 from runeskript.compiler.nodes import to_value
-from runeskript.compiler.tables import VERBS, Verb
+from runeskript.compiler.tables import VERBS
 from runeskript.model.diagnostics import Diagnostics
 
 ROOT = Path(__file__).parents[2]

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runeskript.compiler.frontends.expressions import BROKEN
+from runeskript.compiler.kinds import KINDS
 from runeskript.compiler.load_text import parse_document
 from runeskript.compiler.nodes import to_value as tree_value
 from runeskript.compiler.read import read
-from runeskript.compiler.tables import BY_VERB, KINDS, VERBS
+from runeskript.compiler.tables import BY_VERB, VERBS
 from runeskript.errors import CodecError
 from runeskript.model import ast
 from runeskript.model.ast_value import ast_hash, from_value, to_value

@@ -12,10 +12,11 @@ from jsonschema import Draft202012Validator
 from compiler_front.test_bad_documents import DOCUMENTS, findings
 from runeskript.compiler.frontends.graph import tables as graph
 from runeskript.compiler.jsonschema import schema
+from runeskript.compiler.kinds import Key
 from runeskript.compiler.load_text import read_text
 from runeskript.compiler.nodes import to_value
 from runeskript.compiler.pipeline import compile_text
-from runeskript.compiler.tables import DOCUMENT, MODIFIERS, REDUCER_FIELDS, VERBS, Key
+from runeskript.compiler.tables import DOCUMENT, MODIFIERS, REDUCER_FIELDS, VERBS
 from runeskript.model.blueprint_codec import digest
 from runeskript.model.catalog import PlainHandler, StaticCatalog
 from runeskript.model.diagnostics import Diagnostics

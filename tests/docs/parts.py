@@ -18,7 +18,8 @@ from runeskript.compiler.frontends.graph.tables import (
     WORKFLOW,
     NodeType,
 )
-from runeskript.compiler.tables import DOCUMENT, KEYWORDS, KINDS, MODIFIERS, ROOTS, VERBS, Key, Verb
+from runeskript.compiler.kinds import KINDS, Key, Verb
+from runeskript.compiler.tables import DOCUMENT, KEYWORDS, MODIFIERS, ROOTS, VERBS
 from runeskript.expr.formats import FORMATS
 from runeskript.expr.functions import FUNCTIONS
 from runeskript.expr.schema_rules import KEYWORDS as SCHEMA_KEYWORDS

@@ -11,7 +11,7 @@ import pytest
 
 from probes import FAN
 from runeskript.engine import driver as driver_module
-from runeskript.engine import steps as steps_module
+from runeskript.engine import turns as turns_module
 from runeskript.engine.executors.base import Batch
 from runeskript.engine.handlers import handler
 from runeskript.engine.live import Live
@@ -377,15 +377,15 @@ async def test_a_slice_takes_no_more_completions_than_it_can(
     """A tick takes what stands for as many completions as the slice has turns, at least one."""
     monkeypatch.setattr(driver_module, "TURNS_START", 10)
     for name in ("TURNS_MIN", "TURNS_MAX"):
-        monkeypatch.setattr(steps_module, name, 10)
+        monkeypatch.setattr(turns_module, name, 10)
     taken: list[list[int]] = []
-    advance = steps_module.advance
+    advance = turns_module.advance
 
     def counting(program: Any, run: Any, events: Any, turns: int) -> Any:
         taken.append([len(e.indexes) for e in events if isinstance(e, CallsDone)])
         return advance(program, run, events, turns)
 
-    monkeypatch.setattr(steps_module, "advance", counting)
+    monkeypatch.setattr(turns_module, "advance", counting)
     monkeypatch.setattr("runeskript.engine.live.BATCH_EVENTS", 4)
 
     @handler("probe")

@@ -12,7 +12,7 @@ import pytest
 from probes import CALL
 from runeskript.engine import driver as driver_module
 from runeskript.engine import recovery
-from runeskript.engine import steps as steps_module
+from runeskript.engine import turns as turns_module
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import JobExistsError, StoreError
@@ -182,7 +182,7 @@ async def test_a_long_slice_may_say_something_without_an_event(
     """Its units are counted, so that none of them happens twice."""
     monkeypatch.setattr(driver_module, "TURNS_START", 10)
     for name in ("TURNS_MIN", "TURNS_MAX"):
-        monkeypatch.setattr(steps_module, name, 10)
+        monkeypatch.setattr(turns_module, name, 10)
     store = Noting(clock)
     rt = await runtime(store=store)
     doc = """

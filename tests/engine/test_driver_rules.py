@@ -10,7 +10,7 @@ import pytest
 
 from probes import CALL
 from runeskript.engine import driver as driver_module
-from runeskript.engine import steps as steps_module
+from runeskript.engine import turns as turns_module
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import KernelInvariantError, RuneskriptError, StoreError
@@ -161,14 +161,14 @@ async def test_a_failing_store_fails_who_waits_and_not_the_process(
 async def test_a_defect_in_the_kernel_fails_one_job(
     runtime: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    advance = steps_module.advance
+    advance = turns_module.advance
 
     def broken(program: Any, run: Any, events: Any, turns: int) -> Any:
         if any(isinstance(e, CallDone) and e.result == "boom" for e in events):
             raise KernelInvariantError("a token is lost")
         return advance(program, run, events, turns)
 
-    monkeypatch.setattr(steps_module, "advance", broken)
+    monkeypatch.setattr(turns_module, "advance", broken)
 
     @handler("probe")
     async def probe(params: Any, ctx: Any) -> Any:
@@ -223,7 +223,7 @@ async def test_a_step_waits_a_slice_of_each_run_at_most(
     """Beside pure loops without end: from one step to the next, by counting."""
     slices: list[str] = []
     between: list[list[str]] = []
-    real = steps_module.advance
+    real = turns_module.advance
 
     def advance(program: Any, run: Any, *rest: Any) -> Any:
         slices.append(str(run.job.get("id")) if run.job else "new")
@@ -234,7 +234,7 @@ async def test_a_step_waits_a_slice_of_each_run_at_most(
         between.append(slices.copy())
         slices.clear()
 
-    monkeypatch.setattr(steps_module, "advance", advance)
+    monkeypatch.setattr(turns_module, "advance", advance)
     rt = await runtime(probe)
     long = [await rt.submit_job(LOOP) for _ in range(loops)]
     steps = "skript: steps\ndo:\n" + "  - call: probe\n" * 20
@@ -327,8 +327,8 @@ async def test_nothing_is_left_of_jobs_that_ended(runtime: Start, settle: Settle
 async def test_a_fork_larger_than_a_slice(runtime: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Completions that arrive while the fork is still being started are taken in order."""
     monkeypatch.setattr(driver_module, "TURNS_START", 100)
-    monkeypatch.setattr(steps_module, "TURNS_MIN", 100)
-    monkeypatch.setattr(steps_module, "TURNS_MAX", 100)
+    monkeypatch.setattr(turns_module, "TURNS_MIN", 100)
+    monkeypatch.setattr(turns_module, "TURNS_MAX", 100)
 
     @handler("probe")
     async def probe(params: Any, ctx: Any) -> Any:

@@ -10,10 +10,10 @@ import pytest
 from tests.engine.conftest import ManualClock
 
 from runeskript.engine import driver as driver_module
-from runeskript.engine import steps as steps_module
+from runeskript.engine import turns as turns_module
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
-from runeskript.engine.steps import TURNS_START, weight_of
+from runeskript.engine.turns import TURNS_START, weight_of
 from runeskript.errors import RuntimeOptionError
 
 Start = Callable[..., Awaitable[Runtime]]
@@ -41,9 +41,9 @@ async def test_slices_are_longer_for_a_higher_priority(
 ) -> None:
     """And none is left out: everybody has a slice in each round."""
     ticks = count()
-    for module in (driver_module, steps_module):
+    for module in (driver_module, turns_module):
         monkeypatch.setattr(module, "monotonic", lambda: next(ticks) * 0.004)
-    monkeypatch.setattr(steps_module, "TURNS_MIN", 1)
+    monkeypatch.setattr(turns_module, "TURNS_MIN", 1)
     rt = await runtime()
     driver = rt._running()
     seen: dict[str, list[int]] = {}

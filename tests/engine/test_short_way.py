@@ -12,7 +12,7 @@ from tests.engine.conftest import ManualClock
 
 from runeskript.engine import driver as driver_module
 from runeskript.engine import recovery
-from runeskript.engine import steps as steps_module
+from runeskript.engine import turns as turns_module
 from runeskript.engine.executors import tasks as tasks_module
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
@@ -128,7 +128,7 @@ async def test_it_commits_what_the_long_way_commits(
     # Where a busy machine would end a tick says nothing of either way.
     monkeypatch.setattr(driver_module, "TICK", 60)
     monkeypatch.setattr(tasks_module, "SLICE", 60)
-    for module in (driver_module, steps_module):
+    for module in (driver_module, turns_module):
         monkeypatch.setattr(module, "one_more", one_more)
     short_now = short
     units, output = await once()

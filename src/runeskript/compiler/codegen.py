@@ -226,7 +226,7 @@ class _Generator:
 
     def pure(self, op: core.Pure) -> Instruction:
         self.out.regions.append(self.statements(op.statements))
-        exits = _NEXT if op.exits == (None,) else tuple([To(label) for label in op.exits])
+        exits = _NEXT if op.exits == core.ONWARD else tuple([To(label) for label in op.exits])
         return (Op.LOOP if op.loop else Op.PURE, len(self.out.regions) - 1, exits)
 
     def call(self, op: core.Call) -> Instruction:

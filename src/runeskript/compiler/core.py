@@ -24,6 +24,8 @@ from ..model.values import Value
 Label: TypeAlias = int
 #: Where an exit of a PURE goes; None = on to the next operation.
 Exit: TypeAlias = "Label | None"
+#: The exits of a region that only leads on to the next operation.
+ONWARD: Final[tuple[Exit, ...]] = (None,)
 
 BodyKind: TypeAlias = Literal["root", "branch", "iteration", "undo"]
 
@@ -63,7 +65,7 @@ class Pure(Op):
     """
 
     statements: tuple[IR, ...]
-    exits: tuple[Exit, ...] = (None,)
+    exits: tuple[Exit, ...] = ONWARD
     loop: bool = False
     dispatch: tuple[str, tuple[int, ...]] | None = None
 
@@ -350,7 +352,7 @@ def labels_used(body: Body) -> set[Label]:
     for op in body.ops:
         kind = type(op)
         if kind is Pure:
-            if op.exits != (None,):
+            if op.exits != ONWARD:
                 used.update([label for label in op.exits if label is not None])
         elif kind is Jump:
             used.add(op.to)

@@ -25,18 +25,8 @@ from .frontends.graph.tables import (
     WRAPPED,
     NodeType,
 )
-from .tables import (
-    DOCUMENT,
-    KEYWORDS,
-    KINDS,
-    MODIFIERS,
-    REDUCER_FIELDS,
-    ROOTS,
-    VERBS,
-    Key,
-    Kind,
-    Verb,
-)
+from .kinds import KINDS, Key, Kind, Verb
+from .tables import DOCUMENT, KEYWORDS, MODIFIERS, REDUCER_FIELDS, ROOTS, VERBS
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -19,8 +19,6 @@ from . import core
 
 #: What stands for everything outside in the tree of dominators.
 OUTSIDE: Final = -1
-#: The exits of a region that only leads on.
-_ON: Final = (None,)
 
 
 class Node:
@@ -96,7 +94,7 @@ class Graph:
             if kind is core.Mark or kind is core.Jump:
                 continue
             if kind is core.Pure:
-                if op.exits == _ON:
+                if op.exits == core.ONWARD:
                     to = [targets[place + 1]]
                 else:
                     to = [

@@ -19,7 +19,8 @@ from .frontends.graph.tables import (
     WORKFLOW,
     WRAPPED,
 )
-from .tables import BY_VERB, DOCUMENT, MODIFIERS, Key, Kind, Verb
+from .kinds import Key, Kind, Verb
+from .tables import BY_VERB, DOCUMENT, MODIFIERS
 
 
 class Shape:

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .kinds import KINDS as KINDS
-from .kinds import Key as Key
-from .kinds import Kind as Kind
-from .kinds import Verb as Verb
+from .kinds import Key, Verb
 
 # --- pieces that several verbs share -----------------------------------------------------------
 

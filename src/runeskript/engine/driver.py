@@ -35,8 +35,8 @@ from .ids import Ids
 from .lease import Lease
 from .live import Live, one_more, waits
 from .secrets import Vault
-from .steps import TURNS_START, Steps
 from .turn import Turn
+from .turns import TURNS_START, Turns
 
 #: Seconds after which a tick takes no further run.
 TICK: Final = 0.005
@@ -44,7 +44,7 @@ TICK: Final = 0.005
 _log = logging.getLogger("runeskript.engine")
 
 
-class Driver(Steps):
+class Driver(Turns):
     """Runs live jobs on one event loop. Used by ``Runtime``, from the loop's thread."""
 
     def __init__(

@@ -39,7 +39,7 @@ from .handlers.registry import HandlerRegistry
 from .live import GivenBackError, Live, waits
 from .mending import mend, overtaken, timers_of
 from .skripts import Skripts
-from .steps import PAUSED
+from .turns import PAUSED
 
 if TYPE_CHECKING:
     from ..stores.leases import Loaded, Owned, Release

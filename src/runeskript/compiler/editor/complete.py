@@ -14,8 +14,9 @@ from ...model.catalog import HandlerCatalog
 from ...model.codes import CODES, TYPE_CODES, may_be_silenced
 from ...model.records import record
 from ..frontends.graph.tables import KNOWN_FUNCTIONS, NODE_TYPES
+from ..kinds import KINDS, Key, Verb
 from ..shapes import NODE, Shape
-from ..tables import BY_VERB, KINDS, MODIFIERS, REDUCERS, VERBS, Key, Verb
+from ..tables import BY_VERB, MODIFIERS, REDUCERS, VERBS
 from .analysis import Analysis
 from .cursor import Cursor, Frame, locate
 from .parameters import called_by, key_doc, parameters_schema, schema_words

@@ -9,8 +9,9 @@ from ...model.catalog import HandlerCatalog, HandlerInfo
 from ...model.codes import CODES
 from ...model.records import record
 from ..frontends.graph.tables import BY_TYPE, KNOWN_FUNCTIONS
+from ..kinds import KINDS
 from ..shapes import NODE
-from ..tables import BY_VERB, KINDS
+from ..tables import BY_VERB
 from .analysis import Analysis
 from .complete import ROOT_NAMES, type_of
 from .parameters import handler_name, key_doc, parameters_schema, schema_words

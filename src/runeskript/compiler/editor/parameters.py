@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from ...model.catalog import HandlerCatalog
 from ..frontends.graph.tables import LOG_PARAMS
+from ..kinds import Key
 from ..shapes import NODE
-from ..tables import Key
 from .cursor import Frame
 
 

@@ -157,7 +157,7 @@ class Builder:
         self.body.ops.append(op)
         kind = type(op)
         if kind is core.Pure:
-            if op.exits != (None,):  # type: ignore[attr-defined]
+            if op.exits != core.ONWARD:  # type: ignore[attr-defined]
                 self._exits(op.exits)  # type: ignore[attr-defined]
         elif kind in core.LAST:
             self.reachable = False

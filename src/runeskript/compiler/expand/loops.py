@@ -14,7 +14,7 @@ def lower_while(b: Builder, step: ast.While, site: int) -> None:
     head, after = b.label(), b.label()
     b.mark(site, head)
     if step.condition.is_const and step.condition.ir[1]:
-        b.op(core.Pure(site, (), (("exit", 0),), (None,), loop=True))
+        b.op(core.Pure(site, (), (("exit", 0),), core.ONWARD, loop=True))
     else:
         condition = b.ir(step.condition)
         test = ("if", site, condition, (("exit", 0),), (("exit", 1),))

@@ -213,7 +213,7 @@ def lower_flow(b: Builder, step: ast.Flow, site: int) -> None:
     for at, (label, inner, jumps) in enumerate(zip(labels, step.steps, step.jumps, strict=False)):
         b.mark(site, label)
         if at in heads:
-            b.op(core.Pure(site, (), (("exit", 0),), (None,), loop=True))
+            b.op(core.Pure(site, (), (("exit", 0),), core.ONWARD, loop=True))
         here = b.step(inner)
         for condition, target in jumps:
             known = target is not None and 0 <= target < len(labels)

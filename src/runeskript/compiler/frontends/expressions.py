@@ -12,13 +12,12 @@ from typing import Any, Final
 
 from ...expr.faults import ExpressionError
 from ...expr.parser import Parsed, parse_expression, parse_template, parsed
-from ...expr.simple import read_simple
 from ...model.ast import IR, Args, Expr, Name
 from ...model.diagnostics import Diagnostics
 from ...model.spans import Span
+from ..kinds import KINDS, Kind
 from ..nodes import UNREAD, Map, Node, Scalar, children_of, clip, describe, span_of, to_value
 from ..read import Source
-from ..tables import KINDS, Kind
 from .places import ScalarSpan, compact, escape, place, place_of_container, place_of_scalar
 from .seen import Seen
 
@@ -242,11 +241,6 @@ class Expressions:
             if not self._constant(node, pointer):
                 self._texts[value] = known
             return known
-        if value.find("}") == len(value) - 1 and value[:2] == "${" and not self.graph:
-            simple = read_simple(value, (), insert=True)  # nearly all
-            if simple is not None and not simple[2]:
-                known = self._texts[value] = parsed(*simple)
-                return known
         try:
             known = parse_template(value, read=self._parsed, graph=self.graph)
         except ExpressionError as error:

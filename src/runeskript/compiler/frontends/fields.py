@@ -14,9 +14,10 @@ from ...model.diagnostics import Diagnostics
 from ...model.durations import UNITS, parse_duration
 from ...model.limits import NAME
 from ...model.nearest import did_you_mean
+from ..kinds import Kind
 from ..nodes import Map, Node, Scalar, clip, key_of
 from ..read import Source
-from ..tables import KEYWORDS, ROOTS, Kind
+from ..tables import KEYWORDS, ROOTS
 from .expressions import BROKEN, ONE_INSERT, Expressions
 from .places import KeySpan, ScalarSpan, escape, place
 

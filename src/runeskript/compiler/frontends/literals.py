@@ -15,8 +15,9 @@ from ...model.nearest import did_you_mean
 from ...model.rows import NamedTuple
 from ...model.spans import Span
 from ...model.values import Value
+from ..kinds import KINDS, Key
 from ..nodes import Map, Node, Scalar, Seq, clip, describe, find_node, span_of, to_value
-from ..tables import KINDS, RESERVED_ERRORS, Key
+from ..tables import RESERVED_ERRORS
 from .fields import Fields
 from .places import content_span, escape
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from ..kinds import Key
 from ..nodes import Node
-from ..tables import Key
 from .allows import read_allows
 from .fields import Fields
 from .literals import Literals

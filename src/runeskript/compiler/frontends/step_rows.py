@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from ...model.nearest import nearest
+from ..kinds import Key, Verb
 from ..nodes import Node, Scalar
-from ..tables import BY_VERB, MODIFIERS, VERBS, Key, Verb
+from ..tables import BY_VERB, MODIFIERS, VERBS
 
 #: Key -> (key, value), as they stand in the document.
 Pairs: TypeAlias = dict[str, tuple[Scalar, Node]]

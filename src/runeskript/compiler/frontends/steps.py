@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 from ...model.ast import Block, Branch, Break, CatchClause, Continue, Site, Step, Target
 from ...model.nearest import nearest
 from ...model.spans import Span
+from ..kinds import Key
 from ..nodes import Map, Node, Scalar, Seq, clip, describe, key_of, pairs_of, span_of
-from ..tables import BY_VERB, CATCH_FIELDS, VERBS, Key
+from ..tables import BY_VERB, CATCH_FIELDS, VERBS
 from .fields import Fields
 from .literals import Literals
 from .make import MAKERS, Parts

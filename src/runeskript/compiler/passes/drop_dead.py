@@ -17,8 +17,6 @@ from .. import core
 from .operands import expression_names, statement_names, written
 
 _EXIT: IR = ("exit", 0)
-#: The exits of a region that only leads on.
-_ON: Final = (None,)
 #: Operations, beside a join, that may store a result.
 _STORING: Final = frozenset((core.Call, core.Run, core.Wait))
 
@@ -113,7 +111,7 @@ def _drop_overwritten(body: core.Body) -> set[int]:
                 pending.clear()
             continue
         statement = op.statements[0]
-        if statement[0] != "set" or len(op.statements) != 2 or op.exits != _ON:
+        if statement[0] != "set" or len(op.statements) != 2 or op.exits != core.ONWARD:
             if statement[0] == "exit":
                 empty.add(place)
             if pending:
@@ -156,7 +154,7 @@ def _drop_empty(body: core.Body, empty: set[int]) -> None:
 
 
 def _does_nothing(op: Any) -> bool:
-    return bool(op.exits == _ON and not op.loop)
+    return bool(op.exits == core.ONWARD and not op.loop)
 
 
 def _at_edge(ops: list[core.Op], position: int, edges: set[core.Label]) -> bool:

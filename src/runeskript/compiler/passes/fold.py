@@ -41,28 +41,10 @@ def fold(program: core.Program, _: HandlerCatalog) -> None:
                     continue
                 found = known.get(id(ir))
                 if found is None:
-                    if tag == "text":
-                        found = _holds_one(ir[1], known)
-                    else:
-                        found = _holds(ir)
-                    known[id(ir)] = found
+                    found = known[id(ir)] = _holds(ir)
                 if found:
                     rewrite(op, simplifier.value, simplifier.part)
                     break
-
-
-def _holds_one(parts: Iterable[IR], known: dict[int, bool]) -> bool:
-    """Whether one of these parts holds something: the inserts of a text, which come again in other
-    texts."""
-    for part in parts:
-        if part[0] in _LEAVES:
-            continue
-        found = known.get(id(part))
-        if found is None:
-            found = known[id(part)] = _holds(part)
-        if found:
-            return True
-    return False
 
 
 def _holds(ir: Any) -> bool:

@@ -16,8 +16,6 @@ from .. import core
 #: Statements after which a region is closed: its function is made when it first runs, and time and
 #: memory for that grow with it.
 LONGEST: Final = 250
-#: The exits of a region that only leads on.
-_ON: Final = (None,)
 
 
 def join_pure(program: core.Program, _: HandlerCatalog) -> None:
@@ -38,7 +36,7 @@ def _join(body: core.Body) -> list[core.Op]:
         if kind is core.Mark:
             if op.label not in used:
                 continue
-        elif last is not None and last.exits == _ON:
+        elif last is not None and last.exits == core.ONWARD:
             if kind is core.Jump:
                 last.exits = (op.to,)
                 continue

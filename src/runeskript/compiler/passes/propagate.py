@@ -75,7 +75,7 @@ class _Walk:
                         self._assign(first, not ahead)
                 elif first[0] != "exit":
                     self._write(op, not ahead)
-                if op.exits != (None,):
+                if op.exits != core.ONWARD:
                     ahead.update([to for to in op.exits if to not in passed])
             elif kind in _QUIET:
                 continue

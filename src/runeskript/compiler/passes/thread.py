@@ -46,8 +46,6 @@ def _places(ops: list[core.Op]) -> _Places | None:
 
 #: What leads on to somewhere else, perhaps with others of the kind.
 _LEADING: Final = frozenset((core.Jump, core.Mark))
-#: The exits of a region that only leads on.
-_ON: Final = (None,)
 
 
 def _rewrite(body: core.Body, places: _Places) -> bool:
@@ -61,7 +59,7 @@ def _rewrite(body: core.Body, places: _Places) -> bool:
     for position, kind in enumerate(kinds):
         if kind is core.Pure:
             op = ops[position]
-            if op.exits != _ON or kinds[position + 1] in _LEADING:
+            if op.exits != core.ONWARD or kinds[position + 1] in _LEADING:
                 changed = _send_on(op, ops, position, places) or changed
         elif kind is core.Jump:
             op = ops[position]

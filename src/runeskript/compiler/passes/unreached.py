@@ -52,7 +52,7 @@ def _follow(
             kind = type(op)
             if kind is core.Pure:
                 exits = op.exits
-                if exits == (None,):
+                if exits == core.ONWARD:
                     continue
                 ways += [places[to] for to in exits if to is not None]
                 if None not in exits:

@@ -247,7 +247,7 @@ class _Code:
                     if inner[0] == "unset":
                         self.yields[inner[2]] = (-1, position)
         exits = op.exits
-        if exits == (None,):
+        if exits == core.ONWARD:
             return
         for label in exits:
             if label is not None:

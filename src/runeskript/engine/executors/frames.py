@@ -1,7 +1,7 @@
 """What the runtime and its worker processes say to each other: MessagePack arrays in frames.
 
-A frame is its length (4 bytes, big-endian) and one array that begins with a word. No pickle: what
-crosses is values, names and numbers.
+A frame is its length (4 bytes, big-endian) and one array that begins with a word. What crosses is
+values, names and numbers: reading a frame runs nothing, whoever wrote it.
 
 To the worker: ``["run", [[id, module, file, attribute, handler, params, job, step, attempt, path,
 n], ...]]``, a chunk of calls, run in order. From the worker: ``["ready"]``, ``["done", id, result,

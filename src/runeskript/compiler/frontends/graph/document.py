@@ -9,9 +9,9 @@ from ....model.ast import Document, Var
 from ....model.diagnostics import Diagnostics
 from ....model.limits import NAME
 from ....model.nearest import nearest
+from ...kinds import Key
 from ...nodes import Map, Node, Scalar, Seq, clip, entry_of, key_of, span_of
 from ...read import Source
-from ...tables import Key
 from ..allows import read_allows
 from ..literals import Literals
 from ..places import escape

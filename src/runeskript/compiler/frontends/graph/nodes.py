@@ -12,8 +12,8 @@ from typing import Final, Literal
 from ....model.ast import Set, Site
 from ....model.nearest import did_you_mean, nearest
 from ....model.spans import Span
+from ...kinds import Key
 from ...nodes import Map, Node, Scalar, Seq, clip, describe, entry_of, span_of
-from ...tables import Key
 from .blocks import Each
 from .fields import GraphFields
 from .functions import Functions

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from ....model.nearest import nearest
+from ...kinds import Key, Kind
 from ...nodes import Map, Node, Scalar, Seq, clip, describe, key_of
-from ...tables import Key, Kind
 from ..allows import read_allows
 from ..literals import Literals
 from ..places import escape

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from ....model.records import record
-from ...tables import Key
+from ...kinds import Key
 
 
 @record

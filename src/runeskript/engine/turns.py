@@ -54,7 +54,7 @@ def weight_of(priority: int) -> float:
     return float(2.0 ** min(max(priority, -3), 1))
 
 
-class Steps(Endings):
+class Turns(Endings):
     """Live jobs and their turns, but for what decides whose turn it is."""
 
     def __init__(
