@@ -10,19 +10,25 @@ do:
     into: r
   - return: ${r}
 """
-#: ``input.n`` calls at once, each given its number; the job's result is theirs.
-FAN = """
+
+
+def fan(handler: str, parameter: str) -> str:
+    """``input.n`` calls at once, each given its number; the job's result is theirs."""
+    return f"""
 skript: fan
-input: {type: object, properties: {n: {type: integer}}, required: [n]}
+input: {{type: object, properties: {{n: {{type: integer}}}}, required: [n]}}
 do:
   - for: i
     in: range(input.n)
     parallel: true
     collect: all
     do:
-      - call: probe
-        with: {i: "${i}"}
+      - call: {handler}
+        with: {{{parameter}: "${{i}}"}}
         into: r
       - yield: r
-  - return: ${all}
+  - return: ${{all}}
 """
+
+
+FAN = fan("probe", "i")

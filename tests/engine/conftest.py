@@ -64,6 +64,20 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
+@pytest.fixture
+async def time_passes(clock: ManualClock) -> AsyncIterator[None]:
+    """Quickly, while the test waits for something."""
+
+    async def run() -> None:
+        while True:
+            await asyncio.sleep(0.001)
+            clock.pass_ms(200)
+
+    task = asyncio.create_task(run())
+    yield
+    task.cancel()
+
+
 async def settle(turns: int = 50) -> None:
     """Let the event loop do what can be done without time passing."""
     for _ in range(turns):

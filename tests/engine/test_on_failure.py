@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -30,6 +29,8 @@ from runeskript.stores.queries import JobFilter
 from runeskript.testing import Simulation
 
 Start = Callable[..., Awaitable[Runtime]]
+
+pytestmark = pytest.mark.usefixtures("time_passes")
 
 ORDER = """
 skript: order
@@ -59,18 +60,6 @@ on_failure:
 @pytest.fixture(name="store")
 def store_(kept: Store) -> Store:
     return kept
-
-
-@pytest.fixture(autouse=True)
-async def _time_passes(clock: ManualClock) -> AsyncIterator[None]:
-    async def run() -> None:
-        while True:
-            await asyncio.sleep(0.001)
-            clock.pass_ms(200)
-
-    task = asyncio.create_task(run())
-    yield
-    task.cancel()
 
 
 class Pager:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from probes import fan
 from runeskript.engine.executors import processes
 from runeskript.engine.handlers.loading import load_handlers
 from runeskript.engine.runtime import Runtime
@@ -99,23 +100,6 @@ do:
 """
 
 
-FAN = """
-skript: fan
-input: {type: object, properties: {n: {type: integer}}, required: [n]}
-do:
-  - for: i
-    in: range(input.n)
-    parallel: true
-    collect: all
-    do:
-      - call: HANDLER
-        with: {a: "${i}"}
-        into: r
-      - yield: r
-  - return: ${all}
-"""
-
-
 async def test_results_and_validation(runtime: Start, handlers: Any) -> None:
     rt = await runtime(handlers, max_processes=1)
     assert (await rt.run_job(one("add", "{a: 2, b: 3}"))).unwrap() == 5
@@ -126,7 +110,7 @@ async def test_results_and_validation(runtime: Start, handlers: Any) -> None:
 
 async def test_it_is_another_process_and_stays(runtime: Start, handlers: Any) -> None:
     rt = await runtime(handlers, max_processes=1)
-    pids = (await rt.run_job(FAN.replace("HANDLER", "pid"), {"n": 30})).unwrap()
+    pids = (await rt.run_job(fan("pid", "a"), {"n": 30})).unwrap()
     assert len(set(pids)) == 1
     assert os.getpid() not in pids
 
@@ -143,9 +127,7 @@ async def test_chunks_grow_for_quick_handlers(
 
     monkeypatch.setattr(processes, "pack", spy)
     rt = await runtime(handlers, max_processes=1)
-    assert (await rt.run_job(FAN.replace("HANDLER", "add"), {"n": 200})).unwrap() == [
-        i + 1 for i in range(200)
-    ]
+    assert (await rt.run_job(fan("add", "a"), {"n": 200})).unwrap() == [i + 1 for i in range(200)]
     assert sizes[0] == 1
     assert max(sizes) > 1
     assert sum(sizes) == 200
@@ -250,9 +232,9 @@ async def test_the_rest_of_a_chunk_goes_on_after_a_kill(
         lane = rt._running().lanes[name]
         lane.pool.average[lane] = 1.0
     hang = one("hang", f'{{file: "{file}"}}', "timeout: 3s")
-    fan = FAN.replace("HANDLER", "add")
+    adding = fan("add", "a")
     first = await rt.submit_job(hang)
-    second = await rt.submit_job(fan, {"n": 20})
+    second = await rt.submit_job(adding, {"n": 20})
     await _written(file)
     clock.pass_ms(3_000)
     await _end(rt, first.id)

@@ -28,6 +28,8 @@ from runeskript.stores.memory import MemoryStore
 from runeskript.stores.queries import JobFilter
 from runeskript.stores.sqlite import SqliteStore
 
+pytestmark = pytest.mark.usefixtures("time_passes")
+
 ORDER = """
 skript: order
 do:
@@ -213,20 +215,6 @@ def world(
         return World(SqliteStore(path, clock.now_ms, sync="normal"), clock)
 
     return make
-
-
-@pytest.fixture(autouse=True)
-async def _time_passes(clock: ManualClock) -> AsyncIterator[None]:
-    """Quickly."""
-
-    async def run() -> None:
-        while True:
-            await asyncio.sleep(0.001)
-            clock.pass_ms(200)
-
-    task = asyncio.create_task(run())
-    yield
-    task.cancel()
 
 
 async def journal_of(store: Store, id_: str) -> list[Event]:

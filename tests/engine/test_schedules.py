@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -55,6 +56,13 @@ def doc(missed: str = "skip", overlap: str = "skip", text: str = TICK) -> str:
     return text.replace("MISSED", missed).replace("OVERLAP", overlap)
 
 
+async def minutes(rt: Runtime, clock: ManualClock, count: int = 1) -> None:
+    """One after the other; whatever is due then is worked off."""
+    for _ in range(count):
+        clock.pass_ms(MINUTE)
+        await rt.work(until_idle=True)
+
+
 async def jobs(store: Store) -> list[JobRow]:
     rows, _ = await store.query(JobFilter(), None, 2_000)
     return rows[::-1]
@@ -63,8 +71,6 @@ async def jobs(store: Store) -> list[JobRow]:
 async def ticks(store: Store, start: int) -> list[int]:
     """The minutes behind the start of which there are jobs."""
     found = [str(row.key).removeprefix("tick ") for row in await jobs(store)]
-    from datetime import datetime
-
     return [
         (int(datetime.fromisoformat(one).timestamp() * 1000) - start) // MINUTE for one in found
     ]
@@ -77,8 +83,7 @@ async def test_a_tick_becomes_a_job(runtime: Start, store: Store, clock: ManualC
     assert (plan.next, plan.job, plan.fired) == (start + MINUTE, None, 0)
     await rt.work(until_idle=True)
     assert await jobs(store) == []
-    clock.pass_ms(MINUTE)
-    await rt.work(until_idle=True)
+    await minutes(rt, clock)
     (row,) = await jobs(store)
     assert (row.status, row.priority) == ("Completed", 3)
     assert row.labels == {"team": "shop", "who": "me", "schedule": "tick"}
@@ -115,9 +120,7 @@ async def test_a_job_that_has_not_ended(runtime: Start, store: Store, clock: Man
     rt = await runtime(store=store)
     start = clock.ms
     await rt.schedule(doc("skip", "queue", WAITS))
-    for _ in range(3):
-        clock.pass_ms(MINUTE)
-        await rt.work(until_idle=True)
+    await minutes(rt, clock, 3)
     assert await ticks(store, start) == [1]
     (plan,) = await rt.schedules()
     assert len(plan.waiting) == 2
@@ -135,9 +138,7 @@ async def test_it_may_be_cancelled_for_the_next(
     rt = await runtime(store=store)
     start = clock.ms
     await rt.schedule(doc("skip", "cancel", WAITS))
-    for _ in range(3):
-        clock.pass_ms(MINUTE)
-        await rt.work(until_idle=True)
+    await minutes(rt, clock, 3)
     assert await ticks(store, start) == [1, 2, 3]
     assert [row.status for row in await jobs(store)] == ["Cancelled", "Cancelled", "Running"]
 
@@ -146,13 +147,10 @@ async def test_or_the_next_is_left_out(runtime: Start, store: Store, clock: Manu
     rt = await runtime(store=store)
     start = clock.ms
     await rt.schedule(doc("skip", "skip", WAITS))
-    for _ in range(3):
-        clock.pass_ms(MINUTE)
-        await rt.work(until_idle=True)
+    await minutes(rt, clock, 3)
     await rt.signal("go")
     await rt.work(until_idle=True)
-    clock.pass_ms(MINUTE)
-    await rt.work(until_idle=True)
+    await minutes(rt, clock)
     assert await ticks(store, start) == [1, 4]
     (plan,) = await rt.schedules()
     assert (plan.fired, plan.left_out) == (2, 2)
@@ -239,12 +237,10 @@ async def test_it_is_paused_resumed_and_removed(
     assert again.next == clock.ms + MINUTE
     await rt.work(until_idle=True)
     assert await jobs(store) == []
-    clock.pass_ms(MINUTE)
-    await rt.work(until_idle=True)
+    await minutes(rt, clock)
     assert await ticks(store, start) == [4]
     await rt.remove_schedule("tick")
-    clock.pass_ms(MINUTE)
-    await rt.work(until_idle=True)
+    await minutes(rt, clock)
     assert await ticks(store, start) == [4]
     for what in (rt.pause_schedule, rt.resume_schedule, rt.remove_schedule):
         with pytest.raises(ScheduleNotFoundError):
@@ -287,8 +283,7 @@ async def test_what_is_refused_is_not_registered(
     with pytest.raises(VersionConflictError):
         await rt.schedule(good.replace("every: 1m", "every: 2m"), {"n": 2})
     assert await store.get_record("schedules", "tick") == before
-    clock.pass_ms(MINUTE)
-    await rt.work(until_idle=True)
+    await minutes(rt, clock)
     assert await ticks(store, start) == [1]
     assert [row.skript for row in await jobs(store)] == ["tick"]
     known = await store.list_records("skripts")
@@ -309,8 +304,7 @@ async def test_one_that_cannot_be_read_harms_no_other(
     value["schedule"]["timezone"] = "Mars/Olympus"
     await store.put_record("schedules", "a", value, 0, known.blobs)
     await store.put_record("schedules", "b", {"schedule": 7}, 0)
-    clock.pass_ms(MINUTE)
-    await rt.work(until_idle=True)
+    await minutes(rt, clock)
     await rt.work(until_idle=True)
     assert len(await jobs(store)) == 1
     assert "Mars/Olympus" in caplog.text
@@ -330,8 +324,7 @@ async def test_a_damaged_job_harms_no_worker(
     rt = await runtime(store=store)
     start = clock.ms
     await rt.schedule(doc("all", overlap, WAITS))
-    clock.pass_ms(MINUTE)
-    await rt.work(until_idle=True)
+    await minutes(rt, clock)
     (bad,) = await jobs(store)
     get = store.get
 
@@ -341,8 +334,7 @@ async def test_a_damaged_job_harms_no_worker(
         return await get(ids)
 
     monkeypatch.setattr(store, "get", damaged)
-    clock.pass_ms(MINUTE)
-    await rt.work(until_idle=True)
+    await minutes(rt, clock)
     await rt.work(until_idle=True)
     assert await ticks(store, start) == [1, 2]
     assert caplog.text.count("schedule tick does not wait for its last job") == 1
