@@ -287,9 +287,12 @@ class Stores(RuleBasedStateMachine):
         worker=st.sampled_from(WORKERS),
         limit=st.integers(1, 4),
         only=st.sampled_from(((), (), (), ("a", "b"))),
+        suspects=st.sampled_from((None, 0, 1, 2)),
     )
-    def claim(self, door: int, fault: str, worker: Worker, limit: int, only: Any) -> None:
-        self.both(door, fault, "claim", worker, limit, only)
+    def claim(
+        self, door: int, fault: str, worker: Worker, limit: int, only: Any, suspects: int | None
+    ) -> None:
+        self.both(door, fault, "claim", worker, limit, only, suspects)
 
     @rule(
         door=doors,

@@ -32,7 +32,7 @@ from ..kernel import Program, outstanding, resume
 from ..model.events import Path, Retried
 from ..model.machine import FINAL
 from ..model.run import Run
-from ..stores.base import JobRow, RowChange, Unit
+from ..stores.base import SUSPECT, JobRow, RowChange, Unit
 from .children import refusal
 from .driver import Driver
 from .handlers.registry import HandlerRegistry
@@ -53,6 +53,8 @@ SLICE: Final = 0.005
 #: Seconds between two looks for jobs when nothing says that there are any, and at the least.
 LOOK: Final = 0.5
 PACE: Final = 0.02
+#: Seconds after which a worker that has suspect jobs, and still lives, may have twice as many.
+SPELL: Final = 5.0
 #: Failures of a store that do not pass by themselves.
 LASTING: Final = frozenset(
     error.code for error in (StoreFullError, StoreReadOnlyError, StoreFormatError)
@@ -73,6 +75,8 @@ class Recovery:
         self._registry = registry
         self._places = places
         self._schedules: Schedules | None = None
+        #: Since when there are suspect jobs here that did not get on yet.
+        self._suspects_since = 0.0
 
     async def work(self, *, until_idle: bool) -> None:
         """Claim and run jobs for as long as this goes on, or until there is nothing left to do.
@@ -186,13 +190,14 @@ class Recovery:
                 _log.warning("the store could not be looked at: %s", exc)
             await asyncio.sleep(PACE)
 
-    async def _rest(self) -> None:
+    async def _rest(self, among: Sequence[Live] | None = None) -> None:
         """Let go of the jobs that only wait: they are claimed again when what they wait for comes,
-        by whoever is there then.
+        by whoever is there then. ``among``: only of these (None: of all).
         """
         from ..stores.leases import Release
 
-        resting = [live for live in self._driver.lives.values() if waits(live)]
+        lives = self._driver.lives.values() if among is None else among
+        resting = [live for live in lives if waits(live)]
         for live in resting:
             self._driver.let_go(live)
         jobs = [Release(live.id, live.row.epoch, rest=True) for live in resting]
@@ -209,7 +214,8 @@ class Recovery:
             return 0, self._store.now() + int(LOOK * 1000)
         await driver.lease.ensure()
         await driver.lease.give_back()  # what was claimed when somebody was stopped
-        claimed = await self._store.claim(driver.lease.worker, room, jobs)
+        most = None if jobs else await self._suspects()
+        claimed = await self._store.claim(driver.lease.worker, room, jobs, most)
         left = deque(claimed.jobs)
         try:
             while left:
@@ -219,6 +225,22 @@ class Recovery:
                 driver.lease.drop(one.job, one.epoch)
         driver.poke()
         return len(claimed.jobs), claimed.due
+
+    async def _suspects(self) -> int:
+        """How many suspect jobs there may be here: one; the longer all goes well, the more. Those
+        that only wait do no harm, and are let go of.
+        """
+        now = self._driver.clock.monotonic()
+        mine = [
+            live
+            for live in self._driver.lives.values()
+            if live.row.claims > SUSPECT and live.seq == live.row.seq
+        ]
+        if mine:
+            await self._rest(mine)
+        if not any(live.id in self._driver.lives for live in mine):
+            self._suspects_since = now
+        return 1 << int(min((now - self._suspects_since) / SPELL, 20))
 
     async def _go_on_with(self, left: deque[Owned]) -> None:
         """Go on with the next of the jobs that were just claimed; each leaves ``left`` then."""

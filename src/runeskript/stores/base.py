@@ -10,7 +10,9 @@ can be retried. One refused unit does not fail the others.
 keeps its jobs as long as its lease lives; what a dead worker owned may be claimed by others. A job
 that only waits for timers and messages is *dormant*: it has no owner, and what it waits for makes
 it claimable (``due``). A job that was claimed five times in a row without a new event is parked:
-Suspended, with the reason in its row.
+Suspended, with the reason in its row. What crashes a worker is one of many jobs that it had, so
+after two such claims a job is *suspect*, and few of those are given to a worker at once: then its
+neighbours get on, and only it is claimed in vain again.
 
 **Ids** of children and messages are derived from (job, token path, n), so creating them twice is
 harmless. Values held by a store are never changed by anyone; whoever hands one out copies it. Times
@@ -29,6 +31,7 @@ from ..model.events import Event
 from ..model.values import Value
 from .rows import (
     CLAIMS,
+    SUSPECT,
     Command,
     CommitOutcome,
     Committed,
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLAIMS",
+    "SUSPECT",
     "Command",
     "CommitOutcome",
     "Committed",
@@ -134,11 +138,16 @@ class Store(Protocol):
         False: it is a new worker, or its lease had run out and its jobs may be others' by now.
         """
 
-    async def claim(self, worker: Worker, limit: int, jobs: Sequence[str] = ()) -> Claimed:
+    async def claim(
+        self, worker: Worker, limit: int, jobs: Sequence[str] = (), suspects: int | None = None
+    ) -> Claimed:
         """Take jobs that are due and that the worker can run, by priority, then by due time. What
         cannot even be claimed, since its journal has no readable end, is parked.
 
-        ``jobs``: only these. The worker's lease must be alive, else it gets none.
+        ``jobs``: only these. The worker's lease must be alive, else it gets none. ``suspects``: how
+        many suspects it may have then, those it has and that did not get on yet included (None: any
+        number); those claimed most often come first, and among equals once the oldest and once the
+        newest, so that the jobs claimed together with the one that crashes are not always the same.
         """
 
     async def refill(self) -> int | None:

@@ -36,8 +36,10 @@ InboxKind = Literal[
 
 #: The ``reason`` of a job whose payloads were erased.
 ERASED: Final = "erased"
-#: Claims in a row without a new event after which a job is parked.
+#: Claims in a row without a new event after which a job is parked, and after which it is suspect:
+#: it may be the one that crashes whoever claims it, or a neighbour of that one.
 CLAIMS: Final = 5
+SUSPECT: Final = 2
 
 
 # --- jobs ---------------------------------------------------------------------------------------
@@ -137,6 +139,11 @@ class Worker(NamedTuple):
     def can_run(self, handlers: Sequence[str], queue: str) -> bool:
         """Whether it has what a job asks for."""
         return queue in self.queues and self.handlers.issuperset(handlers)
+
+
+def suspect_order(claims: int, number: int) -> tuple[int, int]:
+    """The order in which suspects are claimed; see ``Store.claim``."""
+    return -claims, number if claims % 2 == 0 else -number
 
 
 # --- what goes between jobs ---------------------------------------------------------------------

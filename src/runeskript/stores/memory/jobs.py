@@ -10,7 +10,7 @@ from ...model.events import Event, Path, Status
 from ...model.history import History
 from ...model.machine import FINAL
 from ...model.values import Value
-from ..rows import CLAIMS, ERASED, InboxRow, JobRow, Timer, wakes
+from ..rows import CLAIMS, ERASED, SUSPECT, InboxRow, JobRow, Timer, suspect_order, wakes
 
 if TYPE_CHECKING:
     from ..leases import Worker
@@ -52,6 +52,11 @@ class Job:
         self.progress = 0
         #: Its place in the feed.
         self.changed = 0
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether there was no event since the job was last claimed."""
+        return self.length == self.progress
 
     @property
     def length(self) -> int:
@@ -228,10 +233,21 @@ class Jobs:
         ripe.sort(key=lambda job: (-job.row.priority, _due(job), job.row.number))
         return ripe, min((_due(job) for job in mine if _due(job) > now), default=None)
 
+    def fewer_suspects(self, ripe: list[Job], worker: str, most: int) -> list[Job]:
+        """Of these jobs all but the suspects that would be too many; suspects come first."""
+        mine = (self.by_id[id_] for id_ in self.owned.get(worker, ()))
+        room = most - sum(job.row.claims > SUSPECT and job.is_stuck for job in mine)
+        suspects = [job for job in ripe if job.row.claims >= SUSPECT]
+        suspects.sort(key=lambda job: suspect_order(job.row.claims, job.row.number))
+        # The first are those that will be parked: they harm nobody any more.
+        parked = sum(job.row.claims >= CLAIMS for job in suspects)
+        chosen = suspects[: parked + max(room, 0)]
+        return [*chosen, *(job for job in ripe if job.row.claims < SUSPECT)]
+
     def claim(self, job: Job, worker: str, now: int) -> bool:
         """Give a job to a worker; False where it is parked, since it gets nowhere."""
         row = job.row
-        stuck = job.length == job.progress
+        stuck = job.is_stuck
         if stuck and row.claims >= CLAIMS:
             self.park(job, f"claimed {CLAIMS} times in a row without getting on", now)
             return False

@@ -167,7 +167,9 @@ class MemoryStore:
         self._open()
         return self._core.workers.beat(worker, lease, self._now())
 
-    async def claim(self, worker: Worker, limit: int, jobs: Sequence[str] = ()) -> Claimed:
+    async def claim(
+        self, worker: Worker, limit: int, jobs: Sequence[str] = (), suspects: int | None = None
+    ) -> Claimed:
         """Take jobs that are due; see ``Store.claim``."""
         from ..leases import Claimed, Owned
 
@@ -182,6 +184,8 @@ class MemoryStore:
                 self._core.jobs.free(self._core.jobs.by_id[id_], now)
         self._core.settle()
         ripe, due = self._core.jobs.ripe(worker, now, jobs)
+        if suspects is not None:
+            ripe = self._core.jobs.fewer_suspects(ripe, worker.id, suspects)
         claimed: list[Owned] = []
         for job in ripe:
             if len(claimed) == limit:

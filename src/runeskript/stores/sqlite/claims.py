@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ...errors import StoreDamagedError
 from ..leases import Claimed, Owned, Release, Worker
+from ..rows import CLAIMS, SUSPECT, suspect_order
 from .database import Database
 from .heads import Head, Heads
 from .jobs import Jobs
@@ -33,7 +35,9 @@ class Claims:
         self._workers = workers
         self._now = now
 
-    def claim(self, worker: Worker, limit: int, only: Sequence[str]) -> Claimed:
+    def claim(
+        self, worker: Worker, limit: int, only: Sequence[str], suspects: int | None
+    ) -> Claimed:
         """The jobs that are the worker's now, and when there may be more."""
         now = self._now()
         number = self._workers.alive(worker.id, now)
@@ -48,7 +52,9 @@ class Claims:
         if only:
             ripe, due = self._named(only, needs, now)
         else:
-            ripe, due, cut = self._ripe(needs, now, limit)
+            ripe, due, cut = self._ripe(needs, now, limit, any_=suspects is None)
+        if suspects is not None:
+            ripe = self._fewer_suspects(ripe, () if only else needs, now, number, suspects)
         claimed, looked = self._take_all(ripe, number, limit)
         if looked < len(ripe) or (cut and len(claimed) < limit):
             due = now
@@ -71,8 +77,8 @@ class Claims:
             # No more than may be claimed: what is left must not be read for nothing.
             part = ripe[start : start + limit - len(claimed)]
             start += len(part)
-            self._heads.read_many([id_ for id_, _, _ in part])
-            for id_, claims, progress in part:
+            self._heads.read_many([id_ for _, id_, _, _ in part])
+            for _, id_, claims, progress in part:
                 head = self._heads.get(id_)
                 row = None if head is None else self._take(head, worker, claims, progress)
                 if head is not None and row is not None:
@@ -108,23 +114,25 @@ class Claims:
                     found.append((-priority, due, number, *rest))
                 elif need in needs:
                     later.append(due)
-        return [row[3:] for row in sorted(found)], min(later, default=None)
+        return [row[2:] for row in sorted(found)], min(later, default=None)
 
     def _ripe(
-        self, needs: Sequence[int], now: int, limit: int
+        self, needs: Sequence[int], now: int, limit: int, *, any_: bool
     ) -> tuple[list[Any], int | None, bool]:
         """The most urgent jobs that are due and suit, more than ``limit`` since some may have to
-        be parked; when the next will be; and whether there are more now.
+        be parked; when the next will be; and whether there are more now. ``any_``: suspects, too.
         """
         most, cut = limit + _PARKED, False
+        trusted = CLAIMS + 1 if any_ else SUSPECT
         found: list[Any] = []
         later: list[int] = []
         for need in needs:
             for (priority,) in self._priorities(need):
                 rows = self._db.rows(
                     "SELECT -priority, due, number, id, claims, progress FROM job WHERE need=? "
-                    "AND priority=? AND due IS NOT NULL AND due <= ? ORDER BY due, number LIMIT ?",
-                    (need, priority, now, most),
+                    "AND priority=? AND due IS NOT NULL AND due <= ? AND claims < ? "
+                    "ORDER BY due, number LIMIT ?",
+                    (need, priority, now, trusted, most),
                 )
                 cut = cut or len(rows) == most
                 found += rows
@@ -134,7 +142,42 @@ class Claims:
                 )
                 if due is not None:
                     later.append(due)
-        return [row[3:] for row in sorted(found)], min(later, default=None), cut
+        return [row[2:] for row in sorted(found)], min(later, default=None), cut
+
+    def _fewer_suspects(
+        self, ripe: list[Any], needs: Sequence[int], now: int, worker: int, most: int
+    ) -> list[Any]:
+        """Of these jobs and the suspects with one of ``needs`` all but the suspects that would be
+        too many; suspects come first.
+        """
+        suspects = [row for row in ripe if row[2] >= SUSPECT]
+        for need in needs:
+            suspects += self._db.rows(
+                "SELECT number, id, claims, progress FROM job WHERE need=? AND due IS NOT NULL "
+                "AND due <= ? AND claims >= ?",
+                (need, now, SUSPECT),
+            )
+        if not suspects:
+            return ripe
+        suspects.sort(key=lambda row: suspect_order(row[2], row[0]))
+        # The first are those that will be parked: they harm nobody any more.
+        parked = sum(row[2] >= CLAIMS for row in suspects)
+        chosen = suspects[: parked + max(most - self._held(worker), 0)]
+        return [*chosen, *(row for row in ripe if row[2] < SUSPECT)]
+
+    def _held(self, worker: int) -> int:
+        """How many suspects a worker has that did not get on yet."""
+        rows = self._db.rows(
+            "SELECT id, progress FROM job WHERE owner=? AND claims > ?", (worker, SUSPECT)
+        )
+        held = 0
+        for id_, progress in rows:
+            head = self._heads.get(id_)
+            if head is not None:
+                with suppress(StoreDamagedError):  # it will be parked
+                    self._heads.read_end(head)
+                    held += head.length == progress
+        return held
 
     def _priorities(self, need: int) -> list[tuple[Any, ...]]:
         """The priorities among the jobs with this need, found without reading them all."""

@@ -200,9 +200,11 @@ class SqliteStore:
         """Keep a worker's lease alive."""
         return await self._db.write(lambda: self._workers.beat(worker, lease, self._now()))
 
-    async def claim(self, worker: Worker, limit: int, jobs: Sequence[str] = ()) -> Claimed:
+    async def claim(
+        self, worker: Worker, limit: int, jobs: Sequence[str] = (), suspects: int | None = None
+    ) -> Claimed:
         """Take jobs that are due; see ``Store.claim``."""
-        return await self._db.write(lambda: self._claims.claim(worker, limit, jobs))
+        return await self._db.write(lambda: self._claims.claim(worker, limit, jobs, suspects))
 
     async def refill(self) -> int | None:
         """Give out the slots that time has made free; see ``Store.refill``."""

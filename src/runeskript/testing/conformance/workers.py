@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...stores.base import CLAIMS, Command, RowChange, Timer
+from ...stores.base import CLAIMS, SUSPECT, Command, RowChange, Timer
 from ...stores.leases import Release, Worker
 from .world import LEASE, ME, RUNNING, YOU, Checks, World, equal, job, listener, message, unit
 
@@ -243,6 +243,41 @@ async def a_job_that_gets_nowhere_is_parked(w: World) -> None:
     equal(await w.send(Command("a", "resume")), ["accepted"])
     equal(await w.claim(), ["a"])
     equal((await w.row("a")).claims, 1)
+
+
+@CHECKS
+async def few_suspects_are_claimed_at_once(w: World) -> None:
+    """So that the one that crashes its worker is found; and what gets on makes room."""
+    ids = ["a", "b", "c", "d"]
+    await w.store.submit([job(id_) for id_ in ids])
+    for n in range(SUSPECT):
+        mortal = ME._replace(id=f"me{n}")
+        await w.beat(mortal)
+        equal(await _among(w, mortal, 1), ids)
+        w.clock.pass_ms(LEASE)
+    await w.store.submit([job("new")])
+    await w.beat()
+    equal(await _among(w, ME, 1), ["a", "new"])
+    equal(await _among(w, ME, 1), [])
+    equal(await _among(w, ME, 1, "b"), [])
+    equal(await _among(w, ME, 2), ["b"])
+    row = await w.row("a")
+    equal(await w.outcomes(unit("a", 0, epoch=row.epoch)), ["ok"])
+    equal(await _among(w, ME, 2), ["c"])
+    equal(await _among(w, ME, 2), [])
+    equal([(await w.row(id_)).claims for id_ in ids], [3, 3, 3, 2])
+    # Those claimed most often come first, of three claims the newest. What got on is like the rest.
+    w.clock.pass_ms(LEASE)
+    await w.beat(YOU)
+    equal(await _among(w, YOU, 0), ["new"])
+    equal(await _among(w, YOU, 1), ["c"])
+    equal(await _among(w, YOU, 9), ["b", "a", "d"])
+    equal((await w.row("a")).claims, 1)
+
+
+async def _among(w: World, worker: Worker, suspects: int, *jobs: str) -> list[str]:
+    """What is claimed where there may be so many suspects."""
+    return [one.job for one in (await w.store.claim(worker, 9, jobs, suspects)).jobs]
 
 
 @CHECKS

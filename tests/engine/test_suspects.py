@@ -1,0 +1,96 @@
+"""A job that crashes whoever has it is parked, and its neighbours are not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from tests.engine.conftest import ManualClock
+from tests.engine.test_recovery import Mortal
+
+from runeskript.engine.handlers import handler
+from runeskript.engine.ids import SystemIds
+from runeskript.engine.runtime import Runtime
+from runeskript.errors import StoreError
+from runeskript.stores.base import CLAIMS, JobRow, Store
+from runeskript.stores.queries import JobFilter
+
+JOBS = 15
+
+
+class Processes:
+    """They share a store, and a job crashes each of them as soon as it is run."""
+
+    def __init__(self, kept: Store, clock: ManualClock) -> None:
+        self.kept = kept
+        self.clock = clock
+        #: How long calls of the other jobs take: until this is set.
+        self.go = asyncio.Event()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[tuple[Runtime, asyncio.Event]]:
+        """A process, and whether it died."""
+        store: Any = Mortal(self.kept)
+        death = asyncio.Event()
+
+        @handler("poison", mode="async")
+        async def poison(_: Any, ctx: Any) -> None:
+            store.dead = True  # nothing that it does from here on is seen
+            death.set()
+            await asyncio.Event().wait()
+
+        @handler("nap", mode="async")
+        async def nap(_: Any, ctx: Any) -> None:
+            await self.go.wait()
+
+        async with Runtime(
+            handlers=[poison, nap],
+            store=store,
+            clock=self.clock,
+            ids=SystemIds(),
+            discover_handlers=False,
+        ) as runtime:
+            yield runtime, death
+
+    async def rows(self) -> list[JobRow]:
+        rows, _ = await self.kept.query(JobFilter(), None, 100)
+        return rows
+
+    async def live(self) -> bool:
+        """One process, until it dies or there is nothing left to do; whether it died."""
+        async with self.one() as (runtime, death):
+            work = asyncio.create_task(runtime.work(until_idle=True))
+            dies = asyncio.create_task(death.wait())
+            while not work.done() and not dies.done():
+                await asyncio.wait((work, dies), timeout=0.01)
+                if any(row.status == "Suspended" for row in await self.rows()):
+                    self.go.set()
+            for task in (work, dies):
+                task.cancel()
+                with suppress(StoreError, asyncio.CancelledError):
+                    await task
+            return death.is_set()
+
+
+@pytest.mark.usefixtures("time_passes")
+@pytest.mark.parametrize("place", [0, 7, JOBS - 1])
+async def test_neighbours_of_a_job_that_crashes_are_not_parked(
+    kept: Store, clock: ManualClock, place: int
+) -> None:
+    """None of them gets on either: their calls take longer than any process lives."""
+    w = Processes(kept, clock)
+    async with w.one() as (runtime, _):
+        for number in range(JOBS):
+            doc = f"skript: s\ndo:\n  - call: {'poison' if number == place else 'nap'}\n"
+            await runtime.submit_job(doc, key=str(number), start=False)
+    deaths = 0
+    while await w.live():
+        deaths += 1
+        clock.pass_ms(10_000)  # its lease
+    assert deaths <= CLAIMS + 2
+    ends = {row.key: row.status for row in await w.rows()}
+    assert ends.pop(str(place)) == "Suspended"
+    assert set(ends.values()) == {"Completed"}
