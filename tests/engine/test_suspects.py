@@ -13,9 +13,10 @@ from tests.engine.test_recovery import Mortal
 
 from runeskript.engine.handlers import handler
 from runeskript.engine.ids import SystemIds
+from runeskript.engine.reasons import reason_of
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import StoreError
-from runeskript.stores.base import CLAIMS, JobRow, Store
+from runeskript.stores.base import CLAIMS, JobRow, Store, Worker
 from runeskript.stores.queries import JobFilter
 
 JOBS = 15
@@ -94,3 +95,20 @@ async def test_neighbours_of_a_job_that_crashes_are_not_parked(
     ends = {row.key: row.status for row in await w.rows()}
     assert ends.pop(str(place)) == "Suspended"
     assert set(ends.values()) == {"Completed"}
+
+
+async def test_why_says_that_a_job_is_suspect(kept: Store, clock: ManualClock) -> None:
+    w = Processes(kept, clock)
+    async with w.one() as (runtime, _):
+        job = await runtime.submit_job("skript: s\ndo:\n  - call: nap\n", start=False)
+    for number in range(3):
+        worker = Worker(f"w{number}", frozenset(("nap", "poison")))
+        await kept.heartbeat(worker, 5_000)
+        (row,) = await kept.get([job.id])
+        assert row is not None
+        reason = await reason_of(kept, row)
+        kinds = ["moving", "moving", "unclaimed"]
+        assert reason.kind == kinds[number]
+        assert ("claimed 2 times in a row" in reason.text) is (number == 2)
+        assert len((await kept.claim(worker, 9)).jobs) == 1
+        clock.pass_ms(5_000)

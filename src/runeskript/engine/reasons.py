@@ -15,7 +15,7 @@ from ..model.events import CallOut, Event, Path
 from ..model.machine import FINAL
 from ..model.rows import NamedTuple
 from ..model.run import Run, TokenState
-from ..stores.base import JobRow, Store
+from ..stores.base import SUSPECT, JobRow, Store
 from ..stores.leases import Loaded
 
 #: What kind of thing it is. The first four come from outside; ``moving`` is for what needs nothing
@@ -78,7 +78,13 @@ async def _unclaimed(store: Store, row: JobRow) -> Reason:
     now = store.now()
     alive = [one.worker for one in await store.workers() if one.until > now]
     if any(worker.can_run(row.handlers, row.queue) for worker in alive):
-        return Reason("moving", "a worker is about to claim it")
+        if row.claims < SUSPECT:
+            return Reason("moving", "a worker is about to claim it")
+        text = (
+            f"it was claimed {row.claims} times in a row without getting on, and may be what ends"
+            " its workers: they take such jobs one after the other"
+        )
+        return Reason("unclaimed", text, detail={"claims": row.claims})
     if not alive:
         return Reason("unclaimed", "no worker runs")
     known = frozenset[str]().union(*(worker.handlers for worker in alive))
