@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +290,9 @@ def test_yaml_and_json_make_the_same_skript(path: Path) -> None:
     assert ast_hash(again) == ast_hash(made)
     value = to_value(made)
     assert json.loads(json.dumps(value)) == value
+    # The hash is written without making the value: by the same text.
+    plain = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    assert ast_hash(made) == sha256(plain.encode("ascii")).hexdigest()
     back = from_value(value)
     assert to_value(back) == value
     assert ast_hash(back) == ast_hash(made)
