@@ -50,6 +50,11 @@ def drawn(rng: random.Random) -> tuple[Branch, list[Any]] | None:
     statements = without_exits(region(rng))
     if statements is None:
         return None
+    statements = list(statements)
+    keyed = rng.sample(range(SLOTS), 2) if rng.random() < 0.4 else []
+    if keyed:
+        key = ("item", ("slot", keyed[0]), ("const", "a"))
+        statements.insert(0, ("set", 0, keyed[1], ("add", key, ("const", 1))))
     holders = set(push_targets(statements))
     free = [slot for slot in range(SLOTS) if slot not in holders]
     if len(free) < 4:
@@ -58,6 +63,8 @@ def drawn(rng: random.Random) -> tuple[Branch, list[Any]] | None:
     base = frame(rng)
     for slot in holders:
         base[slot] = base[item]
+    if keyed and rng.random() < 0.9:
+        base[keyed[0]] = {"a": 2}
     branch = Branch(
         statements,
         item,
@@ -103,9 +110,21 @@ def check(seed: int) -> str:
     return end
 
 
+def test_what_holds_a_key_may_be_handed_on() -> None:
+    key = ("item", ("slot", 0), ("const", "k"))
+    value = ("add", ("add", ("add", key, ("slot", 1)), key), key)
+    branch = Branch([("set", 0, 2, value)], 1, None, 2, (0,))
+    results: list[Any] = []
+    outs: list[Any] = []
+    c = context()
+    allow(c, 100)
+    BranchLoop(branch, FunctionTable())([{"k": 3}, None, None], c, [7, 8], 0, results, outs)
+    assert (results, outs) == ([16, 17], [({"k": 3},), ({"k": 3},)])
+
+
 @pytest.mark.parametrize("chunk", range(8))
 def test_random_branches(chunk: int) -> None:
-    ends = Counter(check(seed) for seed in range(chunk * 150, (chunk + 1) * 150))
+    ends = Counter(check(seed) for seed in range(chunk * 200, (chunk + 1) * 200))
     assert ends["ended"] > 20 and ends["failed"] > 5 and ends["spent"] > 5, ends
 
 

@@ -56,9 +56,10 @@ class BranchEmitter(RegionEmitter):
             statements = statements[:-1]
         # Slots that may be read as they were at the fork, or as unset.
         read = exposed(branch.statements)
-        begun = read | ends | {holder for holder, _ in branch.keys.values()}
-        begun -= filled | branch.keys.keys()
-        again = begun & (written | ends)
+        holders = {holder for holder, _ in branch.keys.values()} - branch.keys.keys()
+        begun = (read | ends | holders) - filled - branch.keys.keys()
+        # No branch changes what holds keys, and they are looked up before the first one.
+        again = begun & (written | ends) - holders
         before = [*self.loads(begun - again)]
         tests = [*self.captured_tests(begun, again), *self.key_tests(branch.keys)]
         self.loose |= touched - filled - self.cached.keys()
