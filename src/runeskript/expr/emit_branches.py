@@ -61,7 +61,7 @@ class BranchEmitter(RegionEmitter):
         # No branch changes what holds keys, and they are looked up before the first one.
         again = begun & (written | ends) - holders
         before = [*self.loads(begun - again)]
-        tests = [*self.captured_tests(begun, again), *self.key_tests(branch.keys)]
+        tests = [*self.captured_tests(begun, again, read), *self.key_tests(branch.keys)]
         self.loose |= touched - filled - self.cached.keys()
         turn = self.filled(branch)
         nodes, ended = self.statements(statements)
@@ -102,16 +102,17 @@ class BranchEmitter(RegionEmitter):
 
     # --- what a branch begins with and ends with ----------------------------------------------
 
-    def captured_tests(self, begun: set[int], again: set[int]) -> list[ast.expr]:
+    def captured_tests(self, begun: set[int], again: set[int], read: set[int]) -> list[ast.expr]:
         """A body for numbers: tests that what it expects of captured values holds.
 
-        What no branch writes is tested to be set, which most variables are.
+        What no branch writes is tested to be set, which most variables are. What is only read where
+        control never comes need not even be loaded.
         """
         tests: list[ast.expr] = []
         if self.numeric is None:
             return tests
         for slot in self.numeric.live:
-            if slot in begun:
+            if slot in begun and slot in read:
                 wanted = self.numeric.bound(slot)
                 tests.append(self.is_number(self.element(slot), self.element(slot), wanted))
                 self.cached[slot] = wanted
