@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runeskript.expr.parser import parse_any_expression
 from runeskript.expr.simple import read_simple
-from runeskript.model.ast import Name
+from runeskript.model.parsed import Name, used_by
 
 WORDS = st.sampled_from(
     [
@@ -61,10 +61,10 @@ def check(text: str, locals_: tuple[str, ...] = ()) -> bool:
     if simple is None:
         return False
     full = parse_any_expression(text, locals_=locals_)
-    ir, names, bound = simple
-    assert repr(ir) == repr(full.ir)  # 1, 1.0 and true are equal, and not the same
-    assert names == full.names
-    assert bound == full.bound
+    assert repr(simple.ir) == repr(full.ir)  # 1, 1.0 and true are equal, and not the same
+    assert simple.names == full.names
+    assert simple.bound == full.bound
+    assert sorted(simple.used) == sorted(used_by(full.names))
     return True
 
 
@@ -75,8 +75,9 @@ def check_insert(text: str) -> None:
     alone, insert = read_simple(text, ()), read_simple(f"${{{text}}}", (), insert=True)
     assert (alone is None) is (insert is None)
     if alone is not None and insert is not None:
-        assert repr(insert[0]) == repr(alone[0])
-        for there, here in zip(insert[1:], alone[1:], strict=True):
+        assert repr(insert.ir) == repr(alone.ir)
+        assert insert.used == alone.used
+        for there, here in ((insert.names, alone.names), (insert.bound, alone.bound)):
             assert there == tuple(Name(n.name, n.offset + 2, n.kind) for n in here)
 
 

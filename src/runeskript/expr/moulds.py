@@ -15,7 +15,7 @@ from itertools import accumulate
 from operator import itemgetter
 from typing import Any, Final, Literal
 
-from ..model.rows import NamedTuple
+from ..model.records import mutable
 from .functions import FUNCTIONS
 
 #: Classes of operands (they end with a blank, which no word does): a variable and its keys, a
@@ -64,18 +64,21 @@ Maker = Callable[[Sequence[Any]], Any]
 Kind = Literal["variable", "function"]
 
 
-class Mould(NamedTuple):
-    """What all expressions of a shape have in common.
+@mutable
+class Mould:
+    """What all expressions of a shape have in common. Each is one of its kind, and a key by that.
 
     ``make``: the IR from those of the operands; ``uses``: the names in it in order, as (operand,
     characters from where it begins, name of a function of the document, "variable" | "function");
-    ``bound``: the operand that a comprehension binds; ``words``: how many there are.
+    ``bound``: the operand that a comprehension binds; ``words``: how many there are; ``used``: from
+    the names of the operands ("": has none) to those of ``uses``, as ``Parsed.used`` has them.
     """
 
     make: Maker
     uses: tuple[tuple[int, int, str, Kind], ...]
     bound: int | None
     words: int
+    used: Callable[[Sequence[str]], tuple[str, ...]]
 
 
 class _OtherError(Exception):
@@ -100,7 +103,22 @@ def mould_of(words: Sequence[str], places: Sequence[int], starts: Sequence[int])
             uses.append((number, 0, "", "variable"))
         elif word[-1] == "(" and len(word) > 1 and word[:-1] not in FUNCTIONS:
             uses.append((number, place - starts[number], word[:-1], "function"))
-    return Mould(_maker(plan), tuple(uses), reader.bound, len(words))
+    return Mould(_maker(plan), tuple(uses), reader.bound, len(words), _used(uses))
+
+
+def _used(uses: list[tuple[int, int, str, Kind]]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """``Mould.used``: variables first, since order does not matter there."""
+    functions = tuple([name + "(" for _, _, name, kind in uses if kind == "function"])
+    numbers = [number for number, _, _, kind in uses if kind == "variable"]
+    if not numbers:
+        return lambda names: functions
+    if len(numbers) == 1:
+        (only,) = numbers
+        return lambda names: (names[only], *functions)
+    several: Callable[[Sequence[str]], tuple[str, ...]] = itemgetter(*numbers)
+    if functions:
+        return lambda names: several(names) + functions
+    return several
 
 
 class _Reader:

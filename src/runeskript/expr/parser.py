@@ -13,13 +13,12 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Final
 
-from ..model.ast import IR, Name
-from ..model.records import record
+from ..model.parsed import IR, Name, Parsed, constant
 from .faults import ExpressionError, Problem
 from .ir import walk
 from .lexer import prepare, too_deep
 from .reader import read_tree
-from .simple import name_at, read_simple
+from .simple import read_simple
 
 __all__ = [
     "ExpressionError",
@@ -29,32 +28,6 @@ __all__ = [
     "parse_expression",
     "parse_template",
 ]
-
-
-@record
-class Parsed:
-    """An expression that was read.
-
-    ``names``: every use of a variable, of a secret and of a function that is not in the function
-    table (so: of a user function), in order of the text. ``bound``: the names that comprehensions
-    bind, with their places, for the rule that they must not shadow.
-    """
-
-    ir: IR
-    names: tuple[Name, ...]
-    bound: tuple[Name, ...] = ()
-
-
-_new: Final = object.__new__
-
-
-def parsed(ir: IR, names: tuple[Name, ...], bound: tuple[Name, ...] = ()) -> Parsed:
-    """A ``Parsed``, in half the time of its ``__init__``."""
-    made: Any = _new(Parsed)
-    made.ir = ir
-    made.names = names
-    made.bound = bound
-    return made  # type: ignore[no-any-return]
 
 
 def parse_expression(text: str, *, locals_: tuple[str, ...] = (), graph: bool = False) -> Parsed:
@@ -67,7 +40,7 @@ def parse_expression(text: str, *, locals_: tuple[str, ...] = (), graph: bool = 
     # It knows neither inserts nor another meaning of `+`.
     simple = None if graph and ("+" in text or "$" in text) else read_simple(text, locals_)
     if simple is not None:
-        return parsed(*simple)
+        return simple
     return parse_any_expression(text, locals_=locals_, graph=graph)
 
 
@@ -120,6 +93,7 @@ def _syntax_problem(error: SyntaxError, text: str, source: str, skipped: int) ->
 
 # --- texts with inserts -----------------------------------------------------------------------
 
+_new: Final = object.__new__
 #: An insert in which braces stand in no text; greedy without a way back, hence linear.
 _INSERT: Final = re.compile(r"""\$\{((?:[^{}'"]++|'[^'\\{}]*+'|"[^"\\{}]*+")*+)\}""", re.DOTALL)
 #: Inside an insert: a whole text in quotes, or one bracket of the kind that matters.
@@ -137,13 +111,13 @@ def parse_template(
     characters of the whole ``text``.
     """
     if "${" not in text:
-        return Parsed(("const", text), ())
+        return constant(text)
     if read is None:
         read = partial(parse_expression, graph=graph)
     if text.startswith("${") and text.find("}") == len(text) - 1:  # one insert and nothing else
         simple = None if graph else read_simple(text, (), insert=True)
         if simple is not None:
-            return parsed(*simple)
+            return simple
         try:
             only = read(text[2:-1])
         except ExpressionError:
@@ -153,16 +127,14 @@ def parse_template(
     if "$$" in text or "${" in "".join(pieces[::2]):
         return _parse_any_template(text, read)
     parts: list[IR] = []
-    names: list[Name] = []
-    bound: list[Name] = []
-    at = 0
-    is_insert = False
+    inserts: list[Parsed] = []
+    used: tuple[str, ...] = ()
+    binds = is_insert = False
     for piece in pieces:
         if not is_insert:
             is_insert = True
             if piece:
                 parts.append(("const", piece))
-            at += len(piece) + 2  # behind the `${`
             continue
         is_insert = False
         try:
@@ -170,15 +142,34 @@ def parse_template(
         except ExpressionError:
             return _parse_any_template(text, read)  # which reports those of all inserts
         parts.append(part.ir)
-        names += _shifted(part.names, at)
-        if part.bound:
-            bound += _shifted(part.bound, at)
+        inserts.append(part)
+        used += part.used
+        binds = binds or bool(part.bound)
+    made: Any = _new(Parsed)
+    made.ir = _joined(parts, whole=len(pieces) == 3)
+    made.mould, made.operands = None, ()
+    made.used = used
+    made.inserts = tuple(inserts)
+    made.later = _names_of_inserts, pieces, inserts
+    made.bound = _names_of_inserts(pieces, inserts, "bound") if binds else ()
+    return made  # type: ignore[no-any-return]
+
+
+def _names_of_inserts(
+    pieces: list[str], inserts: list[Parsed], field: str = "names"
+) -> tuple[Name, ...]:
+    """The names in the inserts of a text, which are all second ``pieces`` of it."""
+    out: list[Name] = []
+    at = 0
+    for plain, piece, insert in zip(pieces[::2], pieces[1::2], inserts, strict=False):
+        at += len(plain) + 2  # behind the `${`
+        out += _shifted(getattr(insert, field), at)
         at += len(piece) + 1
-    return parsed(_joined(parts, whole=len(pieces) == 3), tuple(names), tuple(bound))
+    return tuple(out)
 
 
 def _shifted(names: tuple[Name, ...], by: int) -> tuple[Name, ...]:
-    return tuple([name_at(n.name, n.offset + by, n.kind) for n in names]) if names else ()
+    return tuple([Name(n.name, n.offset + by, n.kind) for n in names]) if names else ()
 
 
 def _joined(parts: list[IR], *, whole: bool) -> IR:

@@ -19,8 +19,8 @@ from keyword import kwlist
 from string import ascii_letters, digits
 from typing import Any, Final
 
-from ..model.ast import IR, Name
 from ..model.limits import EXPRESSION_DEPTH, NAME
+from ..model.parsed import IR, Name, Parsed
 from ..model.values import is_text
 from .moulds import BOUND, CONSTANT, KEY, LOCAL, NUMBER, OTHER, TARGET, VARIABLE, Mould, mould_of
 
@@ -63,16 +63,8 @@ _DIGITS: Final = frozenset(digits)
 _Operand = tuple[str, Any, str]
 
 
+#: Makes what is read without its ``__init__``: there are tens of thousands.
 _new: Final = object.__new__
-
-
-def name_at(name: str, offset: int, kind: str) -> Name:
-    """A ``Name``. In place it takes half of its ``__init__``, and there are tens of thousands."""
-    made: Any = _new(Name)
-    made.name = name
-    made.offset = offset
-    made.kind = kind
-    return made  # type: ignore[no-any-return]
 
 
 def _name_of(word: str) -> _Operand:
@@ -126,11 +118,8 @@ _moulds: Final[dict[tuple[str, ...], Mould | None]] = {}
 _insert_moulds: Final[dict[tuple[str, ...], Mould | None]] = {}
 
 
-def read_simple(
-    text: str, locals_: tuple[str, ...], insert: bool = False
-) -> tuple[IR, tuple[Name, ...], tuple[Name, ...]] | None:
-    """The IR of an expression, the names in it and the name that a comprehension binds; None where
-    the full reader has to look.
+def read_simple(text: str, locals_: tuple[str, ...], insert: bool = False) -> Parsed | None:
+    """What an expression is read as; None where the full reader has to look.
 
     ``insert``: it stands between ``${`` and the only ``}`` of the text, from which its names are
     counted then. The brackets become a part of its shape, which takes no more than without.
@@ -156,28 +145,39 @@ def read_simple(
             mould = moulds[shape] = _mould(text, parts, classes)
     if mould is None or mould.words + text.count(".") >= EXPRESSION_DEPTH:
         return None
-    uses, bound = mould.uses, mould.bound
-    ir = mould.make(irs)
-    if not uses and bound is None:
-        return ir, (), ()
-    if mould.words == 1:
-        return ir, (name_at(names[0], len(parts[0]), "variable"),), ()
+    made: Any = _new(Parsed)
+    made.ir = mould.make(irs)
+    made.mould = mould
+    made.operands = irs
+    made.used = mould.used(names)
+    made.inserts = ()
+    made.later = _names, text, mould, insert
+    made.bound = () if mould.bound is None else _names(text, mould, insert, (mould.bound,))
+    return made  # type: ignore[no-any-return]
+
+
+def _names(
+    text: str, mould: Mould, insert: bool, operands: tuple[int, ...] | None = None
+) -> tuple[Name, ...]:
+    """Where the names of an expression stand that was read; ``operands``: of these, in place of
+    those that it uses."""
+    parts = _OPERAND.split(text)
     ends = list(accumulate(map(len, parts)))
     if insert:
         ends[-1] -= 1  # the expression ends before the bracket
-    used: list[Any] = []
-    for number, back, name, kind in uses:
-        use: Any = _new(Name)  # as `name_at`, without the call
-        use.name = name or names[number]
-        use.offset = ends[2 * number] + back
-        use.kind = kind
-        used.append(use)
-    binds = () if bound is None else (name_at(names[bound], ends[2 * bound], "variable"),)
-    return ir, tuple(used), binds
+    uses = mould.uses
+    if operands is not None:
+        uses = tuple([(number, 0, "", "variable") for number in operands])
+    return tuple(
+        [
+            Name(name or parts[2 * number + 1].split(".")[0], ends[2 * number] + back, kind)
+            for number, back, name, kind in uses
+        ]
+    )
 
 
 #: Stands for the mould of a shape that was not met before.
-_NEW: Final = Mould(lambda irs: None, (), None, 0)
+_NEW: Final = Mould(lambda irs: None, (), None, 0, lambda names: ())
 
 
 def _mould(text: str, parts: list[str], classes: tuple[str, ...]) -> Mould | None:

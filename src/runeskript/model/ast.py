@@ -12,38 +12,37 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
+from .parsed import IR as IR
+from .parsed import Name as Name
+from .parsed import Parsed
 from .records import record
 from .schedule import Schedule
 from .spans import NOWHERE, Span
 from .values import Value
-
-#: Expression IR: nested tuples, first element the node's tag (table in ``expr/ir.py``).
-IR: TypeAlias = tuple[Any, ...]
-
-
-@record
-class Name:
-    """One use of a variable or function in an expression."""
-
-    name: str
-    #: Characters from the start of the expression's ``span``.
-    offset: int
-    #: ``secret`` marks ``secrets.X`` (``name`` is ``X``); ``maybe`` a variable that may be unset
-    #: here without harm (the expression looks first).
-    kind: Literal["variable", "function", "secret", "maybe"]
 
 
 class _Placed:
     """Works out where an expression stands, and how it is written, when that is first asked.
 
     A document has tens of thousands of expressions, and few that anything is said of. A front end
-    that makes many sets ``later`` in the place of the fields: a function and its arguments.
+    that makes many sets ``later`` in the place of the fields: a function and its arguments. The
+    names in it are those of ``parsed``, what its text was read as.
     """
 
-    __slots__ = ("later",)
+    __slots__ = ("later", "parsed")
     later: tuple[Any, ...]
+    parsed: Parsed
 
     def __getattr__(self, name: str) -> Any:
+        found: Any
+        if name == "names":
+            found = self.parsed.names
+            object.__setattr__(self, name, found)
+            return found
+        if name == "parsed":  # of one that was made from its parts
+            found = Parsed(self.ir, self.names)
+            object.__setattr__(self, name, found)
+            return found
         if name not in ("source", "span", "pointer"):
             raise AttributeError(name)
         place, *given = self.later

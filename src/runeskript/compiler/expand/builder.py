@@ -141,7 +141,7 @@ class Builder:
 
     def ir(self, expr: Expr) -> IR:
         """The IR of an expression of the document, as this place understands it."""
-        if self.renames and any(n.name in self.renames for n in expr.names):
+        if self.renames and not self.renames.keys().isdisjoint(expr.parsed.used):
             return rename(expr.ir, self.renames)
         return expr.ir
 

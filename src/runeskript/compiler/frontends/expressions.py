@@ -11,9 +11,10 @@ import re
 from typing import Any, Final
 
 from ...expr.faults import ExpressionError
-from ...expr.parser import Parsed, parse_expression, parse_template, parsed
+from ...expr.parser import parse_expression, parse_template
 from ...model.ast import IR, Args, Expr, Name
 from ...model.diagnostics import Diagnostics
+from ...model.parsed import Parsed, constant, parsed
 from ...model.spans import Span
 from ..kinds import KINDS, Kind
 from ..nodes import UNREAD, Map, Node, Scalar, children_of, clip, describe, span_of, to_value
@@ -94,7 +95,7 @@ class Expressions:
             if value is None and not node.text:
                 self.add("RUNE-1121", f"`{field}` has no expression", node, pointer)
                 return self.broken(node, pointer)
-            return self._at(node, pointer, ("const", value))
+            return self._at(node, pointer, constant(value))
         text = value
         if not text.strip():
             self.add("RUNE-1121", f"the expression of `{field}` is empty", node, pointer)
@@ -112,19 +113,18 @@ class Expressions:
         except ExpressionError as error:
             self._problems(error, node, shift, pointer)
             return self.broken(node, pointer)
-        ir, names = known.ir, known.names
         if known.bound:
             self.seen.bound.append((node, shift, known.bound, pointer))
         if not shift:
-            return self._at(node, pointer, ir, names)
-        names = tuple(Name(n.name, n.offset + shift, n.kind) for n in names)
-        return Expr(text, ir, ScalarSpan(node, self.source, self.file), pointer, names)
+            return self._at(node, pointer, known)
+        names = tuple(Name(n.name, n.offset + shift, n.kind) for n in known.names)
+        return Expr(text, known.ir, ScalarSpan(node, self.source, self.file), pointer, names)
 
-    def _at(self, node: Scalar, pointer: str, ir: IR, names: tuple[Name, ...] = ()) -> Expr:
+    def _at(self, node: Scalar, pointer: str, known: Parsed) -> Expr:
         """The expression that is all of a scalar."""
         made: Any = _new(Expr)
-        made.ir = ir
-        made.names = names
+        made.ir = known.ir
+        made.parsed = known
         made.later = place_of_scalar, self.source, self.file, node, pointer, None
         return made  # type: ignore[no-any-return]
 
@@ -193,11 +193,16 @@ class Expressions:
         """Any value, with ``${...}`` in its texts at any depth."""
         if type(node) is Scalar:
             return self._scalar_template(node, pointer)
-        names: list[Name] = []
+        found: list[tuple[Parsed, int]] = []
+        ir = self._container(node, pointer, found, [0])
+        known: Any = _new(Parsed)
+        known.ir = ir
+        known.later = _names_in, found
+        known.used = tuple([name for part, _ in found for name in part.used])
         made: Any = _new(Expr)
-        made.ir = self._container(node, pointer, names, [0])
-        made.names = tuple(names)
-        made.later = place_of_container, self.source, self.file, node, pointer, bool(names)
+        made.ir = ir
+        made.parsed = known
+        made.later = place_of_container, self.source, self.file, node, pointer, bool(found)
         return made  # type: ignore[no-any-return]
 
     def entries(self, node: Map, pointer: str) -> list[tuple[str, Expr]]:
@@ -214,7 +219,7 @@ class Expressions:
                 continue
             made: Any = _new(Expr)
             made.ir = known.ir
-            made.names = known.names
+            made.parsed = known
             made.later = place_of_scalar, source, file, child, pointer, key
             out.append((key, made))
         return out
@@ -223,7 +228,7 @@ class Expressions:
         known = self._texts.get(node.value) or self._read_value(node, pointer)
         if known is None:
             return self.broken(node, pointer)
-        return self._at(node, pointer, known.ir, known.names)
+        return self._at(node, pointer, known)
 
     def _read_value(self, node: Scalar, pointer: str) -> Parsed | None:
         """What a value means; None where that cannot be said."""
@@ -232,12 +237,12 @@ class Expressions:
             # By its text: 1, 1.0 and true are one key of a dict, and not the same.
             known = self._plain.get(node.text)
             if known is None:
-                known = parsed(("const", value), ())
+                known = constant(value)
                 if not self._constant(node, pointer):
                     self._plain[node.text] = known
             return known
         if "${" not in value:
-            known = parsed(("const", value), ())
+            known = constant(value)
             if not self._constant(node, pointer):
                 self._texts[value] = known
             return known
@@ -274,29 +279,32 @@ class Expressions:
             )
         return True
 
-    def _container(self, node: Node, pointer: str, names: list[Name], base: list[int]) -> IR:
+    def _container(
+        self, node: Node, pointer: str, found: list[tuple[Parsed, int]], base: list[int]
+    ) -> IR:
         """The IR of a value that may hold inserts; constant wherever it holds none.
 
-        ``base``: the offset of the next leaf, as ``places.TextSpan`` counts them.
+        ``found``: the leaves with names so far, and the offset of each; ``base``: that of the next
+        leaf, as ``places.TextSpan`` counts them.
         """
         if type(node) is Scalar:
             part = self._texts.get(node.value) or self._read_value(node, pointer)
             if part is None:
                 part = Parsed(BROKEN, ())
-            if part.names:
-                names += [Name(n.name, n.offset + base[0], n.kind) for n in part.names]
+            if part.used:
+                found.append((part, base[0]))
             base[0] += len(node.text) + 1
             return part.ir
         if type(node) is Map:
             pairs = [
-                (key, self._container(child, f"{pointer}/{escape(key)}", names, base))
+                (key, self._container(child, f"{pointer}/{escape(key)}", found, base))
                 for key, child in node.entries.items()
             ]
             if all(ir[0] == "const" for _, ir in pairs):
                 return ("const", {key: ir[1] for key, ir in pairs})
             return ("object", tuple((("const", key), ir) for key, ir in pairs))
         items = tuple(
-            self._container(child, f"{pointer}/{i}", names, base)
+            self._container(child, f"{pointer}/{i}", found, base)
             for i, child in enumerate(node.items)
         )
         if all(ir[0] == "const" for ir in items):
@@ -309,14 +317,14 @@ class Expressions:
             self.wrong_kind("text", node, pointer, field)
             return self.broken(node, pointer)
         if not isinstance(node.value, str):
-            return self._at(node, pointer, ("const", node.text))
+            return self._at(node, pointer, constant(node.text))
         out = self._scalar_template(node, pointer)
         if out.ir[0] in ("text", "const"):
             return out
         # One insert alone would keep its type; here its value goes into a text.
         if out.ir is BROKEN:
             return Expr(out.source, ("text", (out.ir,)), out.span, pointer)
-        return self._at(node, pointer, ("text", (out.ir,)), out.names)
+        return self._at(node, pointer, parsed(("text", (out.ir,)), out.names))
 
     def args(self, node: Node, pointer: str, field: str) -> Args:
         """``with``: an object, or one ``${...}``."""
@@ -335,6 +343,11 @@ class Expressions:
             f"write `{field}: {{name: value}}` or `{field}: ${{params}}`",
         )
         return Args((), None, span, pointer)
+
+
+def _names_in(found: list[tuple[Parsed, int]]) -> tuple[Name, ...]:
+    """The names in the leaves of a value, each with its offset."""
+    return tuple([Name(n.name, n.offset + at, n.kind) for part, at in found for n in part.names])
 
 
 def _bare_text(node: Node) -> Scalar | None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from ...model.ast import IR, Expr, Target
+from ...model.ast import Expr, Target
 from ...model.diagnostics import Diagnostics
 from ...model.durations import UNITS, parse_duration
 from ...model.limits import NAME
 from ...model.nearest import did_you_mean
+from ...model.parsed import Parsed, constant, parsed
 from ..kinds import Kind
 from ..nodes import Map, Node, Scalar, clip, key_of
 from ..read import Source
@@ -37,7 +38,7 @@ class Fields(Expressions):
         #: Names, ids of any kind and texts of durations that were found good.
         self._names: set[str] = set()
         self._labels: set[tuple[Kind, str]] = set()
-        self._durations: dict[str, IR] = {}
+        self._durations: dict[str, Parsed] = {}
 
     # --- durations -------------------------------------------------------------------------------
 
@@ -53,14 +54,14 @@ class Fields(Expressions):
             inner = self._scalar_template(node, pointer)
             if inner.ir is BROKEN:
                 return inner
-            return self._at(node, pointer, ("duration", inner.ir), inner.names)
+            return self._at(node, pointer, parsed(("duration", inner.ir), inner.names))
         ms = self.milliseconds(node, node.text, pointer, field, positive=positive)
         if ms is None:
             return self.broken(node, pointer)
-        ir: IR = ("const", ms)
+        known = constant(ms)
         if ms:  # whether nothing is allowed depends on the field
-            self._durations[node.text] = ir
-        return self._at(node, pointer, ir)
+            self._durations[node.text] = known
+        return self._at(node, pointer, known)
 
     def milliseconds(
         self, node: Scalar, text: str, pointer: str, field: str, *, positive: bool = True

@@ -37,7 +37,7 @@ def drop_dead(program: core.Program, _: HandlerCatalog) -> None:
 def _unread(program: core.Program, bodies: list[core.Body]) -> set[str]:
     """The document's variables that are written and never read."""
     read = {
-        name.name for body in bodies for op in body.ops for expr in op.reads for name in expr.names
+        name for body in bodies for op in body.ops for expr in op.reads for name in expr.parsed.used
     }
     read.update(program.reducers)  # a reducer begins with what its variable holds
     for body in bodies:

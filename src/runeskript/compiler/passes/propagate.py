@@ -15,12 +15,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...model.ast import IR, Expr, Name
+from ...model.ast import IR, Expr
 from ...model.catalog import HandlerCatalog
+from ...model.parsed import Parsed
+from ...model.spans import NOWHERE
 from .. import core
 from .operands import written, written_by
 from .simplify import Simplifier
 
+_new = object.__new__
+#: ``Expr.later`` of what stands nowhere.
+_NOWHERE: Any = (lambda: ("", NOWHERE, ""),)
 #: Characters of a text that may be put in the place of its variable.
 _TEXT = 64
 #: Operations that neither write a variable nor lead anywhere but on.
@@ -158,9 +163,9 @@ class _Walk:
         all_known = self._known
         known: dict[str, IR] = {}
         for expr in op.reads:
-            for name in expr.names:
-                if name.name in all_known:
-                    known[name.name] = all_known[name.name]
+            for name in expr.parsed.used:
+                if name in all_known:
+                    known[name] = all_known[name]
         if not known:
             return
         first, *more = op.statements
@@ -223,21 +228,28 @@ def _is_short(value: IR) -> bool:
     return type(value[1]) not in (list, dict)
 
 
+def _made(ir: IR, used: list[str]) -> Expr:
+    """An expression that stands nowhere in the text, and so do its names."""
+    known: Any = _new(Parsed)
+    known.ir, known.names, known.bound, known.used = ir, (), (), tuple(used)
+    made: Any = _new(Expr)
+    made.ir, made.parsed, made.later = ir, known, _NOWHERE
+    return made  # type: ignore[no-any-return]
+
+
 def _update_reads(op: core.Pure, old: IR, new: IR, known: dict[str, IR], left: set[str]) -> None:
     """Let ``reads`` tell what the operation still reads; nothing, where that is not plain."""
     reads: list[Expr] = []
     for expr in op.reads:
         if expr.ir is old:
-            names: dict[str, Name] = {}
-            for name in expr.names:
-                if name.name not in known or name.name in left:
-                    names[name.name] = name
-                else:
-                    found = known[name.name]
-                    if found[0] == "name":
-                        names[found[1]] = Name(found[1], name.offset, "variable")
-            reads.append(Expr("", new, names=tuple(names.values())))
-        elif not any(name.name in known for name in expr.names):
+            used: list[str] = []
+            for name in expr.parsed.used:
+                if name not in known or name in left:
+                    used.append(name)
+                elif known[name][0] == "name":
+                    used.append(known[name][1])
+            reads.append(_made(new, used))
+        elif known.keys().isdisjoint(expr.parsed.used):
             reads.append(expr)
         else:
             op.reads = ()

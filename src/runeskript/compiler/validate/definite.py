@@ -207,10 +207,9 @@ class _Code:
         walk = self.walk
         set_ = walk.set
         for expr in op.reads:
-            for name in expr.names:
-                text = name.name
-                # Most names are set, or none of the document's (`input`, an item, a function).
-                if text in set_ or text not in walk.variables or name.kind != "variable":
+            # Most names are set, or none of the document's (`input`, an item, a function).
+            for text in expr.parsed.used:
+                if text in set_ or text not in walk.variables:
                     continue
                 if text not in walk.lossy or not self.is_set_around(text):
                     walk.found.add(text)

@@ -233,13 +233,8 @@ class Environment:
 
 
 def _read(sources: Iterable[_Source]) -> set[str]:
-    """The variables that some sources read."""
-    return {
-        name.name
-        for expr in _expressions(sources)
-        for name in expr.names
-        if name.kind in ("variable", "maybe")
-    }
+    """The variables that some sources read, among other names."""
+    return {name for expr in _expressions(sources) for name in expr.parsed.used}
 
 
 def _expressions(sources: Iterable[_Source]) -> list[Expr]:
@@ -258,9 +253,8 @@ def _is_ready(
 ) -> bool:
     """Whether some sources read no variable but those that are known."""
     for expr in _expressions(some):
-        for name in expr.names:
-            text = name.name
-            if text not in known and text in sources:
+        for name in expr.parsed.used:
+            if name not in known and name in sources:
                 return False
     return True
 

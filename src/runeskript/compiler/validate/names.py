@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ...expr.functions import FUNCTIONS
 from ...model.ast import IR, Expr, Name
 from ...model.diagnostics import Diagnostics
+from ...model.parsed import Parsed
 from ...model.spans import Span
 from ..tables import ROOTS
 from .facts import Assignment, Facts, Use
@@ -22,7 +24,7 @@ def name_span(expr: Expr, name: Name) -> Span:
 class _Known:
     """The names of one document."""
 
-    __slots__ = ("env", "everywhere", "functions", "hints", "loops", "variables")
+    __slots__ = ("env", "everywhere", "fitting", "functions", "hints", "loops", "variables")
 
     def __init__(self, facts: Facts, hints: Hints) -> None:
         self.variables = facts.assigned()
@@ -30,6 +32,8 @@ class _Known:
         self.everywhere = self.variables.difference(ROOTS) | {"input", "job"}
         self.loops = {loop.name for loop in facts.loop_names}
         self.functions = {f.name: len(f.params) for f in facts.document.functions}
+        #: Moulds -> whether their calls have the right number of arguments.
+        self.fitting: dict[Any, bool] = {}
         self.env = facts.document.env
         self.hints = hints
 
@@ -38,15 +42,13 @@ def check_names(facts: Facts, hints: Hints, found: Diagnostics) -> None:
     """Every check of this module."""
     known = _Known(facts, hints)
     _check_shadowing(facts, found)
-    everywhere = known.everywhere
+    known_all = known.everywhere.issuperset
     for use in facts.uses:
-        for name in use.expr.names:
-            if name.name not in everywhere or name.kind != "variable":
-                _check_use(use, known, found)
-                break
-        else:  # as nearly all: variables that are surely known
-            if (use.role == "function" or use.scope.notice) and use.expr.names:
-                _check_use(use, known, found)
+        # Nearly all names are variables that are surely known.
+        if known_all(use.expr.parsed.used) and use.role != "function" and not use.scope.notice:
+            continue
+        if not _is_sound(use, known):
+            _check_use(use, known, found)
 
 
 # --- declarations -----------------------------------------------------------------------------
@@ -87,6 +89,53 @@ def _check_shadowing(facts: Facts, found: Diagnostics) -> None:
 
 
 # --- uses -------------------------------------------------------------------------------------
+def _is_sound(use: Use, known: _Known) -> bool:
+    """Whether there is certainly nothing to say of the names of an expression. Asked without their
+    places, which are worked out for what is reported."""
+    parsed, scope = use.expr.parsed, use.scope
+    if use.role == "function" or scope.notice:
+        return not parsed.used
+    for name in parsed.used:
+        if name in known.everywhere or name in scope.loop_names:
+            continue
+        if name == "env":
+            if not _env_fits(parsed, known):
+                return False
+        elif name[:-1] in known.functions and name[-1] == "(":
+            if not _calls_fit(parsed, known):
+                return False
+        elif name != "error" or not scope.error:
+            return False
+    return True
+
+
+def _calls_fit(parsed: Parsed, known: _Known) -> bool:
+    """Whether the document's functions are called with as many arguments as they take, which all
+    expressions of one mould do or none."""
+    if parsed.inserts:
+        return all(_calls_fit(insert, known) for insert in parsed.inserts)
+    mould = parsed.mould
+    fits = None if mould is None else known.fitting.get(mould)
+    if fits is None:
+        calls = nodes(parsed.ir, "ucall")
+        fits = all(known.functions.get(node[1]) == len(node[2]) for node in calls)
+        if mould is not None:
+            known.fitting[mould] = fits
+    return fits
+
+
+def _env_fits(parsed: Parsed, known: _Known) -> bool:
+    """Whether all that is read of `env` is declared."""
+    if parsed.inserts:
+        return all(_env_fits(p, known) for p in parsed.inserts if "env" in p.used)
+    return all(key[0] != "const" or key[1] in known.env for key in _env_keys(parsed.ir))
+
+
+def _env_keys(ir: IR) -> list[IR]:
+    """What is read of `env`, in the order of the text."""
+    return [node[2] for node in nodes(ir, "item") if node[1] == ("name", "env")]
+
+
 def _check_use(use: Use, known: _Known, found: Diagnostics) -> None:
     expr = use.expr
     calls = asks_env = False
@@ -196,9 +245,9 @@ def _check_function_name(expr: Expr, name: Name, known: _Known, found: Diagnosti
 
 
 def _check_arity(expr: Expr, known: _Known, found: Diagnostics) -> None:
-    calls = nodes(expr.ir, "ucall")
-    if all(known.functions.get(node[1]) == len(node[2]) for node in calls):
+    if _calls_fit(expr.parsed, known):
         return
+    calls = nodes(expr.ir, "ucall")
     places: dict[str, Iterator[Name]] = {}
     for node in calls:
         expected = known.functions.get(node[1])
@@ -219,9 +268,7 @@ def _check_arity(expr: Expr, known: _Known, found: Diagnostics) -> None:
 
 def _check_env(expr: Expr, known: _Known, found: Diagnostics) -> None:
     places: Iterable[Name] = (n for n in expr.names if n.name == "env" and n.kind == "variable")
-    uses = [node for node in nodes(expr.ir, "item") if node[1] == ("name", "env")]
-    for node, name in zip(uses, places, strict=False):
-        key = node[2]
+    for key, name in zip(_env_keys(expr.ir), places, strict=False):
         if key[0] != "const" or key[1] in known.env:
             continue
         span = expr.span.shift(name.offset, len(f"env.{key[1]}"))
