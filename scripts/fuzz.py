@@ -2,13 +2,15 @@
 
     make fuzz                                     all of it, one after the other
     make fuzz ARGS="passes"                       random skripts with and without passes
+    make fuzz ARGS="regions --count 20000"        random regions against what their statements mean
+    make fuzz ARGS="branches --count 20000"       random branches of a fork, likewise
     make fuzz ARGS="documents --seconds 3600"     mangled documents, guided by coverage
     make fuzz ARGS="blueprints --seconds 3600"    forged Blueprints, guided by coverage
 
 It can be stopped at any time. Each finding is printed with the command that shows it again: for the
-passes ``passes --seed N``, which makes the skript as small as it can; for the others
-``TARGET --file FILE``. What a guided run has learnt stays in ``build/fuzz``, and the next one goes
-on from there.
+passes ``passes --seed N``, which makes the skript as small as it can; for regions and branches
+``TARGET --seed N``; for the others ``TARGET --file FILE``. What a guided run has learnt stays in
+``build/fuzz``, and the next one goes on from there.
 """
 
 from __future__ import annotations
@@ -23,10 +25,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from expr import test_branches, test_loops
 from hostile.targets import TARGETS
 from properties import differential
 from properties.skripts import skript
@@ -39,27 +43,40 @@ CHUNK = 50
 ENOUGH = 10
 
 
-# --- the passes -----------------------------------------------------------------------------------
-def chunk(first: int) -> tuple[int, int, list[str]]:
+#: What is drawn from a seed -> its check, which raises what differs, and is False for a skript that
+#: does not compile.
+SEEDED: dict[str, Callable[[int], object]] = {
+    "passes": differential.check,
+    "regions": test_loops.check,
+    "branches": test_branches.check,
+}
+
+
+# --- what is drawn from seeds ---------------------------------------------------------------------
+def chunk(target: str, first: int) -> tuple[int, int, list[str]]:
     """Check the seeds of one chunk: (the first, skripts that did not compile, failures)."""
     refused = 0
     failures = []
     for seed in range(first, first + CHUNK):
         try:
-            refused += not differential.check(seed)
+            refused += SEEDED[target](seed) is False
         except differential.DifferenceError as error:
             failures.append(str(error))
+        except Exception as error:
+            again = f'make fuzz ARGS="{target} --seed {seed}"'
+            failures.append(f"seed {seed}: {type(error).__name__}: {error}\nshow it: {again}")
     return first, refused, failures
 
 
-def many(start: int, count: int, jobs: int) -> int:
+def many(target: str, start: int, count: int, jobs: int) -> int:
     """Check ``count`` seeds; the exit code."""
     end = start + count
     refused = failed = 0
     done = start
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         try:
-            for first, refused_, failures in pool.imap(chunk, range(start, end, CHUNK)):
+            parts = range(start, end, CHUNK)
+            for first, refused_, failures in pool.imap(partial(chunk, target), parts):
                 done = first + CHUNK
                 refused += refused_
                 failed += len(failures)
@@ -71,9 +88,9 @@ def many(start: int, count: int, jobs: int) -> int:
         except KeyboardInterrupt:
             pool.terminate()
     checked = done - start
-    print(f"{checked - refused:,} programs, {refused:,} did not compile, {failed} differ")
+    print(f"{target}: {checked - refused:,}, {refused:,} did not compile, {failed} differ")
     if done < end:
-        print(f'go on with: make fuzz ARGS="passes --start {done}"')
+        print(f'go on with: make fuzz ARGS="{target} --start {done}"')
     return 1 if failed else 0
 
 
@@ -174,10 +191,12 @@ def shrink(data: bytes, check: Callable[[bytes], object], error: Exception) -> b
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the options and run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("what", nargs="?", default="all", choices=("all", "passes", *TARGETS))
-    parser.add_argument("--seed", type=int, help="passes: only this seed, made small if it fails")
-    parser.add_argument("--start", type=int, default=0, help="passes: the first seed (0)")
-    parser.add_argument("--count", type=int, default=100_000, help="passes: how many (100,000)")
+    parser.add_argument("what", nargs="?", default="all", choices=("all", *SEEDED, *TARGETS))
+    parser.add_argument(
+        "--seed", type=int, help="only this seed; a skript that fails is made small"
+    )
+    parser.add_argument("--start", type=int, default=0, help="seeded: the first seed (0)")
+    parser.add_argument("--count", type=int, default=100_000, help="seeded: how many (100,000)")
     parser.add_argument("--seconds", type=int, default=300, help="guided: how long each (300)")
     parser.add_argument("--file", type=Path, help="guided: only this input")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
@@ -186,9 +205,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return again(options.what, options.file)
     if options.seed is not None and options.what in ("all", "passes"):
         return one(options.seed)
+    if options.seed is not None and options.what in SEEDED:
+        print(f"seed {options.seed}: {SEEDED[options.what](options.seed)}")
+        return 0
     code = 0
-    if options.what in ("all", "passes"):
-        code |= many(options.start, options.count, options.jobs)
+    for target in SEEDED:
+        if options.what in ("all", target):
+            code |= many(target, options.start, options.count, options.jobs)
     for target in TARGETS:
         if options.what in ("all", target):
             code |= guided(target, options.seconds, options.jobs, options.seed or 1)
