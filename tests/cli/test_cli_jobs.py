@@ -326,3 +326,41 @@ def test_what_a_job_was_given_is_erased(rune: Rune, tmp_path: Path) -> None:
         == f"{done}: erased\n"
     )
     assert rune("jobs", "erase").code != 0
+
+
+def test_a_cancel_has_a_grace_time(rune: Rune) -> None:
+    job = submit(rune, "listens.yaml")
+    worker(rune)
+    assert "cancel" not in jobs(rune, "show", job)[0]
+    (asked,) = jobs(rune, "cancel", job, "--grace", "10s", "--reason", "enough")
+    assert asked["accepted"]
+    worker(rune)
+    (shown,) = jobs(rune, "show", job)
+    assert shown["status"] == "Cancelled"
+    assert (shown["cancel"]["reason"], shown["cancel"]["forced"]) == ("enough", None)
+
+
+def test_by_force_a_finally_that_waits_is_left(rune: Rune, tmp_path: Path) -> None:
+    (tmp_path / "cleans.yaml").write_text(
+        "skript: cleans\ndo:\n  - try: [{listen: t}]\n    finally: [{listen: done}]\n"
+    )
+    job = submit(rune, "cleans.yaml")
+    worker(rune)
+    jobs(rune, "cancel", job)
+    worker(rune, "--grace", "0s")
+    assert "a message to topic done" in why(rune, job) and ", forced at " in why(rune, job)
+    jobs(rune, "cancel", job, "--force")
+    worker(rune)
+    (shown,) = jobs(rune, "show", job)
+    assert shown["status"] == "Cancelled"
+    assert shown["error"]["data"]["others"][0]["type"] == "cancel.abandoned"
+    kinds = [one["kind"] for one in jobs(rune, "history", job)]
+    assert kinds == ["job.started", "cancel.requested", "cancel.grace", "cancel.forced",
+                     "cancel.grace", "cancel.forced", "job.finished"]  # fmt: skip
+
+
+def test_a_grace_time_is_for_a_cancel(rune: Rune) -> None:
+    for words in (["pause", "x", "--grace", "1s"], ["list", "--force"]):
+        assert "--grace and --force are for cancel" in rune("jobs", *words, "--store", URL).err
+    job = submit(rune, "listens.yaml")
+    assert "grace: 'soon'" in rune("jobs", "cancel", job, "--grace", "soon", "--store", URL).err

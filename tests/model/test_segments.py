@@ -27,6 +27,7 @@ from runeskript.model.events import (
     Event,
     Finished,
     Forked,
+    GraceGiven,
     MessageIn,
     Retried,
     Started,
@@ -55,6 +56,8 @@ LATER: list[Event] = [
     Retried(11, (1, 300), 2, "/do/0", 3, 4),
     Forked(12, "job-1", 4, "0f" * 16, {"a": [1, None]}),
     CallPending(13, (2,), 1, "/do/1", 2),
+    GraceGiven(14, 30_000, True),
+    TimerFired(15, (), -1),
 ]
 
 

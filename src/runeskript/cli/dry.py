@@ -12,7 +12,7 @@ from ..engine.requests import declared
 from ..model.blueprint import Blueprint
 from ..model.values import Value
 from ..testing.dry import DryRun, dry_run, family
-from ..testing.simulation import Outcome
+from ..testing.outcome import Outcome
 from ..testing.standins import Catalog, Given, StandIn, read_mocks
 from ..testing.standins import stand_ins as _stand_ins
 from . import inputs, terminal

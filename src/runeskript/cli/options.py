@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from ..model.limits import CANCEL_GRACE_MS
 from ..model.nearest import did_you_mean
 from .usage import UsageError
 
@@ -174,6 +175,18 @@ def add_lease(parser: argparse.ArgumentParser) -> None:
         default="5s",
         metavar="DURATION",
         help="after how much silence of this process others take its jobs; 5s is the default",
+    )
+
+
+def add_grace(parser: argparse.ArgumentParser) -> None:
+    """``--grace``, for the verbs that run jobs."""
+    seconds = CANCEL_GRACE_MS // 1000
+    parser.add_argument(
+        "--grace",
+        default=CANCEL_GRACE_MS,
+        metavar="DURATION",
+        help="how long a call that a cancel has asked to stop is waited for, where whoever cancels "
+        f"does not say; {seconds}s is the default",
     )
 
 

@@ -11,6 +11,7 @@ from ..kernel import Program
 from ..stores import Store
 from ..stores.base import Command, PostOutcome
 from . import requests
+from .cancelling import asked_for, command
 from .compiling import Skript
 from .driver import Driver
 from .ids import Ids
@@ -46,13 +47,26 @@ class Control(ABC):
             raise JobNotFoundError(f"no job has the id {id}")
         return job_of(row)
 
-    async def cancel_job(self, id: str, reason: str = "") -> Job:  # noqa: A002 - it is one
+    async def cancel_job(
+        self,
+        id: str,  # noqa: A002 - it is one
+        reason: str = "",
+        *,
+        grace: str | int | None = None,
+        force: bool = False,
+    ) -> Job:
         """Ask a job to end as Cancelled, through its ``finally`` blocks and undos.
 
-        Returns at once; a job that has ended stays as it is. Raises JobNotFoundError.
+        ``grace``: how long its calls and children that were asked to stop have to end (``"10s"``,
+        or milliseconds); then they are given up. None: as long as the runtime says that runs it.
+        ``force``: what is under way in ``finally`` and ``undo`` blocks is given up, too, at once or
+        after ``grace``; each time it is asked for, once.
+
+        Returns at once; a job that has ended stays as it is. Raises JobNotFoundError,
+        RuntimeOptionError.
         """
         driver = self._running()
-        await driver.post(Command(id, "cancel", str(reason) or "cancelled"))
+        await driver.post(command(id, asked_for(str(reason), grace, force)))
         return await self.get_job(id)
 
     async def pause_job(self, id: str) -> Job:  # noqa: A002 - it is one

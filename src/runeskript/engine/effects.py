@@ -31,6 +31,7 @@ from ..model.events import (
 )
 from ..model.machine import FINAL
 from ..stores.base import Command, JobRow, Listener, Message, RowChange, Store, Timer, Unit
+from .cancelling import Asked, command
 from .children import Children, Decision, end_of, refusal
 from .executors.base import Batch, Lane, Member, members
 from .handlers.failures import failure
@@ -190,8 +191,9 @@ class Outlet(Snapshots):
                 if timers.pop((effect.path, effect.m), None) is None:
                     untimers.append((effect.path, effect.m))
             elif isinstance(effect, ChildDrop):
-                reason = f"cancelled by job {live.id}"
-                messages.append(Command(effect.id, "cancel", reason, f"dropped {effect.n}"))
+                asked = Asked(f"cancelled by job {live.id}", effect.grace, effect.everything)
+                again = "" if effect.grace is None else f", with a grace time at {live.run.now}"
+                messages.append(command(effect.id, asked, f"dropped {effect.n}{again}"))
             elif isinstance(effect, ChildOut):
                 decision = await self._children.decide(live, effect)
                 turn.children.append((effect, decision))

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import StoreError
-from ..model.events import CancelRequested, ChildDone, Status
+from ..model.events import ChildDone, Status
 from ..model.values import Value
 from ..stores.base import RowChange, Store
+from .cancelling import Asked
 from .clock import Clock
 from .inboxes import Inboxes
 from .lease import Lease
@@ -61,7 +62,7 @@ class Endings(Inboxes):
         """A job is gone that still had children: nobody waits for them any more."""
         for child in list(self.lives.values()):
             if child.row.parent is not None and child.row.parent.job == live.id:
-                self.arrive(child, CancelRequested(self.at(), "the parent job is gone"))
+                self.cancel(child, Asked("the parent job is gone"))
 
     def _release(self, live: Live) -> None:
         """Let go of everything a job has outside the kernel."""

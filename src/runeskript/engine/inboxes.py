@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
-from ..model.events import CancelRequested, Event, MessageIn, Path
+from ..model.events import GRACE_ASKED, CancelRequested, Event, GraceGiven, MessageIn, Path
+from ..model.limits import CANCEL_GRACE_MS
 from ..stores.base import Command, InboxRow, Message, PostOutcome, Store
 from .arrivals import Arrivals
+from .cancelling import Asked, asked_by
 from .children import child_done
 from .clock import Clock
 from .lease import Lease
@@ -31,6 +33,8 @@ class Inboxes(Arrivals):
         super().__init__(clock, vault, resources)
         self.store = store
         self.lease = lease
+        #: Milliseconds that what a cancel asks to stop has to end, where it does not say.
+        self.grace = CANCEL_GRACE_MS
         #: A call that stood in line may go.
         self.on_slot: Callable[[Live, Path, int], None]
         self._seen = 0
@@ -84,12 +88,29 @@ class Inboxes(Arrivals):
             live.pausing = row.number
             self.schedule(live)
             return
+        if row.kind == "cancel":
+            # Both are used up with the second.
+            live.arrivals.append((self.cancel(live, asked_by(row.data)), row.number))
+            return
         event = self._event(live, row)
         live.arrivals.append((event, row.number))
         if event is None:
             self.schedule(live)
         else:
             self.arrive(live, event)
+
+    def cancel(self, live: Live, asked: Asked) -> Event:
+        """Cancel a run, with a time in which what it asks to stop has to end; the last event.
+
+        A cancel that says no time leaves the one that runs already.
+        """
+        event: Event = CancelRequested(self.at(), asked.reason)
+        self.arrive(live, event)
+        if asked.grace is not None or ((), GRACE_ASKED) not in live.run.timers:
+            grace = self.grace if asked.grace is None else asked.grace
+            event = GraceGiven(self.at(), grace, asked.everything)
+            self.arrive(live, event)
+        return event
 
     def deliver_early(
         self, live: Live, inbox: Iterable[InboxRow], used: Collection[int] = ()
@@ -114,8 +135,6 @@ class Inboxes(Arrivals):
         if row.kind == "slot":
             self.on_slot(live, row.path, row.n)
             return None
-        if row.kind == "cancel":
-            return CancelRequested(self.at(), str(data))
         if row.kind in ("complete", "fail"):
             from .completing import event_of
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from ..expr.runtime import Context
 from ..kernel import Program, load, outstanding, resume
+from ..kernel.control import is_cancelled
 from ..model import blueprint_codec
 from ..model.batches import unfold_effects, unfold_events
 from ..model.completions import completion_token
@@ -17,6 +18,7 @@ from ..model.rows import NamedTuple
 from ..model.run import Run, TokenState
 from ..stores.base import SUSPECT, JobRow, Store
 from ..stores.leases import Loaded
+from .cancelled import FAR, cancel_of
 
 #: What kind of thing it is. The first four come from outside; ``moving`` is for what needs nothing
 #: but time to get on (it computes, a worker is about to claim it).
@@ -24,8 +26,8 @@ Kind = Literal[
     "call", "completion", "child", "message", "timer", "limit", "ended", "paused", "parked",
     "unclaimed", "moving", "lost",
 ]  # fmt: skip
-#: Events beyond which nobody looks since when a call is under way.
-FAR: Final = 20_000
+#: Timers that only bound how long something else is waited for.
+_BOUNDS: Final = ("deadline", "timeout", "grace")
 
 
 class Reason(NamedTuple):
@@ -100,7 +102,6 @@ async def _unclaimed(store: Store, row: JobRow) -> Reason:
 
 # --- what its run rests on ------------------------------------------------------------------------
 async def _waits(store: Store, loaded: Loaded) -> Reason:
-    """Calls first, then completions, children, messages, timers."""
     row = loaded.row
     if row.seq == 0:
         return Reason("moving", "it has not begun")
@@ -111,6 +112,13 @@ async def _waits(store: Store, loaded: Loaded) -> Reason:
     run = _run(program, loaded, loaded.events)
     if run.ready:
         return Reason("moving", "it computes")
+    found = await _rests_on(store, program, run, loaded)
+    return await _cancelled(store, row, found) if _was_cancelled(run) else found
+
+
+async def _rests_on(store: Store, program: Program, run: Run, loaded: Loaded) -> Reason:
+    """Calls first, then completions, children, messages, timers."""
+    row = loaded.row
     # The store keeps a timer that has gone off until the job rests or is gone on with.
     timers = [one for one in loaded.timers if (one.path, one.m) in run.timers]
     loaded = loaded._replace(timers=timers)
@@ -123,6 +131,25 @@ async def _waits(store: Store, loaded: Loaded) -> Reason:
         return Reason("moving", "what has arrived for it is about to be taken")
     found = _completion(program, run, row) or _child(program, run)
     return found or _message(loaded) or _timer(loaded) or Reason("lost", "nobody knows for what")
+
+
+def _was_cancelled(run: Run) -> bool:
+    if run.ending is not None:
+        return run.ending[0] == "Cancelled"
+    return run.root is not None and is_cancelled(run.root)
+
+
+async def _cancelled(store: Store, row: JobRow, found: Reason) -> Reason:
+    """The reason of a job that is being cancelled says so."""
+    cancel = await cancel_of(store, row)
+    if cancel is None:
+        return found
+    more = f"; cancelled since {_instant(cancel.at)} ({cancel.reason})"
+    if cancel.forced is not None:
+        more += f", forced at {_instant(cancel.forced)}"
+    if cancel.due is not None:
+        more += f", to be forced at {_instant(cancel.due)}"
+    return found._replace(text=found.text + more, detail=found.detail | {"cancel": cancel.shown()})
 
 
 def _run(program: Program, loaded: Loaded, events: Sequence[Event]) -> Run:
@@ -227,8 +254,9 @@ def _timer(loaded: Loaded) -> Reason | None:
     if not loaded.timers:
         return None
     # A limit of time is nothing to wait for, where there is something else.
-    one = min(loaded.timers, key=lambda one: (one.kind in ("deadline", "timeout"), one.due))
-    text = f"a timer ({one.kind}) of step {one.step}, due at {_instant(one.due)}"
+    one = min(loaded.timers, key=lambda one: (one.kind in _BOUNDS, one.due))
+    of = f" of step {one.step}" if one.step else ""
+    text = f"a timer ({one.kind}){of}, due at {_instant(one.due)}"
     return Reason("timer", text, due=one.due, detail={"timer": one.kind, "step": one.step})
 
 

@@ -24,11 +24,13 @@ from ..errors import (
 )
 from ..kernel import Program
 from ..model.events import Status
+from ..model.limits import CANCEL_GRACE_MS
 from ..model.values import Value
 from ..stores import Store, open_store
 from ..stores.base import JobRow, OnConflict, Worker
 from ..stores.memory import MemoryStore
 from . import requests
+from .cancelling import grace_ms
 from .catalog import full_registry
 from .children import Children
 from .clock import Clock, SystemClock
@@ -80,6 +82,7 @@ class Runtime(Control):
         discover_handlers: bool = True,
         lease: str | int = LEASE,
         limits: Mapping[str, Limits] | None = None,
+        grace: str | int = CANCEL_GRACE_MS,
     ) -> None:
         """``store``: a URL or a store object. ``handlers``: functions under ``@handler``, modules,
         files, registries, or lists of them; those of installed packages are found by themselves
@@ -90,7 +93,8 @@ class Runtime(Control):
         ``submit_job`` waits. ``max_tasks``, ``max_threads``, ``max_processes``: handlers of each
         mode that run at once. ``lease``: after how much silence others take its jobs.
         ``limits``: by handler, what is limited besides what the handler itself declares
-        (``{"http.get": rate(10, "1s")}``).
+        (``{"http.get": rate(10, "1s")}``). ``grace``: how long what a cancel asks to stop has to
+        end, where whoever cancels does not say.
 
         Raises RuntimeOptionError, HandlerDefinitionError, StoreError.
         """
@@ -110,6 +114,7 @@ class Runtime(Control):
         self._vault = Vault(secrets)
         self._max_jobs = max_jobs
         self._lease = requests.lease_ms(lease)
+        self._grace = grace_ms(grace)
         self._limits = {name: limits_of(given) for name, given in (limits or {}).items()}
         self._sizes = (max_tasks, max_threads, max_processes)
         self._source = Source(self._registry)
@@ -152,6 +157,7 @@ class Runtime(Control):
         )
         driver.on_slot = driver.outlet.granted
         driver.on_end = self._leave
+        driver.grace = self._grace
         driver.snapshots = not isinstance(self._store, MemoryStore)
         self._recovery = Recovery(driver, self._skripts, self._registry, self._max_jobs)
         if driver.snapshots:

@@ -23,11 +23,13 @@ from ..model.events import (
     Event,
     Finished,
     Forked,
+    GraceGiven,
     MessageIn,
     Path,
     Retried,
     Started,
     TimerFired,
+    is_force,
 )
 from ..model.records import record
 from ..model.values import copy_value
@@ -51,7 +53,10 @@ KINDS: Final[dict[type[Any], str]] = {
     Retried: "job.retried",
     Forked: "job.forked",
     CallPending: "call.pending",
+    GraceGiven: "cancel.grace",
 }
+#: That of the event which ends a cancel's grace time.
+FORCED: Final = "cancel.forced"
 _HEAD: Final = ("at", "path", "step")
 
 
@@ -83,7 +88,8 @@ def journal_record(seq: int, event: Event) -> JobEvent:
     """The record of a journaled event; the fields that have no place of their own are in data."""
     fields = copy_value(event._asdict())  # the journal's own containers stay with the journal
     at, path, step = (fields.pop(name, None) for name in _HEAD)
-    return JobEvent(seq, at, KINDS[type(event)], step, path or (), fields)
+    kind = FORCED if is_force(event) else KINDS[type(event)]
+    return JobEvent(seq, at, kind, step, path or (), fields)
 
 
 class Watch:

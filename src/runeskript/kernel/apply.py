@@ -23,17 +23,19 @@ from ..model.events import (
     ChildDrop,
     Event,
     Forked,
+    GraceGiven,
     MessageIn,
     Retried,
     Started,
     TimerFired,
+    is_force,
 )
 from ..model.faults import DEFAULT_RETRY, Fault, catchable, matches
 from ..model.isa import Op
 from ..model.run import Token, TokenState
 from ..model.values import copy_value
 from .calls import call_done, calling, calls_done, go_on_cancelling, is_out
-from .control import cancel, raise_fault
+from .control import cancel, is_cancelled, raise_fault
 from .dispatch import (
     dispatch_call,
     dispatch_child,
@@ -43,6 +45,7 @@ from .dispatch import (
     set_timer,
 )
 from .faulting import fault_of
+from .forcing import force, give_grace
 from .ready import Vm
 from .scopes import drop_wait
 
@@ -178,7 +181,9 @@ def _timer_fired(vm: Vm, event: TimerFired) -> TimerFired | None:
     if found is None:
         return None
     token, scope = found
-    if scope is not None:
+    if is_force(event):
+        force(vm, event.m)
+    elif scope is not None:
         scope.timer = None
         index = (token.scopes or []).index(scope)
         cancel(vm, token, Fault("cancel", "the block took too long", scope=index))
@@ -338,11 +343,14 @@ def _cancel_requested(vm: Vm, event: CancelRequested) -> CancelRequested | None:
     run = vm.run
     if run.root is None or run.ending is not None or run.finished is not None:
         return None
-    pending = run.root.cancelling or run.root.deferred
-    if pending is not None and pending.type == "cancel" and pending.scope < 0:
+    if is_cancelled(run.root):
         return None
     cancel(vm, run.root, Fault("cancel", event.reason or "cancelled"))
     return event
+
+
+def _grace_given(vm: Vm, event: GraceGiven) -> GraceGiven | None:
+    return event if give_grace(vm, event.grace, everything=event.everything is True) else None
 
 
 #: Event -> function that applies it: what was applied, None where nothing was waiting for it.
@@ -356,6 +364,7 @@ APPLY: Final[dict[type[Any], Callable[[Vm, Any], Event | None]]] = {
     MessageIn: _message_in,
     ChildDone: _child_done,
     CancelRequested: _cancel_requested,
+    GraceGiven: _grace_given,
     Retried: _retried,
     Forked: _forked,
 }

@@ -17,7 +17,7 @@ NamedTuples, because a fan-out makes one or two of these per branch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from .rows import NamedTuple
 from .values import Value
@@ -27,6 +27,12 @@ Stop: TypeAlias = "tuple[Path, int] | None"
 
 #: Terminal and live states of a job; see ``model/machine.py``.
 Status: TypeAlias = Literal["Pending", "Running", "Suspended", "Completed", "Failed", "Cancelled"]
+
+
+#: ``m`` of the timers that end the grace time of a cancel: of what was asked to stop, and of all
+#: that is under way. They stand at the root, whose own timers count from 1.
+GRACE_ASKED: Final = 0
+GRACE_ALL: Final = -1
 
 
 # --- events -------------------------------------------------------------------------------------
@@ -117,6 +123,18 @@ class CancelRequested(NamedTuple):
     stop: Stop = None
 
 
+class GraceGiven(NamedTuple):
+    """What a cancel has asked to stop has ``grace`` ms from now on; then it is given up.
+
+    ``everything``: so are the calls and waits of ``finally`` and ``undo`` blocks. The time is over
+    with the TimerFired of GRACE_ASKED or GRACE_ALL.
+    """
+
+    at: int
+    grace: int
+    everything: bool
+
+
 class Finished(NamedTuple):
     """The last record. Derived (replay recomputes and compares it); ``error`` None if Completed."""
 
@@ -164,6 +182,11 @@ class CallPending(NamedTuple):
     attempt: int
 
 
+def is_force(event: object) -> bool:
+    """Whether an event ends the grace time of a cancel."""
+    return isinstance(event, TimerFired) and event.m <= 0
+
+
 Event: TypeAlias = (
     Started
     | CallDone
@@ -177,6 +200,7 @@ Event: TypeAlias = (
     | Retried
     | Forked
     | CallPending
+    | GraceGiven
 )
 
 #: Numbers of the event kinds in the journal format; never reused.
@@ -193,6 +217,7 @@ EVENT_KINDS: dict[int, type[Any]] = {
     10: Retried,
     11: Forked,
     12: CallPending,
+    13: GraceGiven,
 }
 KIND_OF: dict[type[Any], int] = {cls: number for number, cls in EVENT_KINDS.items()}
 
@@ -258,7 +283,7 @@ class TimerSet(NamedTuple):
     m: int
     step: str
     due: int
-    kind: Literal["wait", "timeout", "retry", "deadline"]
+    kind: Literal["wait", "timeout", "retry", "deadline", "grace"]
 
 
 class TimerDrop(NamedTuple):
@@ -313,11 +338,16 @@ class ChildOut(NamedTuple):
 
 
 class ChildDrop(NamedTuple):
-    """Cancel a child job; its end is still awaited."""
+    """Cancel a child job; its end is still awaited, unless the wait for it is given up.
+
+    ``grace`` and ``everything``: as of GraceGiven, where the parent's cancel has said so.
+    """
 
     path: Path
     n: int
     id: str
+    grace: int | None = None
+    everything: bool = False
 
 
 class LogOut(NamedTuple):

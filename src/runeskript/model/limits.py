@@ -45,6 +45,8 @@ INT_DIGITS: Final = 20
 #: Characters of an identifier or id.
 NAME: Final = 128
 
+#: Milliseconds that what a cancel has asked to stop has to end, where nobody says another time.
+CANCEL_GRACE_MS: Final = 30_000
 #: Characters of a topic, a job's key, a label or the id of a message: stores index them.
 TOPIC: Final = 512
 

@@ -11,21 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .crashes import crash_all
-    from .mocks import HANG, After
-    from .simulation import Outcome, Simulation, simulate
+    from .mocks import DEAF, HANG, After
+    from .outcome import Outcome
+    from .simulation import Simulation, simulate
     from .trials import Trials
 
 _HOME = {
+    "DEAF": "mocks",
     "HANG": "mocks",
     "After": "mocks",
-    "Outcome": "simulation",
+    "Outcome": "outcome",
     "Simulation": "simulation",
     "Trials": "trials",
     "crash_all": "crashes",
     "simulate": "simulation",
 }
 
-__all__ = ["HANG", "After", "Outcome", "Simulation", "Trials", "crash_all", "simulate"]
+__all__ = ["DEAF", "HANG", "After", "Outcome", "Simulation", "Trials", "crash_all", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

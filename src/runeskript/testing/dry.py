@@ -12,7 +12,8 @@ from ..engine.reports import locate
 from ..model.blueprint import Blueprint
 from ..model.catalog import HandlerCatalog
 from ..model.values import Value
-from .simulation import Outcome, Simulation
+from .outcome import Outcome
+from .simulation import Simulation
 from .standins import Given, StandIn, stand_ins
 
 #: Steps after which a dry run is taken to go on for ever.

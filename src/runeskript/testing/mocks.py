@@ -14,6 +14,10 @@ from ..model.values import Value, copy_value, normalise
 HANG: Final = object()
 
 
+#: As HANG, and a cancel does not end it either: only its timeout does, or a cancel by force.
+DEAF: Final = object()
+
+
 @dataclass(frozen=True, slots=True)
 class After:
     """A mock returns this to complete later, ``ms`` of virtual time from dispatch.
@@ -25,12 +29,16 @@ class After:
     result: Any
 
 
-#: Takes a copy of the parameters; returns a result, HANG or After, or raises.
+#: In the place of the ms for a call that no cancel ends.
+NEVER: Final = -1
+
+#: Takes a copy of the parameters; returns a result, HANG, DEAF or After, or raises.
 Mock = Callable[[dict[str, Any]], Any]
 
 
 def answer(mock: Mock | None, call: CallOut) -> tuple[int, CallDone | CallFailed | None]:
-    """The event a call ends in, and after how many ms; None where it never ends.
+    """The event a call ends in, and after how many ms; None where it never ends by itself, after
+    NEVER where a cancel does not end it either.
 
     Exceptions become typed errors as in the engine, but for AssertionError: it is the test's own.
     """
@@ -45,6 +53,8 @@ def answer(mock: Mock | None, call: CallOut) -> tuple[int, CallDone | CallFailed
             raise result
         if result is HANG:
             return 0, None
+        if result is DEAF:
+            return NEVER, None
         return delay, CallDone(0, call.path, call.n, call.step, call.attempt, normalise(result))
     except AssertionError:
         raise

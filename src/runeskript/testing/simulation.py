@@ -30,6 +30,7 @@ from ..model.events import (
     Effect,
     Event,
     Finished,
+    GraceGiven,
     ListenDrop,
     ListenSet,
     LogOut,
@@ -41,31 +42,13 @@ from ..model.events import (
     TimerFired,
     TimerSet,
 )
-from ..model.run import Run
 from ..model.values import Value, normalise
 from ..stores.base import Listener, Message
 from ..stores.memory import Mailbox
 from .draw import draw
-from .mocks import Mock, answer, failed
+from .mocks import NEVER, Mock, answer, failed
+from .outcome import Outcome
 from .trace import show_effect, show_event
-
-
-@dataclass(slots=True)
-class Outcome:
-    """How a simulated run ended: status ``Running`` where nothing more could happen.
-
-    ``trace`` is everything that happened, one line each; ``calls`` the attempts in dispatch order.
-    """
-
-    status: str
-    output: Value
-    error: dict[str, Value] | None
-    journal: list[Event]
-    trace: list[str]
-    calls: list[CallOut]
-    logs: list[str]
-    messages: list[MessageOut]
-    run: Run
 
 
 @dataclass(order=True, slots=True)
@@ -79,9 +62,9 @@ class Simulation:
     """One run being simulated; ``step`` lets one thing happen, ``run`` goes on until the end.
 
     ``handlers`` maps names to mocks taking the parameters (a copy of them); a mock returns a
-    result, HANG or After, or raises. ``messages``: (topic, key, data), sent before the start and
-    kept until a listener takes them. ``children`` are the skripts that ``run`` finds, by name or
-    digest; a detached one is traced, not run. ``shuffle``: a seed; what can happen at the same
+    result, HANG, DEAF or After, or raises. ``messages``: (topic, key, data), sent before the start
+    and kept until a listener takes them. ``children`` are the skripts that ``run`` finds, by name
+    or digest; a detached one is traced, not run. ``shuffle``: a seed; what can happen at the same
     time then happens in an order drawn from it, and calls that may complete in batches do so.
     ``turns``: the kernel's slice.
     """
@@ -116,6 +99,8 @@ class Simulation:
         #: Path and n of calls that left in a batch: they may complete in batches.
         self.forks: set[tuple[Path, int]] = set()
         self.live: dict[tuple[str, Path, int], int] = {}
+        #: Path and n of calls that no cancel ends.
+        self.deaf: set[tuple[Path, int]] = set()
         self.order = 0
         self.random = None if shuffle is None else random.Random(shuffle)  # noqa: S311
         #: What the run listens to now.
@@ -153,9 +138,16 @@ class Simulation:
         self._record(ready)
         return ready
 
-    def cancel(self, reason: str = "cancelled") -> Ready:
-        """Ask for cancellation now."""
-        return self.feed(CancelRequested(self.now, reason))
+    def cancel(
+        self, reason: str = "cancelled", grace: int | None = None, *, force: bool = False
+    ) -> Ready:
+        """Ask for cancellation now. ``grace``: ms after which what was asked to stop is given up
+        (None: never), with ``force`` all that is under way then.
+        """
+        events: list[Event] = [CancelRequested(self.now, reason)]
+        if grace is not None or force:
+            events.append(GraceGiven(self.now, grace or 0, force))
+        return self.feed(*events)
 
     def due(self) -> int | None:
         """When the next thing happens (ms since 1970); None where nothing can."""
@@ -275,13 +267,15 @@ class Simulation:
             self._run_child(effect)
         elif isinstance(effect, ChildDrop):
             if effect.id in self.running:
-                self._cancel_child(*self.running[effect.id])
+                self._cancel_child(*self.running[effect.id], effect)
         elif isinstance(effect, LogOut):
             self.logs.append(effect.text)
 
     def _settle(self, drop: CallDrop) -> None:
-        """A call that has not ended by now is taken to honour its cancellation."""
+        """A call that has not ended by now honours its cancellation, unless it is DEAF."""
         key = (drop.path, drop.n)
+        if key in self.deaf:
+            return
         if any(isinstance(e, CallDone | CallFailed) and e[1:3] == key for e in self.queue):
             return
         self.live.pop(("call", *key), None)
@@ -305,6 +299,8 @@ class Simulation:
     # --- calls --------------------------------------------------------------------------------
     def _call(self, call: CallOut) -> None:
         delay, event = answer(self.handlers.get(call.handler), call)
+        if delay == NEVER:
+            self.deaf.add((call.path, call.n))
         if call.timeout is not None and (event is None or delay > call.timeout):
             error: dict[str, Value] = {"type": "timeout", "message": "timed out", "data": None}
             delay, event = call.timeout, failed(call, error)
@@ -361,10 +357,10 @@ class Simulation:
         self._follow(child, kid, seen)
         return True
 
-    def _cancel_child(self, child: ChildOut, kid: Simulation) -> None:
+    def _cancel_child(self, child: ChildOut, kid: Simulation, drop: ChildDrop) -> None:
         kid.now = self.now
         seen = len(kid.trace)
-        kid.cancel("the parent cancelled it")
+        kid.cancel("the parent cancelled it", drop.grace, force=drop.everything)
         self._follow(child, kid, seen)
 
     def _follow(self, child: ChildOut, kid: Simulation, seen: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..model.batches import completions, unfold_effects
 from ..model.events import (
+    GRACE_ALL,
     CallDone,
     CallDrop,
     CallFailed,
@@ -22,6 +23,7 @@ from ..model.events import (
     Effect,
     Event,
     Forked,
+    GraceGiven,
     ListenDrop,
     ListenSet,
     LogOut,
@@ -33,6 +35,7 @@ from ..model.events import (
     TimerDrop,
     TimerFired,
     TimerSet,
+    is_force,
 )
 
 
@@ -50,6 +53,8 @@ def show_event(event: Event) -> str:
             f"{event.error.get('type')}"
         )
     if isinstance(event, TimerFired):
+        if is_force(event):
+            return f"forced{' everything' if event.m == GRACE_ALL else ''}"
         return f"timer [{_path(event.path)}@{event.m}]{_stop(event.stop)}"
     if isinstance(event, MessageIn):
         return f"message [{_path(event.path)}@{event.m}] {_json(event.message.get('data'))}"
@@ -58,6 +63,8 @@ def show_event(event: Event) -> str:
         return f"{line} {_json(event.output)}"
     if isinstance(event, CancelRequested):
         return f"cancel {_json(event.reason)}{_stop(event.stop)}"
+    if isinstance(event, GraceGiven):
+        return f"grace {event.grace}ms{' for everything' if event.everything else ''}"
     if isinstance(event, Retried):
         return f"retried {event.step} [{_path(event.path)}#{event.n}] back={event.back}"
     if isinstance(event, Forked):
@@ -83,7 +90,8 @@ def show_effect(effect: Effect, now: int) -> str:
         return f"drop call [{_path(effect.path)}#{effect.n}]"
     if isinstance(effect, TimerSet):
         where = f"[{_path(effect.path)}@{effect.m}]"
-        return f"timer {where} {effect.kind} in {effect.due - now}ms for {effect.step}"
+        for_ = f" for {effect.step}" if effect.step else ""
+        return f"timer {where} {effect.kind} in {effect.due - now}ms{for_}"
     if isinstance(effect, TimerDrop):
         return f"drop timer [{_path(effect.path)}@{effect.m}]"
     if isinstance(effect, ListenSet):
@@ -101,7 +109,8 @@ def show_effect(effect: Effect, now: int) -> str:
         how = "run detached" if effect.detach else "run"
         return f"{how} {name} [{_path(effect.path)}#{effect.n}] with {_json(effect.input)}"
     if isinstance(effect, ChildDrop):
-        return f"drop child [{_path(effect.path)}#{effect.n}]"
+        grace = "" if effect.grace is None else f" grace {effect.grace}ms"
+        return f"drop child [{_path(effect.path)}#{effect.n}]{grace}"
     if isinstance(effect, LogOut):
         return f"log {effect.level}: {effect.text}"
     raise TypeError(f"no effect: {effect!r}")

@@ -16,7 +16,8 @@ from ..model.values import Value
 from .crashes import Report, crash_all
 from .dry import family
 from .mocks import Mock
-from .simulation import Outcome, Simulation
+from .outcome import Outcome
+from .simulation import Simulation
 from .standins import Catalog, Given, constant, stand_ins
 
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from ...engine import requests
 from ...engine.ids import SystemIds
 from ...engine.watch import journal_record
-from ...errors import JobNotFoundError
+from ...errors import JobNotFoundError, StoreError
 from ...model.batches import unfold_events
-from ...model.events import Status
 from ...stores import Store, open_store
-from ...stores.base import Command, JobRow
-from ...stores.rows import CommandKind
 from .. import documents, terminal
-from ..jobs_filter import add_filters, filter_of, is_given, matching
+from ..jobs_filter import add_filters, filter_of, is_given
 from ..jobs_shown import say, shown, tell_row, time_of
+from ..jobs_told import TELLING, erase, now, row_of, tell
 from ..options import add_output, add_store, job_labels
 from ..usage import UsageError
 
@@ -42,14 +40,6 @@ ACTIONS: Final = {
     "signal": "TOPIC",
     "export": "ID",
 }
-#: What is asked of many jobs at once, and of which statuses it may be.
-TELLING: Final[dict[str, tuple[Status, ...]]] = {
-    "cancel": ("Pending", "Running", "Suspended"),
-    "pause": ("Pending", "Running"),
-    "resume": ("Suspended",),
-    "retry": ("Failed",),
-    "erase": ("Completed", "Failed", "Cancelled"),
-}
 #: Events read at once.
 PAGE: Final = 500
 
@@ -68,6 +58,17 @@ def configure(parser: ArgumentParser) -> None:
         help="cancel, pause, resume, retry, erase: say which jobs it would be, and do nothing",
     )
     parser.add_argument("--reason", default="", metavar="TEXT", help="cancel, fail: why")
+    parser.add_argument(
+        "--grace",
+        metavar="DURATION",
+        help="cancel: after which what it has asked to stop is given up",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="cancel: give up all that is under way, that of `finally` and `undo` too; at once, or "
+        "after --grace",
+    )
     parser.add_argument(
         "--type", default="external", metavar="TYPE", help="fail: the type of the error"
     )
@@ -108,7 +109,8 @@ def configure(parser: ArgumentParser) -> None:
         "history   the events of a job's journal, one line each\n"
         "why       what a job waits for\n"
         "watch     a line whenever a job changes; with ids, until those have ended\n"
-        "cancel    end a job as Cancelled, through its `finally` blocks and undos\n"
+        "cancel    end a job as Cancelled, through its `finally` blocks and undos; calls that do\n"
+        "          not end within --grace (as the worker says, 30s if left out) are given up\n"
         "pause     have a job stand still at its next boundary\n"
         "resume    go on with a job that stands still, paused or parked\n"
         "retry     go on with a failed job from its failed step\n"
@@ -136,16 +138,18 @@ def execute(args: Namespace) -> int:
     if not fits and not wanted.startswith("["):
         more = ", or a filter in place of ids" if bulk else ""
         raise UsageError(f"write: rune jobs {args.action} {wanted}".rstrip() + more)
+    if (args.grace is not None or args.force) and args.action != "cancel":
+        raise UsageError("--grace and --force are for cancel")
     if args.dry_run and not bulk:
         raise UsageError(f"--dry-run is for {', '.join(TELLING)}")
     if args.limit < 1:
         raise UsageError(f"--limit {args.limit}: it is a number of jobs, at least 1")
-    store = open_store(args.store, _now)
+    store = open_store(args.store, now)
     mode = terminal.mode(args.output)
 
     async def run() -> None:
         try:
-            await _DO.get(args.action, _tell)(store, args, mode == "json")
+            await _DO.get(args.action, tell)(store, args, mode == "json")
         finally:
             await store.close()
 
@@ -153,21 +157,10 @@ def execute(args: Namespace) -> int:
     return 0
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
 # --- looking ------------------------------------------------------------------------------------
-async def _row(store: Store, id_: str) -> JobRow:
-    (row,) = await store.get([id_])
-    if row is None:
-        raise JobNotFoundError(f"no job has the id {id_}")
-    return row
-
-
 async def _list(store: Store, args: Namespace, as_json: bool) -> None:
-    cursor = None if args.after is None else str((await _row(store, args.after)).number)
-    rows, more = await store.query(filter_of(args, _now()), cursor, args.limit)
+    cursor = None if args.after is None else str((await row_of(store, args.after)).number)
+    rows, more = await store.query(filter_of(args, now()), cursor, args.limit)
     for row in rows:
         tell_row(row, row.created_at, as_json)
     if more is not None and not as_json:
@@ -178,20 +171,25 @@ async def _watch(store: Store, args: Namespace, as_json: bool) -> None:
     from ..jobs_watch import watch
 
     for id_ in args.words:
-        await _row(store, id_)
-    wanted = filter_of(args, _now())
+        await row_of(store, id_)
+    wanted = filter_of(args, now())
     await watch(store, args.words, wanted, lambda row: tell_row(row, row.updated_at, as_json))
 
 
 async def _show(store: Store, args: Namespace, as_json: bool) -> None:
+    from ...engine.cancelled import cancel_of
     from ...engine.notices import notice_of
     from ...engine.notices import shown as notice_shown
 
-    row = await _row(store, args.words[0])
+    row = await row_of(store, args.words[0])
     found = shown(row, whole=True)
     notice = await notice_of(store, row)
     if notice is not None:
         found["on_failure"] = notice_shown(notice)
+    with suppress(StoreError):  # the row is shown whatever its journal is like
+        cancel = await cancel_of(store, row)
+        if cancel is not None:
+            found["cancel"] = cancel.shown()
     if as_json:
         terminal.say_json(found)
     else:
@@ -199,7 +197,7 @@ async def _show(store: Store, args: Namespace, as_json: bool) -> None:
 
 
 async def _history(store: Store, args: Namespace, as_json: bool) -> None:
-    row = await _row(store, args.words[0])
+    row = await row_of(store, args.words[0])
     at = 0
     while at < row.seq:
         for event in unfold_events(await store.journal(row.id, at, PAGE)):
@@ -220,7 +218,7 @@ async def _history(store: Store, args: Namespace, as_json: bool) -> None:
 async def _why(store: Store, args: Namespace, as_json: bool) -> None:
     from ...engine.reasons import reason_of
 
-    row = await _row(store, args.words[0])
+    row = await row_of(store, args.words[0])
     reason = await reason_of(store, row)
     if as_json:
         found: dict[str, Any] = {
@@ -233,26 +231,6 @@ async def _why(store: Store, args: Namespace, as_json: bool) -> None:
         terminal.say_json({**found, "lease_until": reason.until, **reason.detail})
     else:
         say(reason.text)
-
-
-async def _erase(store: Store, args: Namespace, as_json: bool) -> None:
-    from ...engine.erasing import erase_job
-
-    if args.words:
-        ids = [(await _row(store, id_)).id for id_ in args.words]
-    else:
-        wanted = filter_of(args, _now())
-        ids = [row.id async for row in matching(store, wanted) if row.status in TELLING["erase"]]
-    for id_ in ids:
-        for one in await erase_job(store, id_, dry=args.dry_run):
-            if as_json:
-                found = {"job": one.job, "outcome": one.outcome, "by": one.by, "dry": args.dry_run}
-                terminal.say_json(found)
-            elif one.outcome == "erased":
-                terminal.note(f"{one.job}: {'would be erased' if args.dry_run else 'erased'}")
-            else:
-                by = "" if one.by in (None, one.job) else f" ({one.by})"
-                terminal.note(f"{one.job}: {one.outcome}, nothing is erased{by}")
 
 
 async def _export(store: Store, args: Namespace, as_json: bool) -> None:
@@ -272,47 +250,6 @@ async def _export(store: Store, args: Namespace, as_json: bool) -> None:
 
 
 # --- telling ------------------------------------------------------------------------------------
-async def _tell(store: Store, args: Namespace, as_json: bool) -> None:
-    kind: CommandKind = args.action
-    text = (args.reason or "cancelled") if kind == "cancel" else None
-    if args.words:
-        rows = [await _row(store, id_) for id_ in args.words]
-    else:
-        wanted = filter_of(args, _now())
-        rows = [row async for row in matching(store, wanted) if row.status in TELLING[kind]]
-    for row in rows:
-        id_ = row.id
-        if args.dry_run:
-            _would(row, kind, as_json)
-            continue
-        if kind == "retry":
-            await _check_retry(store, id_)
-        (outcome,) = await store.post([Command(id_, kind, text)])
-        taken = outcome == "accepted"
-        if as_json:
-            terminal.say_json({"job": id_, "status": row.status, "accepted": taken})
-        elif taken:
-            terminal.note(f"{id_}: {kind} is asked for")
-        else:
-            terminal.note(f"{id_}: it is {row.status} already")
-
-
-def _would(row: JobRow, kind: str, as_json: bool) -> None:
-    """What would be asked of a job."""
-    takes = row.status in TELLING[kind]
-    if as_json:
-        terminal.say_json({"job": row.id, "status": row.status, "would": kind if takes else None})
-    else:
-        said = f"{kind} would be asked for" if takes else f"it is {row.status}: nothing would be"
-        terminal.note(f"{row.id}: {said}")
-
-
-async def _check_retry(store: Store, id_: str) -> None:
-    from ...engine.retrying import check_retry
-
-    await check_retry(store, id_)
-
-
 async def _fork(store: Store, args: Namespace, as_json: bool) -> None:
     from ...engine.forking import fork_job
 
@@ -385,7 +322,7 @@ _DO: Final[dict[str, Callable[[Store, Namespace, bool], Awaitable[None]]]] = {
     "why": _why,
     "watch": _watch,
     "signal": _signal,
-    "erase": _erase,
+    "erase": erase,
     "export": _export,
     "complete": _complete,
     "fail": _complete,

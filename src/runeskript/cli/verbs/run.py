@@ -19,6 +19,7 @@ from .. import inputs, logs, terminal
 from ..options import (
     add_allow,
     add_file,
+    add_grace,
     add_handlers,
     add_input,
     add_job,
@@ -69,6 +70,7 @@ def configure(parser: ArgumentParser) -> None:
     add_handlers(parser)
     add_store(parser)
     add_lease(parser)
+    add_grace(parser)
     add_allow(parser)
     add_job(parser)
     add_mocks(parser)
@@ -105,6 +107,7 @@ def execute(args: Namespace) -> int:
         allow=args.allow,
         discover_handlers=False,
         lease=args.lease,
+        grace=args.grace,
         limits=call_limits(args),
     )
     value = inputs.parse(args.input)

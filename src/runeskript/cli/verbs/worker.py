@@ -11,6 +11,7 @@ from ...model.events import Status
 from .. import logs, terminal
 from ..options import (
     add_allow,
+    add_grace,
     add_handlers,
     add_lease,
     add_log,
@@ -27,6 +28,7 @@ def configure(parser: ArgumentParser) -> None:
     add_store(parser)
     add_handlers(parser)
     add_lease(parser)
+    add_grace(parser)
     add_allow(parser)
     parser.add_argument(
         "--until-idle",
@@ -54,6 +56,7 @@ def execute(args: Namespace) -> int:
         allow=args.allow,
         discover_handlers=False,
         lease=args.lease,
+        grace=args.grace,
         limits=call_limits(args),
     )
     try:

@@ -7,6 +7,7 @@ handler does after that is ignored, but its slot is held until it ends.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -36,6 +37,8 @@ class CallJob(Protocol):
     dropped: set[tuple[Path, int]]
     calls: dict[tuple[Path, int], Call]
 
+
+_log = logging.getLogger("runeskript.engine")
 
 Ticket: TypeAlias = "tuple[CallJob, CallOut, Lane]"
 
@@ -287,6 +290,10 @@ def run_plain(call: Call, vault: Vault) -> Outcome:
 def deliver(host: Host, call: Call, outcome: Outcome) -> None:
     """Settle a call with what it came to, unless it is settled already."""
     if call.settled:
+        if outcome[0]:  # it may have had its effect, which nobody knows of
+            text = "job %s, step %s: the result of attempt %d of %s came too late, and is refused"
+            effect = call.effect
+            _log.warning(text, call.job.id, effect.step, effect.attempt, effect.handler)
         return
     call.settle()
     good, value = outcome

@@ -20,6 +20,7 @@ from ...model.events import (
     MessageIn,
     Started,
     TimerFired,
+    is_force,
 )
 from ...model.ids import idempotency_key
 from ...model.machine import FINAL
@@ -156,7 +157,9 @@ def _once(journal: list[Event], find: Callable[[str, str], None]) -> None:
         if isinstance(event, CallDone | CallFailed)
     )
     ended.update(
-        (type(event).__name__, *event[1:3]) for event in journal if isinstance(event, _ONCE)
+        (type(event).__name__, *event[1:3])
+        for event in journal
+        if isinstance(event, _ONCE) and not is_force(event)  # each cancel may set it anew
     )
     for event in journal:
         if isinstance(event, MessageIn):  # a listener may turn down any number of messages

@@ -1,0 +1,60 @@
+"""What the journal of a cancelled job says of its cancel: since when, why, and whether by force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ..errors import StoreError
+from ..model.events import GRACE_ALL, GRACE_ASKED, CancelRequested, Event, GraceGiven, TimerFired
+from ..model.rows import NamedTuple
+from ..stores.base import JobRow, Store
+
+_PRUNED: Final = "RUNE-7011"
+#: The latest events of a job among which its cancel is looked for.
+FAR: Final = 20_000
+
+
+class Cancelled(NamedTuple):
+    """Times are milliseconds since 1970. ``forced``: when something was last given up; ``due``:
+    when it will be, where a grace time runs.
+    """
+
+    at: int
+    reason: str
+    forced: int | None = None
+    due: int | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"at": self.at, "reason": self.reason, "forced": self.forced, "due": self.due}
+
+
+async def cancel_of(store: Store, row: JobRow) -> Cancelled | None:
+    """The cancel of a job; None where there was none, or so long ago that nobody looks.
+
+    Raises StoreError where the journal cannot be read.
+    """
+    start = max(row.seq - FAR, 0)
+    try:
+        return cancel_in(await store.journal(row.id, start, FAR))
+    except StoreError as exc:
+        if exc.code != _PRUNED:
+            raise
+    loaded = await store.load(row.id)
+    return None if loaded is None else cancel_in(loaded.events)
+
+
+def cancel_in(events: Iterable[Event]) -> Cancelled | None:
+    """The same, from a stretch of the journal."""
+    found: Cancelled | None = None
+    due: dict[int, int] = {}
+    for event in events:
+        if isinstance(event, CancelRequested):
+            found = Cancelled(event.at, event.reason)
+        elif found is not None and isinstance(event, GraceGiven):
+            due[GRACE_ALL if event.everything else GRACE_ASKED] = event.at + event.grace
+        elif found is not None and isinstance(event, TimerFired) and event.m in due:
+            del due[event.m]
+            found = found._replace(forced=event.at)
+    return found if found is None else found._replace(due=min(due.values(), default=None))

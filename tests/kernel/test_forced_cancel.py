@@ -1,0 +1,298 @@
+"""A cancel by force: what does not end in its grace time is given up, and the run goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runeskript import StepError
+from runeskript.expr.runtime import Context
+from runeskript.kernel import replay
+from runeskript.model.events import CallDone, GraceGiven
+from runeskript.model.snapshot import decode_run, encode_run
+from runeskript.testing import DEAF, HANG, Simulation
+from support import compile_yaml, simulation
+
+#: A call that has an undo, so a cancel waits for how it ends; before it one that is done.
+BOOKING = """
+skript: booking
+do:
+  - call: book
+    into: room
+    undo: {call: free, with: {room: "${room}"}}
+  - call: charge
+    into: receipt
+    undo: {call: refund, with: {id: "${receipt}"}}
+"""
+
+
+def _others(sim: Simulation) -> list[Any]:
+    assert sim.finished is not None and sim.finished.error is not None
+    data = sim.finished.error["data"]
+    return [] if data is None else [(one["type"], one["step"]) for one in data["others"]]
+
+
+def _names(sim: Simulation, start: int) -> list[str]:
+    return [call.handler for call in sim.calls[start:]]
+
+
+def test_a_call_that_does_not_end_is_given_up_and_what_was_done_is_undone() -> None:
+    freed: list[Any] = []
+    mocks = {
+        "book": lambda p: 7,
+        "charge": lambda p: DEAF,
+        "free": lambda p: freed.append(p["room"]),
+        "refund": lambda p: pytest.fail("nobody knows what to refund"),
+    }
+    sim = simulation(BOOKING, mocks)
+    sim.run_until(1000)
+    sim.cancel("enough", grace=5000)
+    sim.run_until(5999)
+    assert sim.finished is None and not freed
+    outcome = sim.run()
+    assert (outcome.status, sim.now - sim.start) == ("Cancelled", 6000)
+    assert freed == [7]
+    assert _others(sim) == [("cancel.abandoned", "/do/1")]
+    assert outcome.error is not None and outcome.error["code"] == "RUNE-5051"
+    assert outcome.error["data"]["others"][0]["code"] == "RUNE-5054"
+    assert replay(sim.program, outcome.journal).finished == sim.finished
+
+
+def test_without_a_grace_time_it_is_waited_for_as_long_as_it_takes() -> None:
+    mocks = {"book": lambda p: 7, "charge": lambda p: DEAF, "free": lambda p: None}
+    sim = simulation(BOOKING, {**mocks, "refund": lambda p: None})
+    sim.run_until(10)
+    sim.cancel()
+    assert sim.run().status == "Running"
+
+
+def test_a_run_that_ends_at_once_says_nothing_of_a_grace_time() -> None:
+    sim = simulation("skript: t\ndo: [{call: work}]", {"work": lambda p: DEAF})
+    sim.run_until(10)
+    sim.cancel("enough", grace=5000)
+    assert sim.finished is not None and sim.finished.status == "Cancelled"
+    assert not any(isinstance(event, GraceGiven) for event in sim.journal)
+
+
+def test_what_ended_in_time_is_undone_and_the_timer_is_dropped() -> None:
+    refunds: list[Any] = []
+    mocks = {
+        "book": lambda p: 7,
+        "charge": lambda p: DEAF,
+        "free": lambda p: None,
+        "refund": lambda p: refunds.append(p["id"]),
+    }
+    sim = simulation(BOOKING, mocks)
+    sim.run_until(10)
+    (call,) = [one for one in sim.calls if one.handler == "charge"]
+    sim.cancel("enough", grace=5000)
+    sim.feed(CallDone(sim.now, call.path, call.n, call.step, 1, 42))
+    outcome = sim.run()
+    assert outcome.status == "Cancelled" and refunds == [42] and _others(sim) == []
+    assert not sim.run_state.timers and sim.due() is None
+
+
+CLEANING = """
+skript: t
+do:
+  - try:
+      - try:
+          - call: work
+        finally:
+          - try:
+              - call: inner
+            catch:
+              - do: [{call: caught}]
+    finally:
+      - call: outer
+"""
+
+
+def _cleaning(**mocks: Any) -> Simulation:
+    known = {"work": lambda p: HANG, "inner": lambda p: DEAF, "caught": lambda p: None}
+    sim = simulation(CLEANING, {**known, "outer": lambda p: None, **mocks})
+    sim.run_until(10)
+    return sim
+
+
+def test_finally_blocks_have_their_time_when_a_cancel_is_forced() -> None:
+    sim = _cleaning()
+    sim.cancel("enough", grace=0)
+    assert sim.run().status == "Running"
+    assert _names(sim, 0) == ["work", "inner"]
+
+
+def test_by_force_a_finally_that_hangs_is_left_uncaught_and_the_next_one_runs() -> None:
+    sim = _cleaning()
+    sim.cancel("enough", grace=0)
+    sim.run_until(100)
+    sim.cancel("enough", grace=2000, force=True)
+    outcome = sim.run()
+    assert (outcome.status, sim.now - sim.start) == ("Cancelled", 2100)
+    assert _names(sim, 0) == ["work", "inner", "outer"]
+    assert _others(sim) == [("cancel.abandoned", "/do/0/try/0/finally/0/try/0")]
+    assert replay(sim.program, outcome.journal).finished == sim.finished
+
+
+def test_each_force_gives_up_what_is_under_way_then() -> None:
+    sim = _cleaning(outer=lambda p: DEAF)
+    sim.cancel("enough")
+    sim.cancel("enough", force=True)
+    assert sim.run().status == "Running"
+    assert _names(sim, 0) == ["work", "inner", "outer"]
+    sim.cancel("enough", force=True)
+    assert sim.run().status == "Cancelled"
+    assert len(_others(sim)) == 2
+
+
+@pytest.mark.parametrize(
+    "wait",
+    ["wait: 1h", "listen: never", "call: fails\nretry: {on: [x], max: 3, backoff: 1h}"],
+    ids=["wait", "listen", "retry"],
+)
+def test_by_force_a_finally_that_waits_is_left(wait: str) -> None:
+    def fails(params: Any) -> Any:
+        raise StepError("x")
+
+    step = wait.replace("\n", "\n        ")
+    text = f"skript: t\ndo:\n  - try: [{{call: work}}]\n    finally:\n      - {step}\n"
+    sim = simulation(text, {"work": lambda p: HANG, "fails": fails})
+    sim.run_until(10)
+    sim.cancel("enough")
+    sim.run_until(20)
+    assert sim.finished is None
+    sim.cancel("enough", force=True)
+    sim.run_until(30)
+    assert sim.finished is not None and sim.finished.status == "Cancelled"
+    assert not sim.run_state.listens and not sim.run_state.timers
+    assert replay(sim.program, sim.journal).finished == sim.finished
+
+
+@pytest.mark.parametrize("parallel", ["2", "true"])
+def test_by_force_all_branches_of_a_finally_are_left(parallel: str) -> None:
+    text = f"""
+skript: t
+do:
+  - try: [{{call: work}}]
+    finally:
+      - for: i
+        in: [1, 2, 3]
+        parallel: {parallel}
+        do: [{{call: hangs}}]
+"""
+    sim = simulation(text, {"work": lambda p: HANG, "hangs": lambda p: DEAF})
+    sim.run_until(10)
+    sim.cancel("enough")
+    sim.run_until(20)
+    sim.cancel("enough", force=True)
+    outcome = sim.run()
+    assert outcome.status == "Cancelled"
+    assert replay(sim.program, outcome.journal).finished == sim.finished
+
+
+def test_by_force_an_undo_that_hangs_has_failed_and_the_others_run() -> None:
+    freed: list[Any] = []
+    mocks = {
+        "book": lambda p: 7,
+        "charge": lambda p: 42,
+        "refund": lambda p: DEAF,
+        "free": lambda p: freed.append(p["room"]),
+        "work": lambda p: HANG,
+    }
+    sim = simulation(BOOKING + "  - call: work\n", mocks)
+    sim.run_until(10)
+    sim.cancel("enough", grace=100)
+    assert sim.run().status == "Running" and not freed
+    sim.cancel("enough", force=True)
+    outcome = sim.run()
+    assert outcome.status == "Cancelled" and freed == [7]
+    assert outcome.error is not None
+    (failure,) = outcome.error["data"]["undo_failed"]
+    assert (failure["step"], failure["error"]["type"]) == ("/do/1", "cancel.abandoned")
+    assert replay(sim.program, outcome.journal).finished == sim.finished
+
+
+def test_by_force_the_undos_of_a_failure_are_given_up_and_it_stays_one() -> None:
+    def fails(params: Any) -> Any:
+        raise StepError("x")
+
+    mocks = {"book": lambda p: 7, "charge": fails, "free": lambda p: DEAF, "refund": fails}
+    sim = simulation(BOOKING, mocks)
+    sim.run_until(10)
+    sim.cancel("enough", grace=0)
+    assert sim.run().status == "Running"
+    assert not any(isinstance(event, GraceGiven) for event in sim.journal)
+    sim.cancel("enough", force=True)
+    outcome = sim.run()
+    assert outcome.status == "Failed" and outcome.error is not None
+    assert outcome.error["type"] == "x"
+    assert [one["step"] for one in outcome.error["data"]["undo_failed"]] == ["/do/0"]
+
+
+NESTED = """
+skript: parent
+do:
+  - call: book
+    into: room
+    undo: {call: free, with: {room: "${room}"}}
+  - run: booking
+"""
+
+
+def _nested(**mocks: Any) -> Simulation:
+    known = {"book": lambda p: 7, "charge": lambda p: DEAF, "free": lambda p: None}
+    known |= {"refund": lambda p: None, **mocks}
+    child = compile_yaml(BOOKING, *known).blueprint
+    sim = simulation(NESTED, known, children={"booking": child})
+    sim.run_until(10)
+    return sim
+
+
+def test_a_child_has_the_grace_time_of_its_parent_and_is_awaited() -> None:
+    freed: list[Any] = []
+    sim = _nested(free=lambda p: freed.append(p["room"]))
+    sim.cancel("enough", grace=3000)
+    outcome = sim.run()
+    assert (outcome.status, sim.now - sim.start) == ("Cancelled", 3010)
+    assert freed == [7, 7]  # the child's own booking, then the parent's
+
+
+def test_by_force_a_child_is_not_awaited() -> None:
+    freed: list[Any] = []
+
+    def free(params: Any) -> Any:
+        freed.append(params["room"])
+        return DEAF if len(freed) == 1 else None
+
+    sim = _nested(free=free)
+    sim.cancel("enough", grace=0)
+    sim.run()
+    assert sim.finished is None and freed == [7]
+    sim.cancel("enough", force=True)
+    outcome = sim.run()
+    assert outcome.status == "Cancelled" and freed == [7, 7]
+    assert not sim.running
+    assert replay(sim.program, outcome.journal).finished == sim.finished
+
+
+def test_the_latest_word_on_the_grace_time_counts() -> None:
+    mocks = {"book": lambda p: 7, "charge": lambda p: DEAF, "free": lambda p: None}
+    sim = simulation(BOOKING, {**mocks, "refund": lambda p: None})
+    sim.run_until(10)
+    sim.cancel("enough", grace=60_000)
+    sim.run_until(1000)
+    sim.cancel("enough", grace=500)
+    assert sim.run().status == "Cancelled" and sim.now - sim.start == 1500
+
+
+def test_a_grace_time_goes_on_behind_a_snapshot() -> None:
+    mocks = {"book": lambda p: 7, "charge": lambda p: DEAF, "free": lambda p: None}
+    sim = simulation(BOOKING, {**mocks, "refund": lambda p: None})
+    sim.run_until(10)
+    sim.cancel("enough", grace=500)
+    data = encode_run(sim.run_state, sim.program.digest, len(sim.journal))
+    assert sim.program is not None
+    sim.run_state, seq = decode_run(data, sim.program.digest, Context())
+    assert seq == len(sim.journal)
+    assert sim.run().status == "Cancelled" and sim.now - sim.start == 510
