@@ -52,3 +52,12 @@ def test_what_cannot_be(rune: Rune, files: Path) -> None:
         done = rune("schedules", *words)
         assert done.code != 0, words
         assert code in done.err, words
+
+
+def test_options_of_other_actions_are_refused(rune: Rune) -> None:
+    for words, said in (
+        (("list", "--count", "3"), "--count is for next, not for list"),
+        (("pause", "tick", "--no-opt"), "--no-opt is for add, not for pause"),
+    ):
+        done = rune("schedules", *words)
+        assert (done.code, said in done.err) == (2, True)

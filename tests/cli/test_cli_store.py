@@ -89,3 +89,8 @@ def test_what_is_refused(rune: Rune, words: list[str], says: str) -> None:
     done = rune("store", *words)
     assert done.code == 2
     assert says in done.err
+
+
+def test_options_of_other_actions_are_refused(rune: Rune) -> None:
+    done = rune("store", "compact", "--older", "30d", "--store", URL)
+    assert (done.code, "--older is for prune, not for compact" in done.err) == (2, True)

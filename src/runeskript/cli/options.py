@@ -48,10 +48,17 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             formatter_class=_Formatter,
         )
+        #: Options that mean something to some of a verb's actions alone: destination -> those.
+        self._only: dict[str, tuple[str, ...]] = {}
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
         raise UsageError(message, hint=f"`{self.prog} --help` lists the options")
+
+    def only_for(self, actions: Sequence[str], *options: str) -> None:
+        """These options (by their destinations) are refused with any other action."""
+        for option in options:
+            self._only[option] = (*self._only.get(option, ()), *actions)
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """The parsed options; raises UsageError."""
@@ -63,6 +70,10 @@ class Parser(argparse.ArgumentParser):
             raise UsageError(
                 f"unknown {kind} `{word}`", hint=hint or f"`{self.prog} --help` lists the options"
             )
+        for option, actions in self._only.items():
+            if args.action not in actions and getattr(args, option) != self.get_default(option):
+                name = option.replace("_", "-")
+                raise UsageError(f"--{name} is for {', '.join(actions)}, not for {args.action}")
         return args
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from typing import Any, Final
 
 from ...engine.runtime import Runtime
@@ -13,6 +13,7 @@ from ...model.blueprint import Blueprint
 from ...model.durations import show_duration
 from .. import inputs, terminal
 from ..options import (
+    Parser,
     add_handlers,
     add_input,
     add_output,
@@ -37,7 +38,7 @@ ACTIONS: Final = {
 }
 
 
-def configure(parser: ArgumentParser) -> None:
+def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("action", choices=ACTIONS, metavar="ACTION", help=", ".join(ACTIONS))
     parser.add_argument("words", metavar="NAME", nargs="*", help="skripts; add: a document")
@@ -53,6 +54,8 @@ def configure(parser: ArgumentParser) -> None:
     )
     add_passes(parser)
     add_output(parser)
+    parser.only_for(("add",), "input", "handlers", "label", "priority", "passes", "no_opt")
+    parser.only_for(("next",), "count")
     parser.epilog = (
         "add     register the schedule of a document, in the place of the one it had\n"
         "list    what is registered: when it is due next, what it waits for\n"

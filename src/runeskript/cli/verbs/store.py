@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -14,7 +14,7 @@ from ...model.events import Status
 from ...model.machine import FINAL
 from ...stores import sqlite_path
 from .. import terminal
-from ..options import add_output
+from ..options import Parser, add_output
 from ..usage import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ACTIONS: Final = ("check", "migrate", "backup", "compact", "prune")
 
 
-def configure(parser: ArgumentParser) -> None:
+def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("action", choices=ACTIONS, metavar="ACTION", help=", ".join(ACTIONS))
     parser.add_argument("file", metavar="FILE", nargs="?", help="backup: where the copy goes")
@@ -52,6 +52,7 @@ def configure(parser: ArgumentParser) -> None:
         "--journals", action="store_true", help="prune: events that stand before a snapshot"
     )
     add_output(parser)
+    parser.only_for(("prune",), "older", "status", "keep", "job", "journals")
     parser.epilog = (
         "check     read everything, and list what is not as it was written (exits with 1 then)\n"
         "migrate   bring an older file up to the format of this version\n"
