@@ -290,7 +290,7 @@ def test_yaml_and_json_make_the_same_skript(path: Path) -> None:
     assert ast_hash(again) == ast_hash(made)
     value = to_value(made)
     assert json.loads(json.dumps(value)) == value
-    # The hash is written without making the value: by the same text.
+    # The hash is of its text, which is written without making it.
     plain = json.dumps(value, allow_nan=False, separators=(",", ":"))
     assert ast_hash(made) == sha256(plain.encode("ascii")).hexdigest()
     back = from_value(value)

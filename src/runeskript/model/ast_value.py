@@ -10,13 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from json.encoder import encode_basestring_ascii
-from operator import attrgetter, call
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
 from ..errors import CodecError
 from . import ast
-from .ast import IR, Args, Document, Expr, Name, Site, Target
+from .ast import IR, Document, Expr, Name, Site
 from .records import fields_of, is_record
 from .schedule import Schedule
 from .spans import NOWHERE
@@ -47,19 +45,37 @@ def _fields(cls: type[Any]) -> tuple[str, ...]:
 _FIELDS: Final = {name: _fields(cls) for name, cls in _CLASSES.items()}
 
 
-def _getters(fields: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    """What takes the values of some fields from a node."""
-    if len(fields) > 1:
-        return attrgetter(*fields)
-    return lambda item: tuple(getattr(item, field) for field in fields)
+def _maker(name: str, fields: tuple[str, ...]) -> Callable[[Any], dict[str, Any]]:
+    """A function that gives a node of one class as an object, its parts as they are."""
+
+    def make(item: Any) -> dict[str, Any]:
+        out: dict[str, Any] = {"node": name}
+        for field in fields:
+            value = getattr(item, field)
+            if value is not None:
+                out[field] = value
+        return out
+
+    return make
 
 
-#: Class -> what takes the values of its fields from a node, in order.
-_VALUES: Final = {_CLASSES[name]: _getters(fields) for name, fields in _FIELDS.items()}
-#: JSON of one value, as compact ASCII.
-_json: Final = json.JSONEncoder(
-    ensure_ascii=True, allow_nan=False, separators=(",", ":"), check_circular=False
-).encode
+def _expr(item: Expr) -> dict[str, Any]:
+    return {"ir": item.ir}
+
+
+def _site(item: Site) -> dict[str, Any]:
+    out = {"node": "Site", "pointer": item.pointer}
+    if item.id is not None:
+        out["id"] = item.id
+    return out
+
+
+#: Class -> what makes an object of a node. Most nodes are of the two that are written out.
+_OBJECTS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
+    **{_CLASSES[name]: _maker(name, fields) for name, fields in _FIELDS.items()},
+    Expr: _expr,
+    Site: _site,
+}
 
 
 def to_value(document: Document) -> Value:
@@ -69,129 +85,20 @@ def to_value(document: Document) -> Value:
 
 def ast_hash(document: Document) -> str:
     """Hex SHA-256 over the canonical value, as compact ASCII JSON with keys in field order."""
-    digest = hashlib.sha256()
-    for piece in _Writer().pieces(document):
-        digest.update(piece.encode("ascii"))
-    return digest.hexdigest()
-
-
-#: Writes a value as JSON.
-_Write: TypeAlias = Callable[[Any], str]
-#: The text of a node with a hole for each field, and what writes the values that go there.
-_Form: TypeAlias = tuple[str, list[_Write]]
-
-
-class _Writer:
-    """Writes the JSON of the canonical value of one document, without making the value first.
-
-    ``json`` would make an object of each node and write it key by key, and a document of ten
-    thousand steps has thirty thousand nodes and as many expressions. Here a node is written by the
-    form of those that have the same fields, and an IR once, however often it stands there.
-    """
-
-    def __init__(self) -> None:
-        #: Identity of an IR, which the document keeps alive -> its text.
-        self._irs: dict[int, str] = {}
-        #: Class of a node, and of the value of each field -> how such a node is written.
-        self._forms: dict[tuple[type[Any], ...], _Form] = {}
-        #: Class -> what writes it; all others are plain values.
-        self._by_class: dict[type[Any], _Write] = {
-            **dict.fromkeys(_VALUES, self._node),
-            Expr: self._expr,
-            Site: _site,
-            Args: self._args,
-            Target: self._target,
-            tuple: self._tuple,
-            str: encode_basestring_ascii,
-            int: int.__repr__,
-        }
-
-    def pieces(self, document: Document) -> Iterator[str]:
-        """The text of a document, in pieces: a text of all its steps would be copied a few times
-        over, and is longer than the document.
-        """
-        yield '{"node":"Document"'
-        for field, value in zip(_FIELDS["Document"], _VALUES[Document](document), strict=True):
-            if value is None:
-                continue
-            yield f',"{field}":'
-            if field == "body":
-                comma = "["
-                for step in value:
-                    yield comma
-                    yield self.text(step)
-                    comma = ","
-                yield "]" if value else "[]"
-            else:
-                yield self.text(value)
-        yield "}"
-
-    def text(self, item: Any) -> str:
-        """The JSON of a node, of a tuple of parts, or of a plain value."""
-        return self._by_class.get(type(item), _json)(item)
-
-    def _expr(self, item: Expr) -> str:
-        ir = item.ir
-        text = self._irs.get(id(ir))
-        if text is None:
-            if ir[0] == "const" and type(ir[1]) is str:  # every second one
-                text = f'{{"ir":["const",{encode_basestring_ascii(ir[1])}]}}'
-            else:
-                text = f'{{"ir":{_json(ir)}}}'
-            self._irs[id(ir)] = text
-        return text
-
-    def _args(self, item: Args) -> str:
-        expr = self._expr
-        entries = [f"[{encode_basestring_ascii(key)},{expr(value)}]" for key, value in item.entries]
-        whole = "" if item.whole is None else f',"whole":{expr(item.whole)}'
-        return f'{{"node":"Args","entries":[{",".join(entries)}]{whole}}}'
-
-    def _target(self, item: Target) -> str:
-        path = self._tuple(item.path) if item.path else "[]"
-        name = encode_basestring_ascii(item.name)
-        return f'{{"node":"Target","name":{name},"path":{path}}}'
-
-    def _tuple(self, items: tuple[Any, ...]) -> str:
-        get = self._by_class.get
-        return f"[{','.join([get(type(item), _json)(item) for item in items])}]"
-
-    def _node(self, item: Any) -> str:
-        cls = type(item)
-        values = _VALUES[cls](item)
-        kinds = (cls, *map(type, values))
-        form = self._forms.get(kinds)
-        if form is None:
-            form = self._forms[kinds] = self._form(kinds)
-        text, writers = form
-        return text % tuple(map(call, writers, values))
-
-    def _form(self, kinds: tuple[type[Any], ...]) -> _Form:
-        name = kinds[0].__name__
-        text = f'{{"node":"{name}"'
-        writers: list[_Write] = []
-        for field, kind in zip(_FIELDS[name], kinds[1:], strict=True):
-            if kind is type(None):  # it is left out: nothing of what is written is taken
-                text += "%.0s"
-                writers.append(repr)
-            else:
-                text += f',"{field}":%s'
-                writers.append(self._by_class.get(kind, _json))
-        return text + "}", writers
-
-
-def _site(item: Site) -> str:
-    text = f'{{"node":"Site","pointer":{encode_basestring_ascii(item.pointer)}'
-    return f"{text}}}" if item.id is None else f'{text},"id":{encode_basestring_ascii(item.id)}}}'
+    text = json.dumps(
+        document,
+        ensure_ascii=True,
+        allow_nan=False,
+        separators=(",", ":"),
+        check_circular=False,
+        default=_object,
+    )
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _object(item: Any) -> dict[str, Any]:
-    """A node as an object, its parts as they are."""
-    if type(item) is Expr:
-        return {"ir": item.ir}
-    name = type(item).__name__
-    values = zip(_FIELDS[name], _VALUES[type(item)](item), strict=True)
-    return {"node": name, **{field: value for field, value in values if value is not None}}
+    """A node, of which JSON asks how to write it (it writes tuples as lists)."""
+    return _OBJECTS[type(item)](item)
 
 
 def _plain(item: Any) -> Any:
@@ -200,7 +107,7 @@ def _plain(item: Any) -> Any:
         return [_plain(part) for part in item]
     if isinstance(item, dict):
         return {key: _plain(part) for key, part in item.items()}
-    return _plain(_object(item)) if type(item) in _VALUES else item
+    return _plain(_object(item)) if type(item) in _OBJECTS else item
 
 
 def from_value(value: Value) -> Document:
