@@ -17,6 +17,7 @@ __all__ = [
     "CompileError",
     "CompletionError",
     "DamagedError",
+    "EraseError",
     "ExportError",
     "ForkError",
     "FormatVersionError",
@@ -319,6 +320,12 @@ class ForkError(RuneskriptError):
     """The job cannot be forked from this position, or not with these variables."""
 
     code = "RUNE-6014"
+
+
+class EraseError(RuneskriptError):
+    """The job, or one of its children, has not ended, so what they hold is not erased."""
+
+    code = "RUNE-6017"
 
 
 class CompletionError(RuneskriptError):

@@ -15,7 +15,7 @@ from runeskript.engine.handlers import handler
 from runeskript.engine.ids import SystemIds
 from runeskript.engine.retrying import check_retry
 from runeskript.engine.runtime import Runtime
-from runeskript.errors import RetryError, StoreError
+from runeskript.errors import EraseError, JobNotFoundError, RetryError, StoreError
 from runeskript.stores.base import Store
 from runeskript.stores.queries import JobFilter
 from runeskript.stores.sqlite import SqliteStore
@@ -111,6 +111,30 @@ async def test_one_that_has_not_ended_is_left(runtime: Start, store: Store) -> N
     job = await rt.submit_job("skript: w\ndo:\n  - listen: go\n", start=False)
     assert await erase_job(store, job.id) == [(job.id, "unfinished", job.id)]
     assert await erase_job(store, "nope") == [("nope", "unknown", None)]
+
+
+async def test_the_runtime_erases_what_has_ended(runtime: Start, store: Store) -> None:
+    rt = await runtime(work, store=store)
+    id_ = await failed(rt)
+    family = await rt.erase_job(id_, dry_run=True)
+    assert len(family) == 3 and family[-1] == id_
+    assert (await rt.get_job(id_)).input == {"secret": NEEDLE}
+    assert await rt.erase_job(id_) == family
+    for one in family:
+        assert (await rt.get_job(one)).input is None
+    with pytest.raises(JobNotFoundError, match="nope"):
+        await rt.erase_job("nope")
+
+
+async def test_the_runtime_refuses_what_has_not_ended(runtime: Start, store: Store) -> None:
+    rt = await runtime(work, store=store)
+    await rt.deploy("skript: part\ndo:\n  - listen: go\n")
+    job = await rt.submit_job("skript: w\ndo:\n  - run: part\n    detach: false\n")
+    waiting = await rt.submit_job("skript: w\ndo:\n  - listen: go\n", start=False)
+    for id_ in (job.id, waiting.id):
+        with pytest.raises(EraseError, match="has not ended") as caught:
+            await rt.erase_job(id_)
+        assert caught.value.code == "RUNE-6017"
 
 
 async def test_a_worker_goes_on_beside_it(runtime: Start, store: Store, clock: ManualClock) -> None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..errors import JobNotFoundError
+from ..errors import EraseError, JobNotFoundError
 from ..kernel import Program
 from ..stores import Store
 from ..stores.base import Command, PostOutcome
@@ -121,6 +121,24 @@ class Control(ABC):
         if start:
             await self._recovery.take_one(row.id)
         return await self.get_job(row.id)
+
+    async def erase_job(self, id: str, *, dry_run: bool = False) -> list[str]:  # noqa: A002
+        """Erase what a job that has ended was given, did and gave, for good, and the same of its
+        children and of what told of its failure, which have copies: of all of them or of none.
+
+        ``dry_run``: nothing is done. The ids of the jobs, its own last. Raises JobNotFoundError,
+        and EraseError where one of them has not ended.
+        """
+        from .erasing import erase_job
+
+        self._running()
+        found = await erase_job(self._store, id, dry=dry_run)
+        for one in found:
+            if one.outcome == "unknown" and one.job == id:
+                raise JobNotFoundError(f"no job has the id {id}")
+            if one.outcome == "unfinished":
+                raise EraseError(f"job {one.by or one.job} has not ended, so it cannot be erased")
+        return [one.job for one in found]
 
     async def complete_call(self, token: str, result: object = None) -> PostOutcome:
         """Give a call its result whose handler returned ``ctx.pending()``; ``token`` is that of

@@ -235,6 +235,7 @@ CODES: dict[str, Code] = {
     "RUNE-6014": Code("no-fork", "error", "The job cannot be forked like this"),
     "RUNE-6015": Code("unknown-token", "error", "No job has the call that a token names"),
     "RUNE-6016": Code("schedule-not-found", "error", "No schedule has this name"),
+    "RUNE-6017": Code("no-erase", "error", "A job that has not ended cannot be erased"),
     # --- 7xxx stores ------------------------------------------------------------ (section: store)
     "RUNE-7000": Code("store", "error", "The store refused or failed an operation"),
     "RUNE-7001": Code("store-url", "error", "No store has this URL"),
