@@ -359,8 +359,12 @@ def test_by_force_a_finally_that_waits_is_left(rune: Rune, tmp_path: Path) -> No
                      "cancel.grace", "cancel.forced", "job.finished"]  # fmt: skip
 
 
-def test_a_grace_time_is_for_a_cancel(rune: Rune) -> None:
-    for words in (["pause", "x", "--grace", "1s"], ["list", "--force"]):
-        assert "--grace and --force are for cancel" in rune("jobs", *words, "--store", URL).err
-    job = submit(rune, "listens.yaml")
-    assert "grace: 'soon'" in rune("jobs", "cancel", job, "--grace", "soon", "--store", URL).err
+def test_options_of_other_actions_are_refused(rune: Rune) -> None:
+    for words, said in (
+        (("pause", "x", "--grace", "1s"), "--grace is for cancel, not for pause"),
+        (("list", "--force"), "--force is for cancel, not for list"),
+        (("show", "x", "--dry-run"), "--dry-run is for cancel, pause, resume, retry, erase, not"),
+        (("why", "x", "--skript", "s"), "--skript is for list, watch, cancel, pause, resume"),
+    ):
+        done = rune("jobs", *words, "--store", URL)
+        assert (done.code, said in done.err) == (2, True)

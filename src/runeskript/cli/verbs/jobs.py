@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -19,7 +19,7 @@ from .. import documents, terminal
 from ..jobs_filter import add_filters, filter_of, is_given
 from ..jobs_shown import say, shown, tell_row, time_of
 from ..jobs_told import TELLING, erase, now, row_of, tell
-from ..options import add_output, add_store, job_labels
+from ..options import Parser, add_output, add_store, job_labels
 from ..usage import UsageError
 
 #: What can be asked, and what words it takes.
@@ -42,9 +42,44 @@ ACTIONS: Final = {
 }
 #: Events read at once.
 PAGE: Final = 500
+#: Actions -> the options that are theirs; more than one row may have an option.
+ONLY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
+    ("list", "watch", *TELLING): ("status", "skript", "label", "key", "since", "before"),
+    ("list",): ("limit", "after"),
+    tuple(TELLING): ("dry_run",),
+    ("cancel",): ("reason", "grace", "force"),
+    ("fork",): ("label", "key", "at", "set"),
+    ("complete", "fail"): ("data",),
+    ("fail",): ("reason", "type"),
+    ("signal",): ("key", "data", "keep", "id", "job"),
+    ("export",): ("out",),
+}
+_EPILOG: Final = (
+    "list      jobs, newest first\n"
+    "show      one job, with its input, output and error\n"
+    "history   the events of a job's journal, one line each\n"
+    "why       what a job waits for\n"
+    "watch     a line whenever a job changes; with ids, until those have ended\n"
+    "cancel    end a job as Cancelled, through its `finally` blocks and undos; calls that do\n"
+    "          not end within --grace (as the worker says, 30s if left out) are given up\n"
+    "pause     have a job stand still at its next boundary\n"
+    "resume    go on with a job that stands still, paused or parked\n"
+    "retry     go on with a failed job from its failed step\n"
+    "erase     erase input, output, journal of jobs that have ended; `rune store compact`\n"
+    "          removes the copies that SQLite has left in free room\n"
+    "fork      begin a new job as a copy of one, from a position of its journal on\n"
+    "complete  give a pending call its result (--data)\n"
+    "fail      fail a pending call (--reason, --type)\n"
+    "signal    send a message to whoever listens to a topic and key\n"
+    "export    write a job with its Blueprint and journal to one file, for `rune replay`\n"
+    "\n"
+    "cancel, pause, resume, retry, erase take --status, --skript, --label, --key, --since and\n"
+    "--before in place of ids: all jobs that these let through, and that can be asked for it.\n"
+    "Whoever runs the job carries it out; where nobody does, the next `rune worker`."
+)
 
 
-def configure(parser: ArgumentParser) -> None:
+def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("action", choices=ACTIONS, metavar="ACTION", help=", ".join(ACTIONS))
     parser.add_argument("words", metavar="ID", nargs="*", help="jobs; signal: the topic")
@@ -103,29 +138,9 @@ def configure(parser: ArgumentParser) -> None:
         help="export: the file to write; ID.runejob if left out; - is stdout",
     )
     add_output(parser)
-    parser.epilog = (
-        "list      jobs, newest first\n"
-        "show      one job, with its input, output and error\n"
-        "history   the events of a job's journal, one line each\n"
-        "why       what a job waits for\n"
-        "watch     a line whenever a job changes; with ids, until those have ended\n"
-        "cancel    end a job as Cancelled, through its `finally` blocks and undos; calls that do\n"
-        "          not end within --grace (as the worker says, 30s if left out) are given up\n"
-        "pause     have a job stand still at its next boundary\n"
-        "resume    go on with a job that stands still, paused or parked\n"
-        "retry     go on with a failed job from its failed step\n"
-        "erase     erase input, output, journal of jobs that have ended; `rune store compact`\n"
-        "          removes the copies that SQLite has left in free room\n"
-        "fork      begin a new job as a copy of one, from a position of its journal on\n"
-        "complete  give a pending call its result (--data)\n"
-        "fail      fail a pending call (--reason, --type)\n"
-        "signal    send a message to whoever listens to a topic and key\n"
-        "export    write a job with its Blueprint and journal to one file, for `rune replay`\n"
-        "\n"
-        "cancel, pause, resume, retry, erase take --status, --skript, --label, --key, --since and\n"
-        "--before in place of ids: all jobs that these let through, and that can be asked for it.\n"
-        "Whoever runs the job carries it out; where nobody does, the next `rune worker`."
-    )
+    for actions, options in ONLY.items():
+        parser.only_for(actions, *options)
+    parser.epilog = _EPILOG
 
 
 def execute(args: Namespace) -> int:
@@ -138,10 +153,6 @@ def execute(args: Namespace) -> int:
     if not fits and not wanted.startswith("["):
         more = ", or a filter in place of ids" if bulk else ""
         raise UsageError(f"write: rune jobs {args.action} {wanted}".rstrip() + more)
-    if (args.grace is not None or args.force) and args.action != "cancel":
-        raise UsageError("--grace and --force are for cancel")
-    if args.dry_run and not bulk:
-        raise UsageError(f"--dry-run is for {', '.join(TELLING)}")
     if args.limit < 1:
         raise UsageError(f"--limit {args.limit}: it is a number of jobs, at least 1")
     store = open_store(args.store, now)
