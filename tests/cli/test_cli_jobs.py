@@ -368,3 +368,8 @@ def test_options_of_other_actions_are_refused(rune: Rune) -> None:
     ):
         done = rune("jobs", *words, "--store", URL)
         assert (done.code, said in done.err) == (2, True)
+
+
+def test_a_grace_time_is_a_duration(rune: Rune) -> None:
+    job = submit(rune, "listens.yaml")
+    assert "grace: 'soon'" in rune("jobs", "cancel", job, "--grace", "soon", "--store", URL).err
