@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,9 +56,15 @@ class Ledger:
 
 
 def judge(
-    url: str, file: Path, expected: Sequence[tuple[str, frozenset[str]]], told: Sequence[Told]
+    url: str,
+    file: Path,
+    expected: Sequence[tuple[str, frozenset[str]]],
+    ends: Mapping[str, str],
+    told: Sequence[Told],
 ) -> list[Finding]:
-    """Everything that is not as it has to be. ``expected``: the jobs, and what each has done."""
+    """Everything that is not as it has to be. ``expected``: the jobs, and what each has done;
+    ``ends``: the status of those of a skript, where it is not Completed.
+    """
     ledger = Ledger(file)
     found: list[Finding] = []
     for (_, what), used in ledger.done.items():
@@ -68,13 +74,14 @@ def judge(
         if any(params != given[0] for params in given):
             found.append(Finding("changed", f"call {key} was made with other parameters: {given}"))
     path = url.removeprefix("sqlite:///").partition("?")[0]
-    return found + asyncio.run(_jobs(path, ledger, expected, told))
+    return found + asyncio.run(_jobs(path, ledger, expected, ends, told))
 
 
 async def _jobs(
     path: str,
     ledger: Ledger,
     expected: Sequence[tuple[str, frozenset[str]]],
+    ends: Mapping[str, str],
     told: Sequence[Told],
 ) -> list[Finding]:
     """What the store holds in the end."""
@@ -90,7 +97,7 @@ async def _jobs(
     ):
         found += [Finding(kind, f"{skript}: {sorted(did)}") for skript, did in difference]
     for row in rows:
-        if row.status != "Completed":
+        if row.status != ends.get(row.skript, "Completed"):
             found.append(Finding("lost", f"{row.skript} is {row.status}: {row.reason} {row.error}"))
         else:
             found += await _journal(store, row, ledger, told)

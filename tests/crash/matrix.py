@@ -4,8 +4,10 @@
 at a boundary, lets the next one go on and be killed at another, and at last one that is not. Every
 process is a fork of one that has imported everything; none shares anything with another but the
 store's file and the *ledger*, to which the handlers append what they did. What has to hold is read
-from the ledger and from the journal (:mod:`crash.judge`). Half of the jobs are of one story
-(:mod:`crash.orders`), half of the other (:mod:`crash.desk`).
+from the ledger and from the journal (:mod:`crash.judge`). The stories take turns: an order
+(:mod:`crash.orders`), a job that is completed, retried and forked from outside (:mod:`crash.desk`),
+jobs that fail and tell so (:mod:`crash.alarms`), those of a schedule (:mod:`crash.ticks`), and a
+job that is cancelled by force (:mod:`crash.stops`).
 
 ``--break effects``: effects leave before what caused them is durable. ``--break keys``: calls get
 fresh idempotency keys. Either must be found out.
@@ -25,12 +27,15 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from crash.alarms import Alarm
 from crash.desk import Desk
 from crash.judge import Finding
 from crash.orders import Order
 from crash.stage import Story
+from crash.stops import Stop
+from crash.ticks import Tick
 
-STORIES: tuple[type[Story], ...] = (Order, Desk)
+STORIES: tuple[type[Story], ...] = (Order, Desk, Alarm, Tick, Stop)
 #: How often a boundary is passed before the kill, and once.
 TIMES = (1, 1, 1, 1, 2, 3, 5)
 #: Kills a job: five claims without an event in between park it, as they have to.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sqlite3
@@ -23,9 +24,12 @@ from runeskript.model.events import (
     CallFailed,
     CallPending,
     CallsDone,
+    GraceGiven,
     Retried,
     TimerFired,
+    is_force,
 )
+from runeskript.model.machine import FINAL
 from runeskript.stores import open_store
 from runeskript.stores.base import Command, Committed, PostOutcome, Unit
 
@@ -49,7 +53,9 @@ def kinds(units: Sequence[Unit]) -> list[str]:
     for unit in units:
         for event in unit.events:
             if isinstance(event, TimerFired):
-                found["timer"] = None
+                found["forced" if is_force(event) else "timer"] = None
+            elif isinstance(event, GraceGiven):
+                found["grace"] = None
             elif isinstance(event, CallDone | CallsDone):
                 found["compensation" if "undo" in event.step else "result"] = None
             elif isinstance(event, CallPending):
@@ -61,12 +67,13 @@ def kinds(units: Sequence[Unit]) -> list[str]:
         if unit.snapshot is not None:
             found["snapshot"] = None
         if unit.children:
-            found["child"] = None
+            failed = unit.row is not None and unit.row.status == "Failed"
+            found["notice" if failed else "child"] = None
         if unit.listens:
             found["listen"] = None
         for message in unit.messages:
             found["child-end" if isinstance(message, Command) else "message"] = None
-        if unit.row is not None and unit.row.status == "Completed":
+        if unit.row is not None and unit.row.status in FINAL:
             found["end"] = None
     return list(found)
 
@@ -120,13 +127,14 @@ class Watched:
             self.killer.at(f"after {name}")
         return outcomes
 
-    async def submit(self, rows: Any, on_conflict: Any, journals: Any = None) -> Any:
-        """Jobs; those that begin with a journal are forks."""
-        if not journals:
-            return await self.inner.submit(rows, on_conflict)
-        self.killer.at("before fork")
-        found = await self.inner.submit(rows, on_conflict, journals)
-        self.killer.at("after fork")
+    async def submit(
+        self, rows: Any, on_conflict: Any, journals: Any = None, record: Any = None
+    ) -> Any:
+        """Jobs; those that begin with a journal are forks, those with a record a schedule's."""
+        kind = "fork" if journals else "submit" if record is None else "tick"
+        self.killer.at(f"before {kind}")
+        found = await self.inner.submit(rows, on_conflict, journals, record)
+        self.killer.at(f"after {kind}")
         return found
 
     async def _later(self, units: Sequence[Unit]) -> None:
@@ -154,18 +162,21 @@ class Story:
 
     ``boundaries``: for each kind of process that may be killed, where. ``turns``: how many of them
     may be, at least and at most, each kind in its turn. ``expected``: the jobs there have to be in
-    the end, (skript, what its calls did).
+    the end, (skript, what its calls did). ``ends``: how those of a skript end; the others complete.
     """
 
     boundaries: ClassVar[dict[str, tuple[str, ...]]]
     turns: ClassVar[tuple[int, int]]
     expected: ClassVar[list[tuple[str, frozenset[str]]]]
+    ends: ClassVar[dict[str, str]] = {}
 
     def __init__(self, folder: Path, broken: str | None) -> None:
         self.file = folder / "jobs.db"
         self.url = f"sqlite:///{self.file}?sync=normal"
         self.ledger = folder / "ledger"
         self.broken = broken
+        #: Of the process that this is.
+        self.runtime: Runtime
 
     # --- for each story to say ------------------------------------------------------------------
     def handlers(self, killer: Killer) -> list[Any]:
@@ -178,6 +189,14 @@ class Story:
 
     async def operate(self, runtime: Runtime) -> None:
         """What somebody outside does for it."""
+
+    def wanted(self) -> list[tuple[str, frozenset[str]]]:
+        """The jobs there have to be; by default those that are known before."""
+        return self.expected
+
+    def now(self) -> int:
+        """The store's clock, in the process that asks."""
+        return time.time_ns() // 1_000_000
 
     def told(self) -> list[Told]:
         """What somebody outside was told to be durable."""
@@ -207,8 +226,8 @@ class Story:
     def over(self) -> bool:
         """Whether all has come to its end."""
         rows = self.rows()
-        ended = all(status == "Completed" for _, _, status in rows)
-        return ended and len(rows) >= len(self.expected)
+        ended = all(status == self.ends.get(name, "Completed") for _, name, status in rows)
+        return ended and len(rows) >= len(self.wanted())
 
     def process(self, kind: str, boundary: str | None = None, number: int = 0) -> int:
         """One process, to its end or to a boundary; its status as ``waitpid`` gives it."""
@@ -218,6 +237,7 @@ class Story:
         code = 1
         try:
             signal.alarm(BOUND)
+            logging.disable(logging.WARNING)  # what is given up is said again and again
             asyncio.run(self._process(kind, Killer(boundary, number)))
             code = 0
         except BaseException as exc:
@@ -227,6 +247,7 @@ class Story:
 
     async def _process(self, kind: str, killer: Killer) -> None:
         async with self._runtime(killer, [] if kind == "operator" else self.handlers(killer)) as rt:
+            self.runtime = rt
             if kind == "submit":
                 await self.submit(rt)
             elif kind == "operator":
@@ -239,7 +260,7 @@ class Story:
             contexts.idempotency_key = lambda *place: os.urandom(8).hex()  # type: ignore[attr-defined]
         recovery.PACE, recovery.LOOK = 0.001, 0.02  # type: ignore[misc]
         snapshots.TAIL, snapshots.TAIL_BYTES = 1, 10**9  # type: ignore[misc]
-        store = open_store(self.url, lambda: time.time_ns() // 1_000_000)
+        store = open_store(self.url, self.now)
         return Runtime(
             store=Watched(store, killer, late=self.broken == "effects"),  # type: ignore[arg-type]
             handlers=handlers,
@@ -261,7 +282,7 @@ class Story:
     def judge(self) -> list[Finding]:
         """Everything that is not as it has to be."""
         with suppress(FileNotFoundError):
-            return judge(self.url, self.ledger, self.expected, self.told())
+            return judge(self.url, self.ledger, self.wanted(), self.ends, self.told())
         return [Finding("lost", "no handler was ever called")]
 
     def began(self, ctx: Any, params: Any) -> int:

@@ -28,7 +28,11 @@ def matrix(*words: str) -> tuple[int, dict[str, Any], str]:
     return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 
-@pytest.mark.parametrize(("story", "kills"), [("order ", 10), ("desk worker", 4), ("operator", 4)])
+@pytest.mark.parametrize(
+    ("story", "kills"),
+    [("order ", 10), ("desk worker", 4), ("desk operator", 4), ("alarm ", 4), ("tick ", 4),
+     ("stop ", 4)],
+)  # fmt: skip
 def test_nothing_is_lost(story: str, kills: int) -> None:
     code, report, said = matrix("--kills", str(kills), "--only", story)
     assert code == 0, said
