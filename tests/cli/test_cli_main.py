@@ -146,6 +146,7 @@ def test_run_imports_nothing_it_does_not_need(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.runeskript]\nhandlers = ['own.py']\n")
     (tmp_path / "own.py").write_text("raise RuntimeError('nobody calls a handler')\n")
     heavy = {"rich", "aiohttp", "typer", "tomllib", "hypothesis", "msgspec", "typing_extensions"}
+    heavy |= {"yaml", "runeskript.compiler.read_yaml"}
     heavy |= {"difflib", "shutil", "uuid", "decimal", "random", "unicodedata", "urllib.request"}
     heavy |= {"runeskript.engine.builtin.http", "runeskript.engine.executors.processes"}
     assert not heavy & _modules(tmp_path, "run", "three.yaml")

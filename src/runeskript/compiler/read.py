@@ -18,7 +18,6 @@ from .masks import mask
 from .nodes import Node, Scalar
 from .read_json import JsonSyntaxError, read_json
 from .read_lines import read_lines
-from .read_yaml import read_yaml
 
 #: Characters that no document may contain: C0 controls but tab and line breaks, DEL, C1 controls
 #: but NEL, surrogates, non-characters, and byte order marks past the start.
@@ -108,6 +107,8 @@ def _read_yaml(
         source.root = read_lines(text)
         if source.root is not None:
             return
+    from .read_yaml import read_yaml  # few texts need PyYAML, and it takes a while to import
+
     attempt = Diagnostics()
     root, stopped = read_yaml(masked, source.file, attempt, stand_ins)
     if as_json is not None and stopped and stopped[0] <= (as_json.line, as_json.column):
