@@ -77,7 +77,9 @@ def test_the_document_of_the_bench_is_read_by_lines(seed: int) -> None:
 
 def test_the_reader_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("runeskript.compiler.read_yaml.read_yaml", lambda text, *_: asked.append(text))
+    monkeypatch.setattr(
+        "runeskript.compiler.read_yaml.read_yaml", lambda text, *_: asked.append(text)
+    )
     diagnostics = Diagnostics()
     source = read("a: [1, b]\n", "t.yaml", diagnostics)
     assert not asked

@@ -97,6 +97,34 @@ async def test_neighbours_of_a_job_that_crashes_are_not_parked(
     assert set(ends.values()) == {"Completed"}
 
 
+async def test_a_worker_that_ends_when_idle_leaves_no_suspect(
+    kept: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where the one that it has ends after it was told that there is no other."""
+    w = Processes(kept, clock)
+    async with w.one() as (runtime, _):
+        for _ in range(4):
+            await runtime.submit_job("skript: s\ndo:\n  - call: nap\n", start=False)
+    for number in range(2):
+        worker = Worker(f"w{number}", frozenset(("nap", "poison")))
+        await kept.heartbeat(worker, 5_000)
+        assert len((await kept.claim(worker, 9)).jobs) == 4
+        clock.pass_ms(5_000)
+    w.go.set()
+    async with w.one() as (runtime, _):
+        driver = runtime._running()
+        collect = driver.collect
+
+        async def slowly() -> None:
+            while driver.lives:
+                await asyncio.sleep(0)
+            await collect()
+
+        monkeypatch.setattr(driver, "collect", slowly)
+        await runtime.work(until_idle=True)
+    assert {row.status for row in await w.rows()} == {"Completed"}
+
+
 async def test_why_says_that_a_job_is_suspect(kept: Store, clock: ManualClock) -> None:
     w = Processes(kept, clock)
     async with w.one() as (runtime, _):

@@ -224,7 +224,11 @@ class Recovery:
             for one in left:  # it failed, or was cancelled: somebody may have more luck
                 driver.lease.drop(one.job, one.epoch)
         driver.poke()
-        return len(claimed.jobs), claimed.due
+        due = claimed.due
+        if claimed.withheld:  # they may be claimed once those that are here got on
+            soon = self._store.now() + int(LOOK * 1000)
+            due = soon if due is None else min(due, soon)
+        return len(claimed.jobs), due
 
     async def _suspects(self) -> int:
         """How many suspect jobs there may be here: one; the longer all goes well, the more. Those

@@ -25,10 +25,14 @@ class Owned(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """Jobs that were taken, and when it is next worth asking (None: only after a change)."""
+    """Jobs that were taken, and when it is next worth asking (None: only after a change).
+
+    ``withheld``: how many suspects were due that would have been too many; see ``Store.claim``.
+    """
 
     jobs: list[Owned]
     due: int | None
+    withheld: int = 0
 
 
 class Release(NamedTuple):

@@ -184,8 +184,10 @@ class MemoryStore:
                 self._core.jobs.free(self._core.jobs.by_id[id_], now)
         self._core.settle()
         ripe, due = self._core.jobs.ripe(worker, now, jobs)
+        withheld = len(ripe)
         if suspects is not None:
             ripe = self._core.jobs.fewer_suspects(ripe, worker.id, suspects)
+        withheld -= len(ripe)
         claimed: list[Owned] = []
         for job in ripe:
             if len(claimed) == limit:
@@ -197,7 +199,8 @@ class MemoryStore:
             self._changed()
         leases = (one.until for one in self._core.workers.others(worker.id, self._core.jobs.owned))
         times = (due, self._core.lines.due(), *leases)
-        return Claimed(claimed, min((time for time in times if time is not None), default=None))
+        next_ = min((time for time in times if time is not None), default=None)
+        return Claimed(claimed, next_, withheld)
 
     async def refill(self) -> int | None:
         """Give out the slots that time has made free; see ``Store.refill``."""

@@ -53,13 +53,16 @@ class Claims:
             ripe, due = self._named(only, needs, now)
         else:
             ripe, due, cut = self._ripe(needs, now, limit, any_=suspects is None)
+        withheld = 0
         if suspects is not None:
-            ripe = self._fewer_suspects(ripe, () if only else needs, now, number, suspects)
+            among = () if only else needs
+            ripe, withheld = self._fewer_suspects(ripe, among, now, number, suspects)
         claimed, looked = self._take_all(ripe, number, limit)
         if looked < len(ripe) or (cut and len(claimed) < limit):
             due = now
         times = (due, self._lines.due(), self._workers.next_end(worker.id))
-        return Claimed(claimed, min((time for time in times if time is not None), default=None))
+        next_ = min((time for time in times if time is not None), default=None)
+        return Claimed(claimed, next_, withheld)
 
     def refill(self) -> int | None:
         """Give out the slots that time has made free; when it makes the next one free."""
@@ -146,9 +149,9 @@ class Claims:
 
     def _fewer_suspects(
         self, ripe: list[Any], needs: Sequence[int], now: int, worker: int, most: int
-    ) -> list[Any]:
+    ) -> tuple[list[Any], int]:
         """Of these jobs and the suspects with one of ``needs`` all but the suspects that would be
-        too many; suspects come first.
+        too many, which are counted; suspects come first.
         """
         suspects = [row for row in ripe if row[2] >= SUSPECT]
         for need in needs:
@@ -158,12 +161,13 @@ class Claims:
                 (need, now, SUSPECT),
             )
         if not suspects:
-            return ripe
+            return ripe, 0
         suspects.sort(key=lambda row: suspect_order(row[2], row[0]))
         # The first are those that will be parked: they harm nobody any more.
         parked = sum(row[2] >= CLAIMS for row in suspects)
         chosen = suspects[: parked + max(most - self._held(worker), 0)]
-        return [*chosen, *(row for row in ripe if row[2] < SUSPECT)]
+        trusted = [row for row in ripe if row[2] < SUSPECT]
+        return [*chosen, *trusted], len(suspects) - len(chosen)
 
     def _held(self, worker: int) -> int:
         """How many suspects a worker has that did not get on yet."""
