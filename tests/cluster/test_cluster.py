@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,12 @@ def test_each_tick_has_one_job(part: int, tmp_path: Path) -> None:
         assert first is None or plan["after"] // 1_000 - int(first.timestamp()) == done - 1
         fired += len(seconds)
     assert fired > 100
+
+
+def test_operators_do_what_they_can() -> None:
+    """What the seeds above had to stand: each thing happened often enough to say so."""
+    lines = [line for seed in range(120) for line in simulate(seed, trace=True).trace]
+    done = Counter(" ".join(line.split()[1:3]) for line in lines if " operator: " in line)
+    for what in ("retries", "forks", "forces", "cancel"):
+        assert done[f"operator: {what}"] > 3, done
+    assert sum("Retried" in line for line in lines) > 3

@@ -103,7 +103,7 @@ async def _unclaimed(store: Store, row: JobRow) -> Reason:
 # --- what its run rests on ------------------------------------------------------------------------
 async def _waits(store: Store, loaded: Loaded) -> Reason:
     row = loaded.row
-    if row.seq == 0:
+    if row.status == "Pending":  # also a fork, which has a journal by then
         return Reason("moving", "it has not begun")
     data = await store.get_blob(row.blueprint)
     if data is None:

@@ -49,7 +49,8 @@ async def _wrong(store: Store, row: JobRow, reason: Reason, slack: int) -> str |
         return None
     if reason.kind in ("ended", "moving", "lost"):
         return "it does not move, and that is no reason"
-    if row.owner is None and row.due != due:
+    # Earlier is no harm: somebody dropped it then, and the clock may have been set back since.
+    if row.owner is None and due is not None and (row.due is None or row.due > due):
         return f"it is looked at at {row.due}, and its next timer is due at {due}"
     if reason.kind == "call" and row.owner is None:
         return "nobody makes the call"

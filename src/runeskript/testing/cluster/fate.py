@@ -40,6 +40,11 @@ class Fate:
         self._rate = chance.choice((0.01, 0.03, 0.1))
         #: How many calls leave their result to somebody outside: one in so many; 0: none.
         self.outside = random.Random(f"outside {seed}").choice((0, 0, 3, 2))  # noqa: S311 - the same
+        #: What operators do: how often they go at a job that has ended (retry it, fork it), and to
+        #: how many handlers a cancel means nothing: one in so many; 0: none.
+        self.operator = random.Random(f"operator {seed}")  # noqa: S311 - the same
+        self.actions = self.operator.choice((0, 1, 2, 3))
+        self.deaf = self.operator.choice((0, 0, 4, 2))
         self.over = False
 
     def delay(self) -> float:
@@ -53,6 +58,10 @@ class Fate:
         it is made, or never.
         """
         return bool(self.outside) and crc32(token.encode()) % self.outside == 0
+
+    def ignores(self, token: str) -> bool:
+        """Whether the handler of an attempt goes on though it is cancelled."""
+        return bool(self.deaf) and crc32(f"deaf {token}".encode()) % self.deaf == 0
 
     def operation(self, name: str) -> Kind | None:
         """What happens to an operation of a store that is about to begin."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from ...engine.notices import notice_id, notice_input
@@ -17,6 +17,7 @@ from ...model.events import (
     ChildDone,
     Event,
     Finished,
+    Forked,
     MessageIn,
     Started,
     TimerFired,
@@ -24,6 +25,7 @@ from ...model.events import (
 )
 from ...model.ids import idempotency_key
 from ...model.machine import FINAL
+from ...model.retries import standing
 from ...stores.base import JobRow, Store
 from ...stores.queries import JobFilter
 from .ledger import Ledger
@@ -63,10 +65,12 @@ def judge(store: Store, ledger: Ledger, programs: dict[str, Program]) -> None:
         if id_ not in rows:
             ledger.find("lost", f"job {id_} was submitted, and is not there")
     for key, calls in ledger.begun.items():
-        first = calls[0]
+        # Behind a retry the run may come to another call by the same number.
+        first = {one.retried: one for one in reversed(calls)}
         for one in calls:
-            if (one.handler, one.params) != (first.handler, first.params):
-                text = f"call {key} of {first.handler} was made with {first.params}, {one.params}"
+            before = first[one.retried]
+            if (one.handler, one.params) != (before.handler, before.params):
+                text = f"call {key} of {before} was made again as {one}"
                 ledger.find("changed", text)
     for row in rows.values():
         _job(store, ledger, row, programs)
@@ -122,16 +126,17 @@ def _job(store: Store, ledger: Ledger, row: JobRow, programs: dict[str, Program]
     if row.error is not None and row.error.get("code") == "RUNE-9000":
         find("defect", f"{row.error}")
     seen = (row.status, row.output, row.error)
-    if ledger.ends.setdefault(row.id, seen) != seen:
-        find("changed", f"it ended as {ledger.ends[row.id]}, and now {seen}")
+    if ledger.ended(row.id, seen) != seen:
+        find("changed", f"it ended as {ledger.ended(row.id, seen)}, and now {seen}")
     journal = list(unfold_events(now(store.journal(row.id, 0, 1_000_000))))
     for position, event in ledger.durable[row.id].items():
         if position >= len(journal):
             find("lost", f"event {position} was durable: {event}")
         elif journal[position] != event:
             find("changed", f"event {position} was {event}, and is {journal[position]}")
-    _once(journal, find)
-    for event in journal:
+    _once(standing(journal), find)
+    forked = [place for place, event in enumerate(journal) if isinstance(event, Forked)]
+    for event in journal[forked[-1] if forked else 0 :]:  # what was done before is another job's
         if isinstance(event, CallDone | CallFailed):
             key = idempotency_key(row.id, event.path, event.n)
             began = any(one.attempt == event.attempt for one in ledger.begun[key])
@@ -149,7 +154,7 @@ def _job(store: Store, ledger: Ledger, row: JobRow, programs: dict[str, Program]
     _replayed(store, row, programs, journal, find)
 
 
-def _once(journal: list[Event], find: Callable[[str, str], None]) -> None:
+def _once(journal: Sequence[Event], find: Callable[[str, str], None]) -> None:
     """Each thing that ends a wait does so once."""
     ended: Counter[tuple[object, ...]] = Counter(
         ("call", event.path, event.n, event.attempt)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 from ...model.batches import unfold_events
-from ...model.events import CallDone, Event, Path
+from ...model.events import CallDone, Event, Path, Retried
 from ...model.values import Value
 from ...stores.base import Unit
 
@@ -26,6 +26,8 @@ class Begun(NamedTuple):
     handler: str
     attempt: int
     params: dict[str, Value]
+    #: How often its job had been retried.
+    retried: int = 0
 
 
 class Acted(NamedTuple):
@@ -56,8 +58,14 @@ class Ledger:
         self.results: set[tuple[str, Path, int]] = set()
         #: Token of an attempt that was left to somebody outside -> the answers that were accepted.
         self.left: dict[str, list[Value]] = defaultdict(list)
-        #: Job -> its end, as it was first seen from outside.
-        self.ends: dict[str, tuple[Any, ...]] = {}
+        #: Job -> the events that were written and count, without what a retry took back.
+        self.standing: dict[str, list[Event]] = defaultdict(list)
+        #: Job -> how many events were written; where from that is known.
+        self.length: dict[str, int] = {}
+        #: Jobs that somebody asked to be retried, and how often each was.
+        self.retried: dict[str, int] = {}
+        #: Job, and how often it was retried -> its end, as it was first seen from outside.
+        self.ends: dict[tuple[str, int], tuple[Any, ...]] = {}
         self.findings: list[Finding] = []
 
     def find(self, kind: str, text: str) -> None:
@@ -68,9 +76,29 @@ class Ledger:
 
     def written(self, unit: Unit) -> None:
         """A store has applied a unit."""
-        for event in unfold_events(unit.events):
+        standing = self.standing[unit.job]
+        known = self.length.get(unit.job, 0)
+        for position, event in enumerate(unfold_events(unit.events), unit.first):
             if isinstance(event, CallDone):
                 self.results.add((unit.job, event.path, event.n))
+            if position < known:
+                continue  # it was written before, and the reply was lost
+            if isinstance(event, Retried):
+                self._taken_back(unit.job, standing[len(standing) - event.back :])
+                del standing[len(standing) - event.back :]
+            standing.append(event)
+            self.length[unit.job] = position + 1
+
+    def _taken_back(self, job: str, events: list[Event]) -> None:
+        """A retry has taken these back: the calls are made anew where the run comes to them."""
+        self.retried[job] = self.retried.get(job, 0) + 1
+        for event in events:
+            if isinstance(event, CallDone):
+                self.results.discard((job, event.path, event.n))
+
+    def ended(self, job: str, seen: tuple[Any, ...]) -> tuple[Any, ...]:
+        """How a job ended, as it was seen first since its last retry."""
+        return self.ends.setdefault((job, self.retried.get(job, 0)), seen)
 
     def promised(self, unit: Unit) -> None:
         """Somebody was told that a unit is durable."""

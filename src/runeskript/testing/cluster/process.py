@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -23,6 +24,8 @@ from .loop import SteppedLoop, VirtualTime, close
 
 #: Operations that nothing happens to: a clock, and waiting.
 _SAFE: Final = frozenset(("now", "wait", "close"))
+#: Seconds for which a handler goes on at least that a cancel means nothing to.
+DEAF: Final = 0.4
 #: Seconds after which what ``broken="effects"`` has promised is written.
 LATE: Final = 0.02
 
@@ -123,7 +126,9 @@ class Process:
             world.acted(self, name, ctx)
             world.left(ctx.token, result, delay)
             return ctx.pending()
-        if delay:
+        if fate.ignores(ctx.token):
+            await _go_on(delay + DEAF)
+        elif delay:
             await asyncio.sleep(delay)
         if isinstance(result, Exception):
             if fate.handler("end"):
@@ -133,6 +138,15 @@ class Process:
         if fate.handler("end"):
             await self.die()
         return result
+
+
+async def _go_on(seconds: float) -> None:
+    """Sleep, whoever asks this to stop."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while (left := until - loop.time()) > 0:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(left)
 
 
 class ProcessIds(SeededIds):

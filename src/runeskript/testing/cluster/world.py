@@ -27,6 +27,7 @@ from .fate import Fate
 from .judge import jobs, judge, now
 from .ledger import Acted, Begun, Ledger
 from .loop import SteppedLoop, VirtualTime
+from .operators import Operators
 from .process import Process
 from .report import Job, Report
 from .stage import quiet, virtual
@@ -95,6 +96,7 @@ class Cluster:
         self._steps = 0
         self._deaths = 0
         self._stillness = Stillness(self.time, self.ledger)
+        self._operators = Operators(self)
         #: What happens at a virtual time, in order.
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._asked = 0
@@ -140,9 +142,13 @@ class Cluster:
         """A handler was called."""
         call = ctx.call
         self.note(process.name, f"call {name} of {ctx.job_id} {call.path}#{call.n} {params}")
-        self.ledger.begun[ctx.idempotency_key].append(
-            Begun(process.name, name, ctx.attempt, params)
-        )
+        retried = self.ledger.retried.get(ctx.job_id, 0)
+        if retried:
+            row = self.row(ctx.job_id)
+            if row is None or row.owner != process.ids.worker_id():
+                return  # it is at what it knew before the retry, and will be told
+        begun = Begun(process.name, name, ctx.attempt, params, retried)
+        self.ledger.begun[ctx.idempotency_key].append(begun)
         if (ctx.job_id, call.path, call.n) in self.ledger.results:
             # Somebody who does not know yet that the job was taken from him may still do that.
             row = self.row(ctx.job_id)
@@ -172,6 +178,11 @@ class Cluster:
                     answers.append(data["result"])
 
         self.at(seconds, tell)
+
+    @property
+    def raw(self) -> Store:
+        """The store as it is, for whoever stands outside."""
+        return self._raw
 
     # --- the simulation -------------------------------------------------------------------------
     def run(self) -> Report:
@@ -267,17 +278,22 @@ class Cluster:
         for row in rows:
             if row.status in FINAL:
                 seen = (row.status, row.output, row.error)
-                if self.ledger.ends.setdefault(row.id, seen) != seen:
-                    text = f"job {row.id} ended as {self.ledger.ends[row.id]}, and then as {seen}"
+                first = self.ledger.ended(row.id, seen)
+                if first != seen:
+                    text = f"job {row.id} ended as {first}, and then as {seen}"
                     self.ledger.find("changed", text)
+                if not self.broken:
+                    self._operators.look(row)
             else:
                 self._stillness.look(self._raw, row)
                 if row.reason is not None and "without getting on" in row.reason:
                     self.note("operator", f"resumes {row.id}: {row.reason}")
                     self._asked += 1
                     now(self._raw.post([Command(row.id, "resume", id=f"operator {self._asked}")]))
-        return len(self.ledger.submitted) == len(self._work) and all(
-            row.status in FINAL for row in rows
+        return (
+            len(self.ledger.submitted) == len(self._work)
+            and all(row.status in FINAL for row in rows)
+            and not self._operators.busy
         )
 
     # --- processes ------------------------------------------------------------------------------
@@ -309,6 +325,7 @@ class Cluster:
             self.ledger.submitted[found.id] = None
             self.note(process.name, f"job {found.id} is submitted")
             kind = chance.choice(("", "", "", "cancel", "pause"))
+            self._operators.cares(found.id)
             if kind:
                 soon = chance.choice((0.0, 0.01, 0.1, 1.0))
                 self.at(soon, lambda: self._command(found.id, kind))
@@ -319,7 +336,9 @@ class Cluster:
     def _command(self, job: str, kind: Any) -> None:
         """Somebody asks for something; now and then it is delivered twice."""
         self._asked += 1
-        command = Command(job, kind, "as asked" if kind == "cancel" else None, f"{self._asked}")
+        command = Command(job, kind, None, f"{self._asked}")
+        if kind == "cancel":
+            command = self._operators.cancel(job, f"{self._asked}")
         outcomes = [now(self._raw.post([command])) for _ in range(self.fate.faults.choice((1, 2)))]
         self.note("operator", f"{kind} {job}: {outcomes}")
 
