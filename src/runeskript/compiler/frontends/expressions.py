@@ -47,9 +47,12 @@ class Expressions:
         self.diagnostics = diagnostics
         self.seen = Seen()
         self._expressions: dict[tuple[str, tuple[str, ...]], Parsed] = {}
+        #: The same of texts that are bare expressions, where there is nothing to say of them.
+        self.bare: dict[Any, Parsed] = {}
         #: Texts that are values -> what they are read as; those that there is nothing to say of,
-        #: wherever they stand.
-        self._texts: dict[Any, Parsed] = {}
+        #: wherever they stand; and of these, those that are a text whatever is inserted.
+        self.texts: dict[Any, Parsed] = {}
+        self.wholly_text: dict[Any, Parsed] = {}
         #: The same of numbers, bools and null as they are written.
         self._plain: dict[str, Parsed] = {}
 
@@ -116,6 +119,8 @@ class Expressions:
         if known.bound:
             self.seen.bound.append((node, shift, known.bound, pointer))
         if not shift:
+            if not locals_ and not known.bound:
+                self.bare[text] = known
             return self._at(node, pointer, known)
         names = tuple(Name(n.name, n.offset + shift, n.kind) for n in known.names)
         return Expr(text, known.ir, ScalarSpan(node, self.source, self.file), pointer, names)
@@ -207,13 +212,13 @@ class Expressions:
 
     def entries(self, node: Map, pointer: str) -> list[tuple[str, Expr]]:
         """The values of an object, each with its key; see :meth:`template`."""
-        get, source, file = self._texts.get, self.source, self.file
+        get, source, file = self.texts.get, self.source, self.file
         out = []
         for key, child in node.entries.items():
             if type(child) is not Scalar:
                 out.append((key, self.template(child, f"{pointer}/{escape(key)}")))
                 continue
-            known = get(child.value) or self._read_value(child, f"{pointer}/{escape(key)}")
+            known = get(child.value) or self._read_value(child, pointer, key)
             if known is None:
                 out.append((key, self.broken(child, f"{pointer}/{escape(key)}")))
                 continue
@@ -225,26 +230,34 @@ class Expressions:
         return out
 
     def _scalar_template(self, node: Scalar, pointer: str) -> Expr:
-        known = self._texts.get(node.value) or self._read_value(node, pointer)
+        known = self.texts.get(node.value) or self._read_value(node, pointer)
         if known is None:
             return self.broken(node, pointer)
         return self._at(node, pointer, known)
 
-    def _read_value(self, node: Scalar, pointer: str) -> Parsed | None:
-        """What a value means; None where that cannot be said."""
+    def _read_value(self, node: Scalar, pointer: str, key: str | None = None) -> Parsed | None:
+        """What a value means; None where that cannot be said.
+
+        ``pointer``: its own, or (with a ``key``) that of the object it stands in.
+        """
         value = node.value
+        known: Parsed | None
         if type(value) is not str:
             # By its text: 1, 1.0 and true are one key of a dict, and not the same.
             known = self._plain.get(node.text)
-            if known is None:
-                known = constant(value)
-                if not self._constant(node, pointer):
-                    self._plain[node.text] = known
+            if known is not None:
+                return known
+        if key is not None:
+            pointer = f"{pointer}/{escape(key)}"
+        if type(value) is not str:
+            known = constant(value)
+            if not self._constant(node, pointer):
+                self._plain[node.text] = known
             return known
         if "${" not in value:
             known = constant(value)
             if not self._constant(node, pointer):
-                self._texts[value] = known
+                self.texts[value] = known
             return known
         try:
             known = parse_template(value, read=self._parsed, graph=self.graph)
@@ -254,7 +267,7 @@ class Expressions:
         if known.bound:
             self.seen.bound.append((node, 0, known.bound, pointer))
         else:
-            self._texts[value] = known
+            self.texts[value] = known
         return known
 
     def _constant(self, node: Scalar, pointer: str) -> bool:
@@ -288,28 +301,28 @@ class Expressions:
         leaf, as ``places.TextSpan`` counts them.
         """
         if type(node) is Scalar:
-            part = self._texts.get(node.value) or self._read_value(node, pointer)
+            part = self.texts.get(node.value) or self._read_value(node, pointer)
             if part is None:
                 part = Parsed(BROKEN, ())
             if part.used:
                 found.append((part, base[0]))
             base[0] += len(node.text) + 1
             return part.ir
+        is_const = True
         if type(node) is Map:
-            pairs = [
-                (key, self._container(child, f"{pointer}/{escape(key)}", found, base))
-                for key, child in node.entries.items()
-            ]
-            if all(ir[0] == "const" for _, ir in pairs):
-                return ("const", {key: ir[1] for key, ir in pairs})
-            return ("object", tuple((("const", key), ir) for key, ir in pairs))
-        items = tuple(
-            self._container(child, f"{pointer}/{i}", found, base)
-            for i, child in enumerate(node.items)
-        )
-        if all(ir[0] == "const" for ir in items):
-            return ("const", [ir[1] for ir in items])
-        return ("list", items)
+            values: dict[str, IR] = {}
+            for key, child in node.entries.items():
+                ir = values[key] = self._container(child, f"{pointer}/{escape(key)}", found, base)
+                is_const = is_const and ir[0] == "const"
+            if is_const:
+                return ("const", {key: ir[1] for key, ir in values.items()})
+            return ("object", tuple([(("const", key), ir) for key, ir in values.items()]))
+        items: list[IR] = []
+        for i, child in enumerate(node.items):
+            ir = self._container(child, f"{pointer}/{i}", found, base)
+            is_const = is_const and ir[0] == "const"
+            items.append(ir)
+        return ("const", [ir[1] for ir in items]) if is_const else ("list", tuple(items))
 
     def text(self, node: Node, pointer: str, field: str) -> Expr:
         """A text with inserts; numbers and bools are taken as they were written."""
@@ -320,6 +333,8 @@ class Expressions:
             return self._at(node, pointer, constant(node.text))
         out = self._scalar_template(node, pointer)
         if out.ir[0] in ("text", "const"):
+            if node.value in self.texts:
+                self.wholly_text[node.value] = self.texts[node.value]
             return out
         # One insert alone would keep its type; here its value goes into a text.
         if out.ir is BROKEN:
@@ -330,7 +345,12 @@ class Expressions:
         """``with``: an object, or one ``${...}``."""
         span = span_of(node, self.file)
         if type(node) is Map:
-            return Args(tuple(self.entries(node, pointer)), None, span, pointer)
+            made: Any = _new(Args)  # nearly all calls have some
+            made.entries = tuple(self.entries(node, pointer))
+            made.whole = None
+            made.span = span
+            made.pointer = pointer
+            return made  # type: ignore[no-any-return]
         if type(node) is Scalar and isinstance(node.value, str):
             whole = self._scalar_template(node, pointer)
             if whole.ir[0] not in ("text", "const"):

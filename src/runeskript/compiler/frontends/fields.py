@@ -7,6 +7,7 @@ every value a table row can ask for; the same rules about findings hold.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import Any, Final
 
 from ...model.ast import Expr, Target
@@ -15,6 +16,7 @@ from ...model.durations import UNITS, parse_duration
 from ...model.limits import NAME
 from ...model.nearest import did_you_mean
 from ...model.parsed import Parsed, constant, parsed
+from ...model.spans import Span
 from ..kinds import Kind
 from ..nodes import Map, Node, Scalar, clip, key_of
 from ..read import Source
@@ -27,6 +29,8 @@ _HANDLER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*
 _DOT_KEY: Final = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)")
 #: A quoted string, or a bracket outside of one.
 _BRACKET: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[\[\]]")
+#: Names that have a meaning already.
+_TAKEN: Final = frozenset((*ROOTS, *KEYWORDS))
 _new: Final = object.__new__
 
 
@@ -37,8 +41,8 @@ class Fields(Expressions):
         super().__init__(source, diagnostics)
         #: Names, ids of any kind and texts of durations that were found good.
         self._names: set[str] = set()
-        self._labels: set[tuple[Kind, str]] = set()
-        self._durations: dict[str, Parsed] = {}
+        self.labels: defaultdict[Kind, dict[str, str]] = defaultdict(dict)
+        self.durations: dict[str, Parsed] = {}
 
     # --- durations -------------------------------------------------------------------------------
 
@@ -47,7 +51,7 @@ class Fields(Expressions):
         if type(node) is not Scalar:
             self.wrong_kind("duration", node, pointer, field)
             return self.broken(node, pointer)
-        known = self._durations.get(node.text)
+        known = self.durations.get(node.text)
         if known is not None:
             return self._at(node, pointer, known)
         if isinstance(node.value, str) and "${" in node.value:
@@ -60,7 +64,7 @@ class Fields(Expressions):
             return self.broken(node, pointer)
         known = constant(ms)
         if ms:  # whether nothing is allowed depends on the field
-            self._durations[node.text] = known
+            self.durations[node.text] = known
         return self._at(node, pointer, known)
 
     def milliseconds(
@@ -122,16 +126,14 @@ class Fields(Expressions):
     def _may_be_declared(self, name: str) -> bool:
         if name in self._names:
             return True
-        if name in ROOTS or name in KEYWORDS or len(name) > NAME:
+        if name in _TAKEN or len(name) > NAME or not (name.isidentifier() and name.isascii()):
             return False
-        good = name.isascii() and name.isidentifier()
-        if good:
-            self._names.add(name)
-        return good
+        self._names.add(name)
+        return True
 
     def label(self, node: Node, pointer: str, kind: Kind, what: str) -> str | None:
         """An id, a skript's or queue's name: identifiers, also with `.` and `-`."""
-        if type(node) is Scalar and (kind, node.text) in self._labels and node.value is not None:
+        if type(node) is Scalar and node.text in self.labels[kind] and node.value is not None:
             return node.text
         pattern = _HANDLER if kind == "handler" else _ID
         if type(node) is not Scalar or node.value is None:
@@ -146,7 +148,7 @@ class Fields(Expressions):
                 hint = f"the {what} is fixed when the document is compiled: no `${{…}}` in it"
             self.add("RUNE-1108", f"`{clip(name)}` cannot be the {what}", node, pointer, hint)
         else:
-            self._labels.add((kind, name))
+            self.labels[kind][name] = name
             return name
         return None
 
@@ -160,11 +162,10 @@ class Fields(Expressions):
         text = node.text
         span = ScalarSpan(node, self.source, self.file)
         if text.isidentifier():  # nearly all
-            name = self.check_name(text, node, pointer, field)
-            if name is None:
-                return None
-            self.seen.variables.add(name)
-            return Target(name, (), span, pointer)
+            if self._may_be_declared(text):
+                return self._variable(text, span, pointer)
+            self.check_name(text, node, pointer, field)  # which says why not
+            return None
         if "${" in text:
             inner = ONE_INSERT.match(text)
             hint = f"write `{clip(inner[1])}`" if inner else "name the variable itself"
@@ -185,12 +186,16 @@ class Fields(Expressions):
         """The same of a key. ``pointer``: that of the object."""
         if not self._may_be_declared(key):
             return self.target(key_of(node, key), f"{pointer}/{escape(key)}", field)
-        self.seen.variables.add(key)
-        made: Any = _new(Target)  # in place: nearly all targets are keys
-        made.name = key
+        return self._variable(key, KeySpan(node, key, self.source, self.file), f"{pointer}/{key}")
+
+    def _variable(self, name: str, span: Span, pointer: str) -> Target:
+        """The target that is all of a variable, as nearly all are: hence no ``__init__``."""
+        self.seen.variables.add(name)
+        made: Any = _new(Target)
+        made.name = name
         made.path = ()
-        made.span = KeySpan(node, key, self.source, self.file)
-        made.pointer = f"{pointer}/{key}"
+        made.span = span
+        made.pointer = pointer
         return made  # type: ignore[no-any-return]
 
     def _path(self, node: Scalar, text: str, start: int, pointer: str) -> tuple[Expr, ...] | None:

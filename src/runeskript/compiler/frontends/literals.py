@@ -44,7 +44,7 @@ class Literals:
         self.fields = fields
         self.file = fields.file
         #: Texts of ``backoff`` -> what they say, and types of errors, that were found good.
-        self._backoffs: dict[str, tuple[int, int]] = {}
+        self.backoffs: dict[str, tuple[int, int]] = {}
         self._errors: set[str] = set()
 
     def word(self, row: Key, node: Node, pointer: str) -> str | None:
@@ -162,7 +162,7 @@ class Literals:
         if type(node) is not Scalar or not node.text:
             self.fields.wrong_kind("backoff", node, pointer, "backoff")
             return BACKOFF
-        known = self._backoffs.get(node.text)
+        known = self.backoffs.get(node.text)
         if known is not None:
             return known
         first, dots, last = node.text.partition("..")
@@ -183,7 +183,7 @@ class Literals:
                 f"write `{last.strip()}..{first.strip()}`",
             )
             return BACKOFF
-        self._backoffs[node.text] = low, high
+        self.backoffs[node.text] = low, high
         return low, high
 
     def error_types(self, node: Node, pointer: str, _: str = "") -> tuple[str, ...]:

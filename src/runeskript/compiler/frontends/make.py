@@ -48,7 +48,7 @@ Read: TypeAlias = dict[str, Any]
 class Parts:
     """What a step is made of. Without an ``__init__``, which every step would pay for."""
 
-    __slots__ = ("fields", "node", "pairs", "read", "site", "timeout", "value", "when")
+    __slots__ = ("fields", "get", "node", "pairs", "read", "site", "timeout", "value", "when")
     fields: Fields
     site: Site
     #: The ``if`` and ``timeout`` modifiers.
@@ -56,15 +56,13 @@ class Parts:
     timeout: Expr | None
     #: Key -> what its value was read as.
     read: Read
+    #: What a key's value was read as, None where it is missing or could not be read.
+    get: Callable[[str], Any]
     #: The step, and key -> (key, value) of each key in ``read``: None if that is all of its keys.
     node: Map
     pairs: Mapping[str, tuple[Scalar, Node]] | None
     #: The value of the verb's own key.
     value: Node
-
-    def get(self, key: str) -> Any:
-        """What a key's value was read as, None where it is missing or could not be read."""
-        return self.read.get(key)
 
     def entry(self, key: str) -> tuple[Node, Node]:
         """A key and its value, as they stand in the document."""

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
 
+from ...model.ast import Expr
 from ..kinds import Key
-from ..nodes import Node
+from ..nodes import Map, Node, Scalar
 from .allows import read_allows
 from .fields import Fields
 from .literals import Literals
+from .places import place_of_scalar
 
 #: Reads the value of a key: (node, pointer, name of the key).
 Reader: TypeAlias = Callable[[Node, str, str], Any]
-#: How objects of the same keys are read: for each key its name, the end of its pointer, a reader.
-ByKey: TypeAlias = tuple[tuple[str, str, Reader], ...]
+#: Texts that were read before, where nothing has to be said of them -> what they were read as; and
+#: whether that is a ``Parsed``, of which every place makes an expression of its own.
+Known: TypeAlias = tuple[Mapping[Any, Any], bool]
+#: How objects of the same keys are read: for each key its name, the end of its pointer, what reads
+#: its value, and what is known of values.
+ByKey: TypeAlias = tuple[tuple[str, str, Reader, Mapping[Any, Any], bool], ...]
 #: The same for kinds of which the row says more: (row, node, pointer).
 RowReader: TypeAlias = Callable[[Key, Node, str], Any]
+_new: Final = object.__new__
 
 
 class Readers:
@@ -62,6 +69,16 @@ class Readers:
             "flag": lit.flag,
             **others_by_row,
         }
+        #: Kind of a row -> what is known of texts that stand for such a value.
+        self._known: dict[str, Known] = {
+            "expr": (f.bare, True),
+            "template": (f.texts, True),
+            "text": (f.wholly_text, True),
+            "duration": (f.durations, True),
+            "backoff": (lit.backoffs, False),
+            "handler": (f.labels["handler"], False),
+            "queue": (f.labels["queue"], False),
+        }
         #: Identity of a row (there are as many as the language has keys) -> its reader.
         self._by_row: dict[int, Reader] = {}
 
@@ -71,6 +88,42 @@ class Readers:
         if known is None:
             known = self._by_row[id(row)] = self._bound(row)
         return known
+
+    def by_key(self, rows: Mapping[str, Key], keys: Iterable[str]) -> ByKey:
+        """How objects with these keys are read."""
+        return tuple(
+            [(key, f"/{key}", self.of(rows[key]), *self._known_of(rows[key])) for key in keys]
+        )
+
+    def values(self, node: Map, by_key: ByKey, pointer: str, file: str) -> dict[str, Any]:
+        """What the values of an object say, the keys of which were seen before.
+
+        Most are texts, and most of these were seen before too: what is known to be right need not
+        be looked at by its reader.
+        """
+        entries, source = node.entries, self._fields.source
+        values: dict[str, Any] = {}
+        for key, end, reader, known, is_parsed in by_key:
+            child = entries[key]
+            found = known.get(child.value) if type(child) is Scalar else None
+            if found is None:
+                values[key] = reader(child, pointer + end, key)
+            elif is_parsed:
+                made: Any = _new(Expr)  # as `Expressions._at`, without the call
+                made.ir = found.ir
+                made.parsed = found
+                made.later = place_of_scalar, source, file, child, pointer, key
+                values[key] = made
+            else:
+                values[key] = found
+        return values
+
+    def _known_of(self, row: Key) -> Known:
+        if row.kind == "word":
+            return {word: word for word in row.words}, False
+        if row.name == "where":  # it has a local
+            return {}, False
+        return self._known.get(row.kind, ({}, False))
 
     def _bound(self, row: Key) -> Reader:
         if row.name == "where":

@@ -7,7 +7,7 @@ match, so that the variables it declares are still declared.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ...model.ast import Block, Branch, Break, CatchClause, Continue, Site, Step, Target
 from ...model.nearest import nearest
@@ -38,6 +38,7 @@ from .step_rows import (
 Read: TypeAlias = dict[str, Any]
 #: How steps of the same keys are read: their verb, and their keys.
 Shape: TypeAlias = tuple[str, ByKey]
+_new: Final = object.__new__
 
 
 class Steps:
@@ -52,8 +53,7 @@ class Steps:
         self.files: Mapping[int, str] = {}
         #: Reads the steps `graph` of the document; made by the first.
         self._graphs: Any = None
-        #: What reads the value of a key, by its row.
-        self._reader = Readers(
+        self._readers = Readers(
             fields,
             self.literals,
             {
@@ -68,7 +68,9 @@ class Steps:
                 "delay": self._delay,
                 "graph": self._graph,
             },
-        ).of
+        )
+        #: What reads the value of a key, by its row.
+        self._reader = self._readers.of
         #: The keys of steps read so far that had the right ones -> how such a step is read.
         self._shapes: dict[tuple[str, ...], Shape] = {}
         #: The same of other objects: by the identity of their rows, which are part of the tables.
@@ -122,10 +124,8 @@ class Steps:
         shape = self._shapes.get(keys)
         if shape is not None:
             # As nearly all steps: nothing is wrong with its keys, which were seen before.
-            verb, readers = shape
-            values: Read = {}
-            for key, end, reader in readers:
-                values[key] = reader(entries[key], pointer + end, key)
+            verb, by_key = shape
+            values = self._readers.values(node, by_key, pointer, self.file)
             return self._made(verb, node, pointer, values, entries[verb], None)
         found = self._verb(node, pointer)
         if found is None:
@@ -141,7 +141,7 @@ class Steps:
         for row in missing:
             self._missing(row, pairs[verb][0], pointer, f"`{verb}`")
         if not missing and not is_misspelt and all(key in rows for key in keys):
-            self._shapes[keys] = verb, self._readers(rows, keys)
+            self._shapes[keys] = verb, self._readers.by_key(rows, keys)
         return self._made(verb, node, pointer, read, nodes[verb][1], nodes)
 
     def _made(
@@ -152,7 +152,13 @@ class Steps:
         get = read.get
         parts = Parts()
         parts.fields = self.fields
-        parts.site = Site(pointer, span_of(node, self.file), get("id"), get("allow", ()))
+        parts.get = get
+        site: Any = _new(Site)
+        site.pointer = pointer
+        site.span = span_of(node, self.file)
+        site.id = get("id")
+        site.allow = get("allow", ())
+        parts.site = site
         parts.when = get("if") if verb != "if" else None
         parts.timeout = get("timeout")
         parts.read = read
@@ -230,20 +236,17 @@ class Steps:
             return {}
         entries = node.entries
         keys = tuple(entries)
-        readers = self._objects.get((id(rows), keys))
-        if readers is not None:  # as with steps
-            return {key: read(entries[key], pointer + end, key) for key, end, read in readers}
+        by_key = self._objects.get((id(rows), keys))
+        if by_key is not None:  # as with steps
+            return self._readers.values(node, by_key, pointer, self.file)
         known = {row.name: row for row in rows}
         read = self._entries(pairs_of(node), known, pointer, owner)
         missing = [row for row in rows if row.required and row.name not in entries]
         for row in missing:
             self._missing(row, node, pointer, what or f"`{owner}`")
         if not missing and all(key in known for key in keys):
-            self._objects[id(rows), keys] = self._readers(known, keys)
+            self._objects[id(rows), keys] = self._readers.by_key(known, keys)
         return read
-
-    def _readers(self, rows: Mapping[str, Key], keys: tuple[str, ...]) -> ByKey:
-        return tuple([(key, f"/{key}", self._reader(rows[key])) for key in keys])
 
     def _entries(
         self,
