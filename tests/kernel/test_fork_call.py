@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from properties.differential import World, back, check_replay, front, simulate
 from runeskript.compiler.pipeline import Options, compile_text
 from runeskript.errors import StepError
 from runeskript.kernel import Program, advance, load, new_run, replay
@@ -276,3 +277,20 @@ def test_batches_in_any_order(
     if seed % 2:
         simulation.cancel()
     check_same(calls, tokens, simulation.run(5_000), seed)
+
+
+def test_a_journal_of_tokens_stops_behind_a_result() -> None:
+    """A branch that has its result and did not go on is a token, where a journal says so."""
+    call, end = {"call": "work"}, {"yield": "true"}
+    over = {"for": "i", "in": "range(2)", "parallel": True, "collect": "got", "do": [call, end]}
+    program = front({"skript": "x", "do": [over, {"return": "${got}"}]})
+    tokens, calls = (back(program, passes) for passes in ((), ("fork_call",)))
+    stopped = 0
+    for seed in range(8):
+        for step in range(1, 6):
+            seen = simulate(tokens, World(shuffle=seed, turns=2, cancel_step=step))
+            check_replay(seen, calls)
+            for event in seen.journal:
+                stop = getattr(event, "stop", None)
+                stopped += stop is not None and stop[0][:1] == (1,)
+    assert stopped

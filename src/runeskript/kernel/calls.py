@@ -139,8 +139,10 @@ def call_done(vm: Vm, event: CallDone) -> CallDone | None:
         fork = is_out(vm, path) if n == 1 and attempt == 1 else None
         if fork is None:
             return None
-        _end_branch(vm, fork, path[-1], result, vm.program.call_body(fork.bodies[0]))
-        return event
+        if not _stops(vm, path):
+            _end_branch(vm, fork, path[-1], result, vm.program.call_body(fork.bodies[0]))
+            return event
+        token = calling_token(vm, fork, path[-1])
     if token.n != n or token.attempt != attempt or token.state != TokenState.CALLING:
         if not is_pending(token, n, attempt):
             return None
@@ -165,6 +167,15 @@ def call_done(vm: Vm, event: CallDone) -> CallDone | None:
     else:
         vm.wake(token)
     return event
+
+
+def _stops(vm: Vm, path: tuple[int, ...]) -> bool:
+    """Whether a journal that is replayed stops where this branch has its result and did not go on:
+    then it has to be a token.
+    """
+    run = vm.run
+    stop = getattr(run.inbox[0], "stop", None) if run.replaying and run.inbox else None
+    return stop is not None and stop[0] == path
 
 
 def calling(vm: Vm, event: CallFailed | CallPending | Retried) -> Token | None:
@@ -208,12 +219,13 @@ def calls_done(vm: Vm, event: CallsDone) -> CallsDone | None:
     if fork is None or fork.calls is None or n != 1:
         return tokens_done(vm, event)
     body = vm.program.call_body(fork.bodies[0])
-    if body.plain and _all_at_once(vm, fork, indexes, results, body):
+    halts = bool(indexes) and _stops(vm, (*prefix, indexes[-1]))
+    if body.plain and not halts and _all_at_once(vm, fork, indexes, results, body):
         return event
     calls, total, last = fork.calls, fork.total, len(indexes) - 1
     taken: list[int] = []
     for position, (index, result) in enumerate(zip(indexes, results, strict=True)):
-        if 0 <= index < total and calls.out[index]:
+        if 0 <= index < total and calls.out[index] and not (halts and position == last):
             _end_branch(vm, fork, index, result, body)
         elif call_done(vm, CallDone(at, (*prefix, index), 1, step, 1, result)) is None:
             continue
