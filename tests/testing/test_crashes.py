@@ -145,3 +145,32 @@ def test_a_call_that_hangs_is_timed_out_in_virtual_time() -> None:
     report = trials.crash_all(text, {"pay.safe": lambda params: HANG}, handlers=HANDLERS)
     assert not report.flaws
     assert set(report.ends) == {"Failed (timeout)"}
+
+
+TWO = """
+skript: two
+do:
+  - call: pay.safe
+    undo: {call: pay.charge}
+  - call: pay.charge
+    with: {amount: 1}
+    on_crash: fail
+"""
+
+
+def test_what_takes_two_crashes_is_found_too() -> None:
+    """Only a job that a crash has failed undoes anything, and only another one has it do so twice."""
+    report = trials.crash_all(TWO, handlers=HANDLERS)
+    (flaw,) = report.flaws
+    assert (flaw.kind, flaw.step) == ("twice", "/do/0/undo")
+    assert len(flaw.points) == 2
+    assert sum("the process dies" in line for line in flaw.story) == 2
+    tried, known = report.pairs
+    assert 0 < tried <= known and sum(report.ends.values()) == report.boundaries + 1
+
+
+def test_pairs_are_bounded() -> None:
+    steps = "\n".join(f"  - call: pay.safe\n    with: {{n: {n}}}" for n in range(6))
+    report = trials.crash_all(f"skript: many\ndo:\n{steps}\n", handlers=HANDLERS)
+    assert report.pairs[0] == 100 < report.pairs[1]
+    assert not report.flaws

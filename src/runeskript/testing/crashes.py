@@ -3,8 +3,9 @@
 One worker of the simulated cluster runs one job, with mocks, under a virtual clock. A first run
 that nothing happens to finds the boundaries: before and after each commit, behind each claim, as
 each handler begins and when it has done its work; and each commit delivered twice. Then there is
-one run for each boundary, in which the process dies there, and another one goes on. The ledger of
-what the handlers did judges, apart from the engine.
+one run for each boundary, in which the process dies there, and another one goes on; then, up to a
+bound, runs in which something happens at two boundaries, the second while another one goes on. The
+ledger of what the handlers did judges, apart from the engine.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ JOB: Final = "job-1"
 #: Milliseconds: as long as a lease may be, so that heartbeats of long waits are few. A worker that
 #: dies here has its lease ended at once.
 LEASE: Final = 3_600_000
+#: Pairs of boundaries that are tried, those first that a run comes to first.
+PAIRS: Final = 100
 #: Virtual seconds after which a run is given up.
 BOUND: Final = 400 * 86_400.0
 
@@ -74,21 +77,25 @@ class Flaw(NamedTuple):
 
     ``twice``: a call of a handler that is not idempotent did its work twice. ``uncompensated``: a
     call did its work, its job failed, and nothing took it back. The others are defects of the
-    engine.
+    engine. ``points``: where something happened on that way; none in the first run.
     """
 
     kind: What
     text: str
     handler: str | None
     step: str | None
-    point: Point | None
+    points: tuple[Point, ...]
     story: tuple[str, ...]
 
 
 class Report(NamedTuple):
-    """What came of it. ``ends``: how many runs ended in each way, that of the first run first."""
+    """What came of it. ``ends``: how many runs ended in each way, that of the first run first,
+    without those that were crashed at two boundaries. ``pairs``: how many of these there were, and
+    how many there could be.
+    """
 
     boundaries: int
+    pairs: tuple[int, int]
     calls: int
     first: JobRow | None
     ends: Mapping[str, int]
@@ -106,18 +113,21 @@ class _First:
 
 
 class _Planned(Fate):
-    """Everything goes well, but for what happens at one boundary."""
+    """Everything goes well, but for what happens at some boundaries, one after the other."""
 
-    def __init__(self, point: Point | None) -> None:
+    def __init__(self, struck: Sequence[Point]) -> None:
         super().__init__(0)
         chance: Any = _First()
         self.steps = self.faults = chance
         self.left = self.stalls = self.jumps = self.slow = self.outside = 0
-        self.point = point
+        self.actions = self.deaf = 0
+        self.planned = tuple(struck)
         self.over = True  # until the worker begins
         self.seen: dict[str, int] = {}
         self.points: list[Point] = []
         self.struck: list[Point] = []
+        #: How many boundaries were come to when something last happened.
+        self.last = 0
         self.claimable: Callable[[], bool] = lambda: False
 
     def _strikes(self, where: str) -> bool:
@@ -126,8 +136,9 @@ class _Planned(Fate):
         number = self.seen[where] = self.seen.get(where, 0) + 1
         point = Point(where, number)
         self.points.append(point)
-        if point == self.point and not self.struck:
+        if self.planned[len(self.struck) :][:1] == (point,):
             self.struck.append(point)
+            self.last = len(self.points)
             return True
         return False
 
@@ -174,9 +185,9 @@ class _World(Cluster):
         messages: Sequence[tuple[str, Value, Value]],
         env: Mapping[str, str],
         deployed: Sequence[Compiled],
-        point: Point | None,
+        struck: Sequence[Point],
     ) -> None:
-        self.plan = _Planned(point)
+        self.plan = _Planned(struck)
         super().__init__(
             [Job(skript, given)],
             mocks,
@@ -293,40 +304,50 @@ def crash_all(
     messages: Sequence[tuple[str, Value, Value]] = (),
     env: Mapping[str, str] | None = None,
     deployed: Sequence[Compiled] = (),
+    pairs: int = PAIRS,
 ) -> Report:
-    """Run a job once for each of its boundaries, and crash it there.
+    """Run a job once for each of its boundaries, and crash it there; then for ``pairs`` of them at
+    most, each time at both.
 
     ``mocks`` must give the same answers in each run. ``deployed``: skripts that
     ``run: NAME`` finds.
     """
 
-    def world(point: Point | None) -> _World:
-        made = _World(skript, given, mocks, messages, env or {}, deployed, point)
+    def world(*struck: Point) -> _World:
+        made = _World(skript, given, mocks, messages, env or {}, deployed, struck)
         made.run_once()
         return made
 
-    first = world(None)
+    first = world()
     points = list(dict.fromkeys(first.plan.points))
     calls = sum(map(len, first.ledger.begun.values()))
+    ended = first.row_of is not None and first.row_of.status in FINAL
     flaws: dict[tuple[str, ...], Flaw] = {}
-    ends: dict[str, int] = {}
-    for made in _runs(first, points, world):
-        end = _end(made)
-        ends[end] = ends.get(end, 0) + 1
-        if made is first and made.row_of is not None and made.row_of.status not in FINAL:
-            break  # it waits for what nobody sends: there is nothing to compare with
-        for key, flaw in _flaws(made):
-            known = flaws.get(key)
-            if known is None or len(flaw.story) < len(known.story):
-                flaws[key] = flaw
-    return Report(len(points), calls, first.row_of, ends, list(flaws.values()))
+    ends = {_end(first): 1}
+    further: list[tuple[int, int, Point, Point]] = []
+    if ended:  # else it waits for what nobody sends: there is nothing to compare with
+        _keep(flaws, first)
+        for place, point in enumerate(points):
+            made = world(point)
+            end = _end(made)
+            ends[end] = ends.get(end, 0) + 1
+            _keep(flaws, made)
+            behind = made.plan.points[made.plan.last :]
+            further += [(place + n, place, point, one) for n, one in enumerate(behind)]
+    further.sort()
+    tried = further[:pairs]
+    for _, _, point, one in tried:
+        _keep(flaws, world(point, one))
+    number = len(tried), len(further)
+    return Report(len(points), number, calls, first.row_of, ends, list(flaws.values()))
 
 
-def _runs(first: _World, points: Sequence[Point], world: Any) -> Iterator[_World]:
-    yield first
-    if first.row_of is not None and first.row_of.status in FINAL:
-        for point in points:
-            yield world(point)
+def _keep(flaws: dict[tuple[str, ...], Flaw], made: _World) -> None:
+    """Keep what is wrong with a run, of what is wrong with others, too, the shortest way to it."""
+    for key, flaw in _flaws(made):
+        known = flaws.get(key)
+        if known is None or len(flaw.story) < len(known.story):
+            flaws[key] = flaw
 
 
 def _end(made: _World) -> str:
@@ -339,7 +360,7 @@ def _end(made: _World) -> str:
 # --- the verdict --------------------------------------------------------------------------------
 def _flaws(made: _World) -> Iterator[tuple[tuple[str, ...], Flaw]]:
     """Everything that is wrong with one run, each under what makes it the same as another."""
-    point, story = made.plan.point, tuple(made.story)
+    points, story = tuple(made.plan.struck), tuple(made.story)
     refs = {ref.name: ref for ref, _ in made.mocks()}
     for key, acted in made.ledger.acted.items():
         ref: HandlerRef = refs[acted[0].handler]
@@ -347,27 +368,20 @@ def _flaws(made: _World) -> Iterator[tuple[tuple[str, ...], Flaw]]:
             one = acted[0]
             text = f"{one.handler} in step {one.step} did its work twice"
             short = story[: made.marks[key][1]]
-            yield (
-                ("twice", one.job, one.step),
-                Flaw("twice", text, one.handler, one.step, point, short),
-            )
+            flaw = Flaw("twice", text, one.handler, one.step, points, short)
+            yield ("twice", one.job, one.step), flaw
     for one in _left(made):
         text = (
             f"{one.handler} in step {one.step} did its work, the job ended as "
             f"{_end(made)}, and its undo was never called"
         )
-        yield (
-            ("uncompensated", one.job, one.step),
-            Flaw("uncompensated", text, one.handler, one.step, point, story),
-        )
+        flaw = Flaw("uncompensated", text, one.handler, one.step, points, story)
+        yield ("uncompensated", one.job, one.step), flaw
     for finding in made.ledger.findings:
-        if finding.kind == "stuck" and point is None:
+        if finding.kind == "stuck" and not points:
             continue  # it waits for what nobody sends
         kind: Any = finding.kind
-        yield (
-            (finding.kind, finding.text),
-            Flaw(kind, finding.text, None, None, point, story),
-        )
+        yield (finding.kind, finding.text), Flaw(kind, finding.text, None, None, points, story)
 
 
 def _left(made: _World) -> Iterator[Acted]:

@@ -31,7 +31,7 @@ def configure(parser: ArgumentParser) -> None:
         "--crash-all",
         action="store_true",
         help="then once more for each commit, claim and call, with the process dying there and "
-        "another one going on, and for each commit delivered twice",
+        "another one going on, for each commit delivered twice, and for pairs of these",
     )
     add_handlers(parser)
     add_passes(parser)
@@ -90,17 +90,20 @@ def _as_json(report: Report) -> dict[str, Any]:
             "message": flaw.text,
             "handler": flaw.handler,
             "step": flaw.step,
-            "at": None if flaw.point is None else str(flaw.point),
+            "at": ", then ".join(map(str, flaw.points)) or None,
             "story": list(flaw.story),
         }
         for flaw in report.flaws
     ]
-    return {"boundaries": report.boundaries, "ends": dict(report.ends), "findings": flaws}
+    found = {"boundaries": report.boundaries, "ends": dict(report.ends), "findings": flaws}
+    return {**found, "pairs": report.pairs[0], "of_pairs": report.pairs[1]}
 
 
 def _say(report: Report, subject: dry.Subject) -> None:
     ends = ", ".join(f"{count} {end}" for end, count in report.ends.items())
-    _note(f"crashed at {report.boundaries} boundaries: {ends}")
+    pairs, known = report.pairs
+    of = f" of {known:,}" if known > pairs else ""
+    _note(f"crashed at {report.boundaries} boundaries: {ends}; at {pairs:,}{of} pairs of them")
     for flaw in report.flaws:
         _note("")
         _note(f"{flaw.kind}: {flaw.text}{_place(subject, flaw.step)}")
