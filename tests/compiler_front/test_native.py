@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runeskript.cli import bench_document
 from runeskript.compiler.frontends.expressions import BROKEN
+from runeskript.compiler.frontends.readers import ByKey, Readers
 from runeskript.compiler.kinds import KINDS
 from runeskript.compiler.load_text import parse_document
+from runeskript.compiler.nodes import Map
 from runeskript.compiler.nodes import to_value as tree_value
 from runeskript.compiler.read import read
 from runeskript.compiler.tables import BY_VERB, VERBS
@@ -23,6 +27,7 @@ from runeskript.model.ast_value import ast_hash, from_value, to_value
 from runeskript.model.diagnostics import Diagnostic, Diagnostics
 from runeskript.model.durations import PATTERN, UNITS, parse_duration
 from runeskript.model.limits import DURATION_MS
+from runeskript.model.records import fields_of, is_record
 
 ROOT = Path(__file__).parents[2]
 GOOD = sorted(
@@ -296,6 +301,44 @@ def test_yaml_and_json_make_the_same_skript(path: Path) -> None:
     back = from_value(value)
     assert to_value(back) == value
     assert ast_hash(back) == ast_hash(made)
+
+
+def _by_readers(_: Readers, node: Map, by_key: ByKey, pointer: str, file: str) -> dict[str, Any]:
+    """What ``Readers.values`` gives, with nothing known of any text."""
+    return {key: read(node.entries[key], pointer + end, key) for key, end, read, *_ in by_key}
+
+
+def _parts(item: Any) -> Iterator[Any]:
+    """All that is in a node, with the places that are worked out when they are asked for."""
+    if isinstance(item, tuple):
+        for part in item:
+            yield from _parts(part)
+    elif is_record(type(item)):
+        yield type(item).__name__
+        for field in fields_of(type(item)):
+            yield from _parts(getattr(item, field))
+    else:
+        yield repr(item)
+
+
+@pytest.mark.parametrize("path", [*GOOD, None], ids=lambda p: p.name if p else "bench")
+def test_values_known_by_their_text_are_what_their_readers_make(
+    path: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = bench_document.document(80) if path is None else path.read_text(encoding="utf-8")
+    source = read(text, "t.yaml", Diagnostics())
+    if source.root is None:
+        pytest.skip("no document")
+    value: Any = tree_value(source.root)
+    if type(value) is dict and type(value.get("do")) is list:
+        value["do"] *= 2  # so that each step of the second half has been read before
+    text = json.dumps(value)
+    made, found = parse(text)
+    parts = list(_parts(made))
+    monkeypatch.setattr(Readers, "values", _by_readers)
+    again, found_again = parse(text)
+    assert list(_parts(again)) == parts
+    assert list(_parts(tuple(found_again))) == list(_parts(tuple(found)))
 
 
 def test_the_hash_is_of_meaning_not_of_writing() -> None:
