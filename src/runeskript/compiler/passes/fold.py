@@ -15,6 +15,7 @@ from typing import Any, Final
 from ...expr.ir import children
 from ...model.ast import IR
 from ...model.catalog import HandlerCatalog
+from ...model.parsed import Parsed
 from .. import core
 from .operands import rewrite
 from .simplify import Simplifier
@@ -29,22 +30,33 @@ _LEAVES: Final = frozenset(("const", "name", "local", "secret", "isset", "slot")
 def fold(program: core.Program, _: HandlerCatalog) -> None:
     """Rewrite the expressions that hold something to compute."""
     simplifier = Simplifier(program)
-    #: Whether an expression holds something, by its id, which lives as long as the program: equal
-    #: texts are one expression, and are looked at once.
-    known: dict[int, bool] = {}
+    #: Whether an expression holds something, by its mould: all of one do, or none. Others by id,
+    #: which lives as long as the program: equal texts are one, and are looked at once.
+    known: dict[Any, bool] = {}
     for body in program.bodies():
         for op in body.ops:
             for expr in op.reads:
-                ir = expr.ir
-                tag = ir[0]
-                if tag in _LEAVES or (tag == "item" and ir[1][0] == "name" and ir[2][0] == "const"):
-                    continue
-                found = known.get(id(ir))
-                if found is None:
-                    found = known[id(ir)] = _holds(ir)
-                if found:
+                parsed = expr.parsed
+                found = known.get(parsed.mould or id(parsed))
+                if found or (found is None and _look_into(parsed, known)):
                     rewrite(op, simplifier.value, simplifier.part)
                     break
+
+
+def _look_into(parsed: Parsed, known: dict[Any, bool]) -> bool:
+    """Whether an expression holds something to compute, and those of its mould."""
+    ir = parsed.ir
+    if ir[0] in _LEAVES:
+        found = False
+    elif parsed.inserts and ir[0] == "text":
+        found = False
+        for insert in parsed.inserts:
+            holds = known.get(insert.mould or id(insert))
+            found = found or (_look_into(insert, known) if holds is None else holds)
+    else:
+        found = _holds(ir)
+    known[parsed.mould or id(parsed)] = found
+    return found
 
 
 def _holds(ir: Any) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
+from ...expr.inferences import Inferences
 from ...expr.schema import check_schema
 from ...expr.types import (
     ANY,
@@ -19,7 +20,6 @@ from ...expr.types import (
     NULL,
     TEXT,
     FunctionTypes,
-    Inference,
     Inferred,
     Type,
     infer,
@@ -86,7 +86,7 @@ class Environment:
             "job": _JOB,
             "error": _ERROR,
         }
-        self._inference = Inference(self.types, self.functions)
+        self._inference = Inferences(self.types, self.functions)
         self._in_part = {a.name for a in facts.assignments if a.path}
         sources = self._sources(facts)
         for var in document.vars:
@@ -99,7 +99,7 @@ class Environment:
         """What is known of an expression of a step."""
         found = self.known.get(id(expr.ir))
         if found is None:
-            found = self.known[id(expr.ir)] = self._inference.infer(expr.ir)
+            found = self.known[id(expr.ir)] = self._inference.read(expr.parsed)
         return found
 
     def type_of(self, ir: IR) -> Type:
@@ -117,7 +117,7 @@ class Environment:
 
     def _type(self, expr: Expr) -> Type:
         """The type of an expression by what is known of its names so far."""
-        found = self.known[id(expr.ir)] = self._inference.infer(expr.ir)
+        found = self.known[id(expr.ir)] = self._inference.read(expr.parsed)
         return found.type
 
     # --- where variables get their values from ---------------------------------------------------
@@ -203,14 +203,17 @@ class Environment:
         """Compute each variable anew; whether any changed."""
         changed = False
         # What holds parts of these variables holds in this turn only.
-        parts, self._inference.parts = self._inference.parts, {}
+        inference = self._inference
+        parts, inference.parts = inference.parts, {}
+        tokens, inference.tokens = inference.tokens, {}
         for name in group:
             found = self._joined(name, sources)
             if found != self.types[name]:
                 changed = True
                 self.types[name] = found
-                self._inference.parts.clear()
-        self._inference.parts = parts
+                inference.parts.clear()
+                inference.tokens.clear()
+        inference.parts, inference.tokens = parts, tokens
         return changed
 
     def _joined(self, name: str, sources: Mapping[str, list[_Source]]) -> Type:

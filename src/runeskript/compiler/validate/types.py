@@ -5,7 +5,7 @@ What fails for every value of a type is an error; where a type is not known, not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ...expr.types import Finding, Type, infer
@@ -26,15 +26,21 @@ _KEY: Final = frozenset(("null", "bool", "int", "float", "text"))
 def check_types(facts: Facts, env: Environment, found: Diagnostics) -> None:
     """Infer every expression once and report what is certain to fail."""
     of, of_use, known, types = env.of, env.of_use, env.known.get, env.types
+    #: Expressions in which nothing was found, by the ids of their IRs, which those of a text share.
+    sound: set[int] = set()
     for use in facts.uses:
         expr = use.expr
         ir = expr.ir
+        plain = use.event is None and use.role != "function"
+        if plain and id(ir) in sound:
+            continue
         if ir[0] == "name" or (ir[0] == "item" and _is_anything(ir, types)):
             continue  # most of what is passed on: nothing can be wrong with it
-        plain = use.event is None and use.role != "function"
         inferred = (known(id(ir)) or of(expr)) if plain else of_use(use)
         for finding in inferred.findings:
             _report(finding, expr, found)
+        if plain and not inferred.findings:
+            sound.add(id(ir))
     for step, _ in facts.steps:
         rule = _EXPECTED.get(type(step))
         if rule is None:
@@ -80,9 +86,9 @@ def _of_for(step: ast.For) -> list[_Expected]:
     return out
 
 
-def _of_call(step: ast.Call | ast.Run) -> list[_Expected]:
+def _of_call(step: ast.Call | ast.Run) -> Sequence[_Expected]:
     whole = step.args.whole
-    return [] if whole is None else [(whole, _OBJECT, "`with`")]
+    return () if whole is None else ((whole, _OBJECT, "`with`"),)
 
 
 def _of_topic(step: ast.Listen | ast.Emit) -> list[_Expected]:
@@ -95,7 +101,7 @@ def _of_topic(step: ast.Listen | ast.Emit) -> list[_Expected]:
 
 
 #: Class of steps -> the expressions whose type one prescribes.
-_EXPECTED: Final[dict[type[ast.Step], Callable[[Any], list[_Expected]]]] = {
+_EXPECTED: Final[dict[type[ast.Step], Callable[[Any], Sequence[_Expected]]]] = {
     ast.For: _of_for,
     ast.Call: _of_call,
     ast.Run: _of_call,
@@ -106,7 +112,7 @@ _EXPECTED: Final[dict[type[ast.Step], Callable[[Any], list[_Expected]]]] = {
 }
 
 
-def expected(step: ast.Step) -> list[_Expected]:
+def expected(step: ast.Step) -> Sequence[_Expected]:
     """Expressions whose type a step prescribes: (expression, kinds, words for the message)."""
     rule = _EXPECTED.get(type(step))
-    return [] if rule is None else rule(step)
+    return () if rule is None else rule(step)
