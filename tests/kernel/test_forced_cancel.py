@@ -9,7 +9,7 @@ import pytest
 from runeskript import StepError
 from runeskript.expr.runtime import Context
 from runeskript.kernel import replay
-from runeskript.model.events import CallDone, GraceGiven
+from runeskript.model.events import CallDone, CallFailed, CancelRequested, GraceGiven
 from runeskript.model.snapshot import decode_run, encode_run
 from runeskript.testing import DEAF, HANG, Simulation
 from support import compile_yaml, simulation
@@ -296,3 +296,70 @@ def test_a_grace_time_goes_on_behind_a_snapshot() -> None:
     sim.run_state, seq = decode_run(data, sim.program.digest, Context())
     assert seq == len(sim.journal)
     assert sim.run().status == "Cancelled" and sim.now - sim.start == 510
+
+
+#: The `finally` has timed out in part, and waits for its call or child when the force comes.
+TIMED = """
+skript: t
+do:
+  - try: [{call: work}]
+    finally:
+      - %s
+"""
+CHARGE = "{call: charge, into: r, undo: {call: refund, with: {r: '${r}'}}}"
+
+
+def _timed(block: str) -> Simulation:
+    known = {"work": lambda p: HANG, "charge": lambda p: DEAF, "free": lambda p: None}
+    known |= {"refund": lambda p: pytest.fail("nobody knows what to refund"), "book": lambda p: 7}
+    child = compile_yaml(BOOKING, *known).blueprint
+    return simulation(TIMED % block, known, children={"booking": child})
+
+
+BLOCKS = {
+    "call": f"{{timeout: 1s, do: [{CHARGE}]}}",
+    "branches": f"{{timeout: 1s, do: [{{for: i, in: [1, 2], parallel: true, do: [{CHARGE}]}}]}}",
+    "child": "{timeout: 1s, do: [{run: booking}]}",
+    "timed child": "{run: booking, timeout: 1s}",
+}
+
+
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS)
+def test_by_force_a_timed_block_in_a_finally_that_hangs_is_left(block: str) -> None:
+    sim = _timed(block)
+    sim.run_until(10)
+    sim.cancel("enough", grace=100)
+    assert sim.run().status == "Running" and sim.now - sim.start == 1010
+    sim.cancel("enough", grace=0, force=True)
+    outcome = sim.run()
+    assert (outcome.status, sim.now - sim.start) == ("Cancelled", 1010)
+    assert replay(sim.program, outcome.journal).finished == sim.finished
+
+
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS)
+def test_a_grace_time_bounds_a_timed_block_in_a_finally(block: str) -> None:
+    sim = _timed(block)
+    sim.run_until(10)
+    sim.cancel("enough")
+    assert sim.run().status == "Running"
+    sim.cancel("enough", grace=500)
+    outcome = sim.run()
+    assert (outcome.status, sim.now - sim.start) == ("Cancelled", 1510)
+    assert [type(event) for event in outcome.journal].count(CancelRequested) == 1
+    assert replay(sim.program, outcome.journal).finished == sim.finished
+
+
+def test_a_journal_may_have_a_cancel_once_more() -> None:
+    """Kernels of before took a second one while a block in the `finally` had timed out."""
+    sim = _timed(BLOCKS["call"])
+    sim.run_until(10)
+    sim.cancel("enough")
+    sim.run()
+    position = len(sim.journal)
+    (call,) = [one for one in sim.calls if one.handler == "charge"]
+    sim.feed(CallFailed(sim.now, call.path, call.n, call.step, 1, {"type": "x", "message": ""}))
+    outcome = sim.run()
+    assert outcome.status == "Cancelled"
+    again = CancelRequested(sim.journal[position - 1].at, "once more")
+    older = [*outcome.journal[:position], again, again, *outcome.journal[position:]]
+    assert replay(sim.program, older).finished == sim.finished

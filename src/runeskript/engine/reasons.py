@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from ..expr.runtime import Context
 from ..kernel import Program, load, outstanding, resume
-from ..kernel.control import is_cancelled
+from ..kernel.forcing import is_cancelled
 from ..model import blueprint_codec
 from ..model.batches import unfold_effects, unfold_events
 from ..model.completions import completion_token

@@ -110,12 +110,6 @@ def cancel(vm: Vm, token: Token, fault: Fault) -> None:
     # DONE: nothing left to cancel.
 
 
-def is_cancelled(root: Token) -> bool:
-    """Whether the run was cancelled, and its main flow has not come to its end."""
-    pending = root.cancelling or root.deferred
-    return pending is not None and pending.type == "cancel" and pending.scope < 0
-
-
 def _wider(one: Fault | None, other: Fault) -> Fault:
     """Of two cancels the one that unwinds further; an error that is no cancel yields to one."""
     if one is None or one.type != "cancel" or other.scope < one.scope:

@@ -16,7 +16,7 @@ from ..model.faults import Fault
 from ..model.run import Run, Token, TokenState
 from .branches import calling_token
 from .calls import go_on_cancelling
-from .control import is_cancelled, raise_fault
+from .control import raise_fault
 from .ready import Vm
 from .scopes import drop_wait
 
@@ -29,6 +29,17 @@ _RESTS = {
     _STATES.RETRYING: "the wait for the next attempt",
     _STATES.WAITING: "the wait",
 }
+
+
+def is_cancelled(root: Token) -> bool:
+    """Whether the run was cancelled, and its main flow has not come to its end.
+
+    Both may be set: in a ``finally`` the cancel is deferred, and a block in it may have timed out.
+    """
+    return any(
+        fault is not None and fault.type == "cancel" and fault.scope < 0
+        for fault in (root.cancelling, root.deferred)
+    )
 
 
 def give_grace(vm: Vm, grace: int, *, everything: bool) -> bool:
