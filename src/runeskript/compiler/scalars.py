@@ -34,6 +34,8 @@ _BASED: Final = re.compile(r"0(?:o[0-7]+|x[0-9a-fA-F]+)\Z")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 #: No float needs more to be written exactly; a longer literal is refused unread.
 _FLOAT_CHARS: Final = 1100
+#: As many decimal digits fit 64 bits whatever they are.
+_FITTING: Final = 18
 _NOT_FINITE: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z")
 
 
@@ -73,6 +75,8 @@ def resolve(text: str) -> bool | int | float | str | None:
 
 def to_int(digits: str, base: int) -> int:
     """An integer literal that must fit 64 bits."""
+    if len(digits) <= _FITTING and base == 10:
+        return int(digits)
     # Leading zeros do not count; without them a longer literal cannot fit whatever its base.
     significant = digits.lstrip("+-").lstrip("0")
     if len(significant) <= (INT_DIGITS if base > 8 else 22):
