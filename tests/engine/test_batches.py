@@ -381,9 +381,9 @@ async def test_a_slice_takes_no_more_completions_than_it_can(
     taken: list[list[int]] = []
     advance = turns_module.advance
 
-    def counting(program: Any, run: Any, events: Any, turns: int) -> Any:
+    def counting(program: Any, run: Any, events: Any, *more: Any) -> Any:
         taken.append([len(e.indexes) for e in events if isinstance(e, CallsDone)])
-        return advance(program, run, events, turns)
+        return advance(program, run, events, *more)
 
     monkeypatch.setattr(turns_module, "advance", counting)
     monkeypatch.setattr("runeskript.engine.live.BATCH_EVENTS", 4)

@@ -106,7 +106,7 @@ def test_the_turns_of_a_token_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     """Fused or not, the same turn is one too many, and the error names the loop."""
     monkeypatch.setattr(loops, "LOOP_TURNS", 20)
     monkeypatch.setattr(turns, "LOOP_TURNS", 20)
-    monkeypatch.setattr(vm, "_MOST_TURNS", 40)
+    monkeypatch.setattr(vm, "MOST_TURNS", 40)
     text = (
         "skript: x\nvars: {n: 0}\ndo:\n  - id: spin\n    while: true\n    do:\n"
         "      - set: {n: '${n + 1}'}\n"

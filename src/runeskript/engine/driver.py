@@ -171,9 +171,10 @@ class Driver(Turns):
                 self.outlet.let_ahead(live, ready)
                 ahead.append(live)
             elif not (pending or turns) and one_more(live, ready, self.lanes):
-                call = await self._one_more(live, ready)
-                if call is not None:
-                    self.tasks.queue.append(self._batch(live, call))
+                first: Any = ready.effects[0]
+                batch = await self._one_more(live, ready.events[0], first)
+                if batch is not None:
+                    self.tasks.queue.append(batch)
                 break
             else:
                 turn = await self._turn(live, ready)

@@ -1,7 +1,7 @@
 """One turn of one run: a slice of it, and what it lets out once that is durable.
 
-``follow`` is the short way of a job that goes step by step: from the result of one call to the next
-call, without a tick.
+``lead`` and ``follow`` are the short way of a job that goes step by step: from the result of one
+call to the next call, without a tick.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from ..errors import StoreError, StoreTooLargeError
-from ..kernel import Ready, advance
+from ..kernel import Halt, Ready, advance, next_call
 from ..model.batches import unfold_effects, weight
 from ..model.events import CallDone, CallOut, Event, Finished
 from ..model.values import Value
 from ..stores.base import Committed, RowChange, Store, Unit
+from . import snapshots
 from .clock import Clock
 from .effects import Outlet
 from .endings import Endings
-from .executors.base import Batch, Lane
+from .executors.base import Batch, CallJob, Lane
 from .lease import Lease
 from .live import Live, one_more, quiet, wanted
 from .reports import internal
@@ -54,6 +55,14 @@ def weight_of(priority: int) -> float:
     return float(2.0 ** min(max(priority, -3), 1))
 
 
+def _ready(event: Event, call: CallOut) -> Ready:
+    """A turn that took one event and leads to one call."""
+    ready = Ready()
+    ready.events.append(event)
+    ready.effects.append(call)
+    return ready
+
+
 class Turns(Endings):
     """Live jobs and their turns, but for what decides whose turn it is."""
 
@@ -67,59 +76,75 @@ class Turns(Endings):
         self.outlet: Outlet
         self._holding: list[Live] = []
 
-    async def follow(self, batch: Batch, call: CallOut, result: Value) -> Batch | None:
-        """The one call of a batch succeeded: the call it leads to, to be made at once, if there is
-        nothing else to it; what it came to is durable then. Else the next tick sees to it.
+    def lead(self, batch: Batch, call: CallOut, result: Value) -> tuple[CallDone, CallOut] | None:
+        """The one call of a batch succeeded: that event and the call it leads to, for ``follow``,
+        if there is nothing else to it. Else the next tick sees to it.
 
-        The same as ``done`` and that tick, in half the time. The caller has just read the clock,
-        no tick is under way, and no other run waits for one.
+        With ``follow`` the same as ``done`` and that tick, in a third of the time: a job that goes
+        step by step is little else. The caller has just read the clock, no tick is under way, and
+        no other run waits for one.
         """
         live: Any = batch.job
-        more = live.scheduled or live.inbox or live.busy or self.vault.used
-        if more or type(call) is not CallOut or not quiet(live):
+        if (
+            live.scheduled
+            or live.inbox
+            or live.busy
+            or live.held is not None
+            or self.vault.used
+            or not quiet(live)
+            or type(call) is not CallOut
+        ):
             self.done(live, call, result)
             return None
         path, n, step, _, _, attempt, _, _ = call
         event = _new(CallDone, (self._at, path, n, step, attempt, result))
+        found: Any = next_call(live.program, live.run, event, live.turns)
+        if type(found) is CallOut:
+            lane = batch.lane
+            if found[3] == lane.name and not lane.limits:
+                return event, found
+            ready = _ready(event, found)
+        elif found is None:
+            ready = self._slice(live, [event])
+        else:
+            ready = self._slice(live, [], found)
+        if ready.ahead or not one_more(live, ready, self.lanes):
+            live.ready = ready
+            self.schedule(live)
+            return None
+        after: Any = ready.effects[0]
+        return event, after
+
+    async def follow(self, batch: Batch, event: CallDone, call: CallOut) -> Batch | None:
+        """Commit what ``lead`` found; the call on its way, if it may be made at once."""
         self.ticking = True
         try:
-            ready = self._slice(live, [event])
-            if not ready.ahead and one_more(live, ready, self.lanes):
-                after = await self._one_more(live, ready)
-                if after is not None:
-                    return self._batch(live, after, batch)
+            after = await self._one_more(batch.job, event, call, batch)
+            if after is None:
                 await self._give_back()
-            else:
-                live.ready = ready
-                self.schedule(live)
+            return after
         except Exception as exc:
             self.crash(exc)
         finally:
             self.ticking = False
         return None
 
-    def _batch(self, live: Live, call: CallOut, batch: Batch | None = None) -> Batch:
-        """A call on its way; most often one of the same handler, so that the batch serves again."""
-        live.queued += 1
-        if batch is not None and batch.lane.name == call.handler:
-            batch.effects[0], batch.next = call, 0
-            return batch
-        return Batch(live, self.lanes[call.handler], [call])
+    async def _one_more(
+        self, job: CallJob, event: Event, call: CallOut, batch: Batch | None = None
+    ) -> Batch | None:
+        """Commit one event of one run; the call it leads to, if it may be made at once. Most often
+        it is one of the same handler, so that the ``batch`` serves again.
 
-    async def _one_more(self, live: Live, ready: Ready) -> CallOut | None:
-        """Commit one event of one run; the call it leads to, if it may be made at once.
-
-        The same as ``_turn``, the commit and ``_let_out`` do, in a third of the time: a job that
-        goes step by step is little else.
+        The same as ``_turn``, the commit and ``_let_out`` do.
         """
-        call: Any = ready.effects[0]
-        lane = self.lanes[call.handler]
-        if self.outlet.due(live):
-            unit = Unit(live.id, live.row.epoch, live.seq, ready.events)
-            unit = self.outlet.keep(live, ready, unit)
+        live: Any = job
+        if live.tail >= snapshots.TAIL and self.outlet.due(live):
+            unit = Unit(live.id, live.row.epoch, live.seq, [event])
+            unit = self.outlet.keep(live, _ready(event, call), unit)
         else:
             live.tail += 1
-            unit = _new(Unit, (live.id, live.row.epoch, live.seq, ready.events, *PLAIN))
+            parts = (live.id, live.row.epoch, live.seq, [event])
+            unit = _new(Unit, parts + PLAIN)
         try:
             ((outcome, _),) = await self.store.commit((unit,))
         except StoreTooLargeError as exc:
@@ -131,15 +156,19 @@ class Turns(Endings):
             self._lose(live, f"the store refused a commit: {outcome}")
             return None
         live.part = 0
-        if lane.direct is None or not quiet(live) or live.inbox or live.gathered is not None:
-            turn = Turn(live, ready)  # something came while the store wrote
-            turn.calls.append((lane, [call]))
+        if batch is None or batch.lane.name != call.handler:
+            batch = Batch(live, self.lanes[call.handler], [call])
+        if batch.lane.direct is None or not quiet(live) or live.inbox or live.gathered is not None:
+            turn = Turn(live, _ready(event, call))  # something came while the store wrote
+            turn.calls.append((batch.lane, [call]))
             self._carry_out(turn)
             if self._holding:
                 await self._hold()
             return None
         live.seq += 1
-        return cast(CallOut, call)
+        live.queued += 1
+        batch.effects[0], batch.next = call, 0
+        return batch
 
     async def _fail(self, live: Live, exc: Exception) -> tuple[Turn, list[Committed]]:
         """Commit the end of a job whose turn cannot be committed."""
@@ -167,7 +196,7 @@ class Turns(Endings):
         if freed:
             await self.collect()
 
-    def _slice(self, live: Live, events: list[Event]) -> Ready:
+    def _slice(self, live: Live, events: list[Event], halt: Halt | None = None) -> Ready:
         began = monotonic()
         # A slice makes up to thousands of objects that all live on: the collector would walk them
         # a dozen times and free none (a fifth of a fan-out's time, measured).
@@ -175,7 +204,7 @@ class Turns(Endings):
         if pause:
             gc.disable()
         try:
-            ready = advance(live.program, live.run, events, live.turns)
+            ready = advance(live.program, live.run, events, live.turns, halt)
         except Exception as exc:
             _log.exception("job %s: the kernel failed", live.id)
             return self._broken(live, exc)

@@ -1,5 +1,6 @@
 """Floor 3b: the rune kernel, a pure state machine that executes Blueprints."""
 
+from .chain import Halt, next_call
 from .load import Program, load
 from .ready import Ready
 from .replay import replay
@@ -7,12 +8,14 @@ from .resume import Resumed, outstanding, resume
 from .vm import advance, new_run
 
 __all__ = [
+    "Halt",
     "Program",
     "Ready",
     "Resumed",
     "advance",
     "load",
     "new_run",
+    "next_call",
     "outstanding",
     "replay",
     "resume",

@@ -5,7 +5,7 @@ The opcodes that begin these and the events that go on with them (a further atte
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import StepError
 from ..model import ids, limits
@@ -33,13 +33,18 @@ def milliseconds(value: Any) -> int:
     return max(value, 0)
 
 
+def raise_no_object(params: Any) -> NoReturn:
+    """The parameters of a call are none."""
+    raise StepError("type", f"`with` must be an object, not {type_name(params)}")
+
+
 def dispatch_call(vm: Vm, token: Token, ins: Any) -> None:
     """Send out attempt ``token.attempt`` of the call the token stands at."""
     _, name, with_, _, policy, _, step, grouped = ins
     run = vm.run
     params = {} if with_ is None else vm.program.exprs[with_](token.frame, run.context)
     if type(params) is not dict:
-        raise StepError("type", f"`with` must be an object, not {type_name(params)}")
+        raise_no_object(params)
     timeout = queue = None
     if policy is not None:
         queue = policy.queue

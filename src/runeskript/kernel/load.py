@@ -68,6 +68,7 @@ class Program:
         "sites",
         "speaks",
         "steps",
+        "ways",
     )
 
     def __init__(self, blueprint: Blueprint) -> None:
@@ -82,6 +83,8 @@ class Program:
         self.functions = FunctionTable(blueprint.functions)
         self.exprs: list[Function] = [self._lazy_expr(i) for i in range(len(blueprint.exprs))]
         self.regions: list[Function] = [self._lazy_region(i) for i in range(len(blueprint.regions))]
+        #: By address of a CALL, what comes behind it; see ``chain.py``.
+        self.ways: dict[int, Any] = {}
         #: The regions with loops that have run so far.
         self.loops: dict[int, Looped] = {}
         self.entropy = _uses_entropy(blueprint)

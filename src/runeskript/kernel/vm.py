@@ -12,11 +12,12 @@ from ..errors import ReplayMismatchError, StepError
 from ..expr.runtime import Context
 from ..model.events import CallDone, CancelRequested, Event, TimerFired
 from ..model.isa import Op
-from ..model.limits import LOOP_TURNS, PURE_WORK, SLICE_TURNS
+from ..model.limits import PURE_WORK, SLICE_TURNS
 from ..model.run import Run, Token, TokenState
 from .apply import APPLY, check_step
 from .branches import start_more
 from .calls import start_calls
+from .chain import MOST_TURNS, Halt, go_on, next_call
 from .control import raise_fault
 from .faulting import fault_of
 from .load import LOOPED, Program
@@ -27,11 +28,7 @@ from .pure import LEAST, run_branches
 from .ready import Ready, Vm, first_ready
 
 _STARTING, _BEGINNING = TokenState.STARTING, TokenState.BEGINNING
-_READY, _CALLING = TokenState.READY, TokenState.CALLING
 _JUMP, _PURE, _LOOP = int(Op.JUMP), int(Op.PURE), int(Op.LOOP)
-_ARRIVE = int(Op.ARRIVE)
-#: ``Token.turns`` rises by two a turn and a waking.
-_MOST_TURNS = 2 * LOOP_TURNS
 _LEAST = LEAST
 
 
@@ -45,11 +42,13 @@ def advance(
     run: Run,
     events: Iterable[Event] = (),
     turns: int = SLICE_TURNS,
+    halt: Halt | None = None,
 ) -> Ready:
     """Apply events in order, each after all tokens rest, within a slice of ``turns``.
 
     ``turns`` counts loop turns and started tokens. An event that finds nothing waiting for it is
-    dropped. Raises ReplayMismatchError where an event's ``stop`` cannot be reached.
+    dropped. ``halt``: where ``next_call`` has just stopped. Raises ReplayMismatchError where an
+    event's ``stop`` cannot be reached.
     """
     out = Ready()
     if _ended(run):
@@ -60,10 +59,12 @@ def advance(
     if run.ready and inbox and not run.replaying:
         _interrupt(vm)
     left = turns if turns > _LEAST else _LEAST
+    fuel = PURE_WORK if halt is None else go_on(vm, halt)
     while run.finished is None:
         if run.ready:
             run.stop = getattr(inbox[0], "stop", None) if inbox and run.replaying else None
-            left = execute(vm, left)
+            left = execute(vm, left, fuel)
+            fuel = PURE_WORK
             if run.ready:
                 if not _stopped(run):
                     out.more = True
@@ -73,8 +74,15 @@ def advance(
         if not inbox or run.finished is not None:
             break
         if type(inbox[0]) is CallDone and not run.replaying:
-            if not run.forks and _resume(vm, inbox[0]):
-                inbox.popleft()
+            found = None if run.forks else next_call(program, run, inbox[0], left)
+            if found is not None:
+                event = inbox.popleft()
+                if isinstance(found, Halt):
+                    fuel = go_on(vm, found)
+                else:
+                    out.events.append(event)
+                    out.effects.append(found)
+                    left -= 1
                 continue
             vm.left = left
             take_results(vm)
@@ -114,34 +122,6 @@ def _take(vm: Vm, event: Event) -> None:
         run.now = run.context.now_ms = before
 
 
-def _resume(vm: Vm, event: CallDone) -> bool:
-    """Make a token ready whose call succeeded; False, and nothing done, where that is not all.
-
-    The same as ``_take`` does, in a third of the time: a run that goes step by step is little else.
-    Only while no other token is ready.
-    """
-    run = vm.run
-    at, path, n, _, attempt, result = event
-    token = run.calls.get(path)
-    if token is None or token.n != n or token.attempt != attempt or token.state != _CALLING:
-        return False
-    code, pc = vm.program.code, token.pc + 1
-    _, _, _, into, _, undo, _, _ = code[token.pc]
-    if undo is not None or token.cancelling is not None or code[pc][0] == _ARRIVE:
-        return False
-    if at > run.now:
-        run.now = run.context.now_ms = at
-    del run.calls[path]
-    vm.ended = token
-    if into is not None:
-        token.frame[into] = result
-    token.pc, token.state = pc, _READY
-    token.turns = token.turns + 2 | 1
-    run.ready.append(token)
-    vm.out.events.append(event)
-    return True
-
-
 def _stopped(run: Run) -> bool:
     token = run.ready[-1]
     return run.stop is not None and run.stop == (token.path, token.turns)
@@ -165,10 +145,11 @@ def _interrupt(vm: Vm) -> None:
         return
 
 
-def execute(vm: Vm, left: int) -> int:
+def execute(vm: Vm, left: int, fuel: int = PURE_WORK) -> int:
     """Run ready tokens in token-path order, each until it rests, or until ``left`` turns are spent.
 
-    One loop on purpose: a fan-out comes through here once per branch and once per completion.
+    ``fuel``: the work that the first of them has left. One loop on purpose: a fan-out comes through
+    here once per branch and once per completion.
     """
     run, program = vm.run, vm.program
     code, regions, entropy = program.code, program.regions, program.entropy
@@ -193,7 +174,7 @@ def execute(vm: Vm, left: int) -> int:
         left -= 1
         if token.child is not None:
             start_more(vm, token)
-        context.fuel = PURE_WORK
+        context.fuel, fuel = fuel, PURE_WORK
         if entropy:
             context.path, context.draws = token.path, token.draws
         frame, pc = token.frame, token.pc
@@ -219,7 +200,7 @@ def execute(vm: Vm, left: int) -> int:
                             ready.append(token)
                             break
                         token.turns += 2 - (token.turns & 1)
-                        if token.turns > _MOST_TURNS:
+                        if token.turns > MOST_TURNS:
                             raise StepError("limit.work", "the loop has used up its turns")
                         # Work done since the last head counts too, sixteen units to a turn.
                         left -= PURE_WORK - context.fuel >> 4

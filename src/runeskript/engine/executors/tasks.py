@@ -240,8 +240,10 @@ class TaskPool:
                     host.member_done(job, one, position, result)
                 elif number > 1 or queue or host.pending or host.ticking or not clean:
                     host.done(job, effect, result)
-                elif (after := await host.follow(batch, effect, result)) is not None:
-                    queue.append(after)
+                elif (step := host.lead(batch, effect, result)) is not None:
+                    after = await host.follow(batch, *step)
+                    if after is not None:
+                        queue.append(after)
                 if lane.limit is not None:
                     lane.release()
                 if not clean or now >= until:

@@ -6,7 +6,7 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...model.events import CallOut
+from ...model.events import CallDone, CallOut
 from ...model.values import Value
 from .base import Batch, Call, Host
 
@@ -28,8 +28,11 @@ class TaskHost(Host, Protocol):
     def read_clock(self, now: float) -> None:
         """Take a new reading; ``now`` is the interval clock's."""
 
-    async def follow(self, batch: Batch, call: CallOut, result: Value) -> Batch | None:
-        """The one call of a batch succeeded: what to go on with at once, durable, or None."""
+    def lead(self, batch: Batch, call: CallOut, result: Value) -> tuple[CallDone, CallOut] | None:
+        """The one call of a batch succeeded: what ``follow`` takes, or None."""
+
+    async def follow(self, batch: Batch, event: CallDone, call: CallOut) -> Batch | None:
+        """Make the event durable: the call on its way, to be made at once, or None."""
 
     async def tick(self) -> None:
         """Advance pending runs, commit, let the effects out. Raises nothing."""
