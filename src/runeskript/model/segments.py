@@ -37,6 +37,11 @@ from .rows import NamedTuple
 HEADER: Final = Struct(">IBBH16s")
 _TAIL: Final = Struct(">BBH16s").pack
 _AT: Final = Struct(">Q").pack
+_CHECK: Final = Struct(">I").pack
+#: What stands before the chain where there is one event, not sealed.
+_ONE: Final = _TAIL(versions.JOURNAL, 0, 1, bytes(16))[:4]
+#: To be copied, at half the cost of making one.
+_LINK: Final = blake2b(digest_size=16)
 _new = tuple.__new__  # one of these for each small unit: half the cost of making one
 #: Fields of an event that are never kept apart: they are small and say where it belongs.
 _PLACES: Final = frozenset(("path", "stop", "step", "indexes"))
@@ -108,9 +113,11 @@ def pack_one(
     body = payloads.dumps(((KIND_OF[kind], *event),))
     if len(body) > limits.PAYLOAD_BYTES:
         return None
-    chain = blake2b(before + _AT(first) + body, digest_size=16).digest()
-    rest = _TAIL(versions.JOURNAL, 0, 1, chain) + body
-    return crc32(rest).to_bytes(4, "big") + rest, chain
+    link = _LINK.copy()
+    link.update(before + _AT(first) + body)
+    chain = link.digest()
+    rest = _ONE + chain + body
+    return _CHECK(crc32(rest)) + rest, chain
 
 
 def _segment(

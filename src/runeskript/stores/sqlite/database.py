@@ -63,8 +63,8 @@ class Database:
         #: Rises when somebody else has written: then nothing that was remembered is sure.
         self.generation = 0
         self._version = -1
-        #: Whether a statement that is its own transaction is under way.
-        self._single = False
+        #: Whether a statement is a transaction by itself.
+        self._single = True
         #: Called when a transaction came to nothing: what was remembered since is wrong.
         self.on_rollback: Callable[[], None] = lambda: None
         self._median = QUICK
@@ -147,6 +147,7 @@ class Database:
     def transact(self, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
         """Run ``work`` in a transaction; all or nothing. Raises apsw.BusyError, StoreError."""
         ex, version = self.ex, self._data_version
+        self._single = False
         try:
             ex("BEGIN IMMEDIATE")
             if version() != self._version:
@@ -168,6 +169,8 @@ class Database:
         except BaseException:
             self._roll_back()
             raise
+        finally:
+            self._single = True
         self._version = version()
         if self._waiters and self.free:
             self._tell()
@@ -178,7 +181,6 @@ class Database:
         sure. False, and nothing done, where it is not: somebody else has written, or is writing.
         Raises StoreError.
         """
-        self._single = True
         try:
             self._commits = commits = self._commits + 1
             if commits % _SAMPLE:
@@ -192,8 +194,6 @@ class Database:
         except apsw.Error as exc:
             self._roll_back()
             raise translated(exc, self.path) from exc
-        finally:
-            self._single = False
         self._version = self._data_version()
         if self._waiters:
             self._tell()

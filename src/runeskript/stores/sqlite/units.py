@@ -77,9 +77,10 @@ class Units:
         if segment is None:
             return False
         place = head.number << SEQ_BITS | first
-        if not db.insert(APPEND, (place, segment[0])):
+        data, chain = segment
+        if not db.insert(APPEND, (place, data)):
             return False
-        head.last, head.length, head.chain = place, first + 1, segment[1]
+        head.last, head.length, head.chain = place, first + 1, chain
         return True
 
     def apply(self, unit: Unit) -> Committed:
