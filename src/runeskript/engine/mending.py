@@ -57,6 +57,9 @@ def mend(
     had set or dropped, and that a job that was paused is running again.
     """
     row, run = loaded.row, live.run
+    known = loaded.timers or loaded.listeners or loaded.inbox
+    if not (always or known or timers or since or run.listens) and row.status == "Running":
+        return None
     stored = {(timer.path, timer.m) for timer in loaded.timers}
     heard = {(one.path, one.m) for one in loaded.listeners}
     listens = [

@@ -45,10 +45,11 @@ if TYPE_CHECKING:
     from ..stores.leases import Loaded, Owned, Release
     from .schedules import Schedules
 
-#: Jobs claimed at once, in one transaction, and of these loaded at once.
+#: Jobs claimed at once, in one transaction; of these loaded at once to begin with, and at the most.
 CLAIM: Final = 256
+FIRST: Final = 8
 LOAD: Final = 64
-#: Seconds of rebuilding after which the event loop has a turn.
+#: Seconds of loading and of rebuilding after which the event loop has a turn.
 SLICE: Final = 0.005
 #: Seconds between two looks for jobs when nothing says that there are any, and at the least.
 LOOK: Final = 0.5
@@ -77,6 +78,8 @@ class Recovery:
         self._schedules: Schedules | None = None
         #: Since when there are suspect jobs here that did not get on yet.
         self._suspects_since = 0.0
+        #: How many jobs are loaded at once: adapts to what it costs.
+        self._load = FIRST
 
     async def work(self, *, until_idle: bool) -> None:
         """Claim and run jobs for as long as this goes on, or until there is nothing left to do.
@@ -217,10 +220,16 @@ class Recovery:
         most = None if jobs else await self._suspects()
         claimed = await self._store.claim(driver.lease.worker, room, jobs, most)
         left = deque(claimed.jobs)
+        # What is made of them lives on: the collector would walk it again and again for nothing (a
+        # fifth of the time, measured).
+        pause = gc.isenabled()
+        gc.disable()
         try:
             while left:
                 await self._go_on_with(left)
         finally:
+            if pause:
+                gc.enable()
             for one in left:  # it failed, or was cancelled: somebody may have more luck
                 driver.lease.drop(one.job, one.epoch)
         driver.poke()
@@ -248,22 +257,18 @@ class Recovery:
 
     async def _go_on_with(self, left: deque[Owned]) -> None:
         """Go on with the next of the jobs that were just claimed; each leaves ``left`` then."""
-        part = [one.job for one in islice(left, LOAD)]
+        part = [one.job for one in islice(left, self._load)]
         for job in part:
             self._driver.forget_mail(job)  # all that is not used up is loaded
+        began = self._driver.clock.monotonic()
         loaded = deque(await self._store.load_many(part))
+        took = self._driver.clock.monotonic() - began
+        self._load = _as_many(len(part), took)
         while loaded:
             until = monotonic() + SLICE
-            # What is made here lives on: the collector would walk it again and again for nothing.
-            pause = gc.isenabled()
-            gc.disable()
-            try:
-                while loaded and monotonic() < until:
-                    await self._go_on(left[0], loaded.popleft())
-                    left.popleft()
-            finally:
-                if pause:
-                    gc.enable()
+            while loaded and monotonic() < until:
+                await self._go_on(left[0], loaded.popleft())
+                left.popleft()
             self._driver.poke()
             await asyncio.sleep(0)
 
@@ -390,6 +395,14 @@ class Recovery:
             return
         driver.go_on(live, loaded.inbox, timers.values(), free, lost, stood=stood, used=used)
         driver.outlet.bear(live, children)
+
+
+def _as_many(number: int, took: float) -> int:
+    """How many jobs to load next, where ``number`` took so many seconds: as many as a slice has
+    room for, at most twice as many. Journals may hold megabytes, and all of a load is one turn.
+    """
+    room = number * 2 if took <= 0 else int(min(SLICE / took, 2) * number)
+    return min(max(room, 1), LOAD)
 
 
 def _given_back(row: JobRow) -> Release:

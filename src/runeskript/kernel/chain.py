@@ -47,7 +47,7 @@ def next_call(program: Program, run: Run, event: CallDone, left: int) -> CallOut
     ``left`` turns. Else what is to be gone on with; None, and nothing done, where the result is not
     of the run's one token, or there is more to do with it than to keep it.
 
-    Only while the run rests, and not for replay, which has to stop where the journal says.
+    Only while the run rests, and in replay only where the journal does not say where it stops.
     """
     at, path, n, _, attempt, result = event
     token = run.calls.get(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 
 from ..errors import ReplayMismatchError
 from ..model.batches import unfold_events
@@ -64,6 +65,8 @@ def replay_onto(
 
 def _compare(applied: Sequence[Event], journal: Sequence[Event]) -> None:
     """Whether they are equal, batches unfolded: where one is cut is not part of what happened."""
+    if len(applied) == len(journal) and all(map(is_, applied, journal)):
+        return  # what was put in was taken as it is, which is what mostly happens
     applied, journal = list(unfold_events(applied)), list(unfold_events(journal))
     for position, (ours, theirs) in enumerate(zip(applied, journal, strict=False)):
         if ours != theirs or type(ours) is not type(theirs):

@@ -73,8 +73,10 @@ def advance(
                 raise ReplayMismatchError("the run rested before the turn its journal names")
         if not inbox or run.finished is not None:
             break
-        if type(inbox[0]) is CallDone and not run.replaying:
-            found = None if run.forks else next_call(program, run, inbox[0], left)
+        if type(inbox[0]) is CallDone and not run.forks and not _stops_next(run):
+            if run.replaying:
+                check_step(vm, inbox[0])
+            found = next_call(program, run, inbox[0], left)
             if found is not None:
                 event = inbox.popleft()
                 if isinstance(found, Halt):
@@ -84,6 +86,7 @@ def advance(
                     out.effects.append(found)
                     left -= 1
                 continue
+        if type(inbox[0]) is CallDone and not run.replaying:
             vm.left = left
             take_results(vm)
             left = vm.left
@@ -120,6 +123,12 @@ def _take(vm: Vm, event: Event) -> None:
         vm.out.events.append(applied)
     else:
         run.now = run.context.now_ms = before
+
+
+def _stops_next(run: Run) -> bool:
+    """Whether what the event at hand leads to is interrupted, as the journal says."""
+    inbox = run.inbox
+    return run.replaying and len(inbox) > 1 and getattr(inbox[1], "stop", None) is not None
 
 
 def _stopped(run: Run) -> bool:

@@ -104,27 +104,31 @@ class Loading:
         row = unpack_row(payloads, columns[:-3], bodies, length)
         events = self._events(id_, start, chain, segments)
         loads = payloads.loads
+        timers = [
+            Timer(tuple(loads(path)), *rest) for _, path, *rest in tables.timers.get(number, ())
+        ]
+        listeners = [
+            Listener(
+                id_, tuple(loads(path)), m, topic, payloads.unpack(key, "listener"), row.tenant
+            )
+            for _, path, m, topic, key in tables.listeners.get(number, ())
+        ]
+        inbox = sorted(tables.inbox.get(number, ()))
+        queued = [
+            Queued(tuple(loads(path)), n, limits_of(payloads, packed))
+            for _, _, path, n, packed in sorted(tables.queued.get(number, ()))
+        ]
         return Loaded(
             row,
             snapshot,
             first,
             events,
-            sorted(Timer(tuple(loads(path)), *rest) for _, path, *rest in tables.timers[number]),
-            sorted(
-                (
-                    Listener(id_, tuple(loads(path)), m, topic, payloads.unpack(key, "listener"),
-                             row.tenant)
-                    for _, path, m, topic, key in tables.listeners[number]
-                ),
-                key=lambda one: (one.path, one.m),
-            ),
-            [inbox_row(payloads, one[1], id_, *one[2:]) for one in sorted(tables.inbox[number])],
-            [
-                Queued(tuple(loads(path)), n, limits_of(payloads, packed))
-                for _, _, path, n, packed in sorted(tables.queued[number])
-            ],
+            sorted(timers),
+            sorted(listeners, key=lambda one: (one.path, one.m)),
+            [inbox_row(payloads, one[1], id_, *one[2:]) for one in inbox],
+            queued,
             part if at == length else 0,
-        )  # fmt: skip
+        )
 
     def _events(self, id_: str, start: int, before: bytes, segments: Iterable[Any]) -> list[Event]:
         """The events from ``start`` on."""
