@@ -1,4 +1,4 @@
-"""How many jobs a worker loads at once: as many as a slice has room for."""
+"""How many jobs a worker loads at once: as many as there is time for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.engine.conftest import Lasting, ManualClock
 
 from runeskript.engine import recovery
 from runeskript.engine.handlers import handler
-from runeskript.engine.recovery import FIRST, LOAD
+from runeskript.engine.loads import FIRST, MOST
 from runeskript.engine.runtime import Runtime
 from runeskript.stores.memory import MemoryStore
 
@@ -58,7 +58,7 @@ async def loads(
 
 async def test_quick_loads_grow(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     found = await loads(clock, monkeypatch, lambda _: 0)
-    assert found == [FIRST, 2 * FIRST, 4 * FIRST, LOAD, JOBS - 7 * FIRST - LOAD]
+    assert found == [FIRST, 2 * FIRST, 4 * FIRST, MOST, JOBS - 7 * FIRST - MOST]
 
 
 async def test_slow_loads_shrink_to_one_job(

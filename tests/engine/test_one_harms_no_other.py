@@ -11,7 +11,7 @@ import apsw
 import pytest
 from tests.engine.conftest import Lasting, ManualClock, settle
 
-from runeskript.engine import recovery
+from runeskript.engine import loads, recovery
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.model import values
@@ -65,7 +65,8 @@ async def test_a_damaged_row_of_a_waiting_job(
 async def test_whoever_stops_while_it_loads_gives_the_others_back(
     sqlite: SqliteStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "LOAD", 3)
+    monkeypatch.setattr(recovery, "FIRST", 3)
+    monkeypatch.setattr(loads, "MOST", 3)
     store: Any = Lasting(sqlite)
     document = "skript: s\ndo:\n  - set: {a: 1}\n"
     async with Runtime(handlers=[], store=store, clock=clock, env={}) as runtime:

@@ -7,7 +7,6 @@ is not what its journal says, is parked with the reason, and harms no other.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections import deque
 from collections.abc import Sequence
@@ -37,6 +36,7 @@ from .children import refusal
 from .driver import Driver
 from .handlers.registry import HandlerRegistry
 from .live import GivenBackError, Live, waits
+from .loads import FIRST, collector_waits, next_load
 from .mending import mend, overtaken, timers_of
 from .skripts import Skripts
 from .turns import PAUSED
@@ -45,11 +45,9 @@ if TYPE_CHECKING:
     from ..stores.leases import Loaded, Owned, Release
     from .schedules import Schedules
 
-#: Jobs claimed at once, in one transaction; of these loaded at once to begin with, and at the most.
+#: Jobs claimed at once, in one transaction.
 CLAIM: Final = 256
-FIRST: Final = 8
-LOAD: Final = 64
-#: Seconds of loading and of rebuilding after which the event loop has a turn.
+#: Seconds of rebuilding after which the event loop has a turn.
 SLICE: Final = 0.005
 #: Seconds between two looks for jobs when nothing says that there are any, and at the least.
 LOOK: Final = 0.5
@@ -220,16 +218,11 @@ class Recovery:
         most = None if jobs else await self._suspects()
         claimed = await self._store.claim(driver.lease.worker, room, jobs, most)
         left = deque(claimed.jobs)
-        # What is made of them lives on: the collector would walk it again and again for nothing (a
-        # fifth of the time, measured).
-        pause = gc.isenabled()
-        gc.disable()
         try:
-            while left:
-                await self._go_on_with(left)
+            with collector_waits():
+                while left:
+                    await self._go_on_with(left)
         finally:
-            if pause:
-                gc.enable()
             for one in left:  # it failed, or was cancelled: somebody may have more luck
                 driver.lease.drop(one.job, one.epoch)
         driver.poke()
@@ -263,7 +256,7 @@ class Recovery:
         began = self._driver.clock.monotonic()
         loaded = deque(await self._store.load_many(part))
         took = self._driver.clock.monotonic() - began
-        self._load = _as_many(len(part), took)
+        self._load = next_load(len(part), took)
         while loaded:
             until = monotonic() + SLICE
             while loaded and monotonic() < until:
@@ -395,14 +388,6 @@ class Recovery:
             return
         driver.go_on(live, loaded.inbox, timers.values(), free, lost, stood=stood, used=used)
         driver.outlet.bear(live, children)
-
-
-def _as_many(number: int, took: float) -> int:
-    """How many jobs to load next, where ``number`` took so many seconds: as many as a slice has
-    room for, at most twice as many. Journals may hold megabytes, and all of a load is one turn.
-    """
-    room = number * 2 if took <= 0 else int(min(SLICE / took, 2) * number)
-    return min(max(room, 1), LOAD)
 
 
 def _given_back(row: JobRow) -> Release:

@@ -6,7 +6,9 @@ are the indexes of a batch.
 
 from __future__ import annotations
 
-from typing import Any, get_type_hints
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, TypeAlias, get_type_hints
 
 from ..errors import CodecError
 from .events import EVENT_KINDS, KIND_OF, CallsDone, Event, MessageIn
@@ -33,6 +35,8 @@ def to_record(event: Event) -> list[Value]:
 
 
 def _path(value: object) -> tuple[int, ...]:
+    if value == []:
+        return ()  # the root's, which most are
     if not isinstance(value, list) or not all(type(i) is int for i in value):
         raise CodecError("journal record: a token path is a list of integers")
     return tuple(value)
@@ -50,8 +54,19 @@ def _kinds(cls: type[Any]) -> list[tuple[int, str, type]]:
     return found
 
 
+#: The same one by one and together: what takes the fields out, and the types they have to be of.
+_Known: TypeAlias = tuple[
+    list[tuple[int, str, type]], Callable[[list[Any]], tuple[Any, ...]], tuple[type, ...]
+]
 #: Those of the kinds that were met: evaluating them takes longer than the import.
-_known: dict[type[Any], list[tuple[int, str, type]]] = {}
+_known: dict[type[Any], _Known] = {}
+
+
+def _look_at(cls: type[Any]) -> _Known:
+    kinds = _kinds(cls)
+    twice = kinds if len(kinds) > 1 else kinds * 2  # of one ``itemgetter`` makes no tuple
+    take = itemgetter(*[position for position, _, _ in twice])
+    return kinds, take, tuple([kind for _, _, kind in twice])
 
 
 def _refuse(name: str, kind: type) -> None:
@@ -83,13 +98,15 @@ def from_record(record: object) -> Event:
         if not isinstance(stop, list) or len(stop) != 2 or type(stop[1]) is not int:
             raise CodecError("journal record: stop is [path, turns]")
         fields[_STOP_FIELDS[cls]] = (_path(stop[0]), stop[1])
-    kinds = _known.get(cls)
-    if kinds is None:
-        kinds = _known[cls] = _kinds(cls)
+    known = _known.get(cls)
+    if known is None:
+        known = _known[cls] = _look_at(cls)
     # Field types of a record from an untrusted place; containers are values already.
-    for position, name, kind in kinds:
-        if type(fields[position]) is not kind:
-            _refuse(name, kind)
+    kinds, take, expected = known
+    if tuple(map(type, take(fields))) != expected:
+        for position, name, kind in kinds:
+            if type(fields[position]) is not kind:
+                _refuse(name, kind)
     if cls is MessageIn and "data" not in fields[_MESSAGE]:
         raise CodecError("journal record: message must be an object with data")
     event: Event = tuple.__new__(cls, fields)  # half the cost of the class's own constructor
