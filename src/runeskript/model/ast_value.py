@@ -85,6 +85,8 @@ def to_value(document: Document) -> Value:
 
 def ast_hash(document: Document) -> str:
     """Hex SHA-256 over the canonical value, as compact ASCII JSON with keys in field order."""
+    # A writer of ours (nodes by the form of their fields, an IR once) was measured: it takes more
+    # than this one on an idle machine, for all that it leaves out.
     text = json.dumps(
         document,
         ensure_ascii=True,
