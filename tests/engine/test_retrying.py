@@ -16,6 +16,7 @@ from runeskript.kernel import load, replay
 from runeskript.kernel.stepping import Stepper
 from runeskript.model.events import Finished, Retried, Started
 from runeskript.model.exports import decode_export
+from runeskript.model.journal import from_record
 from runeskript.model.retries import standing
 from runeskript.stores.base import Command, Store
 
@@ -284,6 +285,76 @@ async def test_only_what_has_failed(runtime: Start, store: Store) -> None:
         await rt.retry_job(job.id)
     with pytest.raises(JobNotFoundError):
         await rt.retry_job("none")
+
+
+CLEANS = """
+skript: cleans
+do:
+  - try:
+      - call: shaky
+        with: {what: one}
+      - call: shaky
+        with: {what: two}
+      - emit: told
+        key: 1
+        keep: 1h
+        with: {what: two}
+      - for: i
+        in: [1, 2]
+        parallel: true
+        do:
+          - call: shaky
+            with: {what: "each ${i}"}
+    finally:
+      - emit: told
+        key: 1
+        keep: 1h
+        with: {what: clean}
+      - call: shaky
+        with: {what: clean}
+      - for: i
+        in: [1, 2]
+        parallel: true
+        do:
+          - call: shaky
+            with: {what: "clean ${i}"}
+"""
+
+
+async def test_no_key_means_two_things(runtime: Start, store: Store) -> None:
+    """What a `finally` did behind the failure has used up numbers; so with each further retry."""
+    shaky = Shaky()
+    shaky.fails["one"] = 2
+    rt = await runtime(shaky.handler(), store=store)
+    job = await failed(rt, CLEANS)
+    await rt.retry_job(job)
+    with pytest.raises(JobFailedError):
+        await rt.result(job)
+    await rt.retry_job(job)
+    await rt.result(job)
+    meaning: dict[str, set[str]] = {}
+    for what, key, _ in shaky.calls:
+        meaning.setdefault(key, set()).add(what)
+    assert all(len(found) == 1 for found in meaning.values())
+    assert len({key for what, key, _ in shaky.calls if what == "one"}) == 1
+    assert shaky.what.count("clean") == shaky.what.count("clean 2") == 3
+    heard = "skript: h\ndo:\n" + "".join(
+        f"  - listen: told\n    key: 1\n    into: m{n}\n" for n in range(4)
+    )
+    done = await rt.run_job(heard + '  - return: ["${m0}", "${m1}", "${m2}", "${m3}"]\n')
+    heard_of = sorted(one["what"] for one in done.unwrap())
+    assert heard_of == ["clean", "clean", "clean", "two"]
+    (row,) = await store.get([job])
+    assert row is not None
+    journal = await store.journal(job, 0, 1_000)
+    exported = decode_export(await rt.export_job(job))
+    assert replay(load(exported.blueprint), journal).finished == journal[-1]
+    floors = [event.floor for event in journal if isinstance(event, Retried)]
+    assert floors == [1 << 20, 2 << 20]
+
+
+def test_records_of_before_skip_no_numbers() -> None:
+    assert from_record([10, 11, [1], 2, "/do/0", 3, 4]) == Retried(11, (1,), 2, "/do/0", 3, 4)
 
 
 def test_a_record_that_takes_back_too_much() -> None:

@@ -53,7 +53,7 @@ EVENTS: list[Event] = [
 ]
 #: Kinds that came later: they are not in the vector of version 1.
 LATER: list[Event] = [
-    Retried(11, (1, 300), 2, "/do/0", 3, 4),
+    Retried(11, (1, 300), 2, "/do/0", 3, 4, 1 << 20),
     Forked(12, "job-1", 4, "0f" * 16, {"a": [1, None]}),
     CallPending(13, (2,), 1, "/do/1", 2),
     GraceGiven(14, 30_000, True),

@@ -46,6 +46,7 @@ from .dispatch import (
 )
 from .faulting import fault_of
 from .forcing import force, give_grace, is_cancelled
+from .numbering import skip_later
 from .ready import Vm
 from .scopes import drop_wait
 
@@ -309,6 +310,7 @@ def _retried(vm: Vm, event: Retried) -> Retried | None:
         most = 1 if policy is None else policy.max_attempts
         one.attempt += most - (one.attempt - 1) % most
         _again(vm, one)
+    skip_later(vm.run, event.floor)
     return event
 
 

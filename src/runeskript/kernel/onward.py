@@ -77,7 +77,7 @@ def _go_on(vm: Vm, token: Token, result: Value) -> bool:
         del vm.run.calls[token.path]
         arrive(vm, fork, token)
         return True
-    if ins[0] != _CALL or program.entropy:
+    if ins[0] != _CALL or program.entropy or vm.run.floors:
         return False
     if into is not None:
         before, frame[into] = frame[into], result

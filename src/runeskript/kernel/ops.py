@@ -27,6 +27,7 @@ from .control import (
 )
 from .dispatch import dispatch_call, dispatch_child, evaluate, milliseconds, set_timer
 from .ending import finish
+from .numbering import skip
 from .pure import begin_branches
 from .ready import Vm
 from .scopes import close_scope, shielded, take_undos
@@ -35,6 +36,8 @@ from .scopes import close_scope, shielded, take_undos
 # --- calls --------------------------------------------------------------------------------------
 def op_call(vm: Vm, token: Token, ins: Any) -> bool:
     """CALL."""
+    if vm.run.floors:
+        skip(vm.run, token)
     token.n += 1
     token.attempt = 1
     token.drawn = vm.run.context.draws  # a further attempt draws the same
@@ -44,6 +47,8 @@ def op_call(vm: Vm, token: Token, ins: Any) -> bool:
 
 def op_run(vm: Vm, token: Token, ins: Any) -> bool:
     """RUN."""
+    if vm.run.floors:
+        skip(vm.run, token)
     token.n += 1
     token.attempt = 1
     token.drawn = vm.run.context.draws
@@ -109,6 +114,8 @@ def _fork(
         raise StepError("limit.branches", f"a fork has at most {limits.BRANCHES} branches")
     if len(token.path) >= 2 * limits.FORK_DEPTH:
         raise StepError("limit.depth", f"forks nest at most {limits.FORK_DEPTH} deep")
+    if vm.run.floors:
+        skip(vm.run, token)
     token.n += 1
     fork = Fork(token, token.n, bodies, total, need, items, most)
     token.child = fork
@@ -186,6 +193,8 @@ def message_key(key: Any) -> Any:
 def op_emit(vm: Vm, token: Token, ins: Any) -> bool:
     """EMIT."""
     _, topic, key, to, with_, keep = ins
+    if vm.run.floors:
+        skip(vm.run, token)
     token.n += 1
     name = message_topic(evaluate(vm, token, topic))
     target = evaluate(vm, token, to)

@@ -6,7 +6,7 @@ Nothing leaves, and no handler is needed: what handlers answered is in the journ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from ..errors import ReplayMismatchError, RuneskriptError
 from ..model.batches import unfold_events
@@ -15,6 +15,7 @@ from ..model.rows import NamedTuple
 from ..model.run import Fork, Run, Token, TokenState
 from ..model.values import UNSET, Value
 from .load import Program
+from .numbering import tokens_of
 from .replay import replay_onto
 from .vm import new_run
 
@@ -128,21 +129,3 @@ def _clipped(text: str) -> str:
 
 def _path(token: Token) -> Path:
     return token.path
-
-
-def tokens_of(run: Run) -> list[Token]:
-    """All tokens that have not ended."""
-    found: dict[int, Token] = {}
-    ready = [one for one in run.ready if isinstance(one, Token)]
-    timed = [token for token, _ in run.timers.values()]
-    waiting: list[Any] = [run.root, *ready, *run.calls.values(), *run.listens.values(), *timed]
-    while waiting:
-        token = waiting.pop()
-        if token is None or id(token) in found:
-            continue
-        found[id(token)] = token
-        if isinstance(token.child, Fork):
-            waiting += token.child.live.values()
-        if isinstance(token.fork, Fork):
-            waiting.append(token.fork.owner)
-    return [token for token in found.values() if token.state != TokenState.DONE]

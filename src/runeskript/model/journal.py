@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any, TypeAlias, get_type_hints
 
 from ..errors import CodecError
-from .events import EVENT_KINDS, KIND_OF, CallsDone, Event, MessageIn
+from .events import EVENT_KINDS, KIND_OF, CallsDone, Event, MessageIn, Retried
 from .values import Value
 
 _PATH_FIELDS = {cls: tuple(cls._fields).index("path") for cls in KIND_OF if "path" in cls._fields}
@@ -83,6 +83,8 @@ def from_record(record: object) -> Event:
         raise CodecError(f"journal record: unknown kind {record[0]}")
     fields: list[Any] = list(record[1:])
     names = cls._fields
+    if cls is Retried and len(fields) == len(names) - 1:
+        fields.append(0)  # of before there was a floor
     if len(fields) != len(names):
         raise CodecError(f"journal record: {cls.__name__} has {len(names)} fields")
     if cls in _PATH_FIELDS:

@@ -86,6 +86,8 @@ class _Writer:
             [self._groups[fork] for fork in run.forks.values()],
             None if run.ending is None else [run.ending[0], self._fault(run.ending[1])],
         ]
+        if run.floors:  # only behind a retry
+            rest.append([[path, floor] for path, floor in run.floors.items()])
         return [rest, tokens, groups, self._containers()]
 
     # --- tokens, forks, compensations -----------------------------------------------------------
@@ -285,9 +287,8 @@ class _Reader:
                 self._fill_compensation(group, raw)
 
     def run(self, rest: list[Any], context: Any) -> Run:
-        (_, _, now, seed, undos, job, env, root, ready, calls, timers, listens, forks, ending) = (
-            rest
-        )
+        (_, _, now, seed, undos, job, env, root, ready, calls, timers, listens, forks, ending,
+         *floors) = rest  # fmt: skip
         run = Run(context)
         context.seed = bytes.fromhex(seed)
         run.now = context.now_ms = now
@@ -312,6 +313,8 @@ class _Reader:
         for number in forks:
             fork = self._fork_at(number)
             run.forks[(*fork.owner.path, fork.n)] = fork
+        for path, floor in floors[0] if floors else ():
+            run.floors[tuple(path)] = floor
         if ending is not None:
             fault = self._fault(ending[1])
             run.ending = None if fault is None else (ending[0], fault)

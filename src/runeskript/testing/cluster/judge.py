@@ -65,12 +65,10 @@ def judge(store: Store, ledger: Ledger, programs: dict[str, Program]) -> None:
         if id_ not in rows:
             ledger.find("lost", f"job {id_} was submitted, and is not there")
     for key, calls in ledger.begun.items():
-        # Behind a retry the run may come to another call by the same number.
-        first = {one.retried: one for one in reversed(calls)}
+        first = calls[0]
         for one in calls:
-            before = first[one.retried]
-            if (one.handler, one.params) != (before.handler, before.params):
-                text = f"call {key} of {before} was made again as {one}"
+            if (one.handler, one.params) != (first.handler, first.params):
+                text = f"call {key}, {first}, was made again as {one}"
                 ledger.find("changed", text)
     for row in rows.values():
         _job(store, ledger, row, programs)

@@ -26,8 +26,6 @@ class Begun(NamedTuple):
     handler: str
     attempt: int
     params: dict[str, Value]
-    #: How often its job had been retried.
-    retried: int = 0
 
 
 class Acted(NamedTuple):
