@@ -102,14 +102,7 @@ async def test_a_worker_that_ends_when_idle_leaves_no_suspect(
 ) -> None:
     """Not even where the one that it has ends after it was told that there is no other."""
     w = Processes(kept, clock)
-    async with w.one() as (runtime, _):
-        for _ in range(4):
-            await runtime.submit_job("skript: s\ndo:\n  - call: nap\n", start=False)
-    for number in range(2):
-        worker = Worker(f"w{number}", frozenset(("nap", "poison")))
-        await kept.heartbeat(worker, 5_000)
-        assert len((await kept.claim(worker, 9)).jobs) == 4
-        clock.pass_ms(5_000)
+    await suspects(w, 4, "skript: s\ndo:\n  - call: nap\n")
     w.go.set()
     async with w.one() as (runtime, _):
         driver = runtime._running()
@@ -123,6 +116,63 @@ async def test_a_worker_that_ends_when_idle_leaves_no_suspect(
         monkeypatch.setattr(driver, "collect", slowly)
         await runtime.work(until_idle=True)
     assert {row.status for row in await w.rows()} == {"Completed"}
+
+
+async def suspects(w: Processes, number: int, doc: str) -> None:
+    """So many jobs that two workers have claimed in vain."""
+    async with w.one() as (runtime, _):
+        for _ in range(number):
+            await runtime.submit_job(doc, start=False)
+    for n in range(2):
+        worker = Worker(f"w{n}", frozenset(("nap", "poison")))
+        await w.kept.heartbeat(worker, 5_000)
+        assert len((await w.kept.claim(worker, number)).jobs) == number
+        w.clock.pass_ms(5_000)
+
+
+@pytest.mark.usefixtures("time_passes")
+async def test_suspects_are_not_let_go_of_in_a_tick(kept: Store, clock: ManualClock) -> None:
+    """What a tick did is durable only at its end, which may take a while."""
+    w = Processes(kept, clock)
+    await suspects(w, 3, "skript: s\ndo:\n" + "  - wait: 1s\n" * 4)
+    outcomes: list[str] = []
+    async with w.one() as (runtime, _):
+        store: Any = runtime._store
+        commit = store.commit
+
+        async def slowly(units: Any) -> Any:
+            await asyncio.sleep(0.03)
+            committed = await commit(units)
+            outcomes.extend(one.outcome for one in committed)
+            assert "fenced" not in outcomes
+            return committed
+
+        store.commit = slowly
+        await runtime.work(until_idle=True)
+    assert {row.status for row in await w.rows()} == {"Completed"}
+
+
+async def test_neighbours_that_get_on_are_claimed_in_a_few_rounds(
+    kept: Store, clock: ManualClock
+) -> None:
+    w = Processes(kept, clock)
+    w.go.set()
+    await suspects(w, 60, "skript: s\ndo:\n  - call: nap\n")
+    sizes: list[int] = []
+    async with w.one() as (runtime, _):
+        store: Any = runtime._store
+        claim = store.claim
+
+        async def noted(*given: Any) -> Any:
+            claimed = await claim(*given)
+            sizes.append(len(claimed.jobs))
+            return claimed
+
+        store.claim = noted
+        await runtime.work(until_idle=True)
+    assert {row.status for row in await w.rows()} == {"Completed"}
+    found = [size for size in sizes if size]
+    assert (found[0], len(found) <= 8) == (1, True)
 
 
 async def test_why_says_that_a_job_is_suspect(kept: Store, clock: ManualClock) -> None:

@@ -31,7 +31,7 @@ from ..kernel import Program, outstanding, resume
 from ..model.events import Path, Retried
 from ..model.machine import FINAL
 from ..model.run import Run
-from ..stores.base import SUSPECT, JobRow, RowChange, Unit
+from ..stores.base import JobRow, RowChange, Unit
 from .children import refusal
 from .driver import Driver
 from .handlers.registry import HandlerRegistry
@@ -39,6 +39,7 @@ from .live import GivenBackError, Live, waits
 from .loads import FIRST, collector_waits, next_load
 from .mending import mend, overtaken, timers_of
 from .skripts import Skripts
+from .suspects import Suspects
 from .turns import PAUSED
 
 if TYPE_CHECKING:
@@ -52,8 +53,6 @@ SLICE: Final = 0.005
 #: Seconds between two looks for jobs when nothing says that there are any, and at the least.
 LOOK: Final = 0.5
 PACE: Final = 0.02
-#: Seconds after which a worker that has suspect jobs, and still lives, may have twice as many.
-SPELL: Final = 5.0
 #: Failures of a store that do not pass by themselves.
 LASTING: Final = frozenset(
     error.code for error in (StoreFullError, StoreReadOnlyError, StoreFormatError)
@@ -74,10 +73,9 @@ class Recovery:
         self._registry = registry
         self._places = places
         self._schedules: Schedules | None = None
-        #: Since when there are suspect jobs here that did not get on yet.
-        self._suspects_since = 0.0
         #: How many jobs are loaded at once: adapts to what it costs.
         self._load = FIRST
+        self._suspects = Suspects(driver)
 
     async def work(self, *, until_idle: bool) -> None:
         """Claim and run jobs for as long as this goes on, or until there is nothing left to do.
@@ -215,7 +213,7 @@ class Recovery:
             return 0, self._store.now() + int(LOOK * 1000)
         await driver.lease.ensure()
         await driver.lease.give_back()  # what was claimed when somebody was stopped
-        most = None if jobs else await self._suspects()
+        most = None if jobs else await self._room_for_suspects()
         claimed = await self._store.claim(driver.lease.worker, room, jobs, most)
         left = deque(claimed.jobs)
         try:
@@ -232,21 +230,15 @@ class Recovery:
             due = soon if due is None else min(due, soon)
         return len(claimed.jobs), due
 
-    async def _suspects(self) -> int:
-        """How many suspect jobs there may be here: one; the longer all goes well, the more. Those
-        that only wait do no harm, and are let go of.
+    async def _room_for_suspects(self) -> int:
+        """How many suspect jobs there may be here. Those that only wait are let go of; not in a
+        tick, where what was done may not be durable yet.
         """
-        now = self._driver.clock.monotonic()
-        mine = [
-            live
-            for live in self._driver.lives.values()
-            if live.row.claims > SUSPECT and live.seq == live.row.seq
-        ]
-        if mine:
-            await self._rest(mine)
-        if not any(live.id in self._driver.lives for live in mine):
-            self._suspects_since = now
-        return 1 << int(min((now - self._suspects_since) / SPELL, 20))
+        suspects = self._suspects.look()
+        if suspects and not self._driver.ticking:
+            await self._rest(suspects)
+            self._suspects.rested()
+        return self._suspects.allowed()
 
     async def _go_on_with(self, left: deque[Owned]) -> None:
         """Go on with the next of the jobs that were just claimed; each leaves ``left`` then."""
@@ -273,6 +265,7 @@ class Recovery:
             if loaded is None or loaded.row.epoch != owned.epoch:
                 return  # it is somebody else's by now
             row = loaded.row
+            self._suspects.came(row)
             program = await self._skripts.program(row.blueprint)
             if program is None:
                 raise ReplayMismatchError(f"its Blueprint {row.blueprint[:12]} is not in the store")

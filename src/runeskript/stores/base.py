@@ -146,8 +146,7 @@ class Store(Protocol):
 
         ``jobs``: only these. The worker's lease must be alive, else it gets none. ``suspects``: how
         many suspects it may have then, those it has and that did not get on yet included (None: any
-        number); those claimed most often come first, and among equals once the oldest and once the
-        newest, so that the jobs claimed together with the one that crashes are not always the same.
+        number). Suspects come first, those claimed most often before the others; see ``suspects``.
         """
 
     async def refill(self) -> int | None:

@@ -27,12 +27,12 @@ class Owned(NamedTuple):
 class Claimed(NamedTuple):
     """Jobs that were taken, and when it is next worth asking (None: only after a change).
 
-    ``withheld``: how many suspects were due that would have been too many; see ``Store.claim``.
+    ``withheld``: whether suspects were due that would have been too many; see ``Store.claim``.
     """
 
     jobs: list[Owned]
     due: int | None
-    withheld: int = 0
+    withheld: bool = False
 
 
 class Release(NamedTuple):

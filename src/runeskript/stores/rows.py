@@ -141,11 +141,6 @@ class Worker(NamedTuple):
         return queue in self.queues and self.handlers.issuperset(handlers)
 
 
-def suspect_order(claims: int, number: int) -> tuple[int, int]:
-    """The order in which suspects are claimed; see ``Store.claim``."""
-    return -claims, number if claims % 2 == 0 else -number
-
-
 # --- what goes between jobs ---------------------------------------------------------------------
 class Timer(NamedTuple):
     """A timer of a run. ``kind``: wait, timeout, retry or deadline."""

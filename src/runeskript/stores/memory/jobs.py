@@ -10,7 +10,8 @@ from ...model.events import Event, Path, Status
 from ...model.history import History
 from ...model.machine import FINAL
 from ...model.values import Value
-from ..rows import CLAIMS, ERASED, SUSPECT, InboxRow, JobRow, Timer, suspect_order, wakes
+from ..rows import CLAIMS, ERASED, SUSPECT, InboxRow, JobRow, Timer, wakes
+from ..suspects import newest_first, room
 
 if TYPE_CHECKING:
     from ..leases import Worker
@@ -199,7 +200,8 @@ class Jobs:
     def free(self, job: Job, now: int, *, rest: bool = False) -> None:
         """Take a job from its owner."""
         self._leave(job)
-        job.row = job.row._replace(owner=None)
+        got_on = job.row.claims >= SUSPECT and not job.is_stuck
+        job.row = job.row._replace(owner=None, claims=0 if got_on else job.row.claims)
         if rest or job.row.status not in ("Pending", "Running"):
             self.make_due(job, job.due_at_rest(now))
         else:
@@ -236,12 +238,14 @@ class Jobs:
     def fewer_suspects(self, ripe: list[Job], worker: str, most: int) -> list[Job]:
         """Of these jobs all but the suspects that would be too many; suspects come first."""
         mine = (self.by_id[id_] for id_ in self.owned.get(worker, ()))
-        room = most - sum(job.row.claims > SUSPECT and job.is_stuck for job in mine)
-        suspects = [job for job in ripe if job.row.claims >= SUSPECT]
-        suspects.sort(key=lambda job: suspect_order(job.row.claims, job.row.number))
-        # The first are those that will be parked: they harm nobody any more.
-        parked = sum(job.row.claims >= CLAIMS for job in suspects)
-        chosen = suspects[: parked + max(room, 0)]
+        held = sum(job.row.claims > SUSPECT and job.is_stuck for job in mine)
+        chosen: list[Job] = []
+        for claims in range(CLAIMS, SUSPECT - 1, -1):
+            equals = [job for job in ripe if job.row.claims == claims]
+            equals.sort(key=lambda job: job.row.number, reverse=newest_first(claims))
+            equals = equals[: room(most, claims, held)]
+            held += len(equals) if claims < CLAIMS else 0
+            chosen += equals
         return [*chosen, *(job for job in ripe if job.row.claims < SUSPECT)]
 
     def claim(self, job: Job, worker: str, now: int) -> bool:

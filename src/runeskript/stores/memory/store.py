@@ -184,10 +184,10 @@ class MemoryStore:
                 self._core.jobs.free(self._core.jobs.by_id[id_], now)
         self._core.settle()
         ripe, due = self._core.jobs.ripe(worker, now, jobs)
-        withheld = len(ripe)
+        every = len(ripe)
         if suspects is not None:
             ripe = self._core.jobs.fewer_suspects(ripe, worker.id, suspects)
-        withheld -= len(ripe)
+        withheld = len(ripe) < every
         claimed: list[Owned] = []
         for job in ripe:
             if len(claimed) == limit:

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from ...errors import StoreDamagedError
 from ..leases import Claimed, Owned, Release, Worker
-from ..rows import CLAIMS, SUSPECT, suspect_order
+from ..rows import CLAIMS, SUSPECT
+from ..suspects import newest_first, room
 from .database import Database
 from .heads import Head, Heads
 from .jobs import Jobs
 from .lines import Lines
 from .workers import Workers
+
+#: Suspects of one count of claims and one need that are due. (That there are two at least is what
+#: the index knows.)
+_OLDEST: Final = (
+    "SELECT number, id, claims, progress FROM job WHERE claims=? AND claims >= 2 AND need=? "
+    "AND due IS NOT NULL AND due <= ? ORDER BY number LIMIT ?"
+)
+_NEWEST: Final = _OLDEST.replace("BY number", "BY number DESC")
 
 
 class Claims:
@@ -53,7 +62,7 @@ class Claims:
             ripe, due = self._named(only, needs, now)
         else:
             ripe, due, cut = self._ripe(needs, now, limit, any_=suspects is None)
-        withheld = 0
+        withheld = False
         if suspects is not None:
             among = () if only else needs
             ripe, withheld = self._fewer_suspects(ripe, among, now, number, suspects)
@@ -149,25 +158,28 @@ class Claims:
 
     def _fewer_suspects(
         self, ripe: list[Any], needs: Sequence[int], now: int, worker: int, most: int
-    ) -> tuple[list[Any], int]:
+    ) -> tuple[list[Any], bool]:
         """Of these jobs and the suspects with one of ``needs`` all but the suspects that would be
-        too many, which are counted; suspects come first.
+        too many, and whether there are such; suspects come first.
         """
-        suspects = [row for row in ripe if row[2] >= SUSPECT]
-        for need in needs:
-            suspects += self._db.rows(
-                "SELECT number, id, claims, progress FROM job WHERE need=? AND due IS NOT NULL "
-                "AND due <= ? AND claims >= ?",
-                (need, now, SUSPECT),
-            )
-        if not suspects:
-            return ripe, 0
-        suspects.sort(key=lambda row: suspect_order(row[2], row[0]))
-        # The first are those that will be parked: they harm nobody any more.
-        parked = sum(row[2] >= CLAIMS for row in suspects)
-        chosen = suspects[: parked + max(most - self._held(worker), 0)]
-        trusted = [row for row in ripe if row[2] < SUSPECT]
-        return [*chosen, *trusted], len(suspects) - len(chosen)
+        chosen: list[Any] = []
+        withheld, held = False, -1
+        for claims in range(CLAIMS, SUSPECT - 1, -1):
+            newest = newest_first(claims)
+            equals = [row for row in ripe if row[2] == claims]
+            for need in needs:
+                equals += self._db.rows(
+                    _NEWEST if newest else _OLDEST,
+                    (claims, need, now, _PARKED if claims == CLAIMS else most + 1),
+                )
+            if equals and held < 0:
+                held = self._held(worker)
+            equals.sort(reverse=newest)
+            part = equals[: room(most, claims, held)]
+            withheld = withheld or len(part) < len(equals)
+            held += len(part) if claims < CLAIMS else 0
+            chosen += part
+        return [*chosen, *(row for row in ripe if row[2] < SUSPECT)], withheld
 
     def _held(self, worker: int) -> int:
         """How many suspects a worker has that did not get on yet."""

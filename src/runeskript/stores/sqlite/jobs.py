@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import DamagedError, FormatVersionError, SealedError, StoreDamagedError
@@ -11,7 +12,7 @@ from ...model.machine import FINAL
 from ...model.payloads import Payloads
 from ...model.segments import genesis, pack
 from ...model.values import UNSET
-from ..rows import CLAIMS, ERASED, JobRow, OnConflict, RowChange, SubmitOutcome
+from ..rows import CLAIMS, ERASED, SUSPECT, JobRow, OnConflict, RowChange, SubmitOutcome
 from .database import Database
 from .heads import COMMANDS, KEPT, LINES, SEQ_BITS, TIMERS, Head, Heads
 from .lines import Lines
@@ -48,7 +49,8 @@ APPEND: Final = "INSERT INTO segment(place, data) VALUES(?, ?)"
 _FREE: Final = "UPDATE job SET owner=NULL, due={} WHERE {}"
 _REST: Final = _FREE.format(_DUE_AT_REST, "number=?2")
 _FREE_ONE: Final = _FREE.format(_DUE_AT_ONCE, "number=?2")
-_FREE_ALL: Final = _FREE.format(_DUE_AT_ONCE, "owner=?2") + " RETURNING id"
+_FREE_ALL: Final = _FREE.format(_DUE_AT_ONCE, "owner=?2") + " RETURNING id, claims"
+_TRUST: Final = "UPDATE job SET claims=0 WHERE number=? AND claims >= ? AND progress <> ?"
 #: A job that has ended and that nobody asked to go on with.
 OVER: Final = (
     f"status IN ({_OVER}) AND owner IS NULL "  # noqa: S608
@@ -349,11 +351,21 @@ class Jobs:
         """Take a job from its owner."""
         self._db.ex(_REST if rest else _FREE_ONE, (self._now(), head.number))
         head.owner = None
+        self._trust(head)
 
     def expropriate(self, worker: int) -> None:
         """Take all jobs from a worker whose lease has run out."""
-        for (id_,) in self._db.rows(_FREE_ALL, (self._now(), worker)):
+        for id_, claims in self._db.rows(_FREE_ALL, (self._now(), worker)):
             self._heads.drop(id_)
+            head = self._heads.get(id_) if claims >= SUSPECT else None
+            if head is not None:
+                self._trust(head)
+
+    def _trust(self, head: Head) -> None:
+        """A job is taken from its owner: if it got on there, it is not suspect any more."""
+        with suppress(StoreDamagedError):  # it is parked when it is claimed the next time
+            self._heads.read_end(head)
+            self._db.ex(_TRUST, (head.number, SUSPECT, head.length))
 
     def give_back(self, head: Head, *, rest: bool) -> None:
         """Take a job back from its owner; it has not been claimed in vain."""
@@ -361,9 +373,7 @@ class Jobs:
         self.free(head, rest=rest)
 
     def take(self, head: Head, worker: int, claims: int, progress: int) -> tuple[int, ...] | None:
-        """Give a job to a worker: what ``claim`` then writes; None where it is parked, since it
-        gets nowhere.
-        """
+        """Give a job to a worker: what ``claim`` writes; None: it gets nowhere, and is parked."""
         stuck = head.length == progress
         if stuck and claims >= CLAIMS:
             self.park(head, f"claimed {CLAIMS} times in a row without getting on")

@@ -47,7 +47,7 @@ CREATE TABLE job(
 CREATE UNIQUE INDEX job_key ON job(tenant, key) WHERE key IS NOT NULL;
 CREATE UNIQUE INDEX job_changed ON job(changed);
 CREATE INDEX job_due ON job(need, priority DESC, due, number) WHERE due IS NOT NULL;
-CREATE INDEX job_suspect ON job(need, due) WHERE due IS NOT NULL AND claims >= 2;
+CREATE INDEX job_suspect ON job(claims, need, number) WHERE due IS NOT NULL AND claims >= 2;
 CREATE INDEX job_owner ON job(owner) WHERE owner IS NOT NULL;
 CREATE INDEX job_status ON job(status);
 CREATE INDEX job_state ON job(state) WHERE state <> status;
