@@ -25,18 +25,18 @@ FORMS = (
 )  # fmt: skip
 
 
-def _texts(forms: list[str]) -> st.SearchStrategy[list[str]]:
+def _texts(drawn: tuple[list[str], list[tuple[int, tuple[str, ...], str]]]) -> list[str]:
     """Many texts of few forms."""
-    insert = st.builds(
-        lambda form, atoms: "${" + form.format(*atoms) + "}",
-        st.sampled_from(forms),
-        st.tuples(*[st.sampled_from(ATOMS)] * 3),
-    )
-    text = st.lists(st.one_of(insert, st.just("and ")), min_size=1, max_size=2).map("".join)
-    return st.lists(st.one_of(insert, text), min_size=4, max_size=20)
+    forms, rows = drawn
+    return [f"{plain}${{{forms[n % len(forms)].format(*atoms)}}}" for n, atoms, plain in rows]
 
 
-TEXTS = st.lists(st.sampled_from(FORMS), min_size=1, max_size=2).flatmap(_texts)
+ROW = st.tuples(
+    st.integers(0, 1), st.tuples(*[st.sampled_from(ATOMS)] * 3), st.sampled_from(("", "and "))
+)
+TEXTS = st.tuples(
+    st.lists(st.sampled_from(FORMS), min_size=1, max_size=2), st.lists(ROW, min_size=4, max_size=20)
+).map(_texts)
 TYPES = st.sampled_from(
     (
         ANY, of("int"), of("text"), of("null"), of("int", "float"), list_of(of("int")), of("list"),
