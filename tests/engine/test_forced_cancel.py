@@ -14,13 +14,14 @@ import pytest
 from tests.engine.conftest import Lasting
 
 from runeskript.engine.cancelled import cancel_of
+from runeskript.engine.cancelling import asked_for, command
 from runeskript.engine.handlers import handler
 from runeskript.engine.handlers.loading import load_handlers
 from runeskript.engine.ids import SystemIds
 from runeskript.engine.reasons import reason_of
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import RuntimeOptionError
-from runeskript.stores.base import Store
+from runeskript.stores.base import Command, Store
 from runeskript.stores.memory import MemoryStore
 from runeskript.testing.still import unexplained
 
@@ -45,7 +46,7 @@ class Hotel:
     def __init__(self) -> None:
         self.freed: list[Any] = []
         self.refunded: list[Any] = []
-        self.asked = 0
+        self.charges = self.asked = 0
         self.paid = asyncio.Event()
 
     def handlers(self) -> list[Any]:
@@ -55,6 +56,7 @@ class Hotel:
 
         @handler("charge", mode="async")
         async def charge(params: Any, ctx: Any) -> int:
+            self.charges += 1
             while not self.paid.is_set() and self.asked < 5:
                 try:
                     await self.paid.wait()
@@ -280,6 +282,124 @@ async def test_a_cancel_that_came_before_the_worker_counts_from_there(
         working.cancel()
     hotel.paid.set()
     await kept.close()
+
+
+#: The same, by a `finally` that is cancelled only by force.
+LEAVING = """
+skript: leaving
+do:
+  - call: book
+    into: room
+    undo: {call: free, with: {room: "${room}"}}
+  - try: [{wait: 1h}]
+    finally: [{call: charge}]
+"""
+
+
+class Workers:
+    """Workers that come one behind the other; the first goes without a word."""
+
+    def __init__(self, kept: Store, clock: Any, settle: Settle) -> None:
+        self.kept, self.clock, self.settle = kept, clock, settle
+        self.first, self.second = Hotel(), Hotel()
+        self.options: dict[str, Any] = {}
+
+    def worker(self, hotel: Hotel) -> Runtime:
+        lasting: Any = Lasting(self.kept)
+        options: dict[str, Any] = {"store": lasting, "clock": self.clock, "ids": SystemIds()}
+        options |= {"discover_handlers": False, "env": {}, **self.options}
+        return Runtime(handlers=hotel.handlers(), **options)
+
+    async def leave(self, text: str, *, force: bool = False, grace: str = "10s") -> str:
+        """A job that was cancelled when its worker was gone; the call has no end yet."""
+        async with self.worker(self.first) as rt:
+            job = await rt.submit_job(text)
+            await self.settle()
+            await rt.cancel_job(job.id, "enough", grace=grace, force=force)
+            await self.settle()
+            self.first.paid.set()  # it ends, unseen: its process is about to
+            rt._running().lives.clear()
+        assert self.first.charges == 1
+        return job.id
+
+    async def end(self, job: str) -> Any:
+        """The job, brought to its end by the second worker."""
+        async with self.worker(self.second) as rt:
+            working = asyncio.create_task(rt.work())
+            while not (await rt.get_job(job)).ended:
+                await asyncio.sleep(0.001)
+                self.clock.pass_ms(1)
+            found = await rt.get_job(job)
+            working.cancel()
+        await self.kept.close()
+        return found
+
+
+@pytest.mark.parametrize(
+    ("text", "force"),
+    [(BOOKING, False), (BOOKING, True), (LEAVING, True)],
+    ids=["undo", "undo, by force", "finally, by force"],
+)
+async def test_what_is_to_be_given_up_is_not_made_anew(
+    kept: Store, clock: Any, settle: Settle, text: str, force: bool
+) -> None:
+    workers = Workers(kept, clock, settle)
+    job = await workers.leave(text, force=force)
+    clock.ms += 60_000
+    found = await workers.end(job)
+    assert found.status == "Cancelled" and workers.second.freed == [7]
+    (other,) = found.error["data"]["others"]
+    assert other["type"] == "cancel.abandoned"
+    assert workers.second.charges == 0
+
+
+async def test_a_finally_is_gone_on_with_when_the_grace_time_is_over(
+    kept: Store, clock: Any, settle: Settle
+) -> None:
+    """Only what was asked to stop is given up then."""
+    workers = Workers(kept, clock, settle)
+    workers.second.paid.set()
+    job = await workers.leave(LEAVING)
+    clock.ms += 60_000
+    found = await workers.end(job)
+    assert found.status == "Cancelled" and found.error["data"] is None
+    assert workers.second.charges == 1
+
+
+async def test_a_call_that_got_more_time_meanwhile_is_made_anew(
+    kept: Store, clock: Any, settle: Settle
+) -> None:
+    workers = Workers(kept, clock, settle)
+    workers.second.paid.set()
+    job = await workers.leave(BOOKING)
+    clock.ms += 60_000
+    await kept.post([command(job, asked_for("once more", "1h", False))])
+    found = await workers.end(job)
+    assert found.status == "Cancelled"
+    assert (workers.second.charges, workers.second.refunded) == (1, [42])
+
+
+async def test_a_job_that_is_paused_gives_up_first_too(
+    kept: Store, clock: Any, settle: Settle
+) -> None:
+    """What its worker was asked for before the time was over is done behind it."""
+    workers = Workers(kept, clock, settle)
+    job = await workers.leave(BOOKING)
+    clock.ms += 60_000
+    await kept.post([Command(job, "pause")])
+    async with workers.worker(workers.second) as rt:
+        working = asyncio.create_task(rt.work())
+        while (await rt.get_job(job)).status == "Running":
+            await asyncio.sleep(0.001)
+            clock.pass_ms(1)
+        await rt.resume_job(job)
+        while not (await rt.get_job(job)).ended:
+            await asyncio.sleep(0.001)
+            clock.pass_ms(1)
+        assert (await rt.get_job(job)).status == "Cancelled"
+        working.cancel()
+    await kept.close()
+    assert workers.second.charges == 0 and workers.second.freed == [7]
 
 
 @pytest.mark.parametrize("grace", ["soon", -1, "-1s", 1.5])

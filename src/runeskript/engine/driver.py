@@ -33,7 +33,7 @@ from .clock import Clock
 from .groups import hold, may_go_ahead, turn_of
 from .ids import Ids
 from .lease import Lease
-from .live import Live, one_more, waits
+from .live import Live, force_is_due, one_more, waits
 from .secrets import Vault
 from .turn import Turn
 from .turns import TURNS_START, Turns
@@ -118,8 +118,8 @@ class Driver(Turns):
         for event in lost:
             self.arrive(live, event)
         self.deliver_early(live, inbox, used)
-        if live.inbox and stood:
-            live.later = effects  # a cancel may have made them needless
+        if (live.inbox and stood) or force_is_due(live, self.at()):
+            live.later += effects  # what has arrived may make them needless
         else:
             self.outlet.again(live, effects)
         if live.busy:

@@ -36,7 +36,7 @@ from .children import Children, Decision, end_of, refusal
 from .executors.base import Batch, Lane, Member, members
 from .handlers.failures import failure
 from .lines import Lines
-from .live import Live
+from .live import Live, force_is_due
 from .reports import locate
 from .snapshots import Snapshots
 from .timers import Timers
@@ -271,7 +271,9 @@ class Outlet(Snapshots):
     def granted(self, live: Live, path: Path, n: int) -> None:
         """A call that stood in line has a slot."""
         call = live.lined.pop((path, n), None)
-        if call is not None:
+        if call is not None and force_is_due(live, self._core.at()):
+            live.later.append(call)
+        elif call is not None:
             self._let_calls(live, [(self._lanes[call.handler], [call])])
 
     def _let_calls(self, live: Live, rows: Calls) -> None:

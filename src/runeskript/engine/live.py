@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import StoreError
 from ..kernel import Program, Ready
 from ..model.batches import size, within
-from ..model.events import CallOut, CallsDone, Effect, Event, Path
+from ..model.events import GRACE_ALL, GRACE_ASKED, CallOut, CallsDone, Effect, Event, Path
 from ..model.limits import BATCH_BYTES, BATCH_EVENTS
 from ..model.run import Run, TokenState
 from ..model.values import Value
@@ -88,7 +88,7 @@ class Live:
         #: with the rows' numbers, until a unit has used them up.
         self.inbox: list[Event] = []
         self.arrivals: list[tuple[Event | None, int]] = []
-        #: Calls to be made once the first events behind a pause were taken.
+        #: Calls to be made anew once what may make them needless was taken.
         self.later: list[Effect] = []
         #: Number of the last row that was in the store's inbox when the job became live.
         self.mail = 0
@@ -256,11 +256,11 @@ def waits(live: Live) -> bool:
     return all(token.state in rests for token in run.calls.values())
 
 
-def wanted(effect: Effect, run: Run) -> bool:
-    """Whether a call is still waited for, and was not cancelled."""
+def wanted(effect: Effect, live: Live) -> bool:
+    """Whether a call is still waited for, and was not dropped before it began."""
     if not isinstance(effect, CallOut):
         return False
-    path = effect.path
+    path, run = effect.path, live.run
     token = run.calls.get(path)
     if token is None:  # a branch that is none?
         fork = run.forks.get(path[:-1])
@@ -268,5 +268,20 @@ def wanted(effect: Effect, run: Run) -> bool:
     return (
         token.state == TokenState.CALLING
         and (token.n, token.attempt) == (effect.n, effect.attempt)
-        and token.cancelling is None
+        and (path, effect.n) not in live.dropped
     )
+
+
+def force_is_due(live: Live, now: int) -> bool:
+    """Whether the grace time of a cancel is over at ``now``, and the run has not taken that yet.
+
+    Until it has, no call of before a crash is made anew: it might have its effect once more, only
+    to be given up, and nobody would undo it.
+    """
+    for m in (GRACE_ASKED, GRACE_ALL):
+        key = ((), m)
+        if key in live.run.timers:
+            timer = live.timers.get(key)
+            if key in live.fired or (timer is not None and timer.due <= now):
+                return True
+    return False

@@ -25,7 +25,7 @@ from .effects import Outlet
 from .endings import Endings
 from .executors.base import Batch, CallJob, Lane
 from .lease import Lease
-from .live import Live, one_more, quiet, wanted
+from .live import Live, force_is_due, one_more, quiet, wanted
 from .reports import internal
 from .secrets import Vault
 from .turn import Turn
@@ -247,14 +247,15 @@ class Turns(Endings):
             watch.wake()
         if live.pausing:
             turn.calls.clear()  # whoever goes on makes them
+            live.later.clear()
         if turn.calls or turn.others or turn.children or live.narrator is not None:
             self.outlet.let_out(turn, first)
         if ready.finished is not None:
             self._end(live, turn.change)
             return
-        if live.later:
+        if live.later and not force_is_due(live, self.at()):
             effects, live.later = live.later, []
-            calls = [one for one in unfold_effects(effects) if wanted(one, live.run)]
+            calls = [one for one in unfold_effects(effects) if wanted(one, live)]
             self.outlet.again(live, calls)
         waiting = bool(live.inbox) or live.gathered is not None
         if live.pausing and not live.calls and (live.busy or not waiting):
