@@ -11,7 +11,7 @@ from runeskript.expr.runtime import Context
 from runeskript.kernel import replay
 from runeskript.model.events import CallDone, CallFailed, CancelRequested, GraceGiven
 from runeskript.model.snapshot import decode_run, encode_run
-from runeskript.testing import DEAF, HANG, Simulation
+from runeskript.testing import After, DEAF, HANG, Simulation
 from support import compile_yaml, simulation
 
 #: A call that has an undo, so a cancel waits for how it ends; before it one that is done.
@@ -363,3 +363,39 @@ def test_a_journal_may_have_a_cancel_once_more() -> None:
     again = CancelRequested(sim.journal[position - 1].at, "once more")
     older = [*outcome.journal[:position], again, again, *outcome.journal[position:]]
     assert replay(sim.program, older).finished == sim.finished
+
+
+@pytest.mark.parametrize("grace", [0, 3000])
+def test_by_force_the_undos_of_a_child_have_their_time(grace: int) -> None:
+    """It is forced once, and not once more when its parent leaves it."""
+    freed: list[Any] = []
+
+    def free(params: Any) -> Any:
+        freed.append(params["room"])
+        return After(30, None)
+
+    sim = _nested(free=free)
+    kid = sim.family["job-1"].running[next(iter(sim.running))][1]
+    sim.cancel("enough", grace=grace, force=True)
+    sim.run()
+    while kid.step():
+        pass
+    assert sim.finished is not None and sim.finished.status == "Cancelled"
+    assert kid.finished is not None and kid.finished.error is not None
+    assert "undo_failed" not in (kid.finished.error["data"] or {})
+    assert freed == [7, 7]
+    assert [type(event) for event in kid.journal].count(GraceGiven) == 1
+
+
+def test_by_force_a_child_of_a_finally_is_told() -> None:
+    sim = _timed("{run: booking}")
+    sim.run_until(10)
+    sim.cancel("enough")
+    sim.run_until(20)
+    (kid,) = [kid for _, kid in sim.running.values()]
+    sim.cancel("enough", force=True, grace=100)
+    sim.run()
+    assert sim.finished is not None and sim.finished.status == "Cancelled"
+    while kid.step():
+        pass
+    assert kid.finished is not None and kid.finished.status == "Cancelled"

@@ -115,7 +115,8 @@ def _give_up(vm: Vm, token: Token) -> None:
     if token.state == _STATES.CALLING:
         vm.effect(CallDrop(token.path, token.n, step, token.attempt))
     elif token.state == _STATES.CHILD:
-        vm.effect(ChildDrop(token.path, token.n, token.child, 0, True))
+        if token.cancelling is None:  # else it was told by when, and forces itself
+            vm.effect(ChildDrop(token.path, token.n, token.child, 0, True))
         token.child = None
     drop_wait(vm, token)
     text = f"{what} did not end in the grace time of the cancel, and was given up"
