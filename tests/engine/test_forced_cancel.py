@@ -156,6 +156,32 @@ async def test_the_grace_time_is_the_runtimes_where_nobody_says_one(
     hotel.paid.set()
 
 
+async def test_a_cancel_without_a_time_leaves_one_that_was_asked_for(
+    runtime: Start, clock: Any, settle: Settle
+) -> None:
+    """Also where both are taken at once, and where everything has that time."""
+    for force in (False, True):
+        hotel = Hotel()
+        store = MemoryStore(clock.now_ms)
+        rt = await runtime(*hotel.handlers(), store=store, grace="2s")
+        job = await rt.submit_job(BOOKING)
+        await settle()
+        asked = [asked_for("enough", "1h", force), asked_for("and again", None, False)]
+        await store.post([command(job.id, one) for one in asked])
+        await rt.cancel_job(job.id)
+        await settle()
+        await rt.cancel_job(job.id)
+        await settle()
+        clock.pass_ms(3_599_999)
+        await settle()
+        assert (await rt.get_job(job.id)).status == "Running"
+        clock.pass_ms(1)
+        await settle()
+        assert (await rt.get_job(job.id)).status == "Cancelled"
+        hotel.paid.set()
+        await settle()
+
+
 async def test_by_force_it_is_over_at_once(runtime: Start, clock: Any, settle: Settle) -> None:
     hotel = Hotel()
     rt = await runtime(*hotel.handlers())

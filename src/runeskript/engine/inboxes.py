@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
-from ..model.events import GRACE_ASKED, CancelRequested, Event, GraceGiven, MessageIn, Path
+from ..model.events import (
+    GRACE_ALL,
+    GRACE_ASKED,
+    CancelRequested,
+    Event,
+    GraceGiven,
+    MessageIn,
+    Path,
+)
 from ..model.limits import CANCEL_GRACE_MS
 from ..stores.base import Command, InboxRow, Message, PostOutcome, Store
 from .arrivals import Arrivals
@@ -102,11 +110,11 @@ class Inboxes(Arrivals):
     def cancel(self, live: Live, asked: Asked) -> Event:
         """Cancel a run, with a time in which what it asks to stop has to end; the last event.
 
-        A cancel that says no time leaves the one that runs already.
+        A cancel that says no time leaves the one that runs already, or is about to.
         """
         event: Event = CancelRequested(self.at(), asked.reason)
         self.arrive(live, event)
-        if asked.grace is not None or ((), GRACE_ASKED) not in live.run.timers:
+        if asked.grace is not None or not _grace_runs(live):
             grace = self.grace if asked.grace is None else asked.grace
             event = GraceGiven(self.at(), grace, asked.everything)
             self.arrive(live, event)
@@ -146,3 +154,13 @@ class Inboxes(Arrivals):
             if token is not None and token.child == data.get("job"):
                 return child_done(self.at(), row.path, row.n, data)
         return None
+
+
+def _grace_runs(live: Live) -> bool:
+    """Whether a run has a grace time, or is given one by what waits for it."""
+    timers = live.run.timers
+    return (
+        ((), GRACE_ASKED) in timers
+        or ((), GRACE_ALL) in timers
+        or any(isinstance(event, GraceGiven) for event in (*live.run.inbox, *live.inbox))
+    )
