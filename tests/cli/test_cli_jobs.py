@@ -348,14 +348,17 @@ def test_by_force_a_finally_that_waits_is_left(rune: Rune, tmp_path: Path) -> No
     worker(rune)
     jobs(rune, "cancel", job)
     worker(rune, "--grace", "0s")
-    assert "a message to topic done" in why(rune, job) and ", forced at " in why(rune, job)
+    assert "a message to topic done" in why(rune, job) and ", its grace time was over at " in why(
+        rune, job
+    )
+    assert "forced" not in why(rune, job)
     jobs(rune, "cancel", job, "--force")
     worker(rune)
     (shown,) = jobs(rune, "show", job)
     assert shown["status"] == "Cancelled"
     assert shown["error"]["data"]["others"][0]["type"] == "cancel.abandoned"
     kinds = [one["kind"] for one in jobs(rune, "history", job)]
-    assert kinds == ["job.started", "cancel.requested", "cancel.grace", "cancel.forced",
+    assert kinds == ["job.started", "cancel.requested", "cancel.grace", "cancel.overdue",
                      "cancel.grace", "cancel.forced", "job.finished"]  # fmt: skip
 
 

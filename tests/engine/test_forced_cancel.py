@@ -93,7 +93,7 @@ async def test_it_ends_when_the_grace_time_is_over(
     reason = await reason_of(store, row)
     assert reason.kind == "call"
     assert reason.text.endswith(
-        "cancelled since 2023-11-14T22:13:21Z (enough), to be forced at 2023-11-14T22:13:24Z"
+        "cancelled since 2023-11-14T22:13:21Z (enough), its grace time ends at 2023-11-14T22:13:24Z"
     )
     with caplog.at_level(logging.WARNING):
         clock.pass_ms(1)
@@ -114,7 +114,8 @@ async def test_it_ends_when_the_grace_time_is_over(
     (row,) = await store.get([job.id])
     assert row is not None
     told = await cancel_of(store, row)
-    assert told is not None and told.forced == told.at + 3_000 and told.due is None
+    assert told is not None and told.over == told.at + 3_000
+    assert told.forced is None and told.due is None
     loaded = await store.load(job.id)
     assert loaded is not None and not loaded.timers and not loaded.inbox
 
@@ -133,7 +134,7 @@ async def test_what_ends_in_time_is_undone(runtime: Start, clock: Any, settle: S
     clock.pass_ms(60_000)
     await settle()
     kinds = [one.kind async for one in rt.events(job.id) if one.journaled]
-    assert "cancel.grace" in kinds and "cancel.forced" not in kinds
+    assert "cancel.grace" in kinds and "cancel.overdue" not in kinds
 
 
 async def test_the_grace_time_is_the_runtimes_where_nobody_says_one(
@@ -152,7 +153,7 @@ async def test_the_grace_time_is_the_runtimes_where_nobody_says_one(
     await settle()
     assert (await rt.get_job(job.id)).status == "Cancelled"
     kinds = [one.kind async for one in rt.events(job.id) if one.journaled]
-    assert kinds.count("cancel.grace") == kinds.count("cancel.forced") == 1
+    assert kinds.count("cancel.grace") == kinds.count("cancel.overdue") == 1
     hotel.paid.set()
 
 

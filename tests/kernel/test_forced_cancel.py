@@ -11,7 +11,7 @@ from runeskript.expr.runtime import Context
 from runeskript.kernel import replay
 from runeskript.model.events import CallDone, CallFailed, CancelRequested, GraceGiven
 from runeskript.model.snapshot import decode_run, encode_run
-from runeskript.testing import After, DEAF, HANG, Simulation
+from runeskript.testing import DEAF, HANG, After, Simulation
 from support import compile_yaml, simulation
 
 #: A call that has an undo, so a cancel waits for how it ends; before it one that is done.

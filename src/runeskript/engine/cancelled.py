@@ -16,18 +16,20 @@ FAR: Final = 20_000
 
 
 class Cancelled(NamedTuple):
-    """Times are milliseconds since 1970. ``forced``: when something was last given up; ``due``:
-    when it will be, where a grace time runs.
+    """Times are milliseconds since 1970. ``due``: when the grace time that runs is over; ``over``:
+    when one last was, whether or not something had to be given up; ``forced``: the same of one for
+    everything, in which whatever was under way was left.
     """
 
     at: int
     reason: str
+    over: int | None = None
     forced: int | None = None
     due: int | None = None
 
     def shown(self) -> dict[str, Any]:
         """As JSON."""
-        return {"at": self.at, "reason": self.reason, "forced": self.forced, "due": self.due}
+        return self._asdict()
 
 
 async def cancel_of(store: Store, row: JobRow) -> Cancelled | None:
@@ -56,5 +58,8 @@ def cancel_in(events: Iterable[Event]) -> Cancelled | None:
             due[GRACE_ALL if event.everything else GRACE_ASKED] = event.at + event.grace
         elif found is not None and isinstance(event, TimerFired) and event.m in due:
             del due[event.m]
-            found = found._replace(forced=event.at)
+            if event.m == GRACE_ALL:
+                found = found._replace(forced=event.at)
+            else:
+                found = found._replace(over=event.at)
     return found if found is None else found._replace(due=min(due.values(), default=None))

@@ -145,10 +145,12 @@ async def _cancelled(store: Store, row: JobRow, found: Reason) -> Reason:
     if cancel is None:
         return found
     more = f"; cancelled since {_instant(cancel.at)} ({cancel.reason})"
+    if cancel.over is not None:
+        more += f", its grace time was over at {_instant(cancel.over)}"
     if cancel.forced is not None:
         more += f", forced at {_instant(cancel.forced)}"
     if cancel.due is not None:
-        more += f", to be forced at {_instant(cancel.due)}"
+        more += f", its grace time ends at {_instant(cancel.due)}"
     return found._replace(text=found.text + more, detail=found.detail | {"cancel": cancel.shown()})
 
 

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from ..model.batches import unfold_events
 from ..model.events import (
+    GRACE_ALL,
+    GRACE_ASKED,
     CallDone,
     CallFailed,
     CallPending,
@@ -29,7 +31,6 @@ from ..model.events import (
     Retried,
     Started,
     TimerFired,
-    is_force,
 )
 from ..model.records import record
 from ..model.values import copy_value
@@ -55,8 +56,8 @@ KINDS: Final[dict[type[Any], str]] = {
     CallPending: "call.pending",
     GraceGiven: "cancel.grace",
 }
-#: That of the event which ends a cancel's grace time.
-FORCED: Final = "cancel.forced"
+#: Those of the events which end the grace time of a cancel, and of one by force.
+GRACES: Final = {GRACE_ASKED: "cancel.overdue", GRACE_ALL: "cancel.forced"}
 _HEAD: Final = ("at", "path", "step")
 
 
@@ -88,7 +89,9 @@ def journal_record(seq: int, event: Event) -> JobEvent:
     """The record of a journaled event; the fields that have no place of their own are in data."""
     fields = copy_value(event._asdict())  # the journal's own containers stay with the journal
     at, path, step = (fields.pop(name, None) for name in _HEAD)
-    kind = FORCED if is_force(event) else KINDS[type(event)]
+    kind = KINDS[type(event)]
+    if isinstance(event, TimerFired):
+        kind = GRACES.get(event.m, kind)
     return JobEvent(seq, at, kind, step, path or (), fields)
 
 

@@ -54,7 +54,7 @@ def show_event(event: Event) -> str:
         )
     if isinstance(event, TimerFired):
         if is_force(event):
-            return f"forced{' everything' if event.m == GRACE_ALL else ''}"
+            return "forced" if event.m == GRACE_ALL else "overdue"
         return f"timer [{_path(event.path)}@{event.m}]{_stop(event.stop)}"
     if isinstance(event, MessageIn):
         return f"message [{_path(event.path)}@{event.m}] {_json(event.message.get('data'))}"
