@@ -65,8 +65,11 @@ def judge(store: Store, ledger: Ledger, programs: dict[str, Program]) -> None:
         if id_ not in rows:
             ledger.find("lost", f"job {id_} was submitted, and is not there")
     for key, calls in ledger.begun.items():
-        first = calls[0]
+        # Branches that begin behind a retry may have begun before: what they were given then may
+        # hold results that were taken back.
+        firsts = {one.retried: one for one in reversed(calls)}
         for one in calls:
+            first = firsts[one.retried]
             if (one.handler, one.params) != (first.handler, first.params):
                 text = f"call {key}, {first}, was made again as {one}"
                 ledger.find("changed", text)

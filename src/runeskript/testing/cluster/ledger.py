@@ -26,6 +26,8 @@ class Begun(NamedTuple):
     handler: str
     attempt: int
     params: dict[str, Value]
+    #: How often its job had been retried.
+    retried: int = 0
 
 
 class Acted(NamedTuple):

@@ -142,7 +142,12 @@ class Cluster:
         """A handler was called."""
         call = ctx.call
         self.note(process.name, f"call {name} of {ctx.job_id} {call.path}#{call.n} {params}")
-        begun = Begun(process.name, name, ctx.attempt, params)
+        retried = self.ledger.retried.get(ctx.job_id, 0)
+        if retried:
+            row = self.row(ctx.job_id)
+            if row is None or row.owner != process.ids.worker_id():
+                return  # it is at what it knew before the retry, and will be told
+        begun = Begun(process.name, name, ctx.attempt, params, retried)
         self.ledger.begun[ctx.idempotency_key].append(begun)
         if (ctx.job_id, call.path, call.n) in self.ledger.results:
             # Somebody who does not know yet that the job was taken from him may still do that.
