@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runeskript.compiler import core
-from runeskript.compiler.passes.fuse import Labels, fuse_body
+from runeskript.compiler.passes.fuse import fuse_body
 from runeskript.compiler.pipeline import Options, compile_text
 from runeskript.expr.ir_check import check_ir
 from runeskript.model.blueprint import Blueprint
@@ -113,16 +113,7 @@ def mark(label: int) -> core.Mark:
 
 
 def fused(made: core.Body) -> list[core.Op]:
-    counter = itertools.count(100)
-
-    class Fresh(Labels):
-        def __init__(self) -> None:
-            self._last = 99
-
-        def fresh(self) -> core.Label:
-            return next(counter)
-
-    fuse_body(made, Fresh())
+    fuse_body(made, itertools.count(100).__next__)
     return [op for op in made.ops if not isinstance(op, core.Mark)]
 
 

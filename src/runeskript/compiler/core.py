@@ -335,6 +335,13 @@ class Program:
     unreachable: list[Site]
     #: How many places assign each of the document's variables; loops' own names are not listed.
     assigned: dict[str, int]
+    #: The last label that was made.
+    labels: Label = 0
+
+    def label(self) -> Label:
+        """A label that the program does not have."""
+        self.labels += 1
+        return self.labels
 
     def bodies(self) -> list[Body]:
         """All bodies, each before those that begin in it; the root is the first."""

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..model.parsed import Parsed
+from .shapes import SCALARS
 from .types import TEXT, FunctionTypes, Inference, Inferred, Type
 
-#: A text of which there is nothing to say.
+#: A text of which there is nothing to say, and the same of constants by their class.
 _A_TEXT: Final = Inferred(TEXT, [], [])
+_SCALARS: Final = {cls: Inferred(type_, [], []) for cls, type_ in SCALARS.items()}
 
 
 class Inferences(Inference):
@@ -36,7 +38,11 @@ class Inferences(Inference):
         that have these in common, unless something is found, which is said in words of its own.
         """
         if parsed.mould is None:
-            return self._read_text(parsed) if parsed.inserts else self.infer(parsed.ir)
+            ir = parsed.ir
+            scalar = _SCALARS.get(type(ir[1])) if ir[0] == "const" else None
+            if scalar is not None:
+                return scalar
+            return self._read_text(parsed) if parsed.inserts else self.infer(ir)
         tokens = self.tokens
         key: list[Any] = [parsed.mould]
         for operand in parsed.operands:

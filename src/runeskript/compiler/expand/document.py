@@ -76,7 +76,13 @@ def expand(document: Document) -> core.Program:
         b.block(document.body)
     b.op(core.Return(site, (), None))
     return core.Program(
-        document, root, shared.sites, dict(reducers), shared.unreachable, shared.assigned
+        document,
+        root,
+        shared.sites,
+        dict(reducers),
+        shared.unreachable,
+        shared.assigned,
+        shared.labels,
     )
 
 

@@ -11,6 +11,7 @@ what is too long or nests too deep stays apart.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from ...model.ast import IR
@@ -26,31 +27,12 @@ _ATTEMPTS: Final = 4
 
 def fuse(program: core.Program, _catalog: HandlerCatalog) -> None:
     """Rewrite the operations of every body in place."""
-    labels = Labels(program)
     for body in program.bodies():
-        fuse_body(body, labels)
+        fuse_body(body, program.label)
 
 
-class Labels:
-    """Makes labels that the program does not have."""
-
-    def __init__(self, program: core.Program) -> None:
-        self._program = program
-        self._last = -1
-
-    def fresh(self) -> core.Label:
-        """A new label."""
-        if self._last < 0:
-            self._last = max(
-                (op.label for b in self._program.bodies() for op in b.ops if type(op) is core.Mark),
-                default=0,
-            )
-        self._last += 1
-        return self._last
-
-
-def fuse_body(body: core.Body, labels: Labels) -> None:
-    """Fuse what can be fused in one body."""
+def fuse_body(body: core.Body, fresh: Callable[[], core.Label]) -> None:
+    """Fuse what can be fused in one body; ``fresh`` makes labels that the program does not have."""
     if body.fused:
         return
     body.fused = True
@@ -76,14 +58,14 @@ def fuse_body(body: core.Body, labels: Labels) -> None:
         cut |= cuts
     done = {first: made for first, made in texts.items() if not made[0].cuts}
     if done:
-        _replace(body, graph, done, labels)
+        _replace(body, graph, done, fresh)
 
 
 def _replace(
     body: core.Body,
     graph: Graph,
     texts: dict[int, tuple[Text, tuple[IR, ...]]],
-    labels: Labels,
+    fresh: Callable[[], core.Label],
 ) -> None:
     """Put the regions where their first operations stand; all others of them go."""
     ops = body.ops
@@ -98,7 +80,7 @@ def _replace(
             if isinstance(before, core.Mark):
                 known = before.label
             else:
-                known = labels.fresh()
+                known = fresh()
                 added.add(place)
             named[place] = known
         return known

@@ -24,7 +24,7 @@ from ...expr.labels import region_expressions
 from ...model.ast import IR
 from ...model.catalog import HandlerCatalog
 from .. import core
-from .fuse import Labels, fuse_body
+from .fuse import fuse_body
 
 _COMPUTES: Final = (
     core.Mark, core.Jump, core.Pure, core.Arrive, core.Enter, core.Leave, core.Raise, core.Reraise,
@@ -37,13 +37,12 @@ _KINDS: Final = frozenset((*_COMPUTES, core.Fork, core.ForkN))
 def pure_fork(program: core.Program, _catalog: HandlerCatalog) -> None:
     """Mark the forks in place, those inside others first, and fuse the code of their bodies."""
     draws = _drawing_functions(program)
-    labels = Labels(program)
     pure: set[int] = set()
     for body in reversed(program.bodies()):
         for fork in body.forks():
             fork.pure = all(id(inner) in pure for inner in fork.branches)
             for inner in fork.branches if fork.pure else ():
-                fuse_body(inner, labels)
+                fuse_body(inner, program.label)
         if _KINDS.issuperset(map(type, body.ops)) and all(_computes(op, draws) for op in body.ops):
             pure.add(id(body))
 

@@ -13,7 +13,7 @@ no nest of blocks and loops (a ``Flow`` may have two ways into one loop) is left
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Any, Final, TypeAlias, final
 
 from .. import core
@@ -35,12 +35,16 @@ class Chain:
         self.here = here
 
 
-def unsettled(program: core.Program, variables: Collection[str]) -> set[str] | None:
+def unsettled(
+    program: core.Program, variables: Collection[str], others: Iterable[str] = ()
+) -> set[str] | None:
     """The variables that may be unset, or lost, where they are read; None: nothing is known.
 
-    A hidden ``$yield...`` is among them if it may be set twice.
+    A hidden ``$yield...`` is among them if it may be set twice. ``others``: names of which nothing
+    is to be found out, as ``Parsed.used`` has them; who knows them all is done sooner.
     """
     walk = _Walk(program, variables)
+    walk.set.update([name for name in others if name not in walk.variables])
     try:
         walk.body(program.root, (0,))
     except _NoNestError:
@@ -119,11 +123,21 @@ class _Walk:
         """Walk a body that begins here; which of its writes are certain when it arrives."""
         start = self.at
         code = _Code(self, body, region)
+        is_set = self.set.issuperset
+        op: Any
         for position, op in enumerate(body.ops):
-            if type(op) is core.Mark:
+            kind = type(op)
+            if kind is core.Mark:
                 code.mark(op.label, position)
             elif code.reachable:
-                code.op(op, position)
+                for expr in op.reads:
+                    if not is_set(expr.parsed.used):  # most names are set
+                        code.read(expr.parsed.used)
+                effect = _EFFECTS.get(kind)
+                if effect is not None:
+                    effect(code, op, position)
+                elif kind in core.LAST:
+                    code.reachable = False
         certain: list[str] = []
         if code.arrived is not None:
             self.go(code.arrived)
@@ -202,22 +216,14 @@ class _Code:
             if unset < self.marks[label] <= position:
                 walk.found.add(name)
 
-    def op(self, op: core.Op, position: int) -> None:
-        """An operation: what it reads, what it sets, where it leads."""
+    def read(self, used: Iterable[str]) -> None:
+        """Names that are read here."""
         walk = self.walk
-        set_ = walk.set
-        for expr in op.reads:
-            # Most names are set, or none of the document's (`input`, an item, a function).
-            for text in expr.parsed.used:
-                if text in set_ or text not in walk.variables:
-                    continue
-                if text not in walk.lossy or not self.is_set_around(text):
-                    walk.found.add(text)
-        effect = _EFFECTS.get(type(op))
-        if effect is not None:
-            effect(self, op, position)
-        elif type(op) in core.LAST:
-            self.reachable = False
+        for text in used:
+            if text in walk.set or text not in walk.variables:
+                continue
+            if text not in walk.lossy or not self.is_set_around(text):
+                walk.found.add(text)
 
     def is_set_around(self, name: str) -> bool:
         """Whether a variable that may vanish is set here, or was in a region around."""

@@ -255,10 +255,13 @@ def _is_ready(
     some: Iterable[_Source], sources: Mapping[str, list[_Source]], known: Collection[str]
 ) -> bool:
     """Whether some sources read no variable but those that are known."""
-    for expr in _expressions(some):
-        for name in expr.parsed.used:
-            if name not in known and name in sources:
-                return False
+    for source in some:
+        if isinstance(source, Type):
+            continue
+        for expr in (source,) if isinstance(source, Expr) else source.reads:
+            for name in expr.parsed.used:
+                if name not in known and name in sources:
+                    return False
     return True
 
 

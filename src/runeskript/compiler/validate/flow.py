@@ -21,6 +21,7 @@ from ...model.ast import IR, Expr, Name
 from ...model.diagnostics import Diagnostics
 from ...model.records import mutable
 from .. import core
+from ..tables import ROOTS
 from .definite import unsettled
 from .facts import Facts
 from .graph import Block, blocks_of, may_fail
@@ -87,7 +88,9 @@ _AT_ONCE = 4_096
 def check_flow(facts: Facts, program: core.Program, found: Diagnostics) -> None:
     """Report reads of variables that are not set, or not on every path, and double yields."""
     variables = dict.fromkeys(a.name for a in facts.assignments)
-    left = unsettled(program, variables)
+    others = [*ROOTS, *[loop.name for loop in facts.loop_names]]
+    others += [function.name + "(" for function in facts.document.functions]
+    left = unsettled(program, variables, others)
     if left is None:
         left = {*variables, *_yields(program)}
     names = [name for name in variables if name in left]
