@@ -15,7 +15,7 @@ from runeskript.model.verify import code as of_code
 from runeskript.model.verify import verify
 from runeskript.model.verify.bodies import check_bodies
 from runeskript.model.verify.code import check_code
-from runeskript.model.verify.facts import Facts, Use
+from runeskript.model.verify.facts import Facts
 from runeskript.model.verify.regions import _Region, expressions_of
 
 STEPS = SLOTS = EXITS = 3
@@ -53,9 +53,9 @@ REGIONS = blocks(
 @settings(max_examples=300, deadline=None)
 @given(REGIONS)
 def test_a_region_that_is_settled_at_once_is_sound(statements: Any) -> None:
-    settled = expressions_of(statements, Use(SLOTS, EXITS), STEPS)
+    settled = expressions_of(statements, (SLOTS, EXITS, True), STEPS)
     facts = Facts(replace(sample(), steps=("",) * STEPS))
-    region = _Region(facts, 0, Use(SLOTS, EXITS))
+    region = _Region(facts, 0, (SLOTS, EXITS, True))
     problems = region.check(statements)
     if settled is not None:
         assert (problems, settled) == ([], region.exprs)
@@ -64,8 +64,8 @@ def test_a_region_that_is_settled_at_once_is_sound(statements: Any) -> None:
 
 def test_regions_of_assignments_and_conditions_are_settled() -> None:
     test = ("if", 0, ("slot", 1), (("set", 1, 2, ("const", 3)), ("exit", 0)), (("exit", 1),))
-    assert expressions_of((test,), Use(SLOTS, EXITS), STEPS) == [("slot", 1), ("const", 3)]
-    assert expressions_of((test,), Use(SLOTS, 1), STEPS) is None
+    assert expressions_of((test,), (SLOTS, EXITS, True), STEPS) == [("slot", 1), ("const", 3)]
+    assert expressions_of((test,), (SLOTS, 1, True), STEPS) is None
 
 
 #: What may stand in the place of any operand.

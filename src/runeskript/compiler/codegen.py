@@ -73,7 +73,7 @@ class Code:
     regions: list[tuple[IR, ...]] = field(default_factory=list)
     functions: list[FunctionRow] = field(default_factory=list)
     handlers: dict[str, tuple[int, HandlerRef]] = field(default_factory=dict)
-    policies: dict[Policy, int] = field(default_factory=dict)
+    policies: list[Policy] = field(default_factory=list)
     listens: list[ListenRef] = field(default_factory=list)
     skripts: dict[SkriptRef, int] = field(default_factory=dict)
 
@@ -116,6 +116,8 @@ class _Generator:
         self.catalog = catalog
         self.pinned = pinned
         self.indexes = indexes
+        #: The indexes of policies by their fields, which is quicker than by the records.
+        self.policies: dict[tuple[Any, ...], int] = {}
         functions = program.document.functions
         self.functions = {f.name: i for i, f in enumerate(functions)}
         self.at = BodyCode(program.root, 0)
@@ -172,7 +174,7 @@ class _Generator:
     def policy(self, p: core.Policy | None) -> int | None:
         if p is None:
             return None
-        policy = Policy(
+        fields = (
             p.max_attempts,
             p.retry_on,
             p.backoff_ms,
@@ -181,7 +183,11 @@ class _Generator:
             p.on_crash,
             p.queue,
         )
-        return self.out.policies.setdefault(policy, len(self.out.policies))
+        index = self.policies.get(fields)
+        if index is None:
+            index = self.policies[fields] = len(self.out.policies)
+            self.out.policies.append(Policy(*fields))
+        return index
 
     def undo(self, body: core.Body | None) -> int | None:
         return None if body is None else self.indexes[id(body)]

@@ -348,9 +348,9 @@ def _note_uses(facts: Facts, body: int, opcode: Op, instruction: tuple[Any, ...]
 def _note(uses: dict[int, Use], index: int, slots: int, least: int, *, secret: bool) -> None:
     use = uses.get(index)
     if use is None:
-        uses[index] = Use(slots, least, secret)
+        uses[index] = slots, least, secret
     else:
-        use.narrow(slots, least, secret=secret)
+        uses[index] = min(use[0], slots), min(use[1], least), use[2] and secret
 
 
 def _note_entry(facts: Facts, index: int | None, slots: int, locals_: int = 0) -> None:

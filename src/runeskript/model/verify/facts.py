@@ -92,21 +92,12 @@ class Problem:
         return f"{place}: {self.message}"
 
 
-@mutable
-class Use:
-    """What the users of one pool entry offer it: the least of all of them."""
-
-    slots: int = SLOTS
-    #: Locals bound from outside (expressions), or exit addresses (regions).
-    least: int = BRANCHES
-    #: Whether every user is the ``with`` of a call, the one place for secrets.
-    secret: bool = True
-
-    def narrow(self, slots: int, least: int, *, secret: bool) -> None:
-        """Take one more user into account."""
-        self.slots = min(self.slots, slots)
-        self.least = min(self.least, least)
-        self.secret = self.secret and secret
+#: What the users of one pool entry offer it, the least of all of them: slots; locals bound from
+#: outside (expressions) or exit addresses (regions); whether every user is the ``with`` of a call,
+#: the one place for secrets. As many as there are expressions, hence no records.
+Use: TypeAlias = tuple[int, int, bool]
+#: What nobody uses is offered as much as can be.
+UNUSED: Final[Use] = (SLOTS, BRANCHES, True)
 
 
 @mutable

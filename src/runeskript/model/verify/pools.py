@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from ..ast import IR
 from ..limits import ATTEMPTS, DURATION_MS, EXPRESSION_NODES, REGION_NODES
-from .facts import CheckIr, CheckSchema, Facts, Use, is_index, is_node
+from .facts import UNUSED, CheckIr, CheckSchema, Facts, Use, is_index, is_node
 
 _ROOTS: Final = ("input", "env", "job")
 #: Parameters of one user function: as many as Python lets a call write out without a warning.
@@ -61,14 +61,12 @@ _FIRST: Final = 500
 _NODES: Final = EXPRESSION_NODES // 2
 #: A section, an index in it, and the expressions there.
 _Entry: TypeAlias = tuple[str, int, Sequence[IR]]
-#: What the users of an expression offer it: slots, locals, and whether it may mention secrets.
-_Offer: TypeAlias = tuple[int, int, bool]
 
 
 def check_exprs(facts: Facts, check_ir: CheckIr) -> None:
     """Hand every expression to its verifier, with the least that its users offer."""
     params = [function.params for function in facts.bp.functions]
-    doubtful: list[tuple[int, _Offer, _Entry]] = []
+    doubtful: list[tuple[int, Use, _Entry]] = []
     tally: list[int] = []
     for (slots, locals_, secret), entries in _by_offer(facts).items():
         at, together = 0, _FIRST
@@ -104,18 +102,18 @@ def check_exprs(facts: Facts, check_ir: CheckIr) -> None:
             facts.say("limit", what, section, i)
 
 
-def _by_offer(facts: Facts) -> dict[_Offer, list[tuple[int, _Entry]]]:
+def _by_offer(facts: Facts) -> dict[Use, list[tuple[int, _Entry]]]:
     """All places with expressions, numbered; alike are those that are offered the same."""
     bp = facts.bp
-    unused = Use(least=0)  # what nothing evaluates still has to have the right shape
-    out: defaultdict[_Offer, list[tuple[int, _Entry]]] = defaultdict(list)
+    # What nothing evaluates still has to have the right shape.
+    unused = UNUSED[0], 0, True
+    out: defaultdict[Use, list[tuple[int, _Entry]]] = defaultdict(list)
     number = 0
     for i, expr in enumerate(bp.exprs):
-        use = facts.expr_uses.get(i, unused)
-        out[use.slots, use.least, use.secret].append((number, ("exprs", i, (expr,))))
+        out[facts.expr_uses.get(i, unused)].append((number, ("exprs", i, (expr,))))
         number += 1
     for i, irs in facts.region_exprs.items():
-        offer = (facts.region_uses.get(i, unused).slots, 0, False)
+        offer = (facts.region_uses.get(i, unused)[0], 0, False)
         out[offer].append((number, ("regions", i, irs)))
         number += 1
     for i, function in enumerate(bp.functions):

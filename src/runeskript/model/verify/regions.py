@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..ast import IR
 from ..isa import STATEMENTS
-from .facts import Facts, Use, is_index, shown
+from .facts import UNUSED, Facts, Use, is_index, shown
 
 #: Nesting of statements in one region (a chain of ``elif`` nests, too); every walker of regions,
 #: Python's own compiler among them, goes this deep without trouble.
@@ -26,7 +26,7 @@ def check_regions(facts: Facts) -> None:
     """All regions; fills ``facts.region_exprs`` and ``facts.looping``."""
     steps = len(facts.bp.steps)
     for i, statements in enumerate(facts.bp.regions):
-        use = facts.region_uses.get(i) or Use()
+        use = facts.region_uses.get(i, UNUSED)
         settled = expressions_of(statements, use, steps)
         if settled is not None:
             facts.region_exprs[i] = settled
@@ -42,7 +42,7 @@ def check_regions(facts: Facts) -> None:
 def expressions_of(statements: Any, use: Use, steps: int) -> list[IR] | None:
     """The expressions of a region of assignments and conditions with certainly nothing wrong; None
     where there are other statements, or there may be. Nearly all regions are settled here."""
-    slots, exits = use.slots, use.least
+    slots, exits, _ = use
     exprs: list[IR] = []
     # (block, whether every path through it must leave the region, nesting)
     waiting: list[tuple[Any, bool, int]] = [(statements, True, 0)]
@@ -83,12 +83,13 @@ def expressions_of(statements: Any, use: Use, steps: int) -> list[IR] | None:
 class _Region:
     """One region. Statements nest, so a stack of blocks stands in for recursion."""
 
-    __slots__ = ("endless", "exprs", "facts", "index", "left", "loops", "problems", "steps", "use")
+    __slots__ = ("endless", "exits", "exprs", "facts", "index", "left", "loops", "problems",
+                 "slots", "steps")  # fmt: skip
 
     def __init__(self, facts: Facts, index: int, use: Use) -> None:
         self.facts = facts
         self.index = index
-        self.use = use
+        self.slots, self.exits, _ = use
         self.steps = len(facts.bp.steps)
         self.problems: list[str] = []
         #: The expressions of all its statements.
@@ -150,10 +151,10 @@ class _Region:
             elif kind == "expr":
                 self._expr(self._pushed(statement, value) if tag == "set" else value)
             elif kind == "slot":
-                if type(value) is not int or not 0 <= value < self.use.slots:
+                if type(value) is not int or not 0 <= value < self.slots:
                     self.problems.append(f"slot {shown(value)} is not in the frame of every user")
             elif kind == "k":
-                if type(value) is not int or not 0 <= value < self.use.least:
+                if type(value) is not int or not 0 <= value < self.exits:
                     self.problems.append(f"exit {shown(value)} has no address in some user")
             elif kind == "keys":
                 if type(value) is not tuple or not value:
@@ -172,7 +173,7 @@ class _Region:
         slot = statement[2]
         if value[1] != ("slot", slot):
             self.problems.append("a list is appended to in another place than its own slot")
-        elif is_index(slot, self.use.slots):
+        elif is_index(slot, self.slots):
             for body in self.facts.region_bodies.get(self.index, ()):
                 self.facts.holders.setdefault(body, set()).add(slot)
         return value[2]
