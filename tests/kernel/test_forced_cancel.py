@@ -399,3 +399,22 @@ def test_by_force_a_child_of_a_finally_is_told() -> None:
     while kid.step():
         pass
     assert kid.finished is not None and kid.finished.status == "Cancelled"
+
+
+def test_an_attempt_behind_a_deaf_one_hears_its_cancel() -> None:
+    answers = iter([DEAF, HANG])
+    text = """
+skript: t
+do:
+  - call: charge
+    timeout: 1s
+    retry: {on: [timeout], max: 2, backoff: 1ms}
+    into: r
+    undo: {call: refund, with: {r: "${r}"}}
+"""
+    sim = simulation(text, {"charge": lambda p: next(answers), "refund": lambda p: None})
+    sim.run_until(1500)
+    assert [call.attempt for call in sim.calls] == [1, 2]
+    sim.cancel()
+    sim.run_until(1500)
+    assert sim.finished is not None and sim.finished.status == "Cancelled"

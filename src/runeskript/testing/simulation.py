@@ -299,6 +299,7 @@ class Simulation:
     # --- calls --------------------------------------------------------------------------------
     def _call(self, call: CallOut) -> None:
         delay, event = answer(self.handlers.get(call.handler), call)
+        self.deaf.discard((call.path, call.n))  # it is this attempt's answer that counts
         if delay == NEVER:
             self.deaf.add((call.path, call.n))
         if call.timeout is not None and (event is None or delay > call.timeout):
