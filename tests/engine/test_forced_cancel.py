@@ -222,6 +222,33 @@ async def test_a_thread_is_not_waited_for(runtime: Start, clock: Any, settle: Se
         go_on.set()
 
 
+async def test_results_of_losers_are_no_news(
+    runtime: Start, settle: Settle, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A thread cannot be stopped: what it comes to is late, and nobody has missed it."""
+    go_on, ended = threading.Event(), threading.Event()
+
+    @handler("slow", mode="thread")
+    def slow(params: Any, ctx: Any) -> int:
+        go_on.wait(30)
+        ended.set()
+        return 1
+
+    @handler("quick", mode="async")
+    async def quick(params: Any, ctx: Any) -> int:
+        return 2
+
+    text = "skript: t\ndo:\n  - parallel: {a: [{call: slow}], b: [{call: quick}]}\n    join: any\n"
+    rt = await runtime(slow, quick)
+    job = await rt.submit_job(text)
+    await asyncio.wait_for(rt.result(job.id), 30)
+    with caplog.at_level(logging.WARNING):
+        go_on.set()
+        assert await asyncio.to_thread(ended.wait, 30)
+        await rt.close()
+    assert "too late" not in caplog.text
+
+
 async def test_a_worker_process_is_killed(runtime: Start, tmp_path: Path) -> None:
     path = tmp_path / "slow.py"
     path.write_text(

@@ -160,6 +160,7 @@ class Arrivals(HandlerSink):
         if call.settled:
             return
         call.timer = None
+        call.missed = True
         call.settle()
         text = f"no result within {call.effect.timeout or call.lane.timeout_ms} ms"
         self.failed(call.job, call.effect, failure("timeout", text, retryable=True))

@@ -297,6 +297,7 @@ class Outlet(Snapshots):
         call = live.calls.get(key)
         if call is not None:
             if not effect.settle:
+                call.missed = turn.forced
                 call.settle()
             call.lane.pool.cancel(call)
         elif effect.settle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from ..kernel import Ready
-from ..model.events import CallOut, CallsOut, ChildOut, Effect, Path
+from ..model.events import CallOut, CallsOut, ChildOut, Effect, Path, is_force
 from ..stores.base import RowChange, Unit
 from .children import Decision
 from .executors.base import Lane
@@ -23,6 +23,7 @@ class Turn:
         "calls",
         "change",
         "children",
+        "given_up",
         "live",
         "mail",
         "others",
@@ -48,3 +49,12 @@ class Turn:
         self.arrived: set[tuple[Path, int]] | None = None
         #: Whether the commit may put something into inboxes.
         self.mail = False
+        #: As ``forced``; None before somebody asks.
+        self.given_up: bool | None = None
+
+    @property
+    def forced(self) -> bool:
+        """Whether the grace time of a cancel was over in it: the calls it drops were given up."""
+        if self.given_up is None:
+            self.given_up = any(map(is_force, self.ready.events))
+        return self.given_up

@@ -120,7 +120,7 @@ class Host(Sink, Protocol):
 class Call:
     """One attempt that is under way. There may be a hundred thousand that wait."""
 
-    __slots__ = ("context", "job", "key", "lane", "owner", "settled", "timer")
+    __slots__ = ("context", "job", "key", "lane", "missed", "owner", "settled", "timer")
 
     def __init__(self, job: CallJob, lane: Lane, context: HandlerContext) -> None:
         self.job = job
@@ -130,6 +130,8 @@ class Call:
         #: Where it stands among the job's calls.
         self.key = effect.path, effect.n
         self.settled = False
+        #: Whether it was settled because it took too long, and not since nobody needs it.
+        self.missed = False
         #: The executor's own: the worker that runs it.
         self.owner: Any = None
         #: The driver's own: the timeout.
@@ -290,7 +292,7 @@ def run_plain(call: Call, vault: Vault) -> Outcome:
 def deliver(host: Host, call: Call, outcome: Outcome) -> None:
     """Settle a call with what it came to, unless it is settled already."""
     if call.settled:
-        if outcome[0]:  # it may have had its effect, which nobody knows of
+        if outcome[0] and call.missed:  # it may have had its effect, which nobody knows of
             text = "job %s, step %s: the result of attempt %d of %s came too late, and is refused"
             effect = call.effect
             _log.warning(text, call.job.id, effect.step, effect.attempt, effect.handler)
