@@ -71,6 +71,41 @@ def test_a_graph_runs_as_it_is_drawn(document: dict[str, Any]) -> None:
             assert found == expected
 
 
+def test_a_loop_that_ends_the_run_inside_another_leads_nowhere() -> None:
+    """Of two loops left to one end the inner one has a copy of it: nothing follows the loop."""
+    even, odd = {"condition": "n % 2 == 0"}, {"condition": "n == 7"}
+    links = [
+        {"source": "begin", "target": "more"},
+        {"source": "more", "target": "first"},
+        {"source": "first", "target": "one", "branch_index": 0, **even},
+        {"source": "first", "target": "other", "branch_index": 1, **odd},
+        {"source": "first", "target": "second", "branch_type": "else"},
+        {"source": "second", "target": "step", "branch_index": 0, "condition": "n > 2"},
+        {"source": "step", "target": "last"},
+        {"source": "second", "target": "again", "branch_type": "else"},
+        {"source": "again", "target": "first"},
+        {"source": "last", "target": "last", "branch_index": 0, **even},
+    ]
+    nodes = [
+        {"id": "begin", "type": "Start"},
+        {"id": "more", "type": "Assign", "expression": "n = n + 1"},
+        {"id": "first", "type": "If", "branches": [even, odd]},
+        {"id": "one", "type": "End"},
+        {"id": "other", "type": "End"},
+        {"id": "second", "type": "If", "branches": [{"condition": "n > 2"}]},
+        {"id": "again", "type": "Assign", "expression": "n = n + 2"},
+        {"id": "step", "type": "Assign", "expression": "n = n + 2"},
+        {"id": "last", "type": "If", "branches": [even]},
+    ]
+    for n in range(4):
+        variables = {"n": n, "log": ""}
+        document = {"id": "x", "nodes": nodes, "edges": links, "variables": variables}
+        text = json.dumps(document)
+        compile_text(text, "x.json")
+        for options in (Options(), Options(passes=())):
+            assert ran(text, options) == walked(document)
+
+
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents())
 def test_its_ast_is_a_plain_value(document: dict[str, Any]) -> None:

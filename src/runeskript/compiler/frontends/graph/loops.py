@@ -203,6 +203,7 @@ class Exits:
         for to, leading in ways.items():
             if to != main and blocks[to].final:
                 self._copy(to, leading)
+                self._ends_inside(to, head)
         others = [to for to in ways if to != main and not blocks[to].final]
         self.exit[head] = self._choice(head, main, others, ways) if others else main
 
@@ -256,6 +257,12 @@ class Exits:
             steps = [unnamed(step) for step in end.steps]
             copy = Block(end.name, site, steps, final=True)
             self._redirect(jump, self._add(copy, self.forest.loop_of[block]))
+
+    def _ends_inside(self, to: int, head: int) -> None:
+        """Loops inside this one that led on to what ends the run lead nowhere: it is in them."""
+        for loop, exit_ in [*self.exit.items()]:
+            if exit_ == to and loop != head and self.forest.within(loop, head):
+                del self.exit[loop]
 
     def _choice(self, head: int, main: int, others: list[int], ways: dict[int, list[Way]]) -> int:
         """The block behind the loop that goes on from where the loop was left."""
