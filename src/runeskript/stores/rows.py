@@ -143,7 +143,7 @@ class Worker(NamedTuple):
 
 # --- what goes between jobs ---------------------------------------------------------------------
 class Timer(NamedTuple):
-    """A timer of a run. ``kind``: wait, timeout, retry or deadline."""
+    """A timer of a run. ``kind``: wait, timeout, retry, deadline or grace."""
 
     path: Path
     m: int
