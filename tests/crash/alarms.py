@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, ClassVar
 
 from crash.stage import HANDLER, OPERATIONS, Killer, Story, sides
-from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import RetryError, StepError
 
@@ -59,22 +57,13 @@ class Alarm(Story):
     def handlers(self, killer: Killer) -> list[Any]:
         """What is risky fails until it was mended; whoever tells does so at the second attempt."""
 
-        @handler("work")
-        async def work(params: Any, ctx: Any) -> Any:
-            what = params["what"]
-            killer.at("handler start")
-            count = self.began(ctx, params)
+        def refuse(what: str, ctx: Any) -> None:
             if what == "risky" and not self.lines("mended"):
                 raise StepError("risky", "not mended yet")
             if what.startswith("told") and ctx.attempt == 1:
                 raise StepError("flaky", "the line is engaged")
-            self.note("done", ctx.idempotency_key, what, ctx.job_id)
-            killer.at("handler effect")
-            await asyncio.sleep(0)
-            killer.at("handler end")
-            return f"{what} #{count}"
 
-        return [work]
+        return [self.work(killer, refuse)]
 
     async def submit(self, runtime: Runtime) -> None:
         """Not started: that is for the worker."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, ClassVar
 
 from crash.judge import Told
@@ -60,18 +59,9 @@ class Desk(Story):
     def handlers(self, killer: Killer) -> list[Any]:
         """``work`` fails at what is risky until that was mended; ``ask`` leaves its result."""
 
-        @handler("work")
-        async def work(params: Any, ctx: Any) -> Any:
-            what = params["what"]
-            killer.at("handler start")
-            count = self.began(ctx, params)
+        def refuse(what: str, ctx: Any) -> None:
             if what == "risky" and not self.lines("mended"):
                 raise StepError("risky", "not mended yet")
-            self.note("done", ctx.idempotency_key, what, ctx.job_id)
-            killer.at("handler effect")
-            await asyncio.sleep(0)
-            killer.at("handler end")
-            return f"{what} #{count}"
 
         @handler("ask")
         async def ask(params: Any, ctx: Any) -> Any:
@@ -80,7 +70,7 @@ class Desk(Story):
             killer.at("handler end")
             return ctx.pending()
 
-        return [work, ask]
+        return [self.work(killer, refuse), ask]
 
     async def submit(self, runtime: Runtime) -> None:
         """Not started: that is for the worker."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, ClassVar
 
 from crash.stage import HANDLER, OPERATIONS, Killer, Story, sides
-from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import StepError
 
@@ -86,20 +84,11 @@ class Order(Story):
     def handlers(self, killer: Killer) -> list[Any]:
         """What it returns differs each time it is run."""
 
-        @handler("work")
-        async def work(params: Any, ctx: Any) -> Any:
-            what = params["what"]
-            killer.at("handler start")
-            count = self.began(ctx, params)
+        def refuse(what: str, ctx: Any) -> None:
             if what == "item 1" and ctx.attempt == 1:
                 raise StepError("flaky", "not yet", retryable=True)
-            self.note("done", ctx.idempotency_key, what, ctx.job_id)
-            killer.at("handler effect")
-            await asyncio.sleep(0)
-            killer.at("handler end")
-            return f"{what} #{count}"
 
-        return [work]
+        return [self.work(killer, refuse)]
 
     async def submit(self, runtime: Runtime) -> None:
         """Not started: that is for the worker."""

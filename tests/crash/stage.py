@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final
 from crash.judge import Finding, Told, judge
 from runeskript.engine import recovery, snapshots
 from runeskript.engine.handlers import context as contexts
+from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.model.events import (
     CallDone,
@@ -289,3 +290,24 @@ class Story:
         """A handler's call begins; how often it was made, with this time."""
         self.note("began", ctx.idempotency_key, params, ctx.job_id)
         return sum(line[0] == ctx.idempotency_key for line in self.lines("began"))
+
+    def work(self, killer: Killer, refuse: Callable[[str, Any], None] | None = None) -> Any:
+        """The handler ``work``, which does what it is told, once; its result differs each time.
+
+        ``refuse``: raises where this call is to fail, given what it is told and its context.
+        """
+
+        @handler("work")
+        async def work(params: Any, ctx: Any) -> Any:
+            what = params["what"]
+            killer.at("handler start")
+            count = self.began(ctx, params)
+            if refuse is not None:
+                refuse(what, ctx)
+            self.note("done", ctx.idempotency_key, what, ctx.job_id)
+            killer.at("handler effect")
+            await asyncio.sleep(0)
+            killer.at("handler end")
+            return f"{what} #{count}"
+
+        return work

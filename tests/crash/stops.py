@@ -61,17 +61,6 @@ class Stop(Story):
     def handlers(self, killer: Killer) -> list[Any]:
         """``deaf`` goes on however it is asked."""
 
-        @handler("work")
-        async def work(params: Any, ctx: Any) -> Any:
-            what = params["what"]
-            killer.at("handler start")
-            count = self.began(ctx, params)
-            self.note("done", ctx.idempotency_key, what, ctx.job_id)
-            killer.at("handler effect")
-            await asyncio.sleep(0)
-            killer.at("handler end")
-            return f"{what} #{count}"
-
         @handler("deaf")
         async def deaf(params: Any, ctx: Any) -> Any:
             count = self.began(ctx, params)
@@ -86,7 +75,7 @@ class Stop(Story):
                     await asyncio.sleep(0.01)
             return f"deaf #{count}"
 
-        return [work, deaf]
+        return [self.work(killer), deaf]
 
     def _child_is_there(self) -> bool:
         return any(params == {"cancels": False} for _, params, _ in self.lines("began"))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, ClassVar, Final
 
 from crash.stage import HANDLER, OPERATIONS, Killer, Story, sides
-from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.engine.schedules import tick_text
 
@@ -45,18 +43,7 @@ class Tick(Story):
     def handlers(self, killer: Killer) -> list[Any]:
         """It does what its tick is."""
 
-        @handler("work")
-        async def work(params: Any, ctx: Any) -> Any:
-            what = params["what"]
-            killer.at("handler start")
-            count = self.began(ctx, params)
-            self.note("done", ctx.idempotency_key, what, ctx.job_id)
-            killer.at("handler effect")
-            await asyncio.sleep(0)
-            killer.at("handler end")
-            return f"{what} #{count}"
-
-        return [work]
+        return [self.work(killer)]
 
     async def submit(self, runtime: Runtime) -> None:
         """Register it."""
