@@ -4,7 +4,9 @@ Two connections: one writes, one reads (in WAL mode neither waits for the other)
 on the loop while the median time of its COMMIT is under a millisecond, since a hand-off to a thread
 costs more than that; else, and while another process writes, in a thread.
 
-The WAL is copied back into the file by a thread of its own, in small portions.
+The WAL is copied back into the file by a thread of its own, in small portions. What is written
+meanwhile stays in it; the writer copies that little itself, for only a WAL that is copied back to
+its end is written from its beginning again, and does not grow.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ _SAMPLE: Final = 8
 _LOOK: Final = 64
 #: Pages written to the WAL from which on it is copied back (4 MB).
 CHECKPOINT_PAGES: Final = 1_000
+#: The most pages that the writer copies back itself (1 MB: about as long as a COMMIT on a disk).
+REST_PAGES: Final = 250
 #: Seconds between two looks at whether another process has written.
 POLL: Final = 0.02
 
@@ -219,10 +223,14 @@ class Database:
         self._median = median
         self._off_loop = median > (QUICK if self._off_loop else SLOW)
         self.free = self.free and not self._off_loop
-        if self._commits % _LOOK == 0:
+        copied = self._checkpoint is not None and self._checkpoint.done()
+        if copied or self._commits % _LOOK == 0:
             self._pages += self._writer.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)[0]
-            idle = self._checkpoint is None or self._checkpoint.done()
-            if self._pages >= CHECKPOINT_PAGES and idle:
+            if copied and self._pages <= REST_PAGES:
+                self._checkpoint = None
+                self._pages = 0
+                self._copy_rest()
+            elif copied or (self._checkpoint is None and self._pages >= CHECKPOINT_PAGES):
                 self._pages = 0
                 self._checkpoint = self.upkeep.submit(self._copy_back)
 
@@ -249,6 +257,13 @@ class Database:
             return  # somebody else does it
         finally:
             connection.close()
+
+    def _copy_rest(self) -> None:
+        """Copy back what was written while the thread copied, between two transactions."""
+        try:
+            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.BusyError:
+            pass  # somebody else copies
 
     async def apart(self, work: Callable[[apsw.Connection], _T]) -> _T:
         """Something that takes long, on a connection and a thread of its own."""
