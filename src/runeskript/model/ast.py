@@ -378,8 +378,56 @@ class Function:
 
 
 @record
+class State:
+    """One state of a machine.
+
+    ``do`` is its activity: begun when the state is entered, cancelled when it is left; None: it has
+    none. After ``after`` (ms, from when it was entered) the machine raises ``then`` itself.
+    """
+
+    name: str
+    enter: Block
+    exit: Block
+    do: Block | None
+    after: Expr | None
+    then: str | None
+    final: bool
+    site: Site
+
+
+@record
+class Transition:
+    """One row of ``transitions``: from any of ``sources``, in the order of the text.
+
+    ``guard`` sees ``data``, ``event``, ``job`` and ``actor``. ``roles``: who may (its key is
+    ``allow``); None: everybody.
+    """
+
+    sources: tuple[str, ...]
+    event: str
+    to: str
+    guard: Expr | None
+    roles: tuple[str, ...] | None
+    do: Block
+    site: Site
+
+
+@record
+class Machine:
+    """A declared state machine; ``states`` and ``transitions`` in the order of the text."""
+
+    initial: str
+    states: tuple[State, ...]
+    transitions: tuple[Transition, ...]
+
+
+@record
 class Document:
-    """A whole skript. ``input_schema`` None: anything goes. ``timeout`` is the job's deadline."""
+    """A whole skript, or a whole machine: then ``machine`` is there and ``body`` is empty.
+
+    ``input_schema`` None: anything goes; that of a machine is what its data must be at the start.
+    ``timeout`` is the job's deadline.
+    """
 
     name: str
     version: int | None
@@ -397,3 +445,4 @@ class Document:
     on_failure: Step | None = None
     notice: bool | None = None  # it is the ``on_failure`` of another (``pinning.notice_of``)
     schedule: Schedule | None = None
+    machine: Machine | None = None
