@@ -10,114 +10,23 @@ A ``Block`` is a tuple of steps. Every expression field is an :class:`Expr`, lit
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from .ast_machine import Machine as Machine
+from .ast_machine import State as State
+from .ast_machine import Transition as Transition
+from .ast_parts import Allow as Allow
+from .ast_parts import Args as Args
+from .ast_parts import Block as Block
+from .ast_parts import Expr as Expr
+from .ast_parts import Site as Site
+from .ast_parts import Step as Step
 from .parsed import IR as IR
 from .parsed import Name as Name
-from .parsed import Parsed
 from .records import record
 from .schedule import Schedule
 from .spans import NOWHERE, Span
 from .values import Value
-
-
-class _Placed:
-    """Works out where an expression stands, and how it is written, when that is first asked.
-
-    A document has tens of thousands of expressions, and few that anything is said of. A front end
-    that makes many sets ``later`` in the place of the fields: a function and its arguments. The
-    names in it are those of ``parsed``, what its text was read as.
-    """
-
-    __slots__ = ("later", "parsed")
-    later: tuple[Any, ...]
-    parsed: Parsed
-
-    def __getattr__(self, name: str) -> Any:
-        found: Any
-        if name == "names":
-            found = self.parsed.names
-            object.__setattr__(self, name, found)
-            return found
-        if name == "parsed":  # of one that was made from its parts
-            found = Parsed(self.ir, self.names)
-            object.__setattr__(self, name, found)
-            return found
-        if name not in ("source", "span", "pointer"):
-            raise AttributeError(name)
-        place, *given = self.later
-        for field, value in zip(("source", "span", "pointer"), place(*given), strict=True):
-            object.__setattr__(self, field, value)
-        return object.__getattribute__(self, name)
-
-
-@record
-class Expr(_Placed):
-    """An expression, a text with ``${...}`` inserts, or a literal: whatever yields a value.
-
-    ``ir`` refers to variables by name (``("name", "x")``); code generation turns names into slots.
-    """
-
-    source: str
-    ir: IR
-    span: Span = NOWHERE
-    pointer: str = ""
-    names: tuple[Name, ...] = ()
-
-    @property
-    def is_const(self) -> bool:
-        """Whether the value is known from the text alone."""
-        return bool(self.ir[0] == "const")
-
-
-@record
-class Args:
-    """``with:`` either as an object written out (``entries``) or one ``${...}`` (``whole``)."""
-
-    entries: tuple[tuple[str, Expr], ...] = ()
-    whole: Expr | None = None
-    span: Span = NOWHERE
-    pointer: str = ""
-
-
-@record
-class Allow:
-    """One entry of ``allow``: findings of this code are meant to be here, and why."""
-
-    code: str
-    reason: str
-    span: Span = NOWHERE
-    pointer: str = ""
-
-
-@record
-class Site:
-    """Where a step stands: its id, if it has one, its JSON pointer and its span.
-
-    ``allow``: the findings that are silenced in it; no part of what the document means.
-    """
-
-    pointer: str
-    span: Span = NOWHERE
-    id: str | None = None
-    allow: tuple[Allow, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The step's name in events and errors: the id where given, else the pointer."""
-        return self.id if self.id is not None else self.pointer
-
-
-@record
-class Step:
-    """What every step has. ``when`` is the ``if`` modifier; ``timeout`` applies to the step."""
-
-    site: Site
-    when: Expr | None
-    timeout: Expr | None
-
-
-Block: TypeAlias = tuple[Step, ...]
 
 
 @record
@@ -375,50 +284,6 @@ class Function:
     body: Expr
     span: Span = NOWHERE
     pointer: str = ""
-
-
-@record
-class State:
-    """One state of a machine.
-
-    ``do`` is its activity: begun when the state is entered, cancelled when it is left; None: it has
-    none. After ``after`` (ms, from when it was entered) the machine raises ``then`` itself.
-    """
-
-    name: str
-    enter: Block
-    exit: Block
-    do: Block | None
-    after: Expr | None
-    then: str | None
-    final: bool
-    site: Site
-
-
-@record
-class Transition:
-    """One row of ``transitions``: from any of ``sources``, in the order of the text.
-
-    ``guard`` sees ``data``, ``event``, ``job`` and ``actor``. ``roles``: who may (its key is
-    ``allow``); None: everybody.
-    """
-
-    sources: tuple[str, ...]
-    event: str
-    to: str
-    guard: Expr | None
-    roles: tuple[str, ...] | None
-    do: Block
-    site: Site
-
-
-@record
-class Machine:
-    """A declared state machine; ``states`` and ``transitions`` in the order of the text."""
-
-    initial: str
-    states: tuple[State, ...]
-    transitions: tuple[Transition, ...]
 
 
 @record

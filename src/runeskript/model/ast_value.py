@@ -32,7 +32,7 @@ _CLASSES: Final[dict[str, type[Any]]] = {
     for name, item in vars(ast).items()
     if isinstance(item, type)
     and is_record(item)
-    and (item.__module__ == ast.__name__ or item is Schedule)
+    and (item.__module__.startswith(ast.__name__) or item is Schedule)
 }
 
 
