@@ -203,3 +203,16 @@ def test_completion_in_json() -> None:
     text = '{"nodes": [{"id": "a", "type": "Start", "next": "¦'
     assert set(labels(text, KNOWN)) == IDS
     assert "collection" in labels('{"workflow": {"nodes": [{"type": "Iteration", "¦', KNOWN)
+
+
+def test_what_stands_beside_the_nodes_is_offered_and_shown() -> None:
+    notice = "on_failure:\n  id: page\n  call: work\n  with: {why: '${error.type}'}\n"
+    known = analyse(FLOW + notice + "schedule: {every: 1h}\n", "flow.yaml", CATALOG)
+    assert known.diagnostics == ()
+    assert tree(symbols(known))[-1] == "page"
+    assert {"schedule", "on_failure"} <= set(labels("workflow: {}\n¦", known))
+    assert {"schedule", "on_failure"} <= set(labels("nodes: []\n¦", known))
+    assert {"cron", "every", "missed"} <= set(labels("nodes: []\nschedule:\n  ¦", known))
+    assert {"skip", "queue"} <= set(labels("nodes: []\nschedule:\n  overlap: ¦", known))
+    assert {"call", "emit"} <= set(labels("nodes: []\non_failure:\n  ¦", known))
+    assert "error" in labels(FLOW + "on_failure:\n  call: work\n  with: {a: '${¦", known)

@@ -258,6 +258,12 @@ SCHEDULE_FIELDS: Final = (
         " behind it, or in its place.", default="skip", words=("skip", "queue", "cancel")),
 )  # fmt: skip
 
+SCHEDULE: Final = Key("schedule", "object", "When jobs of the skript are due, once `rune schedules"
+                      " add` has registered it.", fields=SCHEDULE_FIELDS)  # fmt: skip
+ON_FAILURE: Final = Key("on_failure", "step", "What is done when a job has failed: one `call` or"
+                        " `emit`, in a job of its own. It sees `error`, and `job` and `input` of"
+                        " the job that failed.")  # fmt: skip
+
 #: Top-level keys of the native form, in the order `rune fmt` writes them.
 DOCUMENT: Final = (
     Key("skript", "title", "The skript's name.", required=True),
@@ -271,10 +277,8 @@ DOCUMENT: Final = (
     Key("functions", "functions", "Functions of the skript. A body sees its parameters and other"
         " functions."),
     Key("timeout", "duration", "The job's deadline."),
-    Key("schedule", "object", "When jobs of the skript are due, once `rune schedules add` has"
-        " registered it.", fields=SCHEDULE_FIELDS),
-    Key("on_failure", "step", "What is done when a job has failed: one `call` or `emit`, in a job"
-        " of its own. It sees `error`, and `job` and `input` of the job that failed."),
+    SCHEDULE,
+    ON_FAILURE,
     Key("allow", "silences", "Warnings that are meant to be in this document: the code or the name"
         " of each, and why."),
     Key("do", "block", "The steps.", required=True),

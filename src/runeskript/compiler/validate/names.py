@@ -191,6 +191,8 @@ def _check_variable(use: Use, name: Name, known: _Known, found: Diagnostics) -> 
         hint = _nearest_variable(text, use, known)
         if text in FUNCTIONS or text in known.functions:
             hint = f"`{text}` is a function; call it: `{text}(...)`"
+        elif hint is None and use.scope.notice:
+            hint = f"if it is a field of the input: `input.{text}`"
         found.add(
             "RUNE-3001",
             f"nothing declares or sets `{text}`",

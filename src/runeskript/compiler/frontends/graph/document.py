@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ....model.ast import Document, Var
+from ....model.ast import Document, Step, Var
 from ....model.diagnostics import Diagnostics
 from ....model.limits import NAME
 from ....model.nearest import nearest
@@ -13,6 +13,7 @@ from ...kinds import Key
 from ...nodes import Map, Node, Scalar, Seq, clip, entry_of, key_of, span_of
 from ...read import Source
 from ..allows import read_allows
+from ..fields import Fields
 from ..literals import Literals
 from ..places import escape
 from ..seen import check_seen
@@ -23,9 +24,15 @@ from .names import first_values
 from .nodes import NodeReader
 from .tables import WORKFLOW, WRAPPED
 
+if TYPE_CHECKING:
+    from ..steps import Steps
+
 #: What the input of such a document may be: its fields are variables.
 INPUT: Final[dict[str, Any]] = {"type": ["object", "null"]}
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+
+#: What may stand inside `workflow` or beside it.
+_EITHER: Final = ("nodes", "edges", "schedule", "on_failure")
 
 Read = dict[str, Any]
 Place = tuple[Node, str]
@@ -61,6 +68,7 @@ class _Graph:
             body, assigned = lower_document(self.reader, part, [v.name for v in declared], name)
         elif nodes is not None and type(nodes[0]) is Seq and not nodes[0].items:
             self.fields.add("RUNE-1123", "the document has no nodes", *nodes)
+        notice = self._notice(head.get("on_failure"))
         self.fields.seen.variables.update(assigned)
         check_seen(self.fields.seen, self.source, self.fields.diagnostics)
         self.fields.check_suspects({*self.fields.seen.variables, *self.fields.used})
@@ -78,6 +86,9 @@ class _Graph:
             None,
             span_of(root, self.file),
             head.get("allow", ()),
+            notice,
+            None,
+            head.get("schedule"),
         )
 
     def _parts(self, root: Map) -> tuple[Read, Place | None, Place | None]:
@@ -92,18 +103,24 @@ class _Graph:
             self.fields.wrong_kind("workflow", inner, "/workflow", "workflow", hint)
             return {}, beside.get("nodes"), beside.get("edges")
         read = self._keys(inner, WORKFLOW, "/workflow", "`workflow`")
-        for key in ("nodes", "edges"):
+        for key in _EITHER:
             if key in read and key in beside:
+                several = key in ("nodes", "edges")
                 self.fields.add(
                     "RUNE-1118",
-                    f"`{key}` stand inside `workflow` and beside it",
+                    f"`{key}` {'stand' if several else 'stands'} inside `workflow` and beside it",
                     entry_of(root, key)[0],
                     f"/{key}",
-                    "put them into one place",
-                    ((span_of(entry_of(inner, key)[0], self.file), "the others"),),
+                    f"put {'them' if several else 'it'} into one place",
+                    (
+                        (
+                            span_of(entry_of(inner, key)[0], self.file),
+                            "the others" if several else "the other",
+                        ),
+                    ),
                 )
-        nodes = read.get("nodes") or beside.get("nodes")
-        return read, nodes, read.get("edges") or beside.get("edges")
+            read[key] = read.get(key) or beside.get(key)
+        return read, read["nodes"], read["edges"]
 
     def _keys(self, node: Map, rows: tuple[Key, ...], pointer: str, owner: str) -> Read:
         """The values of the keys of one object."""
@@ -124,10 +141,14 @@ class _Graph:
         return read
 
     def _value(self, row: Key, node: Node, pointer: str) -> Any:
-        if row.kind in ("nodes", "edges", "workflow"):
+        if row.kind in ("nodes", "edges", "workflow", "step"):
             return node, pointer
         if row.kind == "count":
             return self.literals.count(row, node, pointer)
+        if row.kind == "object":
+            from ..schedules import read_schedule  # most documents have none
+
+            return read_schedule(self._steps(), node, pointer)
         if row.kind == "silences":
             return read_allows(self.fields, node, pointer)
         if row.kind == "vars":
@@ -138,6 +159,25 @@ class _Graph:
             self.fields.wrong_kind(row.kind, node, pointer, row.name)
             return None
         return node.text
+
+    def _notice(self, place: Place | None) -> Step | None:
+        """The step `on_failure`; read behind the nodes, whose ids it may not have."""
+        if place is None:
+            return None
+        from ..notices import read_notice  # most documents have none
+
+        return read_notice(self._steps(), *place)
+
+    def _steps(self) -> Steps:
+        """Reads what has the native form in a document of this one: the same keys, the same
+        expressions, the same names for ids."""
+        from ..steps import Steps  # as above
+
+        fields = Fields(self.source, self.fields.diagnostics)
+        fields.seen = self.fields.seen
+        steps = Steps(fields)
+        steps.ids = self.reader.ids
+        return steps
 
     def _name(self, head: Read) -> str:
         """The skript's name: `id`, else `name` with what a name cannot hold replaced."""

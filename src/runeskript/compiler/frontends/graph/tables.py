@@ -10,6 +10,7 @@ from typing import Final
 
 from ....model.records import record
 from ...kinds import Key
+from ...tables import ON_FAILURE, SCHEDULE
 
 
 @record
@@ -184,6 +185,8 @@ _HEAD: Final = (
         " the next free number."),
     Key("variables", "vars", "Variables and their first values; a field of the input with the same"
         " name counts over them."),
+    SCHEDULE,
+    ON_FAILURE,
     Key("allow", "silences", "Warnings that are meant to be in the document, each with the"
         " reason."),
 )  # fmt: skip
@@ -193,8 +196,11 @@ WORKFLOW: Final = (*_HEAD, _NODES, _EDGES)
 
 #: Top-level keys of a document with ``workflow``.
 WRAPPED: Final = (
-    Key("workflow", "workflow", "The document; its nodes and edges may also stand beside it.",
-        required=True, fields=(*_HEAD, Key("nodes", "nodes", _NODES.doc), _EDGES)),
+    Key("workflow", "workflow", "The document; its nodes and edges, `schedule` and `on_failure` may"
+        " also stand beside it.", required=True,
+        fields=(*_HEAD, Key("nodes", "nodes", _NODES.doc), _EDGES)),
+    SCHEDULE,
+    ON_FAILURE,
     Key("nodes", "nodes", "The nodes, where they are not inside `workflow`."),
     Key("edges", "edges", "The edges, where they are not inside `workflow`."),
 )  # fmt: skip
