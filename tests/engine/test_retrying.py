@@ -350,7 +350,41 @@ async def test_no_key_means_two_things(runtime: Start, store: Store) -> None:
     exported = decode_export(await rt.export_job(job))
     assert replay(load(exported.blueprint), journal).finished == journal[-1]
     floors = [event.floor for event in journal if isinstance(event, Retried)]
-    assert floors == [1 << 20, 2 << 20]
+    assert floors == [1 << 40, 2 << 40]
+
+
+DRAWS = """
+skript: draws
+do:
+  - try:
+      - call: shaky
+        with: {what: one}
+      - call: shaky
+        with: {what: "two ${uuid()}"}
+    finally:
+      - call: shaky
+        with: {what: "clean ${uuid()}"}
+"""
+
+
+async def test_nothing_is_drawn_twice(runtime: Start, store: Store) -> None:
+    """What a `finally` drew that was taken back has left, so it is nobody else's any more."""
+    shaky = Shaky()
+    shaky.fails["one"] = 2
+    rt = await runtime(shaky.handler(), store=store)
+    job = await failed(rt, DRAWS)
+    await rt.retry_job(job)
+    with pytest.raises(JobFailedError):
+        await rt.result(job)
+    await rt.retry_job(job)
+    await rt.result(job)
+    drawn = [what.split()[1] for what in shaky.what if " " in what]
+    assert [what.split()[0] for what in shaky.what] == ["one", "clean"] * 2 + [
+        "one",
+        "two",
+        "clean",
+    ]
+    assert len(set(drawn)) == len(drawn) == 4
 
 
 def test_records_of_before_skip_no_numbers() -> None:

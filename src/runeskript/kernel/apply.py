@@ -46,7 +46,7 @@ from .dispatch import (
 )
 from .faulting import fault_of
 from .forcing import force, give_grace, is_cancelled
-from .numbering import skip_later
+from .numbering import raise_floor, skip_draws
 from .ready import Vm
 from .scopes import drop_wait
 
@@ -246,6 +246,8 @@ def _message_in(vm: Vm, event: MessageIn) -> MessageIn | None:
     if not vm.program.accepts(listen, data):
         return event
     context = vm.run.context
+    if vm.run.floor:
+        skip_draws(vm.run, token)
     refresh(vm, token, token.draws)
     try:
         matched = vm.program.where(listen, token.frame, context, event.message)
@@ -310,7 +312,8 @@ def _retried(vm: Vm, event: Retried) -> Retried | None:
         most = 1 if policy is None else policy.max_attempts
         one.attempt += most - (one.attempt - 1) % most
         _again(vm, one)
-    skip_later(vm.run, event.floor)
+    if event.floor:
+        raise_floor(vm, event.floor)
     return event
 
 

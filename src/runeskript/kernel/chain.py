@@ -79,7 +79,7 @@ def next_call(program: Program, run: Run, event: CallDone, left: int) -> CallOut
                 _, name, with_, _, policy, _, step, grouped = ins
                 if grouped:
                     break
-                n += 1
+                n = (n if n >= run.floor else run.floor) + 1
                 token.pc, token.n, token.turns, token.attempt = pc, n, turns, 1
                 token.drawn = context.draws
                 timeout = queue = None

@@ -17,6 +17,7 @@ from ..model.run import Fork, Token, TokenState
 from ..model.values import Value
 from .control import arrive, count_end
 from .dispatch import dispatch_call
+from .numbering import skip
 from .ready import Vm
 
 _ARRIVE, _CALL = int(Op.ARRIVE), int(Op.CALL)
@@ -77,14 +78,17 @@ def _go_on(vm: Vm, token: Token, result: Value) -> bool:
         del vm.run.calls[token.path]
         arrive(vm, fork, token)
         return True
-    if ins[0] != _CALL or program.entropy or vm.run.floors:
+    if ins[0] != _CALL or program.entropy:
         return False
     if into is not None:
         before, frame[into] = frame[into], result
     token.pc = pc + 1
+    n, attempt = token.n, token.attempt
+    if vm.run.floor:
+        skip(vm.run, token)
     token.n += 1
+    token.attempt = 1
     context = vm.run.context
-    attempt, token.attempt = token.attempt, 1
     context.fuel = PURE_WORK
     vm.ended = token
     try:
@@ -92,7 +96,7 @@ def _go_on(vm: Vm, token: Token, result: Value) -> bool:
     except Exception:  # the loop meets it, too, and knows where it goes
         context.depth = 0
         token.pc, token.attempt = pc, attempt
-        token.n -= 1
+        token.n = n
         if into is not None:
             frame[into] = before
         return False
@@ -250,7 +254,7 @@ def _next_calls(vm: Vm, event: CallsDone, first: Token, ins: Any) -> int:
             given.append(params)
             left -= PURE_WORK - context.fuel >> 4
         members.append(token.index)
-        token.pc, token.n, token.turns = pc + 1, n + 1, token.turns + 2 | 1
+        token.pc, token.n, token.turns = pc + 1, first.n, token.turns + 2 | 1
         left -= 1
         vm.ended = token
     else:

@@ -36,7 +36,7 @@ from .scopes import close_scope, shielded, take_undos
 # --- calls --------------------------------------------------------------------------------------
 def op_call(vm: Vm, token: Token, ins: Any) -> bool:
     """CALL."""
-    if vm.run.floors:
+    if vm.run.floor:
         skip(vm.run, token)
     token.n += 1
     token.attempt = 1
@@ -47,7 +47,7 @@ def op_call(vm: Vm, token: Token, ins: Any) -> bool:
 
 def op_run(vm: Vm, token: Token, ins: Any) -> bool:
     """RUN."""
-    if vm.run.floors:
+    if vm.run.floor:
         skip(vm.run, token)
     token.n += 1
     token.attempt = 1
@@ -114,7 +114,7 @@ def _fork(
         raise StepError("limit.branches", f"a fork has at most {limits.BRANCHES} branches")
     if len(token.path) >= 2 * limits.FORK_DEPTH:
         raise StepError("limit.depth", f"forks nest at most {limits.FORK_DEPTH} deep")
-    if vm.run.floors:
+    if vm.run.floor:
         skip(vm.run, token)
     token.n += 1
     fork = Fork(token, token.n, bodies, total, need, items, most)
@@ -193,7 +193,7 @@ def message_key(key: Any) -> Any:
 def op_emit(vm: Vm, token: Token, ins: Any) -> bool:
     """EMIT."""
     _, topic, key, to, with_, keep = ins
-    if vm.run.floors:
+    if vm.run.floor:
         skip(vm.run, token)
     token.n += 1
     name = message_topic(evaluate(vm, token, topic))

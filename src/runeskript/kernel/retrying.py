@@ -19,7 +19,7 @@ from ..model.events import CallDone, CallFailed, ChildDone, Event, Finished, Ret
 from ..model.retries import standing
 from ..model.run import Fork, Run, TokenState
 from .load import Program
-from .numbering import STRIDE, tokens_of
+from .numbering import next_floor, tokens_of
 from .replay import replay
 
 _FORK = "fork the job instead, from a position before that (`rune jobs fork`)"
@@ -48,9 +48,7 @@ def plan_retry(program: Program, journal: Sequence[Event], at: int) -> Retried:
         raise RetryError(f"child jobs of other branches were cancelled with it; {_FORK}")
     attempt = failed.attempt if isinstance(failed, CallFailed) else (token.attempt if token else 1)
     path, n, step = failed.path, failed.n, failed.step
-    used = max((getattr(event, "n", 0) for event in unfold_events(journal)), default=0)
-    floor = (used // STRIDE + 1) * STRIDE
-    return Retried(at, path, n, step, attempt, len(events) - number, floor)
+    return Retried(at, path, n, step, attempt, len(events) - number, next_floor(journal))
 
 
 def _failure(events: Sequence[Event], error: Mapping[str, Any]) -> int:

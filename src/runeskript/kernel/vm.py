@@ -22,6 +22,7 @@ from .control import raise_fault
 from .faulting import fault_of
 from .load import LOOPED, Program
 from .loops import run_loops
+from .numbering import skip_draws
 from .onward import take_results
 from .ops import OPS
 from .pure import LEAST, run_branches
@@ -185,6 +186,8 @@ def execute(vm: Vm, left: int, fuel: int = PURE_WORK) -> int:
             start_more(vm, token)
         context.fuel, fuel = fuel, PURE_WORK
         if entropy:
+            if run.floor:
+                skip_draws(run, token)
             context.path, context.draws = token.path, token.draws
         frame, pc = token.frame, token.pc
         while True:

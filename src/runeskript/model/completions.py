@@ -16,6 +16,8 @@ from .rows import NamedTuple
 #: Characters of the check.
 _CHECK: Final = 12
 _SEPARATOR: Final = "~"
+#: Digits of a number: those of 64 bits.
+_DIGITS: Final = 19
 
 
 class Attempt(NamedTuple):
@@ -38,8 +40,8 @@ def read_token(token: str) -> Attempt:
     """What a token names. Raises CompletionError where it is none."""
     try:
         job, where, n, attempt, _ = token.rsplit(_SEPARATOR, 4)
-        path = tuple(int(part[:12]) for part in where.split(".")) if where else ()
-        found = Attempt(job, path, int(n[:12]), int(attempt[:12]))
+        path = tuple(int(part[:_DIGITS]) for part in where.split(".")) if where else ()
+        found = Attempt(job, path, int(n[:_DIGITS]), int(attempt[:_DIGITS]))
     except ValueError:
         raise CompletionError("this is no token of a pending call") from None
     if completion_token(*found) != token:

@@ -148,8 +148,8 @@ class Retried(NamedTuple):
     """An operator's retry: the ``back`` records before this one do not count any more.
 
     The first of them ended attempt ``attempt`` of call (or child) ``n`` of the token; that call is
-    made again. The next numbers of the tokens that are there begin behind ``floor``, so that none
-    is that of a call which was taken back (0, and they do not, in records of before).
+    made again. All numbers that are given from here on are above ``floor`` (``numbering.py``), so
+    that none is that of a call which was taken back (0, and they are not, in records of before).
     """
 
     at: int

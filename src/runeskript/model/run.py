@@ -272,7 +272,7 @@ class Run:
         "ending",
         "env",
         "finished",
-        "floors",
+        "floor",
         "forks",
         "inbox",
         "job",
@@ -301,8 +301,8 @@ class Run:
         self.forks: dict[Path, Fork] = {}
         self.timers: dict[tuple[Path, int], tuple[Token, Scope | None]] = {}
         self.listens: dict[tuple[Path, int], Token] = {}
-        #: By path: numbers up to which a token skips before its next one; see ``numbering.py``.
-        self.floors: dict[Path, int] = {}
+        #: What numbers are above since the last retry; 0 where there was none. ``numbering.py``.
+        self.floor = 0
         self.root: Token | None = None
         self.seq = 0
         #: Whether events come from a journal and their step names are checked.

@@ -86,8 +86,8 @@ class _Writer:
             [self._groups[fork] for fork in run.forks.values()],
             None if run.ending is None else [run.ending[0], self._fault(run.ending[1])],
         ]
-        if run.floors:  # only behind a retry
-            rest.append([[path, floor] for path, floor in run.floors.items()])
+        if run.floor:  # only behind a retry
+            rest.append(run.floor)
         return [rest, tokens, groups, self._containers()]
 
     # --- tokens, forks, compensations -----------------------------------------------------------
@@ -288,7 +288,7 @@ class _Reader:
 
     def run(self, rest: list[Any], context: Any) -> Run:
         (_, _, now, seed, undos, job, env, root, ready, calls, timers, listens, forks, ending,
-         *floors) = rest  # fmt: skip
+         *floor) = rest  # fmt: skip
         run = Run(context)
         context.seed = bytes.fromhex(seed)
         run.now = context.now_ms = now
@@ -313,8 +313,7 @@ class _Reader:
         for number in forks:
             fork = self._fork_at(number)
             run.forks[(*fork.owner.path, fork.n)] = fork
-        for path, floor in floors[0] if floors else ():
-            run.floors[tuple(path)] = floor
+        run.floor = int(floor[0]) if floor else 0
         if ending is not None:
             fault = self._fault(ending[1])
             run.ending = None if fault is None else (ending[0], fault)
