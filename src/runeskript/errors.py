@@ -237,7 +237,8 @@ class StoreFormatError(StoreError):
 
 class StoreDamagedError(StoreError):
     """What the store holds is not what was written. ``job``, ``record``: the id or the name of the
-    one it concerns, if one.
+    one it concerns, if one. ``version``: that of the record, with which it can be replaced or
+    dropped; 0 where it is not known.
     """
 
     code = "RUNE-7008"
@@ -249,10 +250,12 @@ class StoreDamagedError(StoreError):
         code: str | None = None,
         job: str | None = None,
         record: str | None = None,
+        version: int = 0,
     ) -> None:
         super().__init__(message, code=code)
         self.job = job
         self.record = record
+        self.version = version
 
 
 class UnknownHandlerError(RuneskriptError):

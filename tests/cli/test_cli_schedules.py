@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.conftest import Rune
@@ -61,3 +63,29 @@ def test_options_of_other_actions_are_refused(rune: Rune) -> None:
     ):
         done = rune("schedules", *words)
         assert (done.code, said in done.err) == (2, True)
+
+
+def lines(out: str) -> list[Any]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_one_that_is_damaged_is_shown_and_can_be_removed(rune: Rune, files: Path) -> None:
+    import apsw
+
+    (files / "tock.yaml").write_text(TICK.replace("skript: tick", "skript: tock"))
+    for name in ("tick", "tock"):
+        rune("schedules", "add", f"{name}.yaml", "--handlers", "hands.py")
+    connection = apsw.Connection(str(files / ".rune" / "jobs.db"))
+    connection.execute("UPDATE record SET value = x'00' WHERE name = 'tick'")
+    connection.close()
+    sound, damaged = rune("schedules", "list", "--output", "text").out.splitlines()
+    assert sound.startswith("tock ")
+    assert damaged.startswith("tick ") and "damaged" in damaged
+    bad = lines(rune("schedules", "list").out)[1]
+    assert (bad["schedule"], "record schedules/tick" in bad["damaged"]) == ("tick", True)
+    for action in ("pause", "resume", "next"):
+        done = rune("schedules", action, "tick")
+        assert done.code != 0, action
+        assert "RUNE-7008" in done.err and "only be removed" in done.err, action
+    assert rune("schedules", "remove", "tick").json == {"schedule": "tick", "removed": True}
+    assert [one["schedule"] for one in lines(rune("schedules", "list").out)] == ["tock"]

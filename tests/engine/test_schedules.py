@@ -13,7 +13,7 @@ import pytest
 from tests.engine.conftest import ManualClock
 from tests.engine.test_recovery import Mortal
 
-from runeskript.engine import schedules
+from runeskript.engine import registered, schedules
 from runeskript.engine.handlers import handler
 from runeskript.engine.ids import SystemIds
 from runeskript.engine.runtime import Runtime
@@ -308,7 +308,7 @@ async def test_one_that_cannot_be_read_harms_no_other(
     await rt.work(until_idle=True)
     assert len(await jobs(store)) == 1
     assert "Mars/Olympus" in caplog.text
-    assert "schedule b is not carried out here" in caplog.text
+    assert "schedule b cannot be read" in caplog.text
 
 
 @pytest.mark.parametrize("overlap", ["skip", "queue", "cancel"])
@@ -370,7 +370,7 @@ async def test_a_damaged_record_harms_no_other(
     """Neither the schedules in front of it nor those behind are left out, page by page."""
     import apsw
 
-    monkeypatch.setattr(schedules, "PAGE", 3)
+    monkeypatch.setattr(registered, "PAGE", 3)
     clock.ms -= clock.ms % MINUTE
     path = str(tmp_path / "jobs.db")
     names = [f"tick{one}" for one in range(1, 8)]
@@ -391,10 +391,70 @@ async def test_a_damaged_record_harms_no_other(
         assert {row.status for row in await jobs(store)} == {"Completed"}
         assert caplog.text.count(f"schedule {bad} cannot be read") == 1
         assert [one.name for one in await rt.schedules()] == good
-        with pytest.raises(StoreDamagedError) as caught:
-            await store.get_record("schedules", bad)
-        assert caught.value.record == bad
+        (damaged,) = await rt.damaged_schedules()
+        assert (damaged.name, damaged.version) == (bad, 1)
+        assert bad in damaged.problem
+        for asked in (rt.pause_schedule(bad), rt.resume_schedule(bad)):
+            with pytest.raises(StoreDamagedError, match="can only be removed") as caught:
+                await asked
+            assert (caught.value.record, caught.value.version) == (bad, 1)
+        await rt.remove_schedule(bad)
+        assert await rt.damaged_schedules() == []
+        with pytest.raises(ScheduleNotFoundError):
+            await rt.remove_schedule(bad)
     await store.close()
+
+
+async def test_a_damaged_record_can_be_made_anew(clock: ManualClock, tmp_path: Path) -> None:
+    """It begins now: what the record said of the time before is not known."""
+    import apsw
+
+    clock.ms -= clock.ms % MINUTE
+    path = str(tmp_path / "jobs.db")
+    async with Runtime(store=SqliteStore(path, clock.now_ms), clock=clock, env={}) as rt:
+        await rt.schedule(doc("all"))
+    connection = apsw.Connection(path)
+    connection.execute("UPDATE record SET value = x'00' WHERE name = 'tick'")
+    connection.close()
+    clock.pass_ms(5 * MINUTE)
+    async with Runtime(store=SqliteStore(path, clock.now_ms), clock=clock, env={}) as rt:
+        made = await rt.schedule(doc("all"))
+        assert made.next == clock.ms + MINUTE
+        assert await rt.schedules() == [made]
+        assert await rt.damaged_schedules() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda value: "tick", "is of no schedule"),
+        (lambda value: {**value, "after": None}, "`after` is of the wrong type"),
+        (lambda value: {key: value[key] for key in value if key != "paused"}, "no `paused`"),
+        (lambda value: {**value, "waiting": ["x"]}, "`waiting` is of the wrong type"),
+        (lambda value: {**value, "schedule": {"every": 1}}, "`schedule` has other keys"),
+        (
+            lambda value: {**value, "schedule": {**value["schedule"], "every": "1m"}},
+            "`every` is of the wrong type",
+        ),
+    ],
+)
+async def test_a_record_that_is_of_no_schedule_can_be_removed_too(
+    runtime: Start, store: Store, caplog: pytest.LogCaptureFixture, change: Any, said: str
+) -> None:
+    rt = await runtime(store=store)
+    await rt.schedule(doc())
+    good = await store.get_record("schedules", "tick")
+    assert good is not None
+    assert await store.put_record("schedules", "tick", change(good.value), good.version)
+    assert await rt.schedules() == []
+    (bad,) = await rt.damaged_schedules()
+    assert said in bad.problem
+    await rt.work(until_idle=True)
+    assert said in caplog.text
+    with pytest.raises(StoreDamagedError, match="added anew"):
+        await rt.pause_schedule("tick")
+    await rt.remove_schedule("tick")
+    assert await rt.damaged_schedules() == []
 
 
 class Counted(Ticks):
@@ -430,7 +490,7 @@ async def test_a_look_computes_what_is_due_only(
     """Of more schedules than are kept ready; and no other task waits for more than one of them."""
     monkeypatch.setattr(schedules, "Ticks", Counted)
     monkeypatch.setattr(schedules, "MEMORY", 4)
-    monkeypatch.setattr(schedules, "PAGE", 5)
+    monkeypatch.setattr(registered, "PAGE", 5)
     clock.ms -= clock.ms % (60 * MINUTE)
     async with Runtime(store=store, clock=clock, discover_handlers=False) as rt:
         for minute in range(5, 17):

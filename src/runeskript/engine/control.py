@@ -20,7 +20,8 @@ from .recovery import Recovery
 from .skripts import Skripts
 
 if TYPE_CHECKING:
-    from .schedules import Scheduled, Schedules
+    from .registered import DamagedSchedule, Scheduled
+    from .schedules import Schedules
 
 
 class Control(ABC):
@@ -234,12 +235,19 @@ class Control(ABC):
         return await plans.add(program, value, own, rank)
 
     async def schedules(self) -> list[Scheduled]:
-        """The schedules that are registered, by name."""
+        """The schedules that are registered and can be read, by name."""
         self._running()
-        return await self._plans().all()
+        return (await self._plans().read())[0]
+
+    async def damaged_schedules(self) -> list[DamagedSchedule]:
+        """The schedules whose records cannot be read, by name, each with the ``problem``. Such a
+        one can be removed, or made anew with :meth:`schedule`.
+        """
+        self._running()
+        return (await self._plans().read())[1]
 
     async def pause_schedule(self, name: str) -> Scheduled:
-        """Have a schedule create no jobs. Raises ScheduleNotFoundError."""
+        """Have a schedule create no jobs. Raises ScheduleNotFoundError, StoreDamagedError."""
         self._running()
         return await self._plans().pause(name, paused=True)
 
@@ -249,7 +257,7 @@ class Control(ABC):
         return await self._plans().pause(name, paused=False)
 
     async def remove_schedule(self, name: str) -> None:
-        """Forget a schedule; its jobs stay. Raises ScheduleNotFoundError."""
+        """Forget a schedule, a damaged one too; its jobs stay. Raises ScheduleNotFoundError."""
         self._running()
         await self._plans().remove(name)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import (
@@ -23,11 +23,11 @@ from ..errors import (
 from ..kernel import Program
 from ..model.ids import derive
 from ..model.machine import FINAL
-from ..model.records import fields_of, record
 from ..model.schedule import Schedule
 from ..model.values import Value
 from ..stores.base import Command, JobRow, Store
 from ..stores.queries import Put, Record
+from .registered import DamagedSchedule, Scheduled, find, pages, stored
 from .skripts import needed
 from .ticks import Plan, Ticks, decide
 
@@ -35,33 +35,10 @@ from .ticks import Plan, Ticks, decide
 LOOK: Final = 500
 #: What a record that is of no schedule raises where it is read.
 _UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError)
-#: Records that are read at once.
-PAGE: Final = 32
 #: Attempts to write a record that others write, too.
 RACES: Final = 20
 
 _log = logging.getLogger("runeskript.engine")
-
-
-@record
-class Scheduled:
-    """A schedule as it is registered. Times are milliseconds since 1970 UTC.
-
-    ``next``: its next tick, None while it is paused. ``job``: that of the last tick. ``waiting``:
-    the ticks that wait for that job's end. ``fired``, ``left_out``: how many ticks got a job, and
-    how many at least did not, by ``missed`` and ``overlap``: of those that are found due at once
-    only the last ``ticks.MOST`` are counted.
-    """
-
-    name: str
-    schedule: Schedule
-    paused: bool
-    next: int | None
-    job: str | None
-    waiting: tuple[int, ...]
-    fired: int
-    left_out: int
-    input: Value
 
 
 class Schedules:
@@ -93,19 +70,19 @@ class Schedules:
     ) -> Scheduled:
         """Register the schedule of a skript, in the place of the one it had.
 
-        Where its times are what they were, ticks since the last one count as missed; else it begins
-        now. Raises RuntimeOptionError as ``check``.
+        Where its times are what they were, ticks since the last one count as missed; else, and in
+        the place of a damaged one, it begins now. Raises RuntimeOptionError as ``check``.
         """
         blueprint = program.blueprint
         schedule = self.check(program)
         self._next = 0
         for _ in range(RACES):
-            known = await self._store.get_record("schedules", blueprint.name)
-            before: Any = {} if known is None else known.value
+            known = await find(self._store, blueprint.name)
+            before: Any = known.value if isinstance(known, Record) else {}
             now = self._store.now()
-            same = before.get("schedule") == _stored(schedule)
+            same = before.get("schedule") == stored(schedule)
             value: dict[str, Any] = {
-                "schedule": _stored(schedule),
+                "schedule": stored(schedule),
                 "blueprint": program.digest,
                 "version": blueprint.version,
                 "ast_hash": blueprint.ast_hash,
@@ -128,25 +105,28 @@ class Schedules:
                 return self._shown(put)
         raise RuneskriptError(f"cannot register {blueprint.name}: others write it all the time")
 
-    async def all(self) -> list[Scheduled]:
-        """All schedules by name."""
-        found = []
-        async for page in self._pages():
+    async def read(self) -> tuple[list[Scheduled], list[DamagedSchedule]]:
+        """All schedules by name: those that can be read, and the others."""
+        found: list[Scheduled] = []
+        damaged: list[DamagedSchedule] = []
+        async for page in pages(self._store):
             for one in page:
-                try:
+                if isinstance(one, Record):
                     found.append(self._shown(one))
-                except _UNREADABLE as exc:
-                    _log.error("schedule %s cannot be read: %r", one.name, exc)
-        return found
+                else:
+                    damaged.append(one)
+        return found, damaged
 
     async def pause(self, name: str, *, paused: bool) -> Scheduled:
         """Have a schedule create no jobs, or again; what was due in between is not made up for.
 
-        Raises ScheduleNotFoundError.
+        Raises ScheduleNotFoundError, and StoreDamagedError for one that is damaged.
         """
         self._next = 0
         for _ in range(RACES):
             known = await self._get(name)
+            if isinstance(known, DamagedSchedule):
+                raise known.error()
             value: Any = known.value
             if value["paused"] == paused:
                 return self._shown(known)
@@ -158,33 +138,15 @@ class Schedules:
         raise RuneskriptError(f"cannot change {name}: others write it all the time")
 
     async def remove(self, name: str) -> None:
-        """Forget a schedule; its jobs stay what they are. Raises ScheduleNotFoundError."""
+        """Forget a schedule, a damaged one too; its jobs stay what they are.
+
+        Raises ScheduleNotFoundError.
+        """
         for _ in range(RACES):
             known = await self._get(name)
             if await self._store.drop_record("schedules", name, known.version):
                 return
         raise RuneskriptError(f"cannot remove {name}: others write it all the time")
-
-    async def _pages(self) -> AsyncIterator[list[Record]]:
-        """All records by name, a few at a time, but for those that are damaged."""
-        after, size = "", PAGE
-        while True:
-            try:
-                page = await self._store.list_records("schedules", "", after, size)
-            except StoreDamagedError as exc:
-                if size > 1:
-                    size = 1  # those in front of it
-                    continue
-                if exc.record is None:
-                    raise
-                self._say(exc.record, 0, f"cannot be read: {exc}")
-                after, size = exc.record, PAGE
-                continue
-            yield page
-            if len(page) < size:
-                return
-            await asyncio.sleep(0)  # others have a turn
-            after = page[-1].name
 
     def _say(self, name: str, version: int, text: str) -> None:
         """Tell what is wrong with a record: once, for it is looked at again and again."""
@@ -192,8 +154,8 @@ class Schedules:
             self._said[name] = (version, text)
             _log.error("schedule %s %s", name, text)
 
-    async def _get(self, name: str) -> Record:
-        known = await self._store.get_record("schedules", name)
+    async def _get(self, name: str) -> Record | DamagedSchedule:
+        known = await find(self._store, name)
         if known is None:
             raise ScheduleNotFoundError(f"no schedule has the name {name}")
         return known
@@ -247,9 +209,13 @@ class Schedules:
         fired, due = 0, None
         names: set[str] = set()
         try:
-            async for page in self._pages():
+            async for page in pages(self._store):
                 names.update(found.name for found in page)
                 for found in page:
+                    if isinstance(found, DamagedSchedule):
+                        text = f"cannot be read: {found.problem}"
+                        self._say(found.name, found.version, text)
+                        continue
                     count, following = await self._try(found, at)
                     fired += count
                     if following is not None:
@@ -363,10 +329,6 @@ def _row(name: str, value: Any, tick: int, now: int) -> JobRow:
         handlers=tuple(value["handlers"]),
         priority=value["priority"],
     )
-
-
-def _stored(schedule: Schedule) -> dict[str, Value]:
-    return {name: getattr(schedule, name) for name in fields_of(Schedule)}
 
 
 def _read(value: Any) -> Schedule:

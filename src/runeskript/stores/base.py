@@ -174,7 +174,11 @@ class Store(Protocol):
         """
 
     async def get_record(self, table: RecordTable, name: str) -> Record | None:
-        """A record, or None."""
+        """A record, or None.
+
+        Raises StoreDamagedError with the ``record`` and its ``version``, which suffices to replace
+        or to drop what cannot be read.
+        """
 
     async def put_record(
         self,
@@ -197,7 +201,8 @@ class Store(Protocol):
     ) -> list[Record]:
         """Records whose name begins with ``prefix`` and stands behind ``after``, by name.
 
-        Raises StoreDamagedError, whose ``record`` is the first of them that cannot be read.
+        Raises StoreDamagedError, whose ``record`` is the first of them that cannot be read, with
+        its ``version``.
         """
 
     async def wait(self, mark: int, timeout: float) -> int:

@@ -6,8 +6,9 @@ import asyncio
 from argparse import Namespace
 from typing import Any, Final
 
+from ...engine.registered import DamagedSchedule, Scheduled
 from ...engine.runtime import Runtime
-from ...engine.schedules import Scheduled, tick_text, ticks_of
+from ...engine.schedules import tick_text, ticks_of
 from ...errors import ScheduleNotFoundError
 from ...model.blueprint import Blueprint
 from ...model.durations import show_duration
@@ -58,11 +59,12 @@ def configure(parser: Parser) -> None:
     parser.only_for(("next",), "count")
     parser.epilog = (
         "add     register the schedule of a document, in the place of the one it had\n"
-        "list    what is registered: when it is due next, what it waits for\n"
+        "list    what is registered: when it is due next, what it waits for; then what cannot be\n"
+        "        read, and why\n"
         "next    the next ticks of a schedule\n"
         "pause   create no jobs until it is resumed\n"
         "resume  go on; what was due in between is not made up for\n"
-        "remove  forget it; its jobs stay\n"
+        "remove  forget it, also where its record is damaged; its jobs stay\n"
         "\n"
         "Jobs of schedules are created and run by `rune worker`, each tick once, however many\n"
         "workers there are. A job's key is the skript's name and the tick's time."
@@ -102,6 +104,8 @@ async def _run(args: Namespace, as_json: bool) -> None:
         if args.action == "list":
             for one in await runtime.schedules():
                 _tell(one, as_json)
+            for bad in await runtime.damaged_schedules():
+                _tell_damaged(bad, as_json)
         elif args.action == "next":
             await _next(runtime, args, as_json)
         for name in args.words if args.action != "next" else ():
@@ -121,6 +125,9 @@ async def _next(runtime: Runtime, args: Namespace, as_json: bool) -> None:
     (name,) = args.words
     found = [one for one in await runtime.schedules() if one.name == name]
     if not found:
+        for bad in await runtime.damaged_schedules():
+            if bad.name == name:
+                raise bad.error()
         raise ScheduleNotFoundError(f"no schedule has the name {name}")
     ticks = ticks_of(found[0].schedule).after(runtime._store.now())
     for _, tick in zip(range(args.count), ticks, strict=False):
@@ -146,3 +153,11 @@ def _tell(one: Scheduled, as_json: bool) -> None:
     waits = f", {len(one.waiting)} waiting" if one.waiting else ""
     done = f"{one.fired} done{waits}, {one.left_out} left out"
     terminal.say(terminal.printable(f"{one.name:<20}  {due:<20}  {when}{zone}  ({done})"))
+
+
+def _tell_damaged(one: DamagedSchedule, as_json: bool) -> None:
+    """A schedule that cannot be read, in one line."""
+    if as_json:
+        terminal.say_json({"schedule": one.name, "damaged": one.problem})
+    else:
+        terminal.say(terminal.printable(f"{one.name:<20}  damaged               {one.problem}"))

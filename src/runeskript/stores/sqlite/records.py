@@ -44,15 +44,22 @@ class Records:
             (table, *args),
         )
         return [
-            Record(name, version, self._value(table, name, value), at, self._blobs(table, name))
+            Record(
+                name,
+                version,
+                self._value(table, name, version, value),
+                at,
+                self._blobs(table, name),
+            )
             for name, version, value, at in rows
         ]
 
-    def _value(self, table: str, name: str, data: bytes) -> Value:
+    def _value(self, table: str, name: str, version: int, data: bytes) -> Value:
         try:
             value: Value = self._payloads.unpack(data, _user(table, name))
         except (DamagedError, FormatVersionError, SealedError) as exc:
-            raise StoreDamagedError(f"record {table}/{name}: {exc}", record=name) from exc
+            text = f"record {table}/{name}: {exc}"
+            raise StoreDamagedError(text, record=name, version=version) from exc
         return value
 
     def _blobs(self, table: str, name: str) -> tuple[str, ...]:
