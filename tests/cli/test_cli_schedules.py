@@ -60,6 +60,8 @@ def test_options_of_other_actions_are_refused(rune: Rune) -> None:
     for words, said in (
         (("list", "--count", "3"), "--count is for next, not for list"),
         (("pause", "tick", "--no-opt"), "--no-opt is for add, not for pause"),
+        (("list", "--count", "5"), "--count is for next, not for list"),  # its default
+        (("remove", "tick", "--priority=0"), "--priority is for add, not for remove"),
     ):
         done = rune("schedules", *words)
         assert (done.code, said in done.err) == (2, True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..model.limits import CANCEL_GRACE_MS
 from ..model.nearest import did_you_mean
@@ -50,6 +50,9 @@ class Parser(argparse.ArgumentParser):
         )
         #: Options that mean something to some of a verb's actions alone: destination -> those.
         self._only: dict[str, tuple[str, ...]] = {}
+        #: What these are where they are not given. Their defaults are left to us, for only what
+        #: argparse sets was given: a default that is written out is refused like anything else.
+        self._absent: dict[str, Any] = {}
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
@@ -59,6 +62,10 @@ class Parser(argparse.ArgumentParser):
         """These options (by their destinations) are refused with any other action."""
         for option in options:
             self._only[option] = (*self._only.get(option, ()), *actions)
+        for action in self._actions:
+            if action.dest in options and action.dest not in self._absent:
+                self._absent[action.dest] = action.default
+                action.default = argparse.SUPPRESS
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """The parsed options; raises UsageError."""
@@ -71,7 +78,10 @@ class Parser(argparse.ArgumentParser):
                 f"unknown {kind} `{word}`", hint=hint or f"`{self.prog} --help` lists the options"
             )
         for option, actions in self._only.items():
-            if args.action not in actions and getattr(args, option) != self.get_default(option):
+            if not hasattr(args, option):
+                default = self._absent[option]
+                setattr(args, option, list(default) if isinstance(default, list) else default)
+            elif args.action not in actions:
                 name = option.replace("_", "-")
                 raise UsageError(f"--{name} is for {', '.join(actions)}, not for {args.action}")
         return args
