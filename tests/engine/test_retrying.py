@@ -387,6 +387,63 @@ async def test_nothing_is_drawn_twice(runtime: Start, store: Store) -> None:
     assert len(set(drawn)) == len(drawn) == 4
 
 
+LATER = """
+skript: later
+do:
+  - for: i
+    in: [0, 1, 2]
+    parallel: 2
+    do:
+      - try:
+          - call: slow
+            with: {what: "${i}", at: "${timestamp(now())}"}
+        finally:
+          - wait: 1s
+%s"""
+
+
+@pytest.mark.usefixtures("forks")
+@pytest.mark.parametrize("more", ["", "      - call: slow\n        with: {what: next}\n"])
+async def test_a_branch_that_began_behind_the_failure(
+    runtime: Start, store: Store, clock: ManualClock, more: str
+) -> None:
+    """The first branch fails, and takes its time; the third one begins meanwhile. It begins again
+    behind the retry, at another time: so that is another call.
+    """
+    seen: dict[str, list[Any]] = {}
+    fails = [True]
+
+    @handler("slow")
+    async def slow(params: Any, ctx: Any) -> None:
+        seen.setdefault(ctx.idempotency_key, []).append(params)
+        if params["what"] == "0" and fails and fails.pop():
+            raise RuntimeError("no")
+
+    rt = await runtime(slow, store=store)
+    doc = LATER % more
+    job = await rt.submit_job(doc.replace('"${i}"', '"${str(i)}"'))
+
+    async def ended() -> None:
+        while not (await rt.get_job(job.id)).ended:
+            await asyncio.sleep(0)
+            clock.pass_ms(200)
+
+    await ended()
+    assert (await rt.get_job(job.id)).status == "Failed"
+    clock.pass_ms(5_000)
+    await rt.retry_job(job.id)
+    while (await rt.get_job(job.id)).status == "Failed":
+        await asyncio.sleep(0)
+    await ended()
+    assert (await rt.get_job(job.id)).status == "Completed"
+    third = [given for each in seen.values() for given in each if given["what"] == "2"]
+    assert len(third) >= 1
+    for each in seen.values():
+        whats = [one["what"] for one in each]
+        assert len(set(whats)) == 1
+        assert whats[0] == "0" or len({one.get("at") for one in each}) == 1
+
+
 def test_records_of_before_skip_no_numbers() -> None:
     assert from_record([10, 11, [1], 2, "/do/0", 3, 4]) == Retried(11, (1,), 2, "/do/0", 3, 4)
 

@@ -73,9 +73,8 @@ def documents(draw: Callable[[Any], Any]) -> dict[str, Any]:
         return [step(depth) for _ in range(draw(st.integers(1, most)))]
 
     def call() -> dict[str, Any]:
-        given = {"site": next(count), "r": "${r}", "u": "${uuid()}"}
-        if draw(st.booleans()):
-            del given["u"]
+        given = {"site": next(count), "r": "${r}"}
+        given |= draw(st.sampled_from([{}, {"u": "${uuid()}"}, {"at": "${timestamp(now())}"}]))
         found: dict[str, Any] = {"call": "work", "with": given, "into": "r"}
         if draw(st.integers(0, 3)) == 0:
             found["retry"] = {"max": 2, "backoff": "1ms"}

@@ -31,16 +31,16 @@ from ..model.events import (
     is_force,
 )
 from ..model.faults import DEFAULT_RETRY, Fault, catchable, matches
-from ..model.isa import Op
 from ..model.run import Token, TokenState
 from ..model.values import copy_value
 from .calls import call_done, calling, calls_done, go_on_cancelling, is_out
 from .control import cancel, raise_fault
 from .dispatch import (
-    dispatch_call,
-    dispatch_child,
+    as_at_first,
+    dispatch_again,
     evaluate,
     milliseconds,
+    refresh,
     register_undo,
     set_timer,
 )
@@ -138,9 +138,10 @@ def _call_pending(vm: Vm, event: CallPending) -> CallPending | None:
     run.calls[token.path] = token
     policy = vm.program.code[token.pc][4]
     if policy is not None and policy.timeout is not None:
-        refresh(vm, token, token.drawn)
         try:
-            set_timer(vm, token, milliseconds(evaluate(vm, token, policy.timeout)), "timeout")
+            with as_at_first(vm, token):
+                delay = milliseconds(evaluate(vm, token, policy.timeout))
+            set_timer(vm, token, delay, "timeout")
         except StepError as exc:
             del run.calls[token.path]
             raise_fault(vm, token, fault_of(vm.program, token.pc, exc, token.attempt))
@@ -217,22 +218,10 @@ def _timer_fired(vm: Vm, event: TimerFired) -> TimerFired | None:
     return event
 
 
-def refresh(vm: Vm, token: Token, draws: int) -> None:
-    """Full fuel and the token's own entropy, for what is evaluated while the token rests."""
-    context = vm.run.context
-    context.fuel, context.depth = limits.PURE_WORK, 0
-    context.path, context.draws = token.path, draws
-
-
 def _again(vm: Vm, token: Token) -> None:
     """The next attempt of a call or child; its parameters are evaluated anew, to the same."""
-    ins = vm.program.code[token.pc]
-    refresh(vm, token, token.drawn)
     try:
-        if ins[0] == Op.CALL:
-            dispatch_call(vm, token, ins)
-        else:
-            dispatch_child(vm, token, ins)
+        dispatch_again(vm, token)
     except StepError as exc:
         raise_fault(vm, token, fault_of(vm.program, token.pc, exc, token.attempt))
 

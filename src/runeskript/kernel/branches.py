@@ -88,7 +88,7 @@ def branch_token(vm: Vm, fork: Fork, index: int) -> Token:
         frame[row.index] = index
     path = (*fork.owner.path, fork.n, index)
     token = Token(path, fork.bodies[0], row.entry, frame, fork, index)
-    token.n = token.attempt = 1
+    token.n, token.attempt, token.made = 1, 1, vm.run.now
     fork.virtual -= 1
     fork.live[index] = token
     return token

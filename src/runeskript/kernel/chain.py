@@ -81,7 +81,7 @@ def next_call(program: Program, run: Run, event: CallDone, left: int) -> CallOut
                     break
                 n = (n if n >= run.floor else run.floor) + 1
                 token.pc, token.n, token.turns, token.attempt = pc, n, turns, 1
-                token.drawn = context.draws
+                token.drawn, token.made = context.draws, run.now
                 timeout = queue = None
                 if with_ is None:
                     params = {}

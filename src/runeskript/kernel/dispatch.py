@@ -5,11 +5,14 @@ The opcodes that begin these and the events that go on with them (a further atte
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from ..errors import StepError
 from ..model import ids, limits
 from ..model.events import CallOut, CallsOut, ChildOut, TimerSet
+from ..model.isa import Op
 from ..model.run import Fork, Token, TokenState, UndoEntry
 from ..model.values import type_name
 from .ready import Vm
@@ -22,6 +25,40 @@ def evaluate(vm: Vm, token: Token, expr: Any) -> Any:
     if expr is None:
         return None
     return vm.program.exprs[expr](token.frame, vm.run.context)
+
+
+def refresh(vm: Vm, token: Token, draws: int) -> None:
+    """Full fuel and the token's own entropy, for what is evaluated while the token rests."""
+    context = vm.run.context
+    context.fuel, context.depth = limits.PURE_WORK, 0
+    context.path, context.draws = token.path, draws
+
+
+@contextmanager
+def as_at_first(vm: Vm, token: Token) -> Iterator[None]:
+    """Evaluate what belongs to a call that was made before, to the same as then: a key has one set
+    of parameters, though they draw and tell the time.
+    """
+    refresh(vm, token, token.drawn)
+    context = vm.run.context
+    context.now_ms = token.made
+    try:
+        yield
+    finally:
+        context.now_ms = vm.run.now
+
+
+def dispatch_again(vm: Vm, token: Token) -> None:
+    """Send out attempt ``token.attempt`` of a call or child that was made before.
+
+    Raises StepError.
+    """
+    ins = vm.program.code[token.pc]
+    with as_at_first(vm, token):
+        if ins[0] == Op.CALL:
+            dispatch_call(vm, token, ins)
+        else:
+            dispatch_child(vm, token, ins)
 
 
 def milliseconds(value: Any) -> int:

@@ -39,8 +39,8 @@ class CallBody(NamedTuple):
     #: Nothing happens in a branch but that its result, if anything, is its yield.
     plain: bool
     yields: bool
-    #: Something in it draws by ``uuid()`` or ``random()``: draws are counted by tokens.
-    draws: bool
+    #: Something in it draws by ``uuid()`` or ``random()``, or its call is given the time.
+    tokens: bool
 
 
 class Program:
@@ -250,10 +250,11 @@ def _call_body(blueprint: Blueprint, body: Body) -> CallBody:
     )
     timeout = None if policy is None else blueprint.policies[policy].timeout
     irs = [blueprint.exprs[expr] for expr in (with_, timeout) if expr is not None]
+    tokens = any("clock" in uses(ir, blueprint.functions) for ir in irs)
     if region is not None:
         irs.extend(region_expressions(blueprint.regions[region]))
-    draws = any("entropy" in uses(ir, blueprint.functions) for ir in irs)
-    return CallBody(into, undo, region, tail, plain, body.result is not None, draws)
+    tokens |= any("entropy" in uses(ir, blueprint.functions) for ir in irs)
+    return CallBody(into, undo, region, tail, plain, body.result is not None, tokens)
 
 
 def _opcode(instruction: Any) -> int:

@@ -87,7 +87,7 @@ def _go_on(vm: Vm, token: Token, result: Value) -> bool:
     if vm.run.floor:
         skip(vm.run, token)
     token.n += 1
-    token.attempt = 1
+    token.attempt, token.made = 1, vm.run.now
     context = vm.run.context
     context.fuel = PURE_WORK
     vm.ended = token
@@ -255,6 +255,7 @@ def _next_calls(vm: Vm, event: CallsDone, first: Token, ins: Any) -> int:
             left -= PURE_WORK - context.fuel >> 4
         members.append(token.index)
         token.pc, token.n, token.turns = pc + 1, first.n, token.turns + 2 | 1
+        token.made = first.made
         left -= 1
         vm.ended = token
     else:

@@ -40,7 +40,7 @@ def op_call(vm: Vm, token: Token, ins: Any) -> bool:
         skip(vm.run, token)
     token.n += 1
     token.attempt = 1
-    token.drawn = vm.run.context.draws  # a further attempt draws the same
+    token.drawn, token.made = vm.run.context.draws, vm.run.now  # see ``as_at_first``
     dispatch_call(vm, token, ins)
     return False
 
@@ -51,7 +51,7 @@ def op_run(vm: Vm, token: Token, ins: Any) -> bool:
         skip(vm.run, token)
     token.n += 1
     token.attempt = 1
-    token.drawn = vm.run.context.draws
+    token.drawn, token.made = vm.run.context.draws, vm.run.now
     return dispatch_child(vm, token, ins)
 
 
@@ -83,10 +83,12 @@ def op_forkpure(vm: Vm, token: Token, ins: Any) -> bool:
 
 
 def op_forkcall(vm: Vm, token: Token, ins: Any) -> bool:
-    """FORKCALL. Draws are counted by tokens: where its branches draw, the same as FORKN."""
+    """FORKCALL. It is tokens that count draws and know when a call was made: where its branches
+    need either, the same as FORKN.
+    """
     _, body, over, limit, need = ins
     fork = _forkn(vm, token, body, over, limit, need)
-    if not vm.program.call_body(body).draws:
+    if not vm.program.call_body(body).tokens:
         calls = fork.calls = Calls(fork)
         vm.run.forks[calls.prefix] = fork
     _begin(vm, fork)

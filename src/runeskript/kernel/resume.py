@@ -16,8 +16,7 @@ from ..model.isa import Op
 from ..model.limits import PURE_WORK
 from ..model.run import Calls, Run, TokenState
 from ..model.values import Value
-from .apply import refresh
-from .dispatch import dispatch_call, milliseconds
+from .dispatch import dispatch_again, milliseconds
 from .load import Program
 from .ready import Ready, Vm
 from .replay import replay_onto
@@ -80,10 +79,9 @@ def outstanding(
         if _fails(ins) and fresh is not True and path != fresh:
             lost.append(_interrupted(at, path, token.n, ins[6], token.attempt))
             continue
-        refresh(vm, token, token.drawn)
         try:
-            dispatch_call(vm, token, ins)
-        except StepError as exc:  # its parameters depend on the time
+            dispatch_again(vm, token)
+        except StepError as exc:  # by a limit that was higher before
             lost.append(_failed(at, path, token.n, ins[6], token.attempt, exc.type, exc.message))
     for prefix in sorted(run.forks):
         calls = run.forks[prefix].calls

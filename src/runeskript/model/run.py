@@ -74,6 +74,7 @@ class Token:
         "frame",
         "index",
         "m",
+        "made",
         "n",
         "path",
         "pc",
@@ -105,6 +106,8 @@ class Token:
         self.draws = 0
         #: ``draws`` when the call it waits for was first dispatched: a retry draws the same.
         self.drawn = 0
+        #: The time when it was: in a retry `now()` is that of the first attempt.
+        self.made = 0
         self.attempt = 0
         self.state: int = 0
         #: The Fork or Compensation this token waits for, or the id of its child job.

@@ -144,6 +144,7 @@ class _Writer:
             self._fault(t.deferred),
             None if t.scopes is None else [[s.height, s.shield, s.timer, s.step] for s in t.scopes],
             None if t.undo is None else self._entries(t.undo),
+            t.made,
         ]
 
     def _entries(self, entries: list[UndoEntry]) -> list[Any]:
@@ -338,7 +339,7 @@ class _Reader:
     def _fill_token(self, token: Token, raw: list[Any]) -> None:
         (_, _, _, token.entry, frame, group, _, token.n, token.m, token.turns, token.draws,
          token.drawn, token.attempt, token.state, child, token.timer, cancelling, deferred, scopes,
-         undo) = raw  # fmt: skip
+         undo, token.made) = raw  # fmt: skip
         token.frame = [self._value(cell) for cell in frame]
         token.fork = self._group(group)
         token.child = self._group(child)

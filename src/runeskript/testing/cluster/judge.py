@@ -64,12 +64,10 @@ def judge(store: Store, ledger: Ledger, programs: dict[str, Program]) -> None:
     for id_ in ledger.submitted:
         if id_ not in rows:
             ledger.find("lost", f"job {id_} was submitted, and is not there")
-    for key, calls in ledger.begun.items():
-        # Branches that begin behind a retry may have begun before: what they were given then may
-        # hold results that were taken back.
-        firsts = {one.retried: one for one in reversed(calls)}
-        for one in calls:
-            first = firsts[one.retried]
+    for key, (first, *others) in ledger.begun.items():
+        for (
+            one
+        ) in others:  # by operators' retries, too: of what was taken back no key is used again
             if (one.handler, one.params) != (first.handler, first.params):
                 text = f"call {key}, {first}, was made again as {one}"
                 ledger.find("changed", text)
