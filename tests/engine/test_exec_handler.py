@@ -111,6 +111,23 @@ async def test_a_timeout_kills_all_it_started(runtime: Start, tmp_path: Path) ->
         assert await _gone(pid)
 
 
+@pytest.mark.parametrize(
+    "start",
+    ["setsid sh -c 'echo $$ >> {0}; sleep 3600 & echo $! >> {0}; wait' &", "set -m; sleep 3600 &"],
+    ids=["a session of its own", "job control"],
+)
+async def test_a_timeout_kills_what_has_left_the_group(
+    runtime: Start, tmp_path: Path, start: str
+) -> None:
+    rt = await runtime(allow=["exec"])
+    pids = tmp_path / "pids"
+    script = f"{start.format(pids)} echo $! >> {pids}; wait"
+    found = await error(rt, command=["sh", "-c", script], timeout="300ms")
+    assert found["type"] == "timeout"
+    for pid in map(int, pids.read_text().split()):
+        assert await _gone(pid)
+
+
 async def test_a_cancel_kills_it(runtime: Start, tmp_path: Path) -> None:
     rt = await runtime(allow=["exec"])
     fifo = tmp_path / "fifo"

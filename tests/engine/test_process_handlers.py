@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 
 from probes import fan
-from runeskript.engine.executors import processes
+from runeskript.engine.executors import process_worker, processes
 from runeskript.engine.handlers.loading import load_handlers
 from runeskript.engine.runtime import Runtime
-from runeskript.errors import HandlerDefinitionError
+from runeskript.errors import HandlerDefinitionError, JobFailedError
 
 Start = Callable[..., Awaitable[Runtime]]
 Settle = Callable[..., Awaitable[None]]
 
 HANDLERS = """
-import os, sys, time
+import os, subprocess, sys, time
 from dataclasses import dataclass
 from pathlib import Path
 from runeskript.engine.handlers import handler
@@ -67,6 +67,37 @@ def hang(params, ctx):
     Path(params["file"]).write_text(str(os.getpid()))
     while True:
         time.sleep(60)
+
+@handler("starts", mode="process")
+def starts(params, ctx):
+    # Starts a program, which starts another; then it hangs, or dies.
+    file = Path(params["file"])
+    script = f"echo $$ >> {file}; sleep 3600 & echo $! >> {file}; echo >> {file}; wait"
+    subprocess.Popen(["sh", "-c", script], start_new_session=params["apart"])
+    while not file.exists() or not file.read_text().endswith("\\n\\n"):
+        time.sleep(0.001)
+    if params["dies"]:
+        os._exit(7)
+    Path(params["ready"]).write_text(str(os.getpid()))
+    while True:
+        time.sleep(60)
+
+@handler("writes", mode="process")
+def writes(params, ctx):
+    # Writes to every pipe of its process.
+    for fd in range(3, 64):
+        try:
+            os.write(fd, bytes.fromhex(params["hex"]))
+        except OSError:
+            continue
+    while True:
+        time.sleep(60)
+
+@handler("chatty", mode="process")
+def chatty(params, ctx):
+    ctx.log.warning("x" * 3_000_000)
+    ctx.progress(0.5, message="y" * 3_000_000)
+    return 1
 
 def open_(resources):
     resources["opened"] = resources.get("opened", 0) + 1
@@ -221,6 +252,81 @@ async def test_a_cancel_kills_the_worker(runtime: Start, handlers: Any, tmp_path
     assert (await rt.get_job(job.id)).status == "Cancelled"
     assert (await rt.run_job(one("pid", "{}"))).unwrap() != pid
     assert not _alive(pid)
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["in its group", "in a session of its own"])
+async def test_what_a_handler_has_started_is_killed_with_it(
+    runtime: Start, handlers: Any, tmp_path: Path, apart: bool
+) -> None:
+    rt = await runtime(handlers, max_processes=1)
+    file, ready = tmp_path / "pids", tmp_path / "ready"
+    params = f'{{file: "{file}", ready: "{ready}", dies: false, apart: {str(apart).lower()}}}'
+    job = await rt.submit_job(one("starts", params))
+    await _written(ready)
+    pids = [int(word) for word in file.read_text().split()]
+    assert len(pids) == 2
+    assert all(map(_runs, pids))
+    await rt.cancel_job(job.id)
+    await _end(rt, job.id)
+    for pid in pids:
+        await _gone(pid)
+
+
+async def test_what_a_worker_leaves_behind_where_it_dies_is_killed(
+    runtime: Start, handlers: Any, tmp_path: Path
+) -> None:
+    rt = await runtime(handlers, max_processes=1)
+    file = tmp_path / "pids"
+    params = f'{{file: "{file}", dies: true, apart: false}}'
+    with pytest.raises(JobFailedError, match="status 7"):
+        (await rt.run_job(one("starts", params))).unwrap()
+    for pid in map(int, file.read_text().split()):
+        await _gone(pid)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there, and no zombie that waits for whoever adopted it."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+async def _gone(pid: int) -> None:
+    while _runs(pid):
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    ("sent", "type_", "said"),
+    [
+        ("ffffffff", "result", "too large: 4,294,967,295 bytes"),
+        ("00000004c1c1c1c1", "handler.ProcessDied", "no message"),
+        ("0000000101", "handler.ProcessDied", "no message"),
+        ("0000000591a3786f78", "handler.ProcessDied", "a message that is none"),
+    ],
+    ids=["longer than any value", "no MessagePack", "no array", "no word of ours"],
+)
+async def test_a_worker_that_sends_what_it_may_not_is_killed(
+    runtime: Start, handlers: Any, sent: str, type_: str, said: str
+) -> None:
+    """Nothing of a frame that is too long is read, and the others of the chunk go on."""
+    rt = await runtime(handlers, max_processes=1)
+    with pytest.raises(JobFailedError) as failed:
+        (await rt.run_job(one("writes", f'{{hex: "{sent}"}}'))).unwrap()
+    assert failed.value.error["type"] == type_
+    assert said in failed.value.error["message"]
+    assert (await rt.run_job(one("add", "{a: 1}"))).unwrap() == 2
+
+
+async def test_lines_of_the_log_and_reports_are_bounded(
+    runtime: Start, handlers: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    rt = await runtime(handlers, max_processes=1)
+    assert (await rt.run_job(one("chatty", "{}"))).unwrap() == 1
+    (line,) = [r.getMessage() for r in caplog.records if r.getMessage().startswith("xxx")]
+    assert len(line) == process_worker.LOGGED + 1
 
 
 async def test_the_rest_of_a_chunk_goes_on_after_a_kill(

@@ -19,6 +19,9 @@ VALUE_PARTS: Final = 2_000_000
 #: Characters of its texts together, those of at most 16 left out: stores keep a value in one piece,
 #: up to four bytes a character, and SQLite takes no piece of a billion.
 VALUE_TEXT: Final = 150_000_000
+#: Bytes that a worker process may send at once: more than the largest value takes as MessagePack (a
+#: part up to 9 bytes and a text of 16 characters, a character up to 4).
+FRAME_BYTES: Final = VALUE_PARTS * (9 + 16 * 4) + VALUE_TEXT * 4
 #: Elements of one list or object that an expression may build.
 COLLECTION: Final = 1_000_000
 #: Characters of one text that an expression may build.

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from ...errors import StepError
 from ...model.values import Value
+from ..executors.killing import APART, kill_all_of
 from ..handlers.context import HandlerContext
 from ..handlers.decorator import Handler
 from ..handlers.durations import milliseconds
@@ -93,7 +92,6 @@ async def run(params: ExecParams) -> Value:
     """Run the program to its end. Raises StepError."""
     limit = _checked(params)
     stdin = DEVNULL if params.stdin is None else PIPE
-    options: dict[str, Any] = {} if sys.platform == "win32" else {"start_new_session": True}
     try:
         process = await asyncio.create_subprocess_exec(
             *params.command,
@@ -102,7 +100,7 @@ async def run(params: ExecParams) -> Value:
             stderr=PIPE,
             cwd=params.cwd,
             env=_environment(params),
-            **options,
+            **APART,
         )
     except FileNotFoundError as exc:
         what = params.cwd if exc.filename == params.cwd else params.command[0]
@@ -193,11 +191,7 @@ async def _kill(process: Process) -> None:
 
     What it has written is thrown away: asyncio counts a process as ended only when its pipes are.
     """
-    with suppress(ProcessLookupError, PermissionError):
-        if sys.platform == "win32":
-            process.kill()
-        else:
-            os.killpg(process.pid, signal.SIGKILL)
+    kill_all_of(process)
     with suppress(TimeoutError):  # something it started has left its session and holds a pipe
         async with asyncio.timeout(GRACE):
             for stream in (process.stdout, process.stderr):

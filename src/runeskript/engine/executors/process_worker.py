@@ -15,13 +15,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from ...errors import HandlerDefinitionError
 from ...model.events import CallOut
 from ..handlers.context import HandlerContext
 from ..handlers.decorator import Handler
-from ..handlers.failures import failure_of
+from ..handlers.failures import clean, failure_of
 from ..handlers.loading import import_file
 from .base import outcome_of
 from .frames import HEAD, pack, unpack
@@ -62,7 +62,7 @@ class Worker:
         self, context: HandlerContext, done: float, total: float | None, message: str
     ) -> None:
         """Pass a report on."""
-        self.send("progress", self._call, done, total, str(message))
+        self.send("progress", self._call, done, total, clean(str(message)))
 
     # --- calls ------------------------------------------------------------------------------------
     def send(self, *parts: Any) -> None:
@@ -132,6 +132,8 @@ class Worker:
         return found
 
 
+#: Characters of a line of the log that cross over.
+LOGGED: Final = 1_000_000
 _PLAIN = logging.Formatter()
 
 
@@ -148,6 +150,7 @@ class _Forward(logging.Handler):
         text = record.getMessage()
         if record.exc_info:
             text = f"{text}\n{_PLAIN.formatException(record.exc_info)}"
+        text = text if len(text) <= LOGGED else f"{text[:LOGGED]}…"
         self._worker.send("log", record.name, record.levelno, text, job, step)
 
 

@@ -2,8 +2,9 @@
 
 A worker is given a chunk of calls and runs them in order, so quick handlers share the cost of the
 way there and back; how many make a chunk follows from how long the handler has taken so far. A
-worker is killed when the call it is in times out or is no longer wanted; the rest of its chunk has
-not begun and goes to another. A call's timeout runs from when the worker comes to it.
+worker is killed, with all it has started, when the call it is in times out or is no longer wanted;
+the rest of its chunk has not begun and goes to another. A call's timeout runs from when the worker
+comes to it.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
+from contextlib import suppress
 from typing import Any, Final
 
+from ...model.values import Value
 from ..handlers.failures import clean, failure, failure_of
 from ..secrets import open_params
 from .base import Call, Host, Lane, Outcome, Ticket, begin, deliver, take, wanted
-from .frames import HEAD, pack, unpack
+from .frames import HEAD, GarbledError, TooLargeError, answer, pack, size_of
+from .killing import APART, kill_all_of
 
 #: Calls of one chunk, and the microseconds that a chunk should take.
 CHUNK: Final = 64
@@ -28,6 +33,7 @@ CHUNK_US: Final = 5_000
 LATEST: Final = 0.2
 #: Seconds in which a worker at rest tears down and ends.
 GRACE: Final = 5.0
+_PIECE: Final = 64 * 1024
 _MAIN: Final = "from runeskript.engine.executors.process_worker import main; main()"
 
 _log = logging.getLogger("runeskript.engine")
@@ -124,7 +130,7 @@ class _Worker:
     def kill(self, call: Call) -> None:
         """Kill the process if it is in this call."""
         if self._current is call and self._process is not None:
-            _kill(self._process)
+            kill_all_of(self._process)
 
     async def _live(self) -> None:
         try:
@@ -142,7 +148,7 @@ class _Worker:
     async def _stop(self, process: Process) -> None:
         """End the process: at rest it may tear down first, in a call it is killed."""
         if self._sent or process.stdin is None:
-            _kill(process)
+            kill_all_of(process)
         else:
             process.stdin.close()
         try:
@@ -150,7 +156,7 @@ class _Worker:
                 await process.wait()
         except TimeoutError:
             _log.warning("a worker process did not end by itself")
-            _kill(process)
+            kill_all_of(process)
             await process.wait()
 
     async def _serve(self, tickets: list[Ticket]) -> None:
@@ -179,18 +185,27 @@ class _Worker:
                 self._receive(await _read(process))
         except EOFError:
             await self._died(process)
+        except TooLargeError as exc:
+            await self._died(process, failure("result", f"the result is too large: {exc}"))
+        except GarbledError as exc:
+            text = f"the worker process sent {exc}"
+            await self._died(process, failure("handler.ProcessDied", text))
         self._host.poke()
 
     async def _start(self) -> Process:
         level = logging.getLogger("runeskript").getEffectiveLevel()
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", _MAIN, str(level), stdin=PIPE, stdout=PIPE, env=env
+            sys.executable, "-c", _MAIN, str(level), stdin=PIPE, stdout=PIPE, env=env, **APART
         )
         try:
             await _read(process)
+        except (TooLargeError, GarbledError) as exc:
+            kill_all_of(process)
+            await _ended(process)
+            raise EOFError(f"the worker process sent {exc}") from exc
         except BaseException:
-            _kill(process)
+            kill_all_of(process)
             await process.wait()
             raise
         return process
@@ -231,7 +246,7 @@ class _Worker:
                 self._current.owner = self
             elif self._process is not None:
                 # The process is in a call that nobody wants, without a timeout of its own.
-                _kill(self._process)
+                kill_all_of(self._process)
 
     def _receive(self, frame: list[Any]) -> None:
         word = frame[0]
@@ -260,10 +275,12 @@ class _Worker:
         deliver(self._host, call, outcome)
         call.lane.release()
 
-    async def _died(self, process: Process) -> None:
-        """The process is gone: so is the call it was in; the others of the chunk go elsewhere."""
+    async def _died(self, process: Process, error: dict[str, Value] | None = None) -> None:
+        """The process is gone, or sends what cannot be read (``error``): so is the call it was in;
+        the others of the chunk go elsewhere."""
         self._process = None
-        status = await process.wait()
+        kill_all_of(process)
+        status = await _ended(process)
         sent = [ticket for _, ticket in self._sent]
         self._sent.clear()
         call, self._current = self._current, None
@@ -272,24 +289,28 @@ class _Worker:
                 sent[0][2].release()
             else:
                 text = clean(f"the worker process ended with status {status}")
-                self._end(call, (False, failure("handler.ProcessDied", text)))
+                self._end(call, (False, error or failure("handler.ProcessDied", text)))
             self._pool.give_back(sent[1:])
 
 
-def _kill(process: Process) -> None:
-    try:
-        process.kill()
-    except ProcessLookupError:
-        _log.debug("a worker process had ended already")
+async def _ended(process: Process) -> int:
+    """The status of a process that was killed, or is gone. What it has written is thrown away:
+    asyncio counts a process as ended only when its pipes are."""
+    with suppress(TimeoutError):  # something it started has got away and holds the pipe
+        async with asyncio.timeout(GRACE):
+            while process.stdout is not None and await process.stdout.read(_PIECE):
+                pass
+            return await process.wait()
+    return -signal.SIGKILL
 
 
 async def _read(process: Process) -> list[Any]:
-    """The next frame; EOFError where the process is gone."""
+    """The next frame. Raises EOFError where the process is gone, and what ``frames`` raises."""
     out = process.stdout
     if out is None:
         raise EOFError("no pipe")
     try:
-        (size,) = HEAD.unpack(await out.readexactly(HEAD.size))
-        return unpack(await out.readexactly(size))
+        size = size_of(await out.readexactly(HEAD.size))
+        return answer(await out.readexactly(size))
     except asyncio.IncompleteReadError as exc:
         raise EOFError("the worker process ended") from exc
