@@ -138,7 +138,7 @@ def compare(text: str) -> tuple[list[str], set[str] | None]:
     quick, all_ = Diagnostics(), Diagnostics()
     check_flow(facts, expand(document), quick)
     program = expand(document)
-    _Analysis([*variables, *_yields(program)], program, all_).run()
+    _Analysis([*variables, *_yields(program)], program, all_, facts.wording).run()
     assert findings(quick) == findings(all_), text
     return findings(all_), unsettled(program, variables)
 

@@ -12,7 +12,7 @@ Kind: TypeAlias = Literal[
     "id", "target", "targets", "args", "word", "count", "limit", "join", "schema", "literals",
     "handler", "skript", "queue", "errors", "nothing", "flag", "object", "clauses", "branches",
     "delay", "title", "labels", "names", "vars", "functions", "graph", "silences", "nodes", "edges",
-    "cron", "period", "zone",
+    "cron", "period", "zone", "states", "transitions", "state", "sources", "event", "roles",
     "node-id", "node-type", "node-ref", "label", "condition", "result", "part", "parts", "else",
     "if-branches", "assignments", "assignment", "workflow",
 ]  # fmt: skip
@@ -58,6 +58,13 @@ KINDS: Final[dict[Kind, str]] = {
     "cron": "a time such as `30 6 * * MON-FRI`: minute, hour, day, month, day of the week",
     "period": "a duration from 1s to 366d",
     "zone": "the name of a time zone, such as `Europe/Berlin`",
+    # In machines only.
+    "states": "an object of states by name, each an object such as `{final: true}`",
+    "transitions": "a list of transitions, each with `from`, `event` and `to`",
+    "state": "the name of a state",
+    "sources": "the name of a state, or a list of them",
+    "event": "the name of an event",
+    "roles": "a role, or a list of roles",
     # The rest stands in the graph form only.
     "nodes": "a list of nodes",
     "edges": "a list of edges",

@@ -294,6 +294,63 @@ REDUCER_FIELDS: Final = (
 )  # fmt: skip
 REDUCERS: Final = REDUCER_FIELDS[1].words
 
+TIMEOUT_FIELDS: Final = (
+    Key("after", "duration", "How long the state may last, from when it was entered.",
+        required=True),
+    Key("event", "event", "The event that is raised then.", required=True),
+)  # fmt: skip
+
+STATE_FIELDS: Final = (
+    Key("enter", "block", "What every transition into the state does last."),
+    Key("do", "block", "The state's activity: begun when the state is entered, cancelled when it"
+        " is left. Its end raises `done`, an error that nobody caught `failed`."),
+    Key("exit", "block", "What every transition out of the state does first."),
+    Key("timeout", "object", "An event that is raised when the state has lasted too long.",
+        fields=TIMEOUT_FIELDS),
+    Key("final", "flag", "The job is completed here.", default=False),
+)  # fmt: skip
+
+TRANSITION_FIELDS: Final = (
+    Key("id", "id", "The transition's name in events and errors; unique in the document."),
+    Key("from", "sources", "The state, or the states, it starts from.", required=True),
+    Key("event", "event", "What triggers it.", required=True),
+    Key("to", "state", "The state it leads to.", required=True),
+    Key("guard", "expr", "It is taken only where this is true; sees `data`, `event`, `actor`,"
+        " `job` and `env`. The first transition in order that may be taken is."),
+    Key("allow", "roles", "Who may trigger it: whoever has one of these roles. Left out:"
+        " everybody."),
+    Key("do", "block", "What it does: behind the `exit` of the state it leaves, before the `enter`"
+        " of the one it leads to. Where it fails, the state stays."),
+)  # fmt: skip
+
+#: Top-level keys of a machine, in the order `rune fmt` writes them.
+MACHINE: Final = (
+    Key("machine", "title", "The machine's name.", required=True),
+    Key("version", "count", "The same name and version with another content is refused; left out:"
+        " the next free number."),
+    Key("labels", "labels", "Texts to find jobs by."),
+    Key("data", "schema", "JSON Schema of what a job's data must be at its start; also tells the"
+        " compiler its types. It is an object in any case."),
+    Key("env", "names", "Environment values the machine may read, captured at the start."),
+    Key("functions", "functions", "Functions of the machine. A body sees its parameters and other"
+        " functions."),
+    Key("timeout", "duration", "The job's deadline."),
+    Key("on_failure", "step", "What is done when a job has failed: one `call` or `emit`, in a job"
+        " of its own. It sees `error`, and `job` and `data` of the job that failed."),
+    Key("allow", "silences", "Warnings that are meant to be in this document: the code or the name"
+        " of each, and why."),
+    Key("initial", "state", "The state a job begins in.", required=True),
+    Key("states", "states", "The states by name.", required=True, fields=STATE_FIELDS),
+    Key("transitions", "transitions", "The transitions, in the order in which they are tried.",
+        required=True, fields=TRANSITION_FIELDS),
+)  # fmt: skip
+
+#: Events that an activity raises at its end.
+DONE: Final = "done"
+FAILED: Final = "failed"
+#: The event no machine has: it is the command, which is never queued.
+CANCEL: Final = "cancel"
+
 #: Top-level keys that say which form a document has.
 FORMS: Final[dict[str, str]] = {
     "skript": "native", "workflow": "graph", "nodes": "graph", "machine": "machine",

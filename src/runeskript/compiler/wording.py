@@ -27,15 +27,35 @@ _NAMES: Final = ("/workflow/id", "/id", "/workflow/name", "/name", "/workflow", 
 class Wording:
     """The words of one document. Without a tree (a document built in Python): the native ones."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("_machine", "_root")
 
-    def __init__(self, root: Node | None = None) -> None:
+    def __init__(self, root: Node | None = None, *, machine: bool = False) -> None:
         self._root = root
+        self._machine = machine
 
     @property
     def variables(self) -> str:
-        """The key under which variables are declared."""
+        """The key under which variables are declared; empty where there is none."""
+        if self._machine:
+            return ""
         return "variables" if self._is_graph() else "vars"
+
+    def to_set(self) -> str:
+        """The hint for a variable that nothing sets before it is read."""
+        if self._machine:
+            return "set it before; `data` is what lasts from one transition to the next"
+        return f"set it earlier, or give it a value in `{self.variables}`"
+
+    def to_set_always(self, name: str) -> str:
+        """The hint for one that is not set on every path."""
+        if self._machine:
+            return f"set it in all blocks that lead here, such as `set: {{{name}: null}}`"
+        return f"give it a value in `{self.variables}`, such as `{name}: null`"
+
+    def instead_of_losing(self) -> str:
+        """The hint for one that is written where it vanishes."""
+        more = "" if self._machine else f", or declare a reducer for it in `{self.variables}`"
+        return f"`yield` the value and `collect` it{more}"
 
     def at(self, site: str, key: str) -> str:
         """The pointer of what the native form calls ``key``, of the step or node at ``site``."""
@@ -53,7 +73,7 @@ class Wording:
         """The pointer of the document's name."""
         if self._is_graph():
             return next(filter(self._has, _NAMES))
-        return "/skript"
+        return "/machine" if self._machine else "/skript"
 
     def _is_graph(self) -> bool:
         root = self._root

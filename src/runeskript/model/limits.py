@@ -47,6 +47,10 @@ DIAGNOSTICS_COUNTED: Final = 1_000
 INT_DIGITS: Final = 20
 #: Characters of an identifier or id.
 NAME: Final = 128
+#: States of one machine.
+STATES: Final = 1_000
+#: Rows of its table: a transition has one for each state it starts from.
+TRANSITIONS: Final = 10_000
 
 #: Milliseconds that what a cancel has asked to stop has to end, where nobody says another time.
 CANCEL_GRACE_MS: Final = 30_000

@@ -37,6 +37,9 @@ _new: Final = object.__new__
 class Fields(Expressions):
     """Reads the values of one document."""
 
+    #: Names with a meaning of their own that may be set all the same: a machine's `data`.
+    settable: frozenset[str] = frozenset()
+
     def __init__(self, source: Source, diagnostics: Diagnostics) -> None:
         super().__init__(source, diagnostics)
         #: Names, ids of any kind and texts of durations that were found good.
@@ -162,7 +165,7 @@ class Fields(Expressions):
         text = node.text
         span = ScalarSpan(node, self.source, self.file)
         if text.isidentifier():  # nearly all
-            if self._may_be_declared(text):
+            if self._may_be_declared(text) or text in self.settable:
                 return self._variable(text, span, pointer)
             self.check_name(text, node, pointer, field)  # which says why not
             return None
@@ -173,7 +176,9 @@ class Fields(Expressions):
             return None
         root, bracket, _ = text.partition("[")
         root, dot, _ = root.partition(".")
-        name = self.check_name(root.strip(), node, pointer, field)
+        name: str | None = root.strip()
+        if name not in self.settable:
+            name = self.check_name(root.strip(), node, pointer, field)
         if name is None:
             return None
         self.seen.variables.add(name)

@@ -24,11 +24,15 @@ def parse_source(source: Source, diagnostics: Diagnostics) -> Document | None:
         )
 
         return parse_graph(source, diagnostics)
+    if form == "machine":
+        from .machine import parse_machine  # as above
+
+        return parse_machine(source, diagnostics)
     return None
 
 
 def _form(root: Map, file: str, diagnostics: Diagnostics) -> str | None:
-    """The form its top-level keys say; None (and a finding) where there is no such front end."""
+    """The form its top-level keys say; None (and a finding) where they say two."""
     present = [key for key in FORMS if key in root.entries]
     forms = {FORMS[key] for key in present}
     if len(forms) > 1:
@@ -42,14 +46,4 @@ def _form(root: Map, file: str, diagnostics: Diagnostics) -> str | None:
             related=((span_of(key_of(root, first), file), "the other form"),),
         )
         return None
-    form = forms.pop() if forms else "native"
-    if form == "machine":
-        diagnostics.add(
-            "RUNE-1105",
-            "the machine form is not in this version",
-            span_of(key_of(root, present[0]), file),
-            f"/{present[0]}",
-            "write it in the native form: `skript: NAME` and `do:` with a list of steps",
-        )
-        return None
-    return form
+    return forms.pop() if forms else "native"

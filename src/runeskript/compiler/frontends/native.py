@@ -15,6 +15,7 @@ from ...model.ast import Document, Function
 from ...model.diagnostics import Diagnostics
 from ...model.nearest import nearest
 from ...model.spans import Span
+from ..kinds import Key
 from ..nodes import Map, Node, Scalar, clip, describe, key_of, pairs_of, span_of
 from ..read import Source
 from ..tables import BY_VERB, DOCUMENT
@@ -26,7 +27,6 @@ from .steps import Steps
 from .variables import read_vars
 
 _FUNCTION: Final = re.compile(r"\s*([^\s(]*)\s*\((.*)\)\s*\Z", re.DOTALL)
-_ROWS: Final = {row.name: row for row in DOCUMENT}
 
 
 def parse_native(
@@ -40,15 +40,24 @@ def parse_native(
     root = source.root
     if root is None:
         return None
-    native = _Native(source, diagnostics)
+    native = Native(source, diagnostics)
     native.steps.files = files or {}
     return native.document(root)
 
 
-class _Native:
-    """One document."""
+class Native:
+    """One document: a skript, or whatever else has ``rows`` at its top."""
+
+    rows: tuple[Key, ...] = DOCUMENT
+    title = "skript's name"
+    #: Required key -> the hint where it is missing.
+    missing: Mapping[str, str] = {
+        "skript": "add `skript: NAME`",
+        "do": "add `do:` with its steps",
+    }
 
     def __init__(self, source: Source, diagnostics: Diagnostics) -> None:
+        self.known = {row.name: row for row in self.rows}
         self.source = source
         self.file = source.file
         self.fields = Fields(source, diagnostics)
@@ -56,6 +65,7 @@ class _Native:
         self.literals = self.steps.literals
 
     def document(self, root: Node) -> Document | None:
+        """The whole document."""
         if type(root) is not Map:
             self.fields.add(
                 "RUNE-1102",
@@ -90,12 +100,11 @@ class _Native:
         return document
 
     def _read(self, root: Map) -> dict[str, Any]:
-        """Every top-level key; `skript` and `do` must be there."""
+        """Every top-level key; those that are required must be there."""
         read: dict[str, Any] = {}
         unknown = []
         for key, node in root.entries.items():
-            row = _ROWS.get(key)
-            if row is None:
+            if key not in self.known:
                 unknown.append(key)
                 continue
             read[key] = self._value(key, node)
@@ -103,19 +112,19 @@ class _Native:
         for key in unknown:
             if self.fields.diagnostics.is_hopeless:
                 break
-            match = nearest(key, [name for name in _ROWS if name not in root.entries])
+            match = nearest(key, [name for name in self.known if name not in root.entries])
             hint = f"did you mean `{match}`?" if match else None
-            if match is None and key in BY_VERB:
-                hint = f"`{key}` is a step: put it into the list under `do:`"
+            if match is None:
+                hint = self._hint(key)
             misspelt.add(match)
             self.fields.add(
                 "RUNE-1100",
                 f"a document has no key `{clip(key)}`",
                 key_of(root, key),
                 f"/{escape(key)}",
-                hint or f"its keys are {', '.join(_ROWS)}",
+                hint or f"its keys are {', '.join(self.known)}",
             )
-        for row in DOCUMENT:
+        for row in self.rows:
             if row.required and row.name not in root.entries and row.name not in misspelt:
                 at = Span(self.file, root.line + 1, root.column + 1, root.line + 1, root.column + 2)
                 self.fields.diagnostics.add(
@@ -123,14 +132,18 @@ class _Native:
                     f"the document needs `{row.name}`",
                     at,
                     "",
-                    "add `skript: NAME`" if row.name == "skript" else "add `do:` with its steps",
+                    self.missing[row.name],
                 )
         return read
+
+    def _hint(self, key: str) -> str | None:
+        """What to do with a key that a document does not have."""
+        return f"`{key}` is a step: put it into the list under `do:`" if key in BY_VERB else None
 
     def _value(self, key: str, node: Node) -> Any:
         """The value of one top-level key."""
         pointer = f"/{key}"
-        row = _ROWS[key]
+        row = self.known[key]
         if row.kind == "block":
             return self.steps.block(node, pointer, key)
         if row.kind == "clauses":
@@ -144,7 +157,7 @@ class _Native:
 
             return read_notice(self.steps, node, pointer)
         if row.kind == "title":
-            return self.fields.label(node, pointer, "title", "skript's name")
+            return self.fields.label(node, pointer, "title", self.title)
         if row.kind == "count":
             return self.literals.count(row, node, pointer)
         if row.kind == "labels":

@@ -132,6 +132,10 @@ class Readers:
             from .schedule_values import schedule_readers  # most documents have none
 
             return schedule_readers(self._fields)[row.kind]
+        if row.kind in ("state", "sources", "event", "roles"):
+            from .machine_values import machine_readers  # most documents have none
+
+            return machine_readers(self._fields)[row.kind]
         read = self._row_readers.get(row.kind)
         if read is not None:
             return lambda node, at, _: read(row, node, at)

@@ -9,6 +9,7 @@ from ...model.catalog import HandlerCatalog
 from ...model.diagnostics import Diagnostics
 from .. import core
 from .arguments import check_arguments
+from .bodies import programs_of
 from .built import check_built
 from .environment import Environment
 from .facts import Facts
@@ -16,6 +17,7 @@ from .flow import check_flow
 from .forks import check_forks
 from .handlers import check_handlers
 from .hints import Hints
+from .machine_steps import check_machine_steps
 from .names import check_names
 from .structure import check_structure
 from .types import check_types
@@ -39,11 +41,14 @@ def validate(
         check_built(facts, found)
     hints = Hints()
     check_names(facts, hints, found)
-    check_structure(facts, program, found)
-    check_forks(facts, program, found)
+    programs = programs_of(facts.document, program)
+    check_structure(facts, programs, found)
+    check_forks(facts, programs, found)
     check_handlers(facts, catalog, hints, found)
-    check_flow(facts, program, found)
+    for one in programs:
+        check_flow(facts, one, found)
     env = Environment(facts, catalog)
     check_types(facts, env, found)
     check_arguments(facts, env, catalog, found)
+    check_machine_steps(facts, env, found)
     return env

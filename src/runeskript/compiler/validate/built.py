@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from ...expr.functions import FUNCTIONS
+from ...model.ast import Machine
 from ...model.diagnostics import Diagnostics
 from ...model.limits import NAME
+from ...model.nearest import did_you_mean
 from ...model.spans import Span
 from ..tables import KEYWORDS, ROOTS
 from .facts import Facts
@@ -35,6 +37,8 @@ def check_built(facts: Facts, found: Diagnostics) -> None:
             )
     _check_functions(facts, found)
     _check_ids(facts, found)
+    if facts.document.machine is not None:
+        _check_states(facts.document.machine, facts.document.span, found)
 
 
 def _declared(facts: Facts) -> Iterator[tuple[str, Span, str]]:
@@ -84,3 +88,21 @@ def _check_ids(facts: Facts, found: Diagnostics) -> None:
                 related=((first[id_], "the first step with this id"),),
             )
         first.setdefault(id_, step.site.span)
+
+
+def _check_states(machine: Machine, span: Span, found: Diagnostics) -> None:
+    """What refers to a state has to find it, and once."""
+    known: set[str] = set()
+    for state in machine.states:
+        if state.name in known:
+            message = f"the state `{state.name}` is there twice"
+            found.add("RUNE-1118", message, state.site.span, state.site.pointer)
+        known.add(state.name)
+    asked = [(machine.initial, span, "/initial")]
+    for transition in machine.transitions:
+        site = transition.site
+        asked += [(name, site.span, site.pointer) for name in (*transition.sources, transition.to)]
+    for name, at, pointer in asked:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            found.add("RUNE-1140", f"there is no state `{name}`", at, pointer, hint)

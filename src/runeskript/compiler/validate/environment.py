@@ -47,6 +47,10 @@ _ERROR: Final = join(
 _JOB: Final = object_of({
     "id": TEXT, "key": of("text", "null"), "created_at": INT, "labels": of("object"),
 })  # fmt: skip
+#: What guards and transitions of a machine see.
+_RAISED: Final = object_of({"name": TEXT, "data": ANY, "id": of("text", "null"), "at": ANY})
+_ACTOR: Final = object_of({"id": of("text", "null"), "roles": list_of(TEXT)})
+_OBJECT: Final = of("object")
 #: How often variables that are computed from themselves are computed before they may be anything.
 _TURNS: Final = 6
 
@@ -86,13 +90,22 @@ class Environment:
             "job": _JOB,
             "error": _ERROR,
         }
+        if document.machine is not None:
+            del self.types["input"]
+            self.types.update(event=_RAISED, actor=_ACTOR)
         self._inference = Inferences(self.types, self.functions)
-        self._in_part = {a.name for a in facts.assignments if a.path}
+        self._in_part = {a.name for a in (*facts.assignments, *facts.data_writes) if a.path}
         sources = self._sources(facts)
         for var in document.vars:
             if var.reduce is not None:
                 sources.pop(var.name, None)  # what it holds depends on how branches end
+        if document.machine is not None:
+            data = of_schema(document.input_schema)
+            sources["data"] = [_OBJECT if data.is_any else data]
+            sources["data"] += [self._assigned(a) for a in facts.data_writes if not a.path]
         self._solve(sources)
+        if document.machine is not None and self.types.get("data", ANY).kinds != _OBJECT.kinds:
+            self.types["data"] = _OBJECT  # whatever else is stored is refused
 
     # --- expressions ---------------------------------------------------------------------------
     def of(self, expr: Expr) -> Inferred:

@@ -22,6 +22,8 @@ Role: TypeAlias = Literal["code", "text", "with", "duration", "function"]
 #: What stands between a step and the place a jump would lead to.
 Barrier: TypeAlias = Literal["", "fork", "finally", "undo"]
 LoopKind: TypeAlias = Literal["", "sequential", "parallel"]
+#: What of a machine: a guard, what its transitions do, what its states do, how long they last.
+Part: TypeAlias = Literal["", "guard", "action", "activity", "time"]
 
 
 @mutable
@@ -46,8 +48,15 @@ class Scope:
     #: Whether a fork stands around (what is set here may be a contribution to a reducer).
     forked: bool = False
     sink: Sink | None = None
-    #: Whether it is the ``on_failure`` of the document, which has no variables.
+    #: Whether it is the ``on_failure`` of the document.
     notice: bool = False
+    #: Where in a machine.
+    part: Part = ""
+
+    @property
+    def bare(self) -> bool:
+        """Whether there are no variables here."""
+        return self.notice or self.part in ("guard", "time")
 
     def but(self, **changes: Any) -> Scope:
         """The same with changes (quicker than ``dataclasses.replace``, and typed at the edge)."""
@@ -65,6 +74,7 @@ _SCOPE_FIELDS = (
     "forked",
     "sink",
     "notice",
+    "part",
 )
 
 
@@ -115,6 +125,8 @@ class Facts:
     document: Document
     uses: list[Use] = field(default_factory=list)
     assignments: list[Assignment] = field(default_factory=list)
+    #: The same of a machine's ``data``, which is no variable.
+    data_writes: list[Assignment] = field(default_factory=list)
     loop_names: list[LoopName] = field(default_factory=list)
     steps: list[tuple[Step, Scope]] = field(default_factory=list)
     #: (what was expected to yield, what for) for each ``collect`` and ``into`` of a fork.
@@ -129,7 +141,8 @@ class Facts:
 
 def collect_facts(document: Document, root: Node | None = None) -> Facts:
     """Walk the whole document once. ``root``: the tree of the text it was read from."""
-    walk = _Walk(Facts(document, wording=Wording(root)))
+    wording = Wording(root, machine=document.machine is not None)
+    walk = _Walk(Facts(document, wording=wording))
     walk.document(document)
     return walk.facts
 
@@ -166,10 +179,12 @@ class _Walk:
             return
         for key in target.path:
             self.use(key, "code", scope)
-        self.facts.assignments.append(
-            Assignment(
-                target.name, target.span, target.pointer, value, scope, bool(target.path), step, via
-            )
+        found = self.facts.assignments
+        if target.name == "data" and scope.part:
+            found = self.facts.data_writes
+        path = bool(target.path)
+        found.append(
+            Assignment(target.name, target.span, target.pointer, value, scope, path, step, via)
         )
 
     # --- blocks --------------------------------------------------------------------------------
@@ -184,8 +199,22 @@ class _Walk:
             self.use(function.body, "function", top)
         self.use(document.timeout, "duration", top)
         self.guarded(document.body, document.catches, document.finally_, top)
+        if document.machine is not None:
+            self.machine(document.machine)
         if document.on_failure is not None:
             self.step(document.on_failure, Scope(error=True, notice=True))
+
+    def machine(self, machine: ast.Machine) -> None:
+        guard, time = Scope(part="guard"), Scope(part="time")
+        action, activity = Scope(part="action"), Scope(part="activity")
+        for state in machine.states:
+            self.block(state.enter, action)
+            self.block(state.exit, action)
+            self.block(state.do or (), activity)
+            self.use(state.after, "duration", time)
+        for transition in machine.transitions:
+            self.use(transition.guard, "code", guard)
+            self.block(transition.do, action)
 
     def block(self, block: Iterable[Step], scope: Scope) -> None:
         for step in block:

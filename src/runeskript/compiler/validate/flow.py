@@ -22,6 +22,7 @@ from ...model.diagnostics import Diagnostics
 from ...model.records import mutable
 from .. import core
 from ..tables import ROOTS
+from ..wording import Wording
 from .definite import unsettled
 from .facts import Facts
 from .graph import Block, blocks_of, may_fail
@@ -95,9 +96,8 @@ def check_flow(facts: Facts, program: core.Program, found: Diagnostics) -> None:
         left = {*variables, *_yields(program)}
     names = [name for name in variables if name in left]
     names += sorted(left.difference(variables))
-    key = facts.wording.variables
     for start in range(0, len(names), _AT_ONCE):
-        _Analysis(names[start : start + _AT_ONCE], program, found, key).run()
+        _Analysis(names[start : start + _AT_ONCE], program, found, facts.wording).run()
 
 
 def _yields(program: core.Program) -> set[str]:
@@ -125,14 +125,13 @@ class _Analysis:
         "program",
         "reported",
         "summaries",
-        "vars",
+        "wording",
     )
 
     def __init__(
-        self, names: list[str], program: core.Program, found: Diagnostics, variables: str = "vars"
+        self, names: list[str], program: core.Program, found: Diagnostics, wording: Wording
     ) -> None:
-        #: The key that declares variables.
-        self.vars = variables
+        self.wording = wording
         self.program = program
         self.found = found
         self.bodies = program.bodies()
@@ -361,7 +360,7 @@ class _Analysis:
                 ),
                 span,
                 expr.pointer,
-                f"`yield` the value and `collect` it, or declare a reducer for it in `{self.vars}`",
+                self.wording.instead_of_losing(),
                 severity="warning" if state.may & bit else "error",
             )
         elif not state.may & bit:
@@ -370,8 +369,7 @@ class _Analysis:
                 f"no path sets `{text}` before this",
                 span,
                 expr.pointer,
-                self._written_beside(body, text)
-                or f"set it earlier, or give it a value in `{self.vars}`",
+                self._written_beside(body, text) or self.wording.to_set(),
             )
         else:
             self.found.add(
@@ -379,7 +377,7 @@ class _Analysis:
                 f"`{text}` is not set on every path to this",
                 span,
                 expr.pointer,
-                f"give it a value in `{self.vars}`, such as `{text}: null`",
+                self.wording.to_set_always(text),
             )
 
     def _written_beside(self, body: core.Body, name: str) -> str | None:

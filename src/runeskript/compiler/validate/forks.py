@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ...model.ast import Expr
 from ...model.diagnostics import Diagnostics
 from .. import core
@@ -19,14 +21,15 @@ _INITIAL: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def check_forks(facts: Facts, program: core.Program, found: Diagnostics) -> None:
+def check_forks(facts: Facts, programs: Iterable[core.Program], found: Diagnostics) -> None:
     """Every check of this module."""
-    for body in program.bodies():
-        for op in body.forks():
-            if isinstance(op, core.Fork) and op.need == 0:
-                _check_conflicts(op, program.reducers, facts.wording, found)
-    if program.reducers:
-        _check_reducers(facts, program.reducers, found)
+    for program in programs:
+        for body in program.bodies():
+            for op in body.forks():
+                if isinstance(op, core.Fork) and op.need == 0:
+                    _check_conflicts(op, program.reducers, facts.wording, found)
+        if program.reducers:
+            _check_reducers(facts, program.reducers, found)
 
 
 def _check_conflicts(
@@ -42,13 +45,20 @@ def _check_conflicts(
             if other[1] is write:
                 continue
             reported.add(variable)
+            if variable == "data":
+                continue  # which no branch may write
+            hint = "use two variables, or `yield` the values"
+            if wording.variables:
+                hint = (
+                    "use two variables, `yield` the values, or declare a reducer: "
+                    f"`{wording.variables}: {{{variable}: {{init: 0, reduce: sum}}}}`"
+                )
             found.add(
                 "RUNE-3012",
                 f"the branches `{other[0]}` and `{body.name}` both write `{variable}`",
                 write.span,
                 write.pointer,
-                "use two variables, `yield` the values, or declare a reducer: "
-                f"`{wording.variables}: {{{variable}: {{init: 0, reduce: sum}}}}`",
+                hint,
                 related=((other[1].span, f"`{other[0]}` writes it here"),),
             )
 

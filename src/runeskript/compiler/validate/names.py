@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from ...expr.functions import FUNCTIONS
 from ...model.ast import IR, Expr, Name
@@ -24,12 +24,15 @@ def name_span(expr: Expr, name: Name) -> Span:
 class _Known:
     """The names of one document."""
 
-    __slots__ = ("env", "everywhere", "fitting", "functions", "hints", "loops", "variables")
+    __slots__ = ("env", "everywhere", "fitting", "functions", "hints", "loops", "machine",
+                 "variables")  # fmt: skip
 
     def __init__(self, facts: Facts, hints: Hints) -> None:
         self.variables = facts.assigned()
         #: Names that mean something everywhere but in functions; `env` is looked at more closely.
-        self.everywhere = self.variables.difference(ROOTS) | {"input", "job"}
+        self.machine = facts.document.machine is not None
+        given = "data" if self.machine else "input"
+        self.everywhere = self.variables.difference(ROOTS) | {given, "job"}
         self.loops = {loop.name for loop in facts.loop_names}
         self.functions = {f.name: len(f.params) for f in facts.document.functions}
         #: Moulds -> whether their calls have the right number of arguments.
@@ -45,7 +48,7 @@ def check_names(facts: Facts, hints: Hints, found: Diagnostics) -> None:
     known_all = known.everywhere.issuperset
     for use in facts.uses:
         # Nearly all names are variables that are surely known.
-        if known_all(use.expr.parsed.used) and use.role != "function" and not use.scope.notice:
+        if known_all(use.expr.parsed.used) and use.role != "function" and not use.scope.bare:
             continue
         if not _is_sound(use, known):
             _check_use(use, known, found)
@@ -93,7 +96,7 @@ def _is_sound(use: Use, known: _Known) -> bool:
     """Whether there is certainly nothing to say of the names of an expression. Asked without their
     places, which are worked out for what is reported."""
     parsed, scope = use.expr.parsed, use.scope
-    if use.role == "function" or scope.notice:
+    if use.role == "function" or scope.bare:
         return not parsed.used
     for name in parsed.used:
         if name in known.everywhere or name in scope.loop_names:
@@ -155,7 +158,7 @@ def _check_use(use: Use, known: _Known, found: Diagnostics) -> None:
                 )
         elif use.role == "function":
             _unknown_in_function(expr, name, known, found)
-        elif name.name not in known.everywhere or use.scope.notice:
+        elif name.name not in known.everywhere or use.scope.bare:
             _check_variable(use, name, known, found)
         if name.name == "env" and name.kind == "variable":
             asks_env = True
@@ -167,19 +170,14 @@ def _check_use(use: Use, known: _Known, found: Diagnostics) -> None:
 
 def _check_variable(use: Use, name: Name, known: _Known, found: Diagnostics) -> None:
     text, expr = name.name, use.expr
-    if text in use.scope.loop_names or text in ("input", "job", "env"):
+    given = "data" if known.machine else "input"
+    if text in use.scope.loop_names or text in (given, "job", "env"):
         return
     if text in ROOTS:
-        _check_special(use, name, found)
+        _check_special(use, name, known, found)
     elif text in known.variables:
-        if use.scope.notice:
-            found.add(
-                "RUNE-3004",
-                f"`on_failure` does not see the variable `{text}`: the job has ended",
-                name_span(expr, name),
-                expr.pointer,
-                "it sees `error`, `job`, `input` and `env`; an error's `data` can say more",
-            )
+        if use.scope.bare:
+            _check_bare(use, name, given, found)
     elif text in known.loops:
         found.add(
             "RUNE-3001",
@@ -202,19 +200,57 @@ def _check_variable(use: Use, name: Name, known: _Known, found: Diagnostics) -> 
         )
 
 
+def _check_bare(use: Use, name: Name, given: str, found: Diagnostics) -> None:
+    """A variable where there are none."""
+    message, hint = {
+        "guard": (
+            f"a guard does not see the variable `{name.name}`: nothing is set before it",
+            "it sees `data`, `event`, `actor`, `job` and `env`",
+        ),
+        "time": (
+            f"a timeout does not see the variable `{name.name}`",
+            "it sees `data`, `job` and `env`",
+        ),
+    }.get(
+        use.scope.part,
+        (
+            f"`on_failure` does not see the variable `{name.name}`: the job has ended",
+            f"it sees `error`, `job`, `{given}` and `env`; an error's `data` can say more",
+        ),
+    )
+    found.add("RUNE-3004", message, name_span(use.expr, name), use.expr.pointer, hint)
+
+
 def _nearest_variable(name: str, use: Use, known: _Known) -> str | None:
     """A hint from all names that are known here."""
-    here = ["input", "job", "env", *use.scope.loop_names]
-    here += ["error"] if use.scope.error else []
-    here += ["event"] if use.event is not None else []
-    return known.hints.near(name, " ".join(here), [*known.variables, *here])
+    scope = use.scope
+    here = ["data" if known.machine else "input", "job", "env", *scope.loop_names]
+    here += ["error"] if scope.error else []
+    here += ["event"] if use.event is not None or scope.part in _EVENTFUL else []
+    here += ["actor"] if scope.part in _EVENTFUL else []
+    variables = () if scope.bare else known.variables
+    return known.hints.near(name, " ".join(here), [*variables, *here])
 
 
-def _check_special(use: Use, name: Name, found: Diagnostics) -> None:
+#: The parts of a machine that are done because of an event, which somebody raised.
+_EVENTFUL: Final = ("guard", "action")
+
+
+def _check_special(use: Use, name: Name, known: _Known, found: Diagnostics) -> None:
     text = name.name
     if text == "error" and use.scope.error:
         return
     if text == "event" and use.event is not None:
+        return
+    if text in ("event", "actor") and use.scope.part in _EVENTFUL:
+        return
+    if known.machine and text in ("input", "event", "actor"):
+        message, hint = {
+            "input": ("a machine's job has no `input`", "write `data`"),
+            "event": ("`event` is known in guards and transitions only", None),
+            "actor": ("`actor` is known in guards and transitions only", None),
+        }[text]
+        found.add("RUNE-3004", message, name_span(use.expr, name), use.expr.pointer, hint)
         return
     where = {
         "error": "`error` is known in `catch`, `finally` and `on_failure` only",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from ...model import ast
@@ -23,7 +23,7 @@ _RETURN_HINT = {
 }
 
 
-def check_structure(facts: Facts, program: core.Program, found: Diagnostics) -> None:
+def check_structure(facts: Facts, programs: Iterable[core.Program], found: Diagnostics) -> None:
     """Every check of this module."""
     for step, scope in facts.steps:
         check = _STEPS.get(type(step))
@@ -31,7 +31,7 @@ def check_structure(facts: Facts, program: core.Program, found: Diagnostics) -> 
             check(step, scope, found)
     _check_clauses(facts.document.catches, found)
     _check_gathers(facts, found)
-    for site in program.unreachable:
+    for site in (site for program in programs for site in program.unreachable):
         found.add(
             "RUNE-3020",
             "no path leads to this step",
@@ -62,7 +62,7 @@ def _check_jump(step: ast.Break | ast.Continue, scope: Scope, found: Diagnostics
 
 
 def _check_return(step: ast.Return, scope: Scope, found: Diagnostics) -> None:
-    if scope.confined:
+    if scope.confined and not scope.part:
         found.add(
             "RUNE-3016",
             _BEYOND[scope.confined].format(verb="return"),
@@ -79,7 +79,9 @@ def _check_yield(step: ast.Yield, scope: Scope, found: Diagnostics) -> None:
             "`yield` outside a branch, a parallel `for` or a `for` with `collect`",
             step.site.span,
             step.site.pointer,
-            "`return` ends the run with a value",
+            "`set: {data.NAME: VALUE}` in a transition keeps a value"
+            if scope.part
+            else "`return` ends the run with a value",
         )
 
 

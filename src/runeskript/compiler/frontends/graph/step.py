@@ -32,6 +32,7 @@ class GraphStep:
         outer = self.fields
         fields = GraphFields(outer.source, outer.diagnostics, outer.seen)
         fields.file = outer.file
+        fields.settable = outer.settable
         reader = NodeReader(fields, self.ids)
         part = reader.part(node, pointer)
         fields.check_suspects(outer.seen.variables)
