@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.engine.conftest import Lasting
 
-from runeskript.engine.cancelled import cancel_of
+from runeskript.engine.cancelled import cancel_in, cancel_of
 from runeskript.engine.cancelling import asked_for, command
 from runeskript.engine.handlers import handler
 from runeskript.engine.handlers.loading import load_handlers
@@ -21,6 +21,7 @@ from runeskript.engine.ids import SystemIds
 from runeskript.engine.reasons import reason_of
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import RuntimeOptionError
+from runeskript.model.events import CancelRequested, GraceGiven
 from runeskript.stores.base import Command, Store
 from runeskript.stores.memory import MemoryStore
 from runeskript.testing.still import unexplained
@@ -463,3 +464,9 @@ async def test_a_grace_time_is_a_duration(runtime: Start, grace: Any) -> None:
         await rt.cancel_job("x", grace=grace)
     with pytest.raises(RuntimeOptionError, match="grace"):
         Runtime(grace=grace)
+
+
+def test_when_a_grace_time_is_over_that_was_prolonged() -> None:
+    events = [CancelRequested(0, "x"), GraceGiven(0, 30, False), GraceGiven(10, 1000, True)]
+    found = [cancel_in([*events, *more]) for more in ([], [GraceGiven(20, 5, False)])]
+    assert [one and one.due for one in found] == [1010, 25]

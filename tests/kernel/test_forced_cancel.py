@@ -387,6 +387,79 @@ def test_by_force_the_undos_of_a_child_have_their_time(grace: int) -> None:
     assert [type(event) for event in kid.journal].count(GraceGiven) == 1
 
 
+@pytest.mark.parametrize("block", ["child", "timed child"])
+@pytest.mark.parametrize("again", [False, True])
+def test_a_child_that_is_asked_to_stop_within_the_time_has_what_is_left(
+    block: str, again: bool
+) -> None:
+    sim = _timed(BLOCKS[block])
+    sim.run_until(10)
+    sim.cancel("enough")
+    sim.run_until(20)
+    (kid,) = [kid for _, kid in sim.running.values()]
+    sim.cancel("enough", force=True, grace=3000)
+    if again:  # from a snapshot
+        data = encode_run(sim.run_state, sim.program.digest, len(sim.journal))
+        sim.run_state, _ = decode_run(data, sim.program.digest, Context())
+    sim.run_until(2000)
+    assert sim.finished is None and kid.finished is None
+    assert [e[1:] for e in kid.journal if isinstance(e, GraceGiven)] == [(2010, True)]
+    sim.run()
+    assert sim.finished is not None and sim.finished.status == "Cancelled"
+    while kid.step():
+        pass
+    assert kid.finished is not None and kid.finished.status == "Cancelled"
+    assert (sim.now - sim.start, kid.now - sim.start) == (3020, 3020)
+
+
+def test_a_child_is_told_both_times_that_run() -> None:
+    sim = _timed(BLOCKS["child"])
+    sim.run_until(10)
+    sim.cancel("enough", grace=5000)
+    sim.run_until(20)
+    (kid,) = [kid for _, kid in sim.running.values()]
+    sim.cancel("enough", force=True, grace=4000)
+    sim.run_until(2000)
+    assert [e[1:] for e in kid.journal if isinstance(e, GraceGiven)] == [
+        (4000, False),
+        (3010, True),
+    ]
+    sim.run()
+    assert sim.finished is not None and sim.now - sim.start == 4020
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_by_force_with_a_time_what_was_asked_to_stop_has_longer(nested: bool) -> None:
+    freed: list[Any] = []
+    mocks: dict[str, Any] = {"book": lambda p: 7, "charge": lambda p: DEAF}
+    mocks |= {"refund": lambda p: None, "free": lambda p: freed.append(p["room"])}
+    sim = _nested(**mocks) if nested else simulation(BOOKING, mocks)
+    sim.run_until(10)
+    sim.cancel("enough", grace=500)
+    sim.run_until(100)
+    sim.cancel("enough", force=True, grace=3000)
+    sim.run_until(3099)
+    assert sim.finished is None and not freed
+    for one in (*[kid for _, kid in sim.running.values()], sim):
+        while one.step():
+            pass
+        assert one.finished is not None and one.finished.status == "Cancelled"
+        assert one.now - sim.start == 3100
+    assert freed == [7, 7] if nested else [7]
+
+
+def test_a_shorter_time_for_what_was_asked_to_stop_stands_beside_that_of_a_force() -> None:
+    mocks = {"book": lambda p: 7, "charge": lambda p: DEAF, "free": lambda p: HANG}
+    sim = simulation(BOOKING, {**mocks, "refund": lambda p: None})
+    sim.run_until(10)
+    sim.cancel("enough", force=True, grace=3000)
+    sim.run_until(100)
+    sim.cancel("enough", grace=500)
+    sim.run_until(700)
+    assert [call.handler for call in sim.calls] == ["book", "charge", "free"]
+    assert sim.run().status == "Cancelled" and sim.now - sim.start == 3010
+
+
 def test_by_force_a_child_of_a_finally_is_told() -> None:
     sim = _timed("{run: booking}")
     sim.run_until(10)

@@ -55,7 +55,10 @@ def cancel_in(events: Iterable[Event]) -> Cancelled | None:
         if isinstance(event, CancelRequested):
             found = Cancelled(event.at, event.reason)
         elif found is not None and isinstance(event, GraceGiven):
-            due[GRACE_ALL if event.everything else GRACE_ASKED] = event.at + event.grace
+            over = event.at + event.grace
+            if event.everything and due.get(GRACE_ASKED, over) < over:
+                del due[GRACE_ASKED]  # it is prolonged
+            due[GRACE_ALL if event.everything else GRACE_ASKED] = over
         elif found is not None and isinstance(event, TimerFired) and event.m in due:
             del due[event.m]
             if event.m == GRACE_ALL:

@@ -193,6 +193,7 @@ class Outlet(Snapshots):
             elif isinstance(effect, ChildDrop):
                 asked = Asked(f"cancelled by job {live.id}", effect.grace, effect.everything)
                 again = "" if effect.grace is None else f", with a grace time at {live.run.now}"
+                again += ", by force" if effect.everything else ""
                 messages.append(command(effect.id, asked, f"dropped {effect.n}{again}"))
             elif isinstance(effect, ChildOut):
                 decision = await self._children.decide(live, effect)

@@ -20,7 +20,6 @@ from ..model.events import (
     CallsDone,
     CancelRequested,
     ChildDone,
-    ChildDrop,
     Event,
     Forked,
     GraceGiven,
@@ -48,7 +47,7 @@ from .faulting import fault_of
 from .forcing import force, give_grace, is_cancelled
 from .numbering import raise_floor, skip_draws
 from .ready import Vm
-from .scopes import drop_wait
+from .scopes import drop_child, drop_wait
 
 
 def check_step(vm: Vm, event: Event) -> None:
@@ -184,6 +183,7 @@ def _timer_fired(vm: Vm, event: TimerFired) -> TimerFired | None:
         return None
     token, scope = found
     if is_force(event):
+        run.graces.pop(event.m, None)
         force(vm, event.m)
     elif scope is not None:
         scope.timer = None
@@ -212,7 +212,7 @@ def _timer_fired(vm: Vm, event: TimerFired) -> TimerFired | None:
         if token.cancelling is None:
             step = vm.program.step_at(token.pc)
             token.cancelling = Fault("timeout", "the child job took too long", step, token.attempt)
-            vm.effect(ChildDrop(token.path, token.n, token.child))
+            drop_child(vm, token)
     else:
         raise KernelInvariantError("a timer woke a token that does not rest on it")
     return event

@@ -13,7 +13,6 @@ from ..errors import KernelInvariantError
 from ..model.events import (
     CallDrop,
     CallsDrop,
-    ChildDrop,
     LogOut,
 )
 from ..model.faults import Fault, catchable
@@ -23,7 +22,7 @@ from .branches import calling_token, start_branches
 from .ending import finish
 from .joins import apply_outs, shape_result
 from .ready import Vm
-from .scopes import drop_scopes, drop_wait, shielded, take_undos
+from .scopes import drop_child, drop_scopes, drop_wait, shielded, take_undos
 
 _UNNEEDED = "the branch is no longer needed"
 
@@ -102,7 +101,7 @@ def cancel(vm: Vm, token: Token, fault: Fault) -> None:
         unwind_cancel(vm, token, fault)
     elif state == TokenState.CHILD:
         if token.cancelling is None:
-            vm.effect(ChildDrop(token.path, token.n, token.child))
+            drop_child(vm, token)
         token.cancelling = _wider(token.cancelling, fault)
     elif state == TokenState.JOINING:
         token.cancelling = _wider(token.cancelling, fault)

@@ -45,7 +45,8 @@ def is_cancelled(root: Token) -> bool:
 def give_grace(vm: Vm, grace: int, *, everything: bool) -> bool:
     """Bound what a cancel waits for from now on; False where it waits for nothing.
 
-    The latest word counts, sooner or later than the one before.
+    The latest word counts, sooner or later than the one before; and a time for everything is one
+    for what was asked to stop, too, so it prolongs that one's.
     """
     run = vm.run
     if run.root is None or run.finished is not None:
@@ -54,17 +55,25 @@ def give_grace(vm: Vm, grace: int, *, everything: bool) -> bool:
     if not is_cancelled(run.root) and ending != "Cancelled" and not (everything and ending):
         return False
     m = GRACE_ALL if everything else GRACE_ASKED
-    key = (run.root.path, m)
-    if key in run.timers:
-        vm.effect(TimerDrop(*key))
-    run.timers[key] = (run.root, None)
     due = min(run.now + max(grace, 0), limits.INT_MAX)
+    if everything and run.graces.get(GRACE_ASKED, due) < due:
+        _drop_grace(vm, run.root, GRACE_ASKED)
+    _drop_grace(vm, run.root, m)
+    key = (run.root.path, m)
+    run.timers[key], run.graces[m] = (run.root, None), due
     vm.effect(TimerSet(*key, "", due, "grace"))
     for path in sorted(run.calls):
         token = run.calls[path]
         if token.state == _STATES.CHILD and token.cancelling is not None:
             vm.effect(ChildDrop(token.path, token.n, token.child, grace, everything))
     return True
+
+
+def _drop_grace(vm: Vm, root: Token, m: int) -> None:
+    """Forget a grace time, if it runs."""
+    vm.run.graces.pop(m, None)
+    if vm.run.timers.pop((root.path, m), None) is not None:
+        vm.effect(TimerDrop(root.path, m))
 
 
 def force(vm: Vm, m: int) -> None:
@@ -115,7 +124,7 @@ def _give_up(vm: Vm, token: Token) -> None:
     if token.state == _STATES.CALLING:
         vm.effect(CallDrop(token.path, token.n, step, token.attempt))
     elif token.state == _STATES.CHILD:
-        if token.cancelling is None:  # else it was told by when, and forces itself
+        if token.cancelling is None:  # else it was told by when (``drop_child``), and forces itself
             vm.effect(ChildDrop(token.path, token.n, token.child, 0, True))
         token.child = None
     drop_wait(vm, token)

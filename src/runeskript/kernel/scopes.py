@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..model.events import ListenDrop, TimerDrop
+from ..model.events import GRACE_ALL, ChildDrop, ListenDrop, TimerDrop
 from ..model.run import Scope, Token, UndoEntry
 from .ready import Vm
 
@@ -40,6 +40,18 @@ def drop_wait(vm: Vm, token: Token, consumed: str | None = None) -> None:
     if vm.run.listens.pop(key, None) is not None:
         vm.effect(ListenDrop(token.path, token.timer, consumed))
     token.timer = None
+
+
+def drop_child(vm: Vm, token: Token) -> None:
+    """Ask the child job to stop that a token waits for; where the run's cancel has grace times, it
+    has what is left of them.
+    """
+    run = vm.run
+    if not run.graces:
+        vm.effect(ChildDrop(token.path, token.n, token.child))
+    for m, due in sorted(run.graces.items(), reverse=True):
+        left = max(due - run.now, 0)
+        vm.effect(ChildDrop(token.path, token.n, token.child, left, m == GRACE_ALL))
 
 
 def take_undos(token: Token, height: int) -> list[UndoEntry]:

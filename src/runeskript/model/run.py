@@ -277,6 +277,7 @@ class Run:
         "finished",
         "floor",
         "forks",
+        "graces",
         "inbox",
         "job",
         "listens",
@@ -306,6 +307,8 @@ class Run:
         self.listens: dict[tuple[Path, int], Token] = {}
         #: What numbers are above since the last retry; 0 where there was none. ``numbering.py``.
         self.floor = 0
+        #: When the grace times of a cancel that run are over, by the ``m`` of their timers.
+        self.graces: dict[int, int] = {}
         self.root: Token | None = None
         self.seq = 0
         #: Whether events come from a journal and their step names are checked.

@@ -86,8 +86,8 @@ class _Writer:
             [self._groups[fork] for fork in run.forks.values()],
             None if run.ending is None else [run.ending[0], self._fault(run.ending[1])],
         ]
-        if run.floor:  # only behind a retry
-            rest.append(run.floor)
+        if run.floor or run.graces:  # behind a retry, or a cancel
+            rest += [run.floor, [[m, due] for m, due in run.graces.items()]]
         return [rest, tokens, groups, self._containers()]
 
     # --- tokens, forks, compensations -----------------------------------------------------------
@@ -289,7 +289,7 @@ class _Reader:
 
     def run(self, rest: list[Any], context: Any) -> Run:
         (_, _, now, seed, undos, job, env, root, ready, calls, timers, listens, forks, ending,
-         *floor) = rest  # fmt: skip
+         *more) = rest  # fmt: skip
         run = Run(context)
         context.seed = bytes.fromhex(seed)
         run.now = context.now_ms = now
@@ -314,7 +314,8 @@ class _Reader:
         for number in forks:
             fork = self._fork_at(number)
             run.forks[(*fork.owner.path, fork.n)] = fork
-        run.floor = int(floor[0]) if floor else 0
+        if more:
+            run.floor, run.graces = more[0], dict(more[1])
         if ending is not None:
             fault = self._fault(ending[1])
             run.ending = None if fault is None else (ending[0], fault)
