@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, Final
 
 from ..errors import RuneskriptError, StoreError, StoreTooLargeError
-from ..kernel import Program, Ready, new_run
+from ..kernel import Program, Ready, all_stopping, new_run
 from ..model.events import (
     Effect,
     Event,
@@ -117,6 +117,7 @@ class Driver(Turns):
             self.outlet.set_timer(live, timer.path, timer.m, timer.due)
         for event in lost:
             self.arrive(live, event)
+        self.outlet.stopping.expect(live, all_stopping(live.run))
         self.deliver_early(live, inbox, used)
         if (live.inbox and stood) or force_is_due(live, self.at()):
             live.later += effects  # what has arrived may make them needless

@@ -39,6 +39,7 @@ from .lines import Lines
 from .live import Live, force_is_due
 from .reports import locate
 from .snapshots import Snapshots
+from .stopping import Stopping
 from .timers import Timers
 from .turn import Calls, Turn
 
@@ -58,6 +59,7 @@ class Core(Protocol):
     timers: Timers
     store: Store
     snapshots: bool
+    grace: int
 
     def at(self) -> int: ...  # noqa: D102 - see Driver
     def arrive(self, live: Live, event: Event) -> None: ...  # noqa: D102
@@ -75,6 +77,7 @@ class Outlet(Snapshots):
         self._lanes = lanes
         self._children = children
         self.lines = Lines(core, lanes)
+        self.stopping = Stopping(core)
         #: Bound once for all timers.
         self._fire = self._timer_fired
         self._carry: dict[type[Any], Callable[[Turn, Any], None]] = {
@@ -268,6 +271,7 @@ class Outlet(Snapshots):
                 carry(turn, effect)
         for effect, decision in turn.children:
             self._child(live, effect, decision)
+        self.stopping.expect(live, turn.asked)
 
     def granted(self, live: Live, path: Path, n: int) -> None:
         """A call that stood in line has a slot."""
@@ -297,7 +301,9 @@ class Outlet(Snapshots):
             return
         call = live.calls.get(key)
         if call is not None:
-            if not effect.settle:
+            if effect.settle:
+                turn.asked.append(key)
+            else:
                 call.missed = turn.forced
                 call.settle()
             call.lane.pool.cancel(call)

@@ -20,6 +20,7 @@ class Turn:
 
     __slots__ = (
         "arrived",
+        "asked",
         "calls",
         "change",
         "children",
@@ -47,6 +48,8 @@ class Turn:
         self.change: RowChange | None = None
         #: Calls whose end is in the inbox already; made when a dropped call has to settle.
         self.arrived: set[tuple[Path, int]] | None = None
+        #: Path and n of calls that were asked to stop, and whose end is awaited.
+        self.asked: list[tuple[Path, int]] = []
         #: Whether the commit may put something into inboxes.
         self.mail = False
         #: As ``forced``; None before somebody asks.

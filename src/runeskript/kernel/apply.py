@@ -44,7 +44,7 @@ from .dispatch import (
     set_timer,
 )
 from .faulting import fault_of
-from .forcing import force, give_grace, is_cancelled
+from .forcing import abandoned, force, give_grace, is_cancelled
 from .numbering import raise_floor, skip_draws
 from .ready import Vm
 from .scopes import drop_child, drop_wait
@@ -104,7 +104,7 @@ def _call_failed(vm: Vm, event: CallFailed) -> CallFailed | None:
     if token is None:
         return None
     if token.cancelling is not None:
-        go_on_cancelling(vm, token)
+        abandoned(vm, token, event.error)
         return event
     error = event.error
     type_ = str(error.get("type") or "handler")

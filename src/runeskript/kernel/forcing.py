@@ -8,12 +8,22 @@ it would have to undo, and the call is named among the errors of the cancel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ..model import limits
-from ..model.events import GRACE_ALL, GRACE_ASKED, CallDrop, ChildDrop, LogOut, TimerDrop, TimerSet
-from ..model.faults import Fault
-from ..model.run import Run, Token, TokenState
+from ..model.events import (
+    GRACE_ALL,
+    GRACE_ASKED,
+    CallDrop,
+    ChildDrop,
+    LogOut,
+    Path,
+    TimerDrop,
+    TimerSet,
+)
+from ..model.faults import ABANDONED, Fault
+from ..model.run import Fork, Run, Token, TokenState
 from .branches import calling_token
 from .calls import go_on_cancelling
 from .control import raise_fault
@@ -115,6 +125,46 @@ def _take_apart(vm: Vm) -> None:
                 calling_token(vm, fork, index)
 
 
+def stopping(run: Run, path: Path, n: int) -> Token | None:
+    """The token of a call that was asked to stop, and is awaited for its undo; None where there is
+    none any more.
+    """
+    token = run.calls.get(path)
+    if token is None or token.n != n or token.state != _STATES.CALLING or token.cancelling is None:
+        return None
+    return token
+
+
+def all_stopping(run: Run) -> list[tuple[Path, int]]:
+    """Path and n of all such calls."""
+    known = [(path, token.n) for path, token in sorted(run.calls.items())]
+    return [key for key in known if stopping(run, *key)]
+
+
+def by_deadline(run: Run, token: Token) -> bool:
+    """Whether a token is cancelled because a deadline has passed, that of a block around it; not
+    where a cancel of the whole run says how long that may take.
+    """
+    one: Token | None = token
+    while one is not None and one.cancelling is not None and not run.graces:
+        if one.cancelling.type == "cancel" and one.cancelling.scope >= 0:
+            return True
+        one = one.fork.owner if isinstance(one.fork, Fork) else None
+    return False
+
+
+def abandoned(vm: Vm, token: Token, error: Mapping[str, Any]) -> None:
+    """A call that was asked to stop has ended; where it was given up, it is named by the cancel."""
+    stopped = token.cancelling
+    if stopped is not None and error.get("type") == ABANDONED:
+        step = vm.program.step_at(token.pc)
+        text = str(error.get("message") or "")
+        vm.effect(LogOut(step, "warning", f"step {step}: {text}"))
+        fault = Fault(ABANDONED, text, step, token.attempt)
+        token.cancelling = stopped.with_list("others", [fault.public()])
+    go_on_cancelling(vm, token)
+
+
 def _give_up(vm: Vm, token: Token) -> None:
     """End what a token waits for, and go on: with the cancel, or out of the block it is in."""
     run, step = vm.run, vm.program.step_at(token.pc)
@@ -130,7 +180,7 @@ def _give_up(vm: Vm, token: Token) -> None:
     drop_wait(vm, token)
     text = f"{what} did not end in the grace time of the cancel, and was given up"
     vm.effect(LogOut(step, "warning", f"step {step}: {text}"))
-    fault = Fault("cancel.abandoned", text, step, token.attempt)
+    fault = Fault(ABANDONED, text, step, token.attempt)
     stopped = token.cancelling
     if stopped is not None and stopped.type == "cancel":
         token.cancelling = stopped.with_list("others", [fault.public()])

@@ -13,6 +13,8 @@ from .values import Value
 DEFAULT_RETRY: Final = ("timeout", "connect", "http.5xx", "http.429")
 #: Types no ``catch`` sees and no ``raise`` may use.
 UNCATCHABLE: Final = ("cancel", "limit")
+#: A call that was asked to stop did not, and nobody waits for it any more.
+ABANDONED: Final = "cancel.abandoned"
 #: Key under which a stored error keeps what the kernel needs to raise it again.
 INTERNAL: Final = "$"
 

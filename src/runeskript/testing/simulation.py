@@ -45,6 +45,7 @@ from ..model.events import (
 from ..model.values import Value, normalise
 from ..stores.base import Listener, Message
 from ..stores.memory import Mailbox
+from .asked import Asked
 from .draw import draw
 from .mocks import NEVER, Mock, answer, failed
 from .outcome import Outcome
@@ -66,7 +67,7 @@ class Simulation:
     and kept until a listener takes them. ``children`` are the skripts that ``run`` finds, by name
     or digest; a detached one is traced, not run. ``shuffle``: a seed; what can happen at the same
     time then happens in an order drawn from it, and calls that may complete in batches do so.
-    ``turns``: the kernel's slice.
+    ``turns``: the kernel's slice. ``grace``: ms that a DEAF call has, asked to stop by a deadline.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Simulation:
         start_ms: int = 1_700_000_000_000,
         job: Mapping[str, Value] | None = None,
         turns: int = limits.SLICE_TURNS,
+        grace: int = limits.CANCEL_GRACE_MS,
         parent: Simulation | None = None,
     ) -> None:
         self.program = program if isinstance(program, Program) else load(program)
@@ -101,6 +103,7 @@ class Simulation:
         self.live: dict[tuple[str, Path, int], int] = {}
         #: Path and n of calls that no cancel ends.
         self.deaf: set[tuple[Path, int]] = set()
+        self.asked = Asked(grace)
         self.order = 0
         self.random = None if shuffle is None else random.Random(shuffle)  # noqa: S311
         #: What the run listens to now.
@@ -125,8 +128,7 @@ class Simulation:
         self.family[str(self.info["id"])] = self
         for number, (topic, key, data) in enumerate(messages, 1):
             self._send(Message(f"m{number}", topic, key, None, data, limits.DURATION_MS))
-        declared: dict[str, Value] = dict.fromkeys(self.program.blueprint.env)
-        declared.update(env or {})
+        declared: dict[str, Value] = {**dict.fromkeys(self.program.blueprint.env), **(env or {})}
         digest = self.program.digest
         self.given = normalise(input)
         self.feed(Started(self.now, digest, self.info, self.given, declared, seed))
@@ -158,6 +160,7 @@ class Simulation:
         while self.timers and self.live.get(_key(self.timers[0].event)) != self.timers[0].order:
             heapq.heappop(self.timers)
         known = [self.timers[0].at] if self.timers else []
+        known += [over[0]] if (over := self.asked.next(self.run_state)) else []
         known += [at for _, kid in self.running.values() if (at := kid.due()) is not None]
         return max(min(known), self.now) if known else None
 
@@ -175,6 +178,9 @@ class Simulation:
             else:
                 event = draw(self.queue, self.forks, self.random)
             self.feed(event._replace(at=self.now))
+        elif (over := self.asked.next(self.run_state)) and over[0] <= at:
+            self.live.pop(_key(over[1]), None)
+            self.feed(over[1]._replace(at=self.now))
         elif not any(self._step_child(*row) for row in list(self.running.values())):
             event = heapq.heappop(self.timers).event
             del self.live[_key(event)]
@@ -275,6 +281,7 @@ class Simulation:
         """A call that has not ended by now honours its cancellation, unless it is DEAF."""
         key = (drop.path, drop.n)
         if key in self.deaf:
+            self.asked.add(drop, self.now)
             return
         if any(isinstance(e, CallDone | CallFailed) and e[1:3] == key for e in self.queue):
             return
@@ -330,6 +337,7 @@ class Simulation:
                 start_ms=self.now,
                 job={"id": child.id},
                 turns=self.turns,
+                grace=self.asked.grace,
                 parent=self,
             )
             self.running[child.id] = (child, kid)

@@ -10,6 +10,8 @@ import random
 from typing import Final, Literal
 from zlib import crc32
 
+from ...model.limits import CANCEL_GRACE_MS
+
 #: What may happen to an operation of a store. ``die``: the process does, before or after it.
 Kind = Literal["before", "after", "twice", "die before", "die after"]
 #: Where in a handler a process may die.
@@ -19,6 +21,8 @@ _KINDS: Final[tuple[Kind, ...]] = ("before", "after", "twice", "die before", "di
 _TWICE: Final = frozenset(("commit", "post", "submit", "heartbeat", "release", "put_blob"))
 #: Operations that change something: here a process may die.
 _WRITES: Final = frozenset(("commit", "submit", "claim", "release", "heartbeat"))
+#: Milliseconds of a short grace time.
+_HASTE: Final = 100
 
 
 class Fate:
@@ -31,6 +35,9 @@ class Fate:
         #: Faults that end something: a process, or an operation. More could park a job for good
         #: reason, since it is claimed again after each.
         self.left = chance.choice((0, 1, 2, 3, 4, 4))
+        #: Milliseconds that what is asked to stop has. In every third simulation that is less than
+        #: those handlers need that do not.
+        self.grace = _HASTE if seed % 3 == 0 else CANCEL_GRACE_MS
         #: Times that a process stands still for longer than its lease.
         self.stalls = chance.choice((0, 0, 0, 1, 2))
         #: Times that the wall clock is set.

@@ -96,6 +96,7 @@ class Process:
             ids=self.ids,
             discover_handlers=False,
             lease=self.world.lease,
+            grace=self.world.fate.grace,
             env=self.world.env,
         )
 
