@@ -142,6 +142,12 @@ CODES: dict[str, Code] = {
     "RUNE-3034": Code("child-input", "error", "The input of a child skript does not suit it"),
     "RUNE-3040": Code("data-write", "error", "The job's data cannot be changed here"),
     "RUNE-3041": Code("machine-step", "error", "A machine cannot do this step here"),
+    "RUNE-3042": Code("unreachable-state", "error", "No job comes to the state"),
+    "RUNE-3043": Code("stuck-state", "error", "No job leaves the state, and it is not final"),
+    "RUNE-3044": Code("dead-transition", "error", "The transition is never taken"),
+    "RUNE-3045": Code("overlapping-guards", "warning", "Two guards of one event may both be true"),
+    "RUNE-3046": Code("untaken-timeout", "error", "No transition takes the event of a timeout"),
+    "RUNE-3047": Code("untaken-end", "warning", "No transition takes the end of an activity"),
     # --- 31xx meaning: what compiles and is hardly meant ------------------------ (section: lints)
     "RUNE-3100": Code("needless-silence", "warning", "There is nothing here to silence"),
     "RUNE-3101": Code("retry-repeats", "warning", "A call is retried that may not be repeated"),

@@ -127,10 +127,11 @@ class _Reader(Native):
                 break
             at = f"/states/{escape(name)}"
             self.fields.label(key, at, "state", "state's name")
-            out.append(self._state(name, child, at))
+            out.append(self._state(key, child, at))
         return tuple(out)
 
-    def _state(self, name: str, node: Node, pointer: str) -> State:
+    def _state(self, key: Scalar, node: Node, pointer: str) -> State:
+        name = key.text
         read: dict[str, Any] = {}
         if type(node) is not Scalar or node.value is not None:  # `draft:` is a state, too
             read = self.steps.fixed(node, STATE_FIELDS, pointer, "state")
@@ -157,7 +158,7 @@ class _Reader(Native):
             after if complete else None,
             then if complete else None,
             final,
-            Site(pointer, span_of(node, self.file)),
+            Site(pointer, span_of(key, self.file)),
         )
 
     def _check_final(self, name: str, node: Map, pointer: str) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from ...expr.types import never_equal, type_of_value
 from ...model import ast
 from ...model.ast import IR, CatchClause, Expr
-from .draws import drawing_functions, draws
+from ..draws import drawing_functions, draws
 from .subject import Subject
 
 _ERROR_TYPE: Final = ("item", ("name", "error"), ("const", "type"))

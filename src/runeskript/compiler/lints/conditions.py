@@ -14,7 +14,7 @@ from ...model import ast
 from ...model.ast import IR, Expr
 from ...model.faults import catchable
 from ...model.ir_text import expression_text
-from .draws import drawing_functions, draws
+from ..draws import drawing_functions, draws
 from .options import may_equal
 from .subject import Subject
 
@@ -63,6 +63,10 @@ def _conditions(subject: Subject) -> Iterator[tuple[Expr, str]]:
             yield step.where, "where"
         elif isinstance(step, ast.Try):
             yield from ((c.when, "catch") for c in step.catches if c.when is not None)
+    machine = subject.document.machine
+    for transition in () if machine is None else machine.transitions:
+        if transition.guard is not None:
+            yield transition.guard, "guard"
     for clause in subject.document.catches:
         if clause.when is not None:
             yield clause.when, "catch"

@@ -11,7 +11,7 @@ from ...expr.functions import FUNCTIONS
 from ...expr.ir import walk
 from ...model import ast
 from ...model.ast import Block, Step
-from .draws import drawing_functions, draws
+from ..draws import drawing_functions, draws
 from .subject import Subject
 from .tree import Role, descend, inner, inner_of_document
 

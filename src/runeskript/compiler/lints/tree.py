@@ -24,8 +24,15 @@ def inner(step: Step) -> Inner:
 
 
 def inner_of_document(document: Document) -> Inner:
-    """The document's own blocks."""
-    return _guarded(document.body, document.catches, document.finally_)
+    """The document's own blocks; of a machine those of its states and transitions."""
+    yield from _guarded(document.body, document.catches, document.finally_)
+    machine = document.machine
+    if machine is not None:
+        for state in machine.states:
+            for block in (state.enter, state.do or (), state.exit):
+                yield "once", block
+        for transition in machine.transitions:
+            yield "once", transition.do
 
 
 def descend(block: Block) -> Iterator[Step]:

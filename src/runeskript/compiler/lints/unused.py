@@ -138,7 +138,8 @@ def _check_parameters(f: Function, subject: Subject) -> None:
 def _check_fields(subject: Subject) -> None:
     """Names of `env` and fields of `input` that nothing reads."""
     env = subject.document.env
-    schema = subject.document.input_schema
+    # A machine's data is kept for whoever looks at the job.
+    schema = subject.document.input_schema if subject.document.machine is None else None
     properties = schema.get("properties") if isinstance(schema, dict) else None
     fields = tuple(properties) if isinstance(properties, dict) else ()
     if not env and not fields:

@@ -18,6 +18,7 @@ from .forks import check_forks
 from .handlers import check_handlers
 from .hints import Hints
 from .machine_steps import check_machine_steps
+from .machines import check_machine
 from .names import check_names
 from .structure import check_structure
 from .types import check_types
@@ -37,6 +38,7 @@ def validate(
 
     ``parsed`` False: the document did not come from a text, so nobody has looked at its names yet.
     """
+    sound = not found.has_errors  # else much would only follow from what is known to be wrong
     if not parsed:
         check_built(facts, found)
     hints = Hints()
@@ -51,4 +53,6 @@ def validate(
     check_types(facts, env, found)
     check_arguments(facts, env, catalog, found)
     check_machine_steps(facts, env, found)
+    if sound:
+        check_machine(facts, found)
     return env

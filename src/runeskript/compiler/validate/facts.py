@@ -22,8 +22,9 @@ Role: TypeAlias = Literal["code", "text", "with", "duration", "function"]
 #: What stands between a step and the place a jump would lead to.
 Barrier: TypeAlias = Literal["", "fork", "finally", "undo"]
 LoopKind: TypeAlias = Literal["", "sequential", "parallel"]
-#: What of a machine: a guard, what its transitions do, what its states do, how long they last.
-Part: TypeAlias = Literal["", "guard", "action", "activity", "time"]
+#: What of a machine: a guard, what its transitions do (and what is done when a job begins, which no
+#: event is the cause of), what its states do, how long they last.
+Part: TypeAlias = Literal["", "guard", "action", "begin", "activity", "time"]
 
 
 @mutable
@@ -208,7 +209,8 @@ class _Walk:
         guard, time = Scope(part="guard"), Scope(part="time")
         action, activity = Scope(part="action"), Scope(part="activity")
         for state in machine.states:
-            self.block(state.enter, action)
+            begins = state.name == machine.initial
+            self.block(state.enter, Scope(part="begin") if begins else action)
             self.block(state.exit, action)
             self.block(state.do or (), activity)
             self.use(state.after, "duration", time)

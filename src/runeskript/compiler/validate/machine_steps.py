@@ -18,7 +18,7 @@ def check_machine_steps(facts: Facts, env: Environment, found: Diagnostics) -> N
         return
     for step, scope in facts.steps:
         verb = _WAITS.get(type(step))
-        if verb is not None and scope.part == "action":
+        if verb is not None and scope.part in ("action", "begin"):
             found.add(
                 "RUNE-3041",
                 f"a transition happens at once: it cannot `{verb}`",

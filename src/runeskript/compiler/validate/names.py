@@ -250,6 +250,9 @@ def _check_special(use: Use, name: Name, known: _Known, found: Diagnostics) -> N
             "event": ("`event` is known in guards and transitions only", None),
             "actor": ("`actor` is known in guards and transitions only", None),
         }[text]
+        if use.scope.part == "begin" and text != "input":
+            message = f"a job begins without an event: there is no `{text}` in the first `enter`"
+            hint = "put it into the `do` of the transitions that lead here"
         found.add("RUNE-3004", message, name_span(use.expr, name), use.expr.pointer, hint)
         return
     where = {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...expr.functions import FUNCTIONS
-from ...expr.ir import walk
-from ...model.ast import IR, Document
+from ..expr.functions import FUNCTIONS
+from ..expr.ir import walk
+from ..model.ast import IR, Document
 
 
 def drawing_functions(document: Document) -> frozenset[str]:
