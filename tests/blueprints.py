@@ -17,8 +17,11 @@ from runeskript.model.blueprint import (
     FunctionRow,
     HandlerRef,
     ListenRef,
+    MachineTable,
     Policy,
     SkriptRef,
+    StateRow,
+    TransitionRow,
 )
 from runeskript.model.blueprint_codec import MAX_DEPTH, encode
 from runeskript.model.codec import decode as decode_value
@@ -242,6 +245,62 @@ def sample() -> Blueprint:
     )
 
 
+#: A machine of two states, one transition between them, with all that only machines have.
+MACHINE_CODE: tuple[tuple[Any, ...], ...] = (
+    (Op.MOVE, 0, None),  # 0
+    (Op.AWAIT, 0, 1, 1, 2, 3),  # 1
+    (Op.LOOP, 0, (1, 3, 5)),  # 2
+    (Op.PASS, 3),  # 3
+    (Op.JUMP, 2),  # 4
+    (Op.ENTER, "try", None),  # 5
+    (Op.EVENT, 2),  # 6
+    (Op.MOVE, 1, 0),  # 7
+    (Op.LEAVE,),  # 8
+    (Op.RETURN, 0),  # 9
+    (Op.REFUSE, 4),  # 10
+    (Op.JUMP, 1),  # 11
+    (Op.FAIL, 5, 0),  # 12
+    (Op.COMPENSATE, 5),  # 13
+    (Op.LEAVE,),  # 14
+    (Op.JUMP, 1),  # 15
+)
+
+
+def sample_machine() -> Blueprint:
+    """A well-formed Blueprint of a machine."""
+    picked = ("compare", ("slot", 3), (("==", ("const", 0)),))
+    region = (("if", 0, picked, (("exit", 2),), (("if", 0, ("slot", 0), (("exit", 1),), ()),)),)
+    return Blueprint(
+        name="order",
+        version=None,
+        labels={},
+        ast_hash="cd" * 32,
+        input_schema=None,
+        env=(),
+        roots=(("input", 0),),
+        code=MACHINE_CODE,
+        sites=(0,) * len(MACHINE_CODE),
+        steps=("/states/draft",),
+        bodies=(Body("order", 0, len(MACHINE_CODE), None, 6),),
+        exceptions=(
+            ExceptionRow(2, 3, 10, "any", 0, 4),
+            ExceptionRow(6, 7, 12, "any", 1, 5),
+        ),
+        exprs=(("slot", 0), ("const", 1_000), ("object", ((("const", "name"), ("const", "pay")),))),
+        regions=((*region, ("exit", 0)),),
+        functions=(),
+        handlers=(),
+        policies=(),
+        listens=(),
+        skripts=(),
+        machine=MachineTable(
+            0,
+            (StateRow("draft", False, "late"), StateRow("paid", True, None)),
+            (TransitionRow(0, "pay", 1, ("clerk",)),),
+        ),
+    )
+
+
 def with_code(bp: Blueprint, address: int, *instruction: Any) -> Blueprint:
     """``bp`` with another instruction at ``address``."""
     code = list(bp.code)
@@ -270,7 +329,7 @@ def take_apart(data: bytes) -> tuple[Any, Any]:
 
 def seal(program: Any, debug: Any = None) -> bytes:
     """Bytes with a right header and right digests around any program section."""
-    version = 2 if isinstance(program, list) and len(program) == 21 else 1
+    version = {21: 2, 22: 3}.get(len(program), 1) if isinstance(program, list) else 1
     if not isinstance(program, bytes):
         program = encode_value(program, max_depth=MAX_DEPTH + 10)
     if not isinstance(debug, bytes):

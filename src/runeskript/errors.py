@@ -331,6 +331,62 @@ class EraseError(RuneskriptError):
     code = "RUNE-6017"
 
 
+class NoMachineError(RuneskriptError):
+    """An event was sent to a job that has no machine."""
+
+    code = "RUNE-6023"
+
+
+class TransitionRefusedError(RuneskriptError):
+    """A machine did not take an event: its state stays as it was.
+
+    ``state``: the one it is in; ``allowed``: the events that the same actor may fire there, guards
+    aside; ``error``: type and message, where a guard failed that of the guard.
+    """
+
+    code = "RUNE-6020"
+
+    def __init__(
+        self,
+        message: str,
+        job: str,
+        state: str,
+        event: str,
+        allowed: tuple[str, ...],
+        error: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.job = job
+        self.state = state
+        self.event = event
+        self.allowed = allowed
+        self.error = error or {}
+
+
+class TransitionForbiddenError(TransitionRefusedError):
+    """A machine's transition is for roles that the actor has not."""
+
+    code = "RUNE-6021"
+
+
+class TransitionFailedError(RuneskriptError):
+    """The action of a machine's transition failed, so its state stays as it was; ``error`` is the
+    error object.
+    """
+
+    code = "RUNE-6022"
+
+    def __init__(self, job: str, state: str, event: str, error: dict[str, Any]) -> None:
+        super().__init__(
+            f"job {job}: `{event}` failed in state `{state}`: {error.get('type')}: "
+            f"{error.get('message')}"
+        )
+        self.job = job
+        self.state = state
+        self.event = event
+        self.error = error
+
+
 class CompletionError(RuneskriptError):
     """No job waits for the call that a token names."""
 

@@ -61,6 +61,7 @@ async def test_run_job(runtime: Start, clock: Any) -> None:
         status="Completed",
         state="Completed",
         input={"name": "Ada"},
+        data=None,
         output="Hello Ada",
         error=None,
         created_at=clock.ms,

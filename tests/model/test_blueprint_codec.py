@@ -70,7 +70,7 @@ def test_spans_of_equal_places_stand_once() -> None:
 
 @pytest.mark.parametrize(
     ("at", "value", "code"),
-    [(6, 3, "RUNE-4003"), (6, 0, "RUNE-4003"), (8, 2, "RUNE-4003"), (8, 65_535, "RUNE-4003")],
+    [(6, 4, "RUNE-4003"), (6, 0, "RUNE-4003"), (8, 2, "RUNE-4003"), (8, 65_535, "RUNE-4003")],
 )
 def test_another_version_is_refused(at: int, value: int, code: str) -> None:
     data = bytearray(encode(sample()))

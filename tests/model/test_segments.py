@@ -29,7 +29,11 @@ from runeskript.model.events import (
     Forked,
     GraceGiven,
     MessageIn,
+    Moved,
+    MoveFailed,
+    Refused,
     Retried,
+    Sent,
     Started,
     TimerFired,
 )
@@ -58,6 +62,10 @@ LATER: list[Event] = [
     CallPending(13, (2,), 1, "/do/1", 2),
     GraceGiven(14, 30_000, True),
     TimerFired(15, (), -1),
+    Sent(16, "e", "pay", {"n": [1]}, {"id": "ada", "roles": ["clerk"]}, "late"),
+    Moved(17, "draft", "paid", "pay", "e", {"id": "ada", "roles": []}, None),
+    Refused(18, "paid", "pay", "f", {"id": "ada"}, "conflict", {"type": "x", "message": ""}),
+    MoveFailed(19, "draft", "paid", "pay", "g", {}, {"type": "x", "data": None}),
 ]
 
 

@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from blueprints import COUNT, ERROR, EXPRS, INPUT, SCAN, TOTAL, sample, with_body, with_code
+from blueprints import (
+    COUNT,
+    ERROR,
+    EXPRS,
+    INPUT,
+    SCAN,
+    TOTAL,
+    sample,
+    sample_machine,
+    with_body,
+    with_code,
+)
 from runeskript.expr.ir_check import check_ir
 from runeskript.expr.schema import check_schema
 from runeskript.model.blueprint import (
@@ -21,6 +32,8 @@ from runeskript.model.blueprint import (
     ListenRef,
     Policy,
     SkriptRef,
+    StateRow,
+    TransitionRow,
 )
 from runeskript.model.isa import ROWS, Op
 from runeskript.model.limits import FORK_DEPTH
@@ -32,13 +45,40 @@ def problems(bp: Blueprint) -> list[str]:
     return [str(problem) for problem in verify(bp, check_ir, check_schema)]
 
 
+Change = Callable[[Blueprint], Blueprint]
+
+
 def test_the_sample_is_well_formed_and_has_every_opcode() -> None:
     assert problems(sample()) == []
     assert verify(sample()) == []
-    assert {instruction[0] for instruction in sample().code} == {row.op for row in ROWS}
+    assert problems(sample_machine()) == []
+    code = (*sample().code, *sample_machine().code)
+    assert {instruction[0] for instruction in code} == {row.op for row in ROWS}
 
 
-Change = Callable[[Blueprint], Blueprint]
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda bp: replace(bp, machine=None), "there is no machine"),
+        (lambda bp: with_code(bp, 1, Op.AWAIT, 2, 1, 1, 2, 3), "2 is not among the 2"),
+        (lambda bp: with_code(bp, 7, Op.MOVE, 1, 1), "1 is not among the 1"),
+        (lambda bp: with_code(bp, 7, Op.MOVE, 5, None), "5 is not among the 2"),
+        (lambda bp: with_code(bp, 12, Op.FAIL, 4, 0), ""),
+        (lambda bp: with_code(bp, 10, Op.REFUSE, 3), "slot 3"),
+        (lambda bp: table(bp, initial=2), "the initial state is none"),
+        (lambda bp: table(bp, transitions=(TransitionRow(0, "a", 2, None),)), "to no state"),
+        (lambda bp: table(bp, transitions=(TransitionRow(0, "", 1, None),)), "a name has"),
+        (lambda bp: table(bp, states=(StateRow("a", False, None),) * 2), "one name"),
+    ],
+)
+def test_what_is_wrong_with_a_machine(change: Change, said: str) -> None:
+    found = problems(change(sample_machine()))
+    assert any(said in problem for problem in found) == bool(said), found
+
+
+def table(bp: Blueprint, **changes: Any) -> Blueprint:
+    assert bp.machine is not None
+    return replace(bp, machine=replace(bp.machine, **changes))
 
 
 def code(address: int, *instruction: Any) -> Change:

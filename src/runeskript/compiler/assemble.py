@@ -58,6 +58,7 @@ def assemble(
         skripts=tuple(code.skripts),
         on_failure=on_failure,
         schedule=document.schedule,
+        machine=program.machine,
         debug=Debug(
             spans=tuple(spans[site] for site in sites),
             step_spans=spans,

@@ -24,6 +24,7 @@ from ..model.catalog import HandlerCatalog
 from ..model.isa import Op
 from ..model.records import mutable
 from . import core
+from .codegen_machines import MACHINES
 from .irtools import fill
 
 #: Slots of the document's body that are filled when a run starts.
@@ -349,6 +350,7 @@ EMIT: Mapping[type[core.Op], Callable[[_Generator, Any], Instruction]] = {
     core.Reraise: _Generator.reraise,
     core.Compensate: _Generator.compensate,
     core.Return: _Generator.return_,
+    **MACHINES,
 }
 
 

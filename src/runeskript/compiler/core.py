@@ -2,8 +2,7 @@
 
 One linear list of operations per body, on *named* variables, with labels in place of addresses.
 A variable is named as in the document; what the compiler adds begins with ``$``. Structure is gone
-(no ``if``, no ``try``), bodies are not: a branch, an iteration and an undo stay apart because each
-has a frame of its own.
+(no ``if``, no ``try``), bodies are not: branches, iterations and undos have frames of their own.
 
 Statements are those of ``model/isa.py`` with names in place of slots. An operation keeps, beside
 the IR it evaluates, the source expressions it came from (``reads``), so that the checks can point
@@ -16,6 +15,7 @@ from dataclasses import field
 from typing import Any, Final, Literal, TypeAlias
 
 from ..model.ast import IR, Document, Expr, Site
+from ..model.blueprint import MachineTable
 from ..model.records import mutable
 from ..model.spans import Span
 from ..model.values import Value
@@ -34,8 +34,8 @@ BodyKind: TypeAlias = Literal["root", "branch", "iteration", "undo"]
 class Op:
     """Any operation: the index of its step in ``Program.sites`` and what it reads.
 
-    ``reads`` names every variable of the document that an operation reads; of a region that has
-    none, which may be one the lowering added or a pass made, its statements tell.
+    ``reads`` names every variable of the document that it reads; of a region without any (which the
+    lowering added, or a pass made) the statements tell.
     """
 
     site: int
@@ -269,7 +269,7 @@ class Range:
     start: Label
     end: Label
     handler: Label
-    kind: Literal["catch", "finally"]
+    kind: Literal["catch", "finally", "any"]
     depth: int
     variable: str
 
@@ -303,7 +303,7 @@ class Body:
     fused: bool = False
 
     def holders(self) -> tuple[Any, ...]:
-        """The operations with bodies of their own, in the order of the code: looked for once."""
+        """The operations with bodies of their own, in the order of the code."""
         if self.holding is None:
             some: list[Any] = [op for op in self.ops if type(op) in _HOLDERS]
             self.holding = tuple([op for op in some if op.branches])
@@ -335,8 +335,8 @@ class Program:
     unreachable: list[Site]
     #: How many places assign each of the document's variables; loops' own names are not listed.
     assigned: dict[str, int]
-    #: The last label that was made.
-    labels: Label = 0
+    labels: Label = 0  # the last that was made
+    machine: MachineTable | None = None
 
     def label(self) -> Label:
         """A label that the program does not have."""

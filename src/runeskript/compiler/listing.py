@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..model.ir_text import expression_text as show
 from ..model.ir_text import region_text
-from . import core
+from . import core, machine_ops
 
 
 def show_core(program: core.Program) -> str:
@@ -137,6 +137,15 @@ def _return(op: core.Return) -> Iterator[str]:
     yield "return" if op.value is None else f"return {show(op.value)}"
 
 
+def _await(op: machine_ops.Await) -> Iterator[str]:
+    due = "" if op.due is None else f" due {show(op.due)}"
+    yield f"{op.event}, {op.actor}, {op.into} = await state {op.state}{due}"
+
+
+def _by(transition: int | None) -> str:
+    return "" if transition is None else f" by {transition}"
+
+
 def _word(word: str) -> Callable[[Any], Iterator[str]]:
     return lambda op: iter((word,))
 
@@ -159,4 +168,10 @@ _OPS: Final[dict[type[core.Op], Callable[[Any], Iterator[str]]]] = {
     core.Reraise: lambda op: iter((f"reraise {op.variable}",)),
     core.Compensate: lambda op: iter((f"compensate {op.variable}",)),
     core.Return: _return,
+    machine_ops.Await: _await,
+    machine_ops.Pass: lambda op: iter((f"pass {op.into}",)),
+    machine_ops.Refuse: lambda op: iter((f"refuse {op.variable}",)),
+    machine_ops.Move: lambda op: iter((f"move {op.to}" + _by(op.transition),)),
+    machine_ops.Fail: lambda op: iter((f"fail {op.variable}" + _by(op.transition),)),
+    machine_ops.Event: lambda op: iter((f"event {show(op.event)}",)),
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errors import EraseError, JobNotFoundError
 from ..kernel import Program
@@ -68,6 +68,50 @@ class Control(ABC):
         """
         driver = self._running()
         await driver.post(command(id, asked_for(str(reason), grace, force)))
+        return await self.get_job(id)
+
+    async def send(
+        self,
+        id: str,  # noqa: A002 - it is one
+        event: str,
+        data: object = None,
+        *,
+        actor: str | None = None,
+        roles: Sequence[str] = (),
+        why: str | None = None,
+        event_id: str | None = None,
+    ) -> Job:
+        """Fire an event at a machine's job, and wait until it was its turn; the job as it is then.
+
+        ``actor``, ``roles``: who fires it, and what they are; without an actor it is this process,
+        which may fire everything. ``why``: a word for the journal. ``event_id``: of equal ones only
+        the first counts. A job that is paused takes the event when it goes on.
+
+        Raises TransitionRefusedError where the state does not take it or no guard holds,
+        TransitionForbiddenError where the actor has no role that may, TransitionFailedError where
+        the action failed, JobNotFoundError, NoMachineError, RuntimeOptionError.
+        """
+        from . import sending
+        from .outcomes import outcome
+
+        driver = self._running()
+        (row,) = await self._store.get([id])
+        if row is None:
+            raise JobNotFoundError(f"no job has the id {id}")
+        program = await self._skripts.program(row.blueprint)
+        table = sending.table_of(row, None if program is None else program.blueprint.machine)
+        number = self._ids.message_id() if event_id is None else requests.name(event_id, "an id")
+        item = sending.event_command(id, number, event, data, actor, roles, why)
+        told = driver.answers.expect(number)
+        posted = await driver.post(item)
+        found: sending.Outcome | None = None
+        if posted == "duplicate":  # it may have been its turn long ago
+            row = row._replace(seq=0)
+        if told.done() or posted != "unknown":
+            found = await outcome(self._store, driver, self._recovery, row, number)
+        driver.answers.forget(number)
+        body: Any = item.data
+        sending.raise_refusal(row, table, event, body["actor"], found)
         return await self.get_job(id)
 
     async def pause_job(self, id: str) -> Job:  # noqa: A002 - it is one

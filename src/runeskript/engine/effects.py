@@ -38,6 +38,7 @@ from .handlers.failures import failure
 from .lines import Lines
 from .live import Live, force_is_due
 from .reports import locate
+from .sending import with_state
 from .snapshots import Snapshots
 from .stopping import Stopping
 from .timers import Timers
@@ -101,6 +102,9 @@ class Outlet(Snapshots):
             turn.change = RowChange(end.status, end.at, end.output, error)
         elif not live.started and ready.events:
             turn.change = RowChange("Running", ready.events[0].at)
+        if live.run.machine is not None and (ready.moved or turn.change is not None):
+            change = turn.change or RowChange("Running", ready.events[-1].at)
+            turn.change = with_state(live, change, moved=ready.moved)
         events = ready.events
         if ready.finished is not None and not live.started:
             # Pending becomes Running before it may become anything else.

@@ -40,7 +40,7 @@ class Endings(Inboxes):
         if change is not None:
             live.row = live.row._replace(
                 status=change.status,
-                state=change.status,
+                state=change.state or change.status,
                 output=change.output,
                 error=change.error,
                 updated_at=change.at,

@@ -140,6 +140,10 @@ class Inboxes(Arrivals):
         data = row.data
         if row.kind == "message" and isinstance(data, dict):
             return MessageIn(self.at(), row.path, row.n, data)
+        if row.kind == "event":
+            from .sending import event_of as sent
+
+            return sent(row, self.at())
         if row.kind == "slot":
             self.on_slot(live, row.path, row.n)
             return None

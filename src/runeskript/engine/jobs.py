@@ -16,6 +16,7 @@ from ..stores.base import JobRow
 class Job:
     """A job as it was when asked for. Times are milliseconds since 1970 UTC.
 
+    ``state``: that of its machine; equal to ``status`` where it has none. ``data``: a machine's.
     ``error``, where it failed or was cancelled: ``code, type, message, step, file, line, attempts,
     data, cause``.
     """
@@ -28,6 +29,7 @@ class Job:
     status: Status
     state: str
     input: Value
+    data: Value
     output: Value
     error: dict[str, Any] | None
     created_at: int
@@ -77,6 +79,7 @@ def _fields(row: JobRow) -> tuple[Any, ...]:
         row.status,
         row.state,
         copy_value(row.input),
+        copy_value(row.data),
         copy_value(row.output),
         copy_value(row.error),
         row.created_at,

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import ReplayMismatchError
-from ..model.events import ListenSet, Path, TimerSet
+from ..model.events import Event, ListenSet, Path, TimerSet
 from ..model.run import Run
 from ..stores.base import InboxRow, Listener, RowChange, Timer, Unit
 from .live import Live
+from .sending import with_state
 
 if TYPE_CHECKING:
     from ..stores.leases import Loaded
@@ -52,13 +53,17 @@ def mend(
     at: int,
     *,
     always: bool,
+    said: Sequence[Event] = (),
 ) -> Unit | None:
     """What the store has to be told before anything else: what a slice that was never committed
-    had set or dropped, and that a job that was paused is running again.
+    had set or dropped, and that a job that was paused is running again. ``said``: what its machine
+    said then.
     """
     row, run = loaded.row, live.run
     known = loaded.timers or loaded.listeners or loaded.inbox
-    if not (always or known or timers or since or run.listens) and row.status == "Running":
+    if not (always or said or known or timers or since or run.listens) and (
+        row.status == "Running"
+    ):
         return None
     stored = {(timer.path, timer.m) for timer in loaded.timers}
     heard = {(one.path, one.m) for one in loaded.listeners}
@@ -69,18 +74,20 @@ def mend(
     ]
     if any(key not in heard and key not in since for key in run.listens):
         raise ReplayMismatchError("nobody knows what one of its listeners listens to")
-    change = RowChange("Running", at) if row.status != "Running" else None
+    change = None
+    if said or row.status != "Running":
+        change = with_state(live, RowChange("Running", at), moved=bool(said))
     unit = Unit(
         live.id,
         row.epoch,
         row.seq,
-        [],
+        said,
         change,
         listens=listens,
         unlistens=[key for key in heard if key not in run.listens],
         timers=[timer for key, timer in timers.items() if key not in stored],
         untimers=[key for key in stored if key not in timers],
         inbox=overtaken(loaded.inbox),
-        part=loaded.part + 1,
+        part=0 if said else loaded.part + 1,
     )
     return unit if always or change is not None or unit.furnished else None

@@ -303,6 +303,7 @@ class Recovery:
         """An operator asked for a failed job to go on from its failed step."""
         from ..kernel.retrying import plan_retry
 
+        table = program.blueprint.machine
         row, asked = loaded.row, [one.number for one in loaded.inbox if one.kind == "retry"]
         whole = await self._store.load(row.id, whole=True)
         if whole is None:
@@ -315,7 +316,7 @@ class Recovery:
             await self._store.commit([unit])
             await self._store.release(self._driver.lease.worker.id, [_given_back(row)])
             return
-        running = RowChange("Running", event.at)
+        running = RowChange("Running", event.at, state=None if table is None else row.state)
         unit = Unit(row.id, row.epoch, row.seq, [event], running, inbox=asked)
         (committed,) = await self._store.commit([unit])
         if committed.outcome not in ("ok", "already"):
@@ -358,7 +359,8 @@ class Recovery:
         told = [refusal(row.id, *one) for one in children]
         messages = [one for one in told if one is not None]
         always = retried is not None or bool(children)
-        unit = mend(live, loaded, timers, resumed.listens, driver.at(), always=always)
+        unit = mend(live, loaded, timers, resumed.listens, driver.at(), always=always,
+                    said=resumed.said)  # fmt: skip
         if unit is not None and retried is not None:
             unit = unit._replace(snapshot=driver.outlet.snapshot(live, 0))
         if unit is not None and children:
@@ -369,6 +371,7 @@ class Recovery:
                 driver.lease.drop(row.id, row.epoch)  # it is somebody else's by now
                 return
             live.part = unit.part
+            live.seq += len(unit.events)
         fresh: Path | bool = forked if retried is None else retried
         live.row = row._replace(status="Running", reason=None)
         effects, lost = outstanding(program, run, driver.at(), fresh)

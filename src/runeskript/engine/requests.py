@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from ..errors import NotAValueError, RuntimeOptionError
 from ..kernel import Program
+from ..model.blueprint import MachineTable
 from ..model.limits import TOPIC
 from ..model.values import Value, is_text, normalise
 from ..stores.base import JobRow, Message
@@ -73,6 +74,7 @@ def job_row(
 ) -> JobRow:
     """A new job that runs a program; ``own``: its labels besides those of the skript."""
     blueprint = program.blueprint
+    table = blueprint.machine
     return JobRow(
         id=id_,
         key=key,
@@ -87,7 +89,13 @@ def job_row(
         handlers=needed(blueprint),
         priority=rank,
         owner=owner,
+        **({} if table is None else _machine(table, value)),
     )
+
+
+def _machine(table: MachineTable, data: Value) -> dict[str, Any]:
+    """What the row of a machine's job has besides."""
+    return {"kind": "machine", "state": table.states[table.initial].name, "data": data}
 
 
 def message(

@@ -28,6 +28,7 @@ from .lease import Lease
 from .live import Live, force_is_due, one_more, quiet, wanted
 from .reports import internal
 from .secrets import Vault
+from .sending import Answers, with_state
 from .turn import Turn
 
 #: Seconds that one slice of a run should take.
@@ -73,6 +74,7 @@ class Turns(Endings):
         #: Whether a commit is under way, or what leads to one.
         self.ticking = False
         self.lanes: Mapping[str, Lane] = {}
+        self.answers = Answers()
         self.outlet: Outlet
         self._holding: list[Live] = []
 
@@ -184,7 +186,8 @@ class Turns(Endings):
         change = RowChange("Suspended", self.at(), reason=PAUSED, rest=True)
         units = []
         for live in held:
-            unit = Unit(live.id, live.row.epoch, live.seq, [], change, inbox=(live.pausing,))
+            stood = with_state(live, change, moved=False)
+            unit = Unit(live.id, live.row.epoch, live.seq, [], stood, inbox=(live.pausing,))
             unit = unit._replace(frees=sorted(live.slots))
             units.append(unit._replace(part=live.part + 1, snapshot=self.outlet.snapshot(live, 0)))
         freed = any(live.slots for live in held)
@@ -245,6 +248,8 @@ class Turns(Endings):
         live.started = True
         for watch in live.watches:
             watch.wake()
+        if self.answers:
+            self.answers.tell(ready.events)
         if live.pausing:
             turn.calls.clear()  # whoever goes on makes them
             live.later.clear()

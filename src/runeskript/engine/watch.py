@@ -27,8 +27,12 @@ from ..model.events import (
     Forked,
     GraceGiven,
     MessageIn,
+    Moved,
+    MoveFailed,
     Path,
+    Refused,
     Retried,
+    Sent,
     Started,
     TimerFired,
 )
@@ -55,6 +59,10 @@ KINDS: Final[dict[type[Any], str]] = {
     Forked: "job.forked",
     CallPending: "call.pending",
     GraceGiven: "cancel.grace",
+    Sent: "event.sent",
+    Moved: "transition.done",
+    Refused: "transition.refused",
+    MoveFailed: "transition.failed",
 }
 #: Those of the events which end the grace time of a cancel, and of one by force.
 GRACES: Final = {GRACE_ASKED: "cancel.overdue", GRACE_ALL: "cancel.forced"}

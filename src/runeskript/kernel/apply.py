@@ -25,12 +25,14 @@ from ..model.events import (
     GraceGiven,
     MessageIn,
     Retried,
+    Sent,
     Started,
     TimerFired,
     is_force,
 )
 from ..model.faults import DEFAULT_RETRY, Fault, catchable, matches
-from ..model.run import Token, TokenState
+from ..model.isa import Op
+from ..model.run import MachineState, Token, TokenState
 from ..model.values import copy_value
 from .calls import call_done, calling, calls_done, go_on_cancelling, is_out
 from .control import cancel, raise_fault
@@ -45,6 +47,7 @@ from .dispatch import (
 )
 from .faulting import fault_of
 from .forcing import abandoned, force, give_grace, is_cancelled
+from .machine import sent, time_is_over
 from .numbering import raise_floor, skip_draws
 from .ready import Vm
 from .scopes import drop_child, drop_wait
@@ -93,6 +96,8 @@ def _started(vm: Vm, event: Started) -> Started | None:
     known: dict[str, Any] = {"input": event.input, "env": event.env, "job": event.job}
     for name, slot in program.blueprint.roots:
         frame[slot] = known[name]
+    if program.blueprint.machine is not None:
+        run.machine = MachineState()
     run.root = Token((), 0, program.bodies[0].entry, frame, None, 0)
     run.root.state = TokenState.DONE
     vm.wake(run.root)
@@ -198,6 +203,8 @@ def _timer_fired(vm: Vm, event: TimerFired) -> TimerFired | None:
             drop_wait(vm, token)
             step = vm.program.step_at(token.pc)
             raise_fault(vm, token, Fault("timeout", "no message arrived in time", step))
+        elif vm.program.code[token.pc][0] == Op.AWAIT:
+            time_is_over(vm, token)
         else:
             token.timer = None
             vm.goto(token, token.pc + 1)
@@ -363,4 +370,5 @@ APPLY: Final[dict[type[Any], Callable[[Vm, Any], Event | None]]] = {
     GraceGiven: _grace_given,
     Retried: _retried,
     Forked: _forked,
+    Sent: sent,
 }

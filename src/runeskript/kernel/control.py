@@ -35,7 +35,7 @@ def raise_fault(vm: Vm, token: Token, fault: Fault, limit: int | None = None) ->
     """
     can_catch = catchable(fault.type)
     for row in vm.program.rows_at(token.pc):
-        if (limit is None or row.depth <= limit) and (can_catch or row.kind == "finally"):
+        if (limit is None or row.depth <= limit) and (can_catch or row.kind != "catch"):
             if _deferred_cancel(vm, token, row.depth, fault):
                 return
             _enter_handler(vm, token, row.handler, row.depth, row.slot, fault)

@@ -15,7 +15,7 @@ from ..expr.ir import uses
 from ..expr.ir_check import check_ir
 from ..expr.labels import has_loops, region_expressions
 from ..expr.schema import check_schema, compile_schema
-from ..model.blueprint import Blueprint, Body, ExceptionRow
+from ..model.blueprint import Blueprint, Body, ExceptionRow, MachineTable
 from ..model.blueprint_codec import digest
 from ..model.isa import BY_OP, Op
 from ..model.values import UNSET, Value
@@ -24,6 +24,8 @@ from ..model.verify import Table, verify
 if TYPE_CHECKING:
     from ..expr.branches import BranchLoop
 
+#: (state, event) -> for each transition its place among those of its state, and its roles.
+Ways: TypeAlias = dict[tuple[int, str], list[tuple[int, tuple[str, ...] | None]]]
 #: A generated expression or region: (frame, context) -> value or exit index.
 Function: TypeAlias = Callable[[list[Any], Any], Any]
 
@@ -64,6 +66,7 @@ class Program:
         "finallys",
         "functions",
         "loops",
+        "machine",
         "regions",
         "sites",
         "speaks",
@@ -88,6 +91,8 @@ class Program:
         #: The regions with loops that have run so far.
         self.loops: dict[int, Looped] = {}
         self.entropy = _uses_entropy(blueprint)
+        #: Of a machine: (state, event) -> its transitions; see ``machine.py``.
+        self.machine: Ways = {} if blueprint.machine is None else _ways(blueprint.machine)
         #: Whether a run may send messages or create children: what must not be done again.
         self.speaks = any(ins[0] in (Op.EMIT, Op.RUN) for ins in self.code)
         #: Where a token stands on its way into the shield of a ``finally``.
@@ -340,6 +345,15 @@ def _uses_entropy(blueprint: Blueprint) -> bool:
     for region in blueprint.regions:
         irs.extend(region_expressions(region))
     return any("entropy" in uses(ir) for ir in irs)
+
+
+def _ways(table: MachineTable) -> Ways:
+    ways: Ways = {}
+    numbers = [0] * len(table.states)
+    for row in table.transitions:
+        ways.setdefault((row.source, row.event), []).append((numbers[row.source], row.roles))
+        numbers[row.source] += 1
+    return ways
 
 
 def load(blueprint: Blueprint) -> Program:

@@ -16,6 +16,7 @@ from ..model.faults import UNCATCHABLE, Fault, matches
 from ..model.isa import Op
 from ..model.run import Calls, Compensation, Fork, Scope, Token, TokenState
 from ..model.values import UNSET, type_name
+from . import machine
 from .branches import start_branches
 from .control import (
     arrive,
@@ -347,3 +348,9 @@ OPS[Op.RAISE] = op_raise
 OPS[Op.RERAISE] = op_reraise
 OPS[Op.COMPENSATE] = op_compensate
 OPS[Op.RETURN] = op_return
+OPS[Op.AWAIT] = machine.op_await
+OPS[Op.PASS] = machine.op_pass
+OPS[Op.REFUSE] = machine.op_refuse
+OPS[Op.MOVE] = machine.op_move
+OPS[Op.FAIL] = machine.op_fail
+OPS[Op.EVENT] = machine.op_event

@@ -18,13 +18,15 @@ class Ready:
     the slice is used up, advance again after other runs had their turn. ``finished``: it ended.
     """
 
-    __slots__ = ("ahead", "effects", "events", "finished", "more")
+    __slots__ = ("ahead", "effects", "events", "finished", "more", "moved")
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.effects: list[Effect] = []
         self.ahead: list[int] = []
         self.more = False
+        #: Whether a machine is in another state, or at its first.
+        self.moved = False
         self.finished: Finished | None = None
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from operator import is_
 
 from ..errors import ReplayMismatchError
-from ..model.batches import unfold_events
-from ..model.events import Effect, Event, Finished, Started
+from ..model.batches import unfold_events, weight
+from ..model.events import Effect, Event, Finished, Started, is_derived
 from ..model.retries import standing
 from ..model.run import Run
 from .load import Program
@@ -30,9 +30,11 @@ def replay_onto(
     effects: list[Effect],
     *,
     rest: bool,
+    said: list[Event] | None = None,
 ) -> Run:
     """The same from where a run stands (None: from the start); what it asks for goes to
-    ``effects``. ``rest``: it is moved on until all its tokens rest.
+    ``effects``. ``rest``: it is moved on until all its tokens rest. ``said``: takes what a machine
+    says behind the end of the journal.
     """
     journal = standing(journal)
     if run is None:
@@ -47,7 +49,7 @@ def replay_onto(
     elif not journal:
         return run  # it stands where it has to, perhaps in the middle of a loop
     run.replaying = True
-    inputs = [event for event in journal if not isinstance(event, Finished)]
+    inputs = [event for event in journal if not is_derived(event)]
     run.inbox.extend(inputs)
     applied: list[Event] = []
     ended = bool(journal) and isinstance(journal[-1], Finished)
@@ -59,6 +61,10 @@ def replay_onto(
         if not ready.more or not (run.inbox or ended or rest):
             break
     _compare(applied, journal)
+    if said is not None and run.machine is not None:
+        known = sum(map(weight, journal))
+        more = list(unfold_events(applied))[known:]
+        said += [event for event in more if not isinstance(event, Finished)]
     run.replaying = False
     return run
 

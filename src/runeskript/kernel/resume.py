@@ -29,10 +29,12 @@ class Resumed:
     ``children``: those that were created since and are still waited for, by path.
     """
 
-    __slots__ = ("children", "listens", "run", "timers")
+    __slots__ = ("children", "listens", "run", "said", "timers")
 
-    def __init__(self, run: Run, effects: Sequence[Effect]) -> None:
+    def __init__(self, run: Run, effects: Sequence[Effect], said: list[Event]) -> None:
         self.run = run
+        #: What its machine says behind the end of the journal.
+        self.said = said
         self.timers: dict[tuple[Path, int], TimerSet] = {}
         self.listens: dict[tuple[Path, int], ListenSet] = {}
         self.children: dict[Path, ChildOut] = {}
@@ -57,8 +59,9 @@ def resume(
     written; else it may stand in the middle of a loop. Raises ReplayMismatchError.
     """
     effects: list[Effect] = []
-    state = replay_onto(program, run, events, effects, rest=rest)
-    return Resumed(state, effects)
+    said: list[Event] = []
+    state = replay_onto(program, run, events, effects, rest=rest, said=said)
+    return Resumed(state, effects, said)
 
 
 def outstanding(

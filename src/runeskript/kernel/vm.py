@@ -22,6 +22,7 @@ from .control import raise_fault
 from .faulting import fault_of
 from .load import LOOPED, Program
 from .loops import run_loops
+from .machine import choose
 from .numbering import skip_draws
 from .onward import take_results
 from .ops import OPS
@@ -122,6 +123,8 @@ def _take(vm: Vm, event: Event) -> None:
     applied = APPLY[type(event)](vm, event)
     if applied is not None:
         vm.out.events.append(applied)
+        if run.machine is not None and run.machine.queue:
+            choose(vm)
     else:
         run.now = run.context.now_ms = before
 

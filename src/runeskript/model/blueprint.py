@@ -84,12 +84,15 @@ class Body:
 
 @record
 class ExceptionRow:
-    """One row of the exception table; see ``model/isa.py``. ``depth`` counts scopes kept."""
+    """One row of the exception table; see ``model/isa.py``. ``depth`` counts scopes kept.
+
+    ``catch`` lets ``limit.*`` pass, and ``any``, by which a machine outlives its actions, does not.
+    """
 
     start: int
     end: int
     handler: int
-    kind: Literal["catch", "finally"]
+    kind: Literal["catch", "finally", "any"]
     depth: int
     slot: int
 
@@ -101,6 +104,37 @@ class FunctionRow:
     name: str
     params: int
     ir: IR
+
+
+@record
+class StateRow:
+    """A state of a machine. ``after``: the event that its timeout raises."""
+
+    name: str
+    final: bool
+    after: str | None
+
+
+@record
+class TransitionRow:
+    """From one state on an event to another; states by index. ``roles`` None: for everybody."""
+
+    source: int
+    event: str
+    to: int
+    roles: tuple[str, ...] | None
+
+
+@record
+class MachineTable:
+    """What a machine compiles to, beside the code of its guards and actions.
+
+    Of the transitions of one state and event those that come first are tried first.
+    """
+
+    initial: int
+    states: tuple[StateRow, ...]
+    transitions: tuple[TransitionRow, ...]
 
 
 @record
@@ -144,4 +178,5 @@ class Blueprint:
     #: Digest of the Blueprint that a job runs which is created where one of this has failed.
     on_failure: str | None = None
     schedule: Schedule | None = None
+    machine: MachineTable | None = None
     debug: Debug = field(default_factory=Debug, compare=False)

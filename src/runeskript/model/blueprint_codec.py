@@ -39,8 +39,11 @@ from .blueprint import (
     FunctionRow,
     HandlerRef,
     ListenRef,
+    MachineTable,
     Policy,
     SkriptRef,
+    StateRow,
+    TransitionRow,
 )
 from .codec import decode as decode_value
 from .codec import encode as encode_value
@@ -104,7 +107,7 @@ _BODY: Final = row(
     make=Body,
 )
 _EXCEPTION: Final = row(
-    natural, natural, natural, word("catch", "finally"), natural, natural, make=ExceptionRow
+    natural, natural, natural, word("catch", "finally", "any"), natural, natural, make=ExceptionRow
 )
 _POLICY: Final = row(
     natural,
@@ -124,6 +127,20 @@ _SCHEDULE: Final = row(
     word("skip", "once", "all"),
     word("skip", "queue", "cancel"),
     make=Schedule,
+)
+
+_TRANSITION: Final = row(
+    natural,
+    text,
+    natural,
+    lambda roles, where: None if roles is None else texts(roles, where),
+    make=TransitionRow,
+)
+_MACHINE: Final = row(
+    natural,
+    sequence(row(text, flag, text_or_none, make=StateRow)),
+    sequence(_TRANSITION),
+    make=MachineTable,
 )
 
 #: One check per field of Blueprint but ``debug``, in the order of the fields.
@@ -149,9 +166,10 @@ _PROGRAM: Final[tuple[tuple[str, Check], ...]] = (
     ("skripts", sequence(row(text, natural_or_none, text_or_none, make=SkriptRef))),
     ("on_failure", text_or_none),
     ("schedule", lambda section, where: None if section is None else _SCHEDULE(section, where)),
+    ("machine", lambda section, where: None if section is None else _MACHINE(section, where)),
 )
 #: How many of them each format has.
-_LENGTHS: Final = {1: 19, 2: 21}
+_LENGTHS: Final = {1: 19, 2: 21, 3: 22}
 _DEBUG: Final = row(texts, sequence(integer), naturals, naturals, sequence(texts), text)
 
 
@@ -184,6 +202,8 @@ def digest(blueprint: Blueprint) -> str:
 
 def _format(blueprint: Blueprint) -> int:
     """The oldest format that can say all of it."""
+    if blueprint.machine is not None:
+        return 3
     return 1 if blueprint.on_failure is None and blueprint.schedule is None else 2
 
 
@@ -224,9 +244,18 @@ def _schedule(section: Schedule | None) -> list[Any] | None:
     return None if section is None else [getattr(section, name) for name in fields_of(Schedule)]
 
 
+def _machine(section: MachineTable | None) -> list[Any] | None:
+    if section is None:
+        return None
+    states = [[s.name, s.final, s.after] for s in section.states]
+    rows = [[t.source, t.event, t.to, t.roles] for t in section.transitions]
+    return [section.initial, states, rows]
+
+
 _SECTIONS: Final[dict[str, Callable[[Any], Any]]] = {
     "code": _instructions,
     "schedule": _schedule,
+    "machine": _machine,
     **dict.fromkeys(
         ("bodies", "exceptions", "functions", "handlers", "policies", "listens", "skripts"),
         _records,

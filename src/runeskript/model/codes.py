@@ -246,6 +246,10 @@ CODES: dict[str, Code] = {
     "RUNE-6015": Code("unknown-token", "error", "No job has the call that a token names"),
     "RUNE-6016": Code("schedule-not-found", "error", "No schedule has this name"),
     "RUNE-6017": Code("no-erase", "error", "A job that has not ended cannot be erased"),
+    "RUNE-6020": Code("transition-refused", "error", "The machine does not take the event"),
+    "RUNE-6021": Code("transition-forbidden", "error", "The event is for roles the actor has not"),
+    "RUNE-6022": Code("transition-failed", "error", "The action of a transition failed"),
+    "RUNE-6023": Code("no-machine", "error", "The job has no machine"),
     # --- 7xxx stores ------------------------------------------------------------ (section: store)
     "RUNE-7000": Code("store", "error", "The store refused or failed an operation"),
     "RUNE-7001": Code("store-url", "error", "No store has this URL"),
@@ -312,6 +316,8 @@ TYPE_CODES: dict[str, str] = {
     "handler": "RUNE-5062",
     "handler.ProcessDied": "RUNE-5063",
     "secret": "RUNE-5070",
+    "machine": "RUNE-6020",
+    "machine.forbidden": "RUNE-6021",
     "input": "RUNE-6001",
     "skript": "RUNE-6006",
 }

@@ -19,6 +19,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias
 
+from .machine_events import Moved as Moved
+from .machine_events import MoveFailed as MoveFailed
+from .machine_events import Refused as Refused
+from .machine_events import Sent as Sent
 from .rows import NamedTuple
 from .values import Value
 
@@ -184,6 +188,11 @@ class CallPending(NamedTuple):
     attempt: int
 
 
+def is_derived(event: object) -> bool:
+    """Whether replay recomputes an event instead of taking it."""
+    return isinstance(event, Finished | Moved | Refused | MoveFailed)
+
+
 def is_force(event: object) -> bool:
     """Whether an event ends the grace time of a cancel."""
     return isinstance(event, TimerFired) and event.m <= 0
@@ -203,6 +212,10 @@ Event: TypeAlias = (
     | Forked
     | CallPending
     | GraceGiven
+    | Sent
+    | Moved
+    | Refused
+    | MoveFailed
 )
 
 #: Numbers of the event kinds in the journal format; never reused.
@@ -220,6 +233,10 @@ EVENT_KINDS: dict[int, type[Any]] = {
     11: Forked,
     12: CallPending,
     13: GraceGiven,
+    14: Sent,
+    15: Moved,
+    16: Refused,
+    17: MoveFailed,
 }
 KIND_OF: dict[type[Any], int] = {cls: number for number, cls in EVENT_KINDS.items()}
 

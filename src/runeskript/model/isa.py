@@ -46,6 +46,12 @@ class Op(enum.IntEnum):
     RETURN = 18
     FORKCALL = 19
     FORKPURE = 20
+    AWAIT = 21
+    PASS = 22
+    REFUSE = 23
+    MOVE = 24
+    FAIL = 25
+    EVENT = 26
 
 
 #: Operand kinds. The verifier checks each against the pool or range it points into.
@@ -256,6 +262,61 @@ ROWS: Final[tuple[Row, ...]] = (
         "if the error asks for it: run the undos registered since the top scope, newest first",
     ),
     Row(Op.RETURN, (_("value", "expr?"),), "halt", False, True, "body 0 only: the run's output"),
+    Row(
+        Op.AWAIT,
+        (
+            _("state", "count"),
+            _("due", "expr?"),
+            _("event", "slot", "write"),
+            _("actor", "slot", "write"),
+            _("into", "slot", "write"),
+        ),
+        "wait",
+        False,
+        True,
+        "rest in a state of the machine until an event comes that somebody may fire here; "
+        "frame[into] = which of the state's transitions is tried first; others are refused",
+    ),
+    Row(
+        Op.PASS,
+        (_("into", "slot", "write"),),
+        "next",
+        False,
+        True,
+        "the guard does not hold: frame[into] = the next transition of the event, or -1: refused",
+    ),
+    Row(
+        Op.REFUSE,
+        (_("error", "slot", "read"),),
+        "next",
+        False,
+        True,
+        "the guard has failed: the event is refused with that error",
+    ),
+    Row(
+        Op.MOVE,
+        (_("to", "count"), _("transition", "count?")),
+        "next",
+        False,
+        True,
+        "the machine is in another state; what undos the top scope has are forgotten",
+    ),
+    Row(
+        Op.FAIL,
+        (_("error", "slot", "read"), _("transition", "count")),
+        "next",
+        False,
+        True,
+        "the transition has failed; the error asks for compensation from here on",
+    ),
+    Row(
+        Op.EVENT,
+        (_("event", "expr"),),
+        "next",
+        False,
+        True,
+        "queue {name, data}, an event that the machine raises itself, for the state it is in",
+    ),
 )
 
 BY_OP: Final[dict[int, Row]] = {int(row.op): row for row in ROWS}

@@ -54,6 +54,8 @@ TRANSITIONS: Final = 10_000
 
 #: Milliseconds that what a cancel has asked to stop has to end, where nobody says another time.
 CANCEL_GRACE_MS: Final = 30_000
+#: Events that wait for one machine, while a transition is under way.
+MACHINE_QUEUE: Final = 1_000
 #: Characters of a topic, a job's key, a label or the id of a message: stores index them.
 TOPIC: Final = 512
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-from .events import Event, Finished, Path
+from .events import Event, Finished, Path, Sent
 from .faults import Fault
 
 
@@ -266,6 +266,29 @@ class Compensation:
         self.then = then
 
 
+class MachineState:
+    """Where a declared machine stands."""
+
+    __slots__ = ("moves", "moving", "queue", "raised", "since", "state", "token", "tried")
+
+    def __init__(self) -> None:
+        #: Index of its state, and since when it is there.
+        self.state = 0
+        self.since = 0
+        #: How often it has moved.
+        self.moves = 0
+        #: Whether the timeout of the state was raised.
+        self.raised = False
+        #: Events that wait, each with ``moves`` as it was when the machine raised it by itself
+        #: (it counts for that state only), else None.
+        self.queue: deque[tuple[Sent, int | None]] = deque()
+        #: The token that rests until an event comes.
+        self.token: Token | None = None
+        #: The event that is being dealt with, and the row of the transition that is tried.
+        self.moving: Sent | None = None
+        self.tried = -1
+
+
 class Run:
     """A run in memory. ``ready`` is a stack in reverse token-path order: pop() is the smallest."""
 
@@ -281,6 +304,7 @@ class Run:
         "inbox",
         "job",
         "listens",
+        "machine",
         "now",
         "ready",
         "replaying",
@@ -310,6 +334,7 @@ class Run:
         #: When the grace times of a cancel that run are over, by the ``m`` of their timers.
         self.graces: dict[int, int] = {}
         self.root: Token | None = None
+        self.machine: MachineState | None = None
         self.seq = 0
         #: Whether events come from a journal and their step names are checked.
         self.replaying = False

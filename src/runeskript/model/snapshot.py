@@ -6,10 +6,7 @@ tables of their own. So do lists and objects: each stands once in a table, in wh
 it are *cells*: a scalar is itself, ``[n]`` the n-th list or object, ``[]`` a slot that no step has
 set. What two frames share before, they share after (a variable captured by ten thousand branches is
 stored once), and what they do not share they do not share after either, since some of it is changed
-in place. Nothing nests, however deep values and forks do.
-
-What is not in a snapshot: events that the run has not taken yet. Whoever goes on with a run hands
-it the events that the journal has behind the snapshot.
+in place. Nothing nests. Events that the run has not taken yet are in the journal, behind it.
 """
 
 from __future__ import annotations
@@ -22,6 +19,7 @@ from . import versions
 from .faults import Fault
 from .payloads import decode_deep, encode_deep
 from .run import Branches, Calls, Compensation, Fork, Run, Scope, Token, TokenState, UndoEntry
+from .snapshot_machines import read, written
 from .values import UNSET
 
 _SCALARS: Final = frozenset((str, int, float, bool, type(None)))
@@ -86,8 +84,9 @@ class _Writer:
             [self._groups[fork] for fork in run.forks.values()],
             None if run.ending is None else [run.ending[0], self._fault(run.ending[1])],
         ]
-        if run.floor or run.graces:  # behind a retry, or a cancel
+        if run.floor or run.graces or run.machine is not None:  # a retry, a cancel, a machine
             rest += [run.floor, [[m, due] for m, due in run.graces.items()]]
+            rest.append(written(run.machine, self._tokens, self._cell))
         return [rest, tokens, groups, self._containers()]
 
     # --- tokens, forks, compensations -----------------------------------------------------------
@@ -316,6 +315,7 @@ class _Reader:
             run.forks[(*fork.owner.path, fork.n)] = fork
         if more:
             run.floor, run.graces = more[0], dict(more[1])
+            run.machine = read(more[2], self._tokens, self._value)
         if ending is not None:
             fault = self._fault(ending[1])
             run.ending = None if fault is None else (ending[0], fault)

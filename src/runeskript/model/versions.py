@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 #: Written is the oldest format that can say all of a Blueprint, so that what needs nothing new
-#: keeps its identity. Format 2 has two sections more.
-BLUEPRINT: Final = 2
+#: keeps its identity. Format 2 has two sections more, format 3 a machine's table and its opcodes.
+BLUEPRINT: Final = 3
 BLUEPRINT_OLDEST: Final = 1
 #: Segments, their records, and payloads (``segments.py``, ``journal.py``, ``payloads.py``).
 JOURNAL: Final = 1

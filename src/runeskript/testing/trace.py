@@ -29,8 +29,12 @@ from ..model.events import (
     LogOut,
     MessageIn,
     MessageOut,
+    Moved,
+    MoveFailed,
     Path,
+    Refused,
     Retried,
+    Sent,
     Started,
     TimerDrop,
     TimerFired,
@@ -71,6 +75,14 @@ def show_event(event: Event) -> str:
         return f"forked from {event.origin} at {event.position} {_json(event.variables)}"
     if isinstance(event, CallPending):
         return f"pending {event.step} [{_path(event.path)}#{event.n}] attempt {event.attempt}"
+    if isinstance(event, Sent):
+        return f"event {event.name} {_json(event.data)} by {_json(event.actor.get('id'))}"
+    if isinstance(event, Moved):
+        return f"moved {event.source or '-'} -> {event.to} by {event.event or '-'}"
+    if isinstance(event, Refused):
+        return f"refused {event.event} in {event.state}: {event.reason}"
+    if isinstance(event, MoveFailed):
+        return f"failed {event.source} -> {event.to} by {event.event}: {event.error['type']}"
     error = event.error and f" error={event.error['type']}: {event.error['message']}"
     return f"finished {event.status} output={_json(event.output)}{error or ''}"
 

@@ -9,7 +9,7 @@ from ...model import ast
 from ...model.ast import Document, Site, Step
 from .. import core
 from ..irtools import const, name
-from . import forks, loops, steps, tries
+from . import forks, loops, machines, steps, tries
 from .builder import Builder, Lowering, Shared
 
 
@@ -59,6 +59,9 @@ def expand(document: Document) -> core.Program:
     site = b.site(Site("", document.span))
     if document.notice:
         _take_over(b, site)
+    table = None
+    if document.machine is not None:
+        table = machines.lower_machine(b, document.machine, site)
     for var in document.vars:
         here = b.site(Site(var.pointer, var.span))
         b.set(here, var.name, b.ir(var.value), (var.value,))
@@ -70,6 +73,8 @@ def expand(document: Document) -> core.Program:
             ast.Try(Site("", document.span), None, None, body, document.catches, document.finally_),
             site,
         )
+    elif document.machine is not None:
+        pass
     elif document.timeout is not None:
         b.step(_with_deadline(document))
     else:
@@ -83,6 +88,7 @@ def expand(document: Document) -> core.Program:
         shared.unreachable,
         shared.assigned,
         shared.labels,
+        table,
     )
 
 

@@ -39,6 +39,8 @@ def _unread(program: core.Program, bodies: list[core.Body]) -> set[str]:
     read = {
         name for body in bodies for op in body.ops for expr in op.reads for name in expr.parsed.used
     }
+    if program.machine is not None:
+        read.add("data")  # whoever asks for the job sees it
     read.update(program.reducers)  # a reducer begins with what its variable holds
     for body in bodies:
         for op in body.ops:

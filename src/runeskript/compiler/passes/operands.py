@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
 from ...model.ast import IR
-from .. import core
+from .. import core, machine_ops
 
 #: Rewrites one expression; gives the very same object where there is nothing to do.
 Change: TypeAlias = "Callable[[IR], IR]"
@@ -35,6 +35,12 @@ EXPRESSIONS: Final[dict[type[core.Op], tuple[str, ...]]] = {
     core.Reraise: (),
     core.Compensate: (),
     core.Return: ("value",),
+    machine_ops.Await: ("due",),
+    machine_ops.Pass: (),
+    machine_ops.Refuse: (),
+    machine_ops.Move: (),
+    machine_ops.Fail: (),
+    machine_ops.Event: ("event",),
 }
 
 
@@ -90,8 +96,12 @@ def written(op: core.Op) -> Iterator[str]:
         for body in op.fork.branches:
             for _, outer, _ in body.outs:
                 yield outer
-    elif isinstance(op, core.Compensate):
+    elif isinstance(op, core.Compensate | machine_ops.Fail):
         yield op.variable
+    elif isinstance(op, machine_ops.Await):
+        yield from (op.event, op.actor, op.into)
+    elif isinstance(op, machine_ops.Pass):
+        yield op.into
 
 
 def written_by(statement: IR) -> Iterator[str]:

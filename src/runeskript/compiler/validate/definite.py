@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Any, Final, TypeAlias, final
 
-from .. import core
+from .. import core, machine_ops
 
 #: The bodies that vanish around a place, outermost first.
 Region: TypeAlias = tuple[int, ...]
@@ -282,6 +282,11 @@ class _Code:
         for name in self.certain if isinstance(op, core.Join) else ():
             self.walk.write(name, self.region)
 
+    def await_(self, op: machine_ops.Await, position: int) -> None:
+        """The event of a machine, and who fired it."""
+        self.walk.write(op.event, self.region)
+        self.walk.write(op.actor, self.region)
+
     def call(self, op: core.Call | core.Run, position: int) -> None:
         """A result; its undo begins with it."""
         if op.into is not None:
@@ -301,4 +306,5 @@ _EFFECTS: Final[dict[type[core.Op], Callable[[_Code, Any, int], None]]] = {
     core.Wait: _Code.store,
     core.Call: _Code.call,
     core.Run: _Code.call,
+    machine_ops.Await: _Code.await_,
 }

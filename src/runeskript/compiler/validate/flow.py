@@ -20,7 +20,7 @@ from heapq import heappop, heappush
 from ...model.ast import IR, Expr, Name
 from ...model.diagnostics import Diagnostics
 from ...model.records import mutable
-from .. import core
+from .. import core, machine_ops
 from ..tables import ROOTS
 from ..wording import Wording
 from .definite import unsettled
@@ -261,6 +261,9 @@ class _Analysis:
             self._join(op, state)
         elif isinstance(op, core.Call | core.Run | core.Wait) and op.into is not None:
             state.write(self._bit(op.into))
+        elif isinstance(op, machine_ops.Await):
+            state.write(self._bit(op.event))
+            state.write(self._bit(op.actor))
 
     def _statement(self, statement: IR, state: State) -> None:
         tag = statement[0]

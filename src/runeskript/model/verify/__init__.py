@@ -9,6 +9,7 @@ make the kernel do no more than a document can. One file per stage, in this orde
 * ``regions.py`` the statements of regions
 * ``header.py``  names: of the skript, of what it calls
 * ``flow.py``    where control can go: scopes, the exception table, loops
+* ``machines.py`` the table of a machine
 * ``groups.py``  calls that may leave ahead of a commit
 * ``slots.py``   slots that hold errors, or a list that grows in place
 
@@ -28,6 +29,7 @@ from .facts import MAX_PROBLEMS, PLACES, CheckIr, CheckSchema, Facts, Problem
 from .flow import Table, check_flow
 from .groups import check_groups
 from .header import check_header
+from .machines import check_machine
 from .pools import check_exprs, check_pools, check_schemas
 from .regions import check_regions
 from .slots import check_slots
@@ -49,7 +51,7 @@ def verify(
     for group in (
         (check_sizes,),
         (check_bodies,),
-        (check_code, check_pools, check_regions, check_header),
+        (check_code, check_pools, check_regions, check_header, check_machine),
     ):
         for check in group:
             check(facts)

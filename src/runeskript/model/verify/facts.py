@@ -40,6 +40,7 @@ CheckSchema: TypeAlias = Callable[[Value], Sequence[tuple[str, str, str | None]]
 #: The sections of a Blueprint that a problem can be in -> what one entry is called.
 PLACES: Final = {
     "header": "header",
+    "machine": "machine",
     "code": "address",
     "sites": "site",
     "steps": "step",

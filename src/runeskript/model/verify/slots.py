@@ -5,8 +5,8 @@ Blueprint could change values that are recorded already, or build a list that co
 reads and writes a holder through copies; so what remains is that no result, capture, out or error
 is put there, and that none is taken from there.
 
-*Errors* are stored by the exception table, and RERAISE and COMPENSATE believe what they find; so
-nothing else writes there.
+*Errors* are stored by the exception table, and whoever looks at them (RERAISE, COMPENSATE ...)
+believes what it finds; so nothing else writes there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..isa import BY_OP, STATEMENTS, Op
 from .facts import Facts
 
 #: Opcodes that look at an error.
-_READ_ERRORS: Final = frozenset((int(Op.RERAISE), int(Op.COMPENSATE)))
+_READ_ERRORS: Final = frozenset(map(int, (Op.RERAISE, Op.COMPENSATE, Op.REFUSE, Op.FAIL)))
 #: Opcode -> where the slots stand that it writes.
 _WRITES: Final = {
     opcode: tuple(i for i, operand in enumerate(row.operands, 1) if operand.role == "write")

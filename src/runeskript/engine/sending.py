@@ -1,0 +1,149 @@
+"""Events for machines: posted as any command is, and what became of them.
+
+Whoever runs the job decides, in the journal; whoever sent the event looks there, or is told at once
+where both are one process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from ..errors import (
+    NoMachineError,
+    NotAValueError,
+    RuntimeOptionError,
+    TransitionFailedError,
+    TransitionForbiddenError,
+    TransitionRefusedError,
+)
+from ..kernel.machine import SYSTEM, allowed, data_of, state_of
+from ..model.events import Event, Moved, MoveFailed, Refused, Sent
+from ..model.limits import NAME
+from ..model.values import Value, is_text, normalise
+from ..stores.base import Command, InboxRow, JobRow, RowChange
+from . import requests
+
+if TYPE_CHECKING:
+    from ..model.blueprint import MachineTable
+    from .live import Live
+
+#: What became of an event.
+Outcome: TypeAlias = "Moved | Refused | MoveFailed"
+OUTCOMES: Final = (Moved, Refused, MoveFailed)
+
+
+# --- what is posted -----------------------------------------------------------------------------
+def event_command(
+    job: str,
+    id_: str,
+    event: object,
+    data: object,
+    actor: str | None,
+    roles: Sequence[str],
+    why: str | None,
+) -> Command:
+    """The command that brings a machine an event. Raises RuntimeOptionError.
+
+    ``actor`` None: this process itself, which needs no role.
+    """
+    if not isinstance(event, str) or not 0 < len(event) <= NAME or not is_text(event):
+        raise RuntimeOptionError(f"an event is a text of 1 to {NAME} characters")
+    if actor == SYSTEM:
+        raise RuntimeOptionError(f"`{SYSTEM}` is who fires what a machine raises itself")
+    if isinstance(roles, str) or not all(isinstance(role, str) for role in roles):
+        raise RuntimeOptionError("roles are a list of texts")
+    if why is not None and (not isinstance(why, str) or not is_text(why)):
+        raise RuntimeOptionError("why is a text")
+    try:
+        value = normalise(data)
+    except NotAValueError as exc:
+        raise RuntimeOptionError(f"the event's data is no value: {exc.message}") from None
+    who = SYSTEM if actor is None else requests.name(actor, "the actor")
+    body: dict[str, Value] = {
+        "id": id_,
+        "event": event,
+        "data": value,
+        "actor": {"id": who, "roles": [*roles]},
+        "why": why,
+    }
+    return Command(job, "event", body, f"event {id_}")
+
+
+def event_of(row: InboxRow, at: int) -> Sent | None:
+    """The event that an inbox row becomes; None for what is none."""
+    data: Any = row.data
+    try:
+        return Sent(at, data["id"], data["event"], data["data"], data["actor"], data["why"])
+    except (TypeError, KeyError):
+        return None
+
+
+# --- what is written of a machine's job ---------------------------------------------------------
+def with_state(live: Live, change: RowChange, *, moved: bool) -> RowChange:
+    """A change of the row of a machine's job, with the state it is in. ``moved``: its data, too."""
+    table = live.program.blueprint.machine
+    if table is None:
+        return change
+    change = change._replace(state=state_of(table, live.run))
+    if moved:
+        names = live.program.blueprint.debug.slot_names
+        change = change._replace(data=data_of(names[0] if names else (), live.run))
+    return change
+
+
+# --- what became of it --------------------------------------------------------------------------
+class Answers:
+    """Who waits in this process for what became of an event."""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, asyncio.Future[Outcome]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def expect(self, id_: str) -> asyncio.Future[Outcome]:
+        """To be told of event ``id_``; ``forget`` it afterwards."""
+        future = self._waiting.get(id_)
+        if future is None:
+            future = self._waiting[id_] = asyncio.get_running_loop().create_future()
+        return future
+
+    def forget(self, id_: str) -> None:
+        """Nobody asks any more."""
+        self._waiting.pop(id_, None)
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """These are durable now."""
+        for event in events:
+            if isinstance(event, OUTCOMES):
+                future = self._waiting.get(event.id)
+                if future is not None and not future.done():
+                    future.set_result(event)
+
+
+def raise_refusal(
+    row: JobRow, table: MachineTable, event: str, actor: dict[str, Value], found: Outcome | None
+) -> None:
+    """Raise what says why an event changed nothing; return where it did."""
+    if isinstance(found, Moved):
+        return
+    if found is None:
+        text = f"job {row.id} ended before `{event}` was its turn"
+        raise TransitionRefusedError(text, row.id, row.state, event, ())
+    if isinstance(found, MoveFailed):
+        raise TransitionFailedError(row.id, found.source, event, found.error)
+    can = tuple(allowed(table, found.state, actor))
+    text = f"job {row.id}: {found.error.get('message')}"
+    kind = TransitionForbiddenError if found.reason == "forbidden" else TransitionRefusedError
+    raise kind(text, row.id, found.state, event, can, found.error)
+
+
+def table_of(row: JobRow, table: MachineTable | None) -> MachineTable:
+    """The table of a job's machine. Raises NoMachineError."""
+    if table is None:
+        raise NoMachineError(f"job {row.id} runs the skript {row.skript}, which is no machine")
+    return table
