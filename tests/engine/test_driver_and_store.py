@@ -52,8 +52,10 @@ class Noting(MemoryStore):
         self.units += units
         return await super().commit(units)
 
-    async def inbox(self, worker: str, after: int, limit: int) -> list[InboxRow]:
-        found = await super().inbox(worker, after, limit)
+    async def inbox(
+        self, worker: str, after: int, limit: int, job: str | None = None
+    ) -> list[InboxRow]:
+        found = await super().inbox(worker, after, limit, job)
         self.rows |= {row.number: row for row in found}
         await asyncio.sleep(0)
         await asyncio.sleep(0)

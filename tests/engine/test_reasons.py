@@ -10,6 +10,7 @@ import pytest
 
 from runeskript.engine.handlers import handler
 from runeskript.engine.reasons import reason_of
+from runeskript.engine.resting import rest
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import StepError
 from runeskript.stores.base import JobRow, Worker
@@ -160,7 +161,7 @@ async def _resting(store: MemoryStore, runtime: Start, doc: str) -> JobRow:
     for _ in range(200):
         await asyncio.sleep(0)
     work.cancel()
-    await rt._recovery._rest()
+    await rest(rt._running(), rt._running().lives.values())
     (row,) = await store.get([job.id])
     assert row is not None
     assert row.owner is None

@@ -391,6 +391,7 @@ class Stores(RuleBasedStateMachine):
             ("workers", ()),
             ("inbox", ("w1", 0, 100)),
             ("inbox", ("w2", 2, 2)),
+            ("inbox", ("w1", 1, 3, "j1")),
             ("changes", (0, 100)),
             ("changes", (self.cursor, 3)),
             ("list_records", ("audit",)),

@@ -48,7 +48,7 @@ class Arrivals(HandlerSink):
         self.clock = clock
         self.lives: dict[str, Live] = {}
         super().__init__(vault, resources, self.lives)
-        #: Runs with something to do, each once.
+        #: Runs with something to do, each once: no more than are alive.
         self.pending: deque[Live] = deque()
         self.timers = Timers(clock)
         self.tasks: TaskPool

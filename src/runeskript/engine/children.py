@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import InputError, RuneskriptError, StoreError
@@ -24,7 +25,8 @@ from .skripts import Skripts, needed
 class Decision(NamedTuple):
     """What a ChildOut comes to.
 
-    ``program`` and ``row``: a job to create and start. ``row`` alone: the job is there already.
+    ``program`` and ``row``: a job to create, and to start here if the row says that it is ours.
+    ``row`` alone: the job is there already.
     ``error``: there will be none.
     """
 
@@ -34,16 +36,30 @@ class Decision(NamedTuple):
 
 
 class Children:
-    """Decides on child jobs, before the commit that creates them."""
+    """Decides on child jobs, before the commit that creates them.
 
-    def __init__(self, store: Store, skripts: Skripts, clock: Clock, lease: Lease) -> None:
+    ``full``: whether there is no place for one more job, so many besides those alive.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        skripts: Skripts,
+        clock: Clock,
+        lease: Lease,
+        full: Callable[[int], bool],
+    ) -> None:
         self._store = store
         self._lease = lease
         self._skripts = skripts
         self._clock = clock
+        self._full = full
 
-    async def decide(self, live: Live, effect: ChildOut) -> Decision:
-        """The job row and program of a child, the job that has its id already, or an error."""
+    async def decide(self, live: Live, effect: ChildOut, more: int = 0) -> Decision:
+        """The job row and program of a child, the job that has its id already, or an error.
+
+        ``more``: children of the same turn that take a place here.
+        """
         (known,) = await self._store.get([effect.id])
         if known is not None:
             return Decision(known, None, None)
@@ -63,8 +79,11 @@ class Children:
             return _refused("input", exc.message)
         except RuneskriptError as exc:
             return _refused("skript.invalid", exc.message)
-        await self._lease.ensure()
-        return Decision(self._row(live, effect, program, given), program, None)
+        row = self._row(live, effect, program, given)
+        if not self._full(more):
+            await self._lease.ensure()
+            row = row._replace(owner=self._lease.worker.id, epoch=1)
+        return Decision(row, program, None)
 
     async def notify(
         self, live: Live, ready: Ready, change: RowChange
@@ -98,8 +117,6 @@ class Children:
             tenant=live.row.tenant,
             handlers=needed(blueprint),
             priority=live.row.priority,
-            owner=self._lease.worker.id,
-            epoch=1,
         )
 
     async def _program(self, live: Live, effect: ChildOut) -> Program | None:

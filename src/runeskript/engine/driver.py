@@ -196,7 +196,8 @@ class Driver(Turns):
         except StoreError:
             for unit in units:  # perhaps they were created, and nobody here knows them
                 for child in unit.children:
-                    self.lease.drop(child.id, child.epoch)
+                    if child.owner is not None:
+                        self.lease.drop(child.id, child.epoch)
             raise
         mail = False
         for turn in turns:
@@ -210,7 +211,7 @@ class Driver(Turns):
                 self.outlet.lines.stand(turn, queued)
             if turn.units:
                 turn.live.part = turn.units[-1].part
-            mail = mail or turn.mail
+            mail = mail or turn.mail or self.behind(turn.live)
             self._carry_out(turn)
         if self._holding:
             await self._hold()

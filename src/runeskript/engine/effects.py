@@ -203,7 +203,7 @@ class Outlet(Snapshots):
                 again += ", by force" if effect.everything else ""
                 messages.append(command(effect.id, asked, f"dropped {effect.n}{again}"))
             elif isinstance(effect, ChildOut):
-                decision = await self._children.decide(live, effect)
+                decision = await self._children.decide(live, effect, len(rows))
                 turn.children.append((effect, decision))
                 if decision.program is not None and decision.row is not None:
                     rows.append(decision.row)
@@ -359,7 +359,7 @@ class Outlet(Snapshots):
     def _child(self, live: Live, effect: ChildOut, decision: Decision) -> None:
         row, core = decision.row, self._core
         if decision.program is not None and row is not None:
-            if row.id not in core.lives:
+            if row.owner is not None and row.id not in core.lives:
                 core.adopt(row, decision.program)
             return
         if effect.detach:

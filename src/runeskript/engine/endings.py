@@ -31,10 +31,19 @@ class Endings(Inboxes):
         self.on_end: Callable[[Live], None] = lambda live: None
         #: Whether jobs that were dropped are claimed again, here or elsewhere.
         self.claims = False
+        #: How many jobs may be alive here before others are left to whoever has room.
+        self.places = 1
         #: How many jobs have ended here, by status.
         self.ended: dict[Status, int] = {"Completed": 0, "Failed": 0, "Cancelled": 0}
         #: Why all live jobs were last dropped, for whoever claims jobs; or None.
         self.failure: Exception | None = None
+
+    def full(self, more: int) -> bool:
+        """Whether a child is to be left in the store, for whoever claims it: all places are taken,
+        ``more`` by children of the same turn. Jobs that wait for such children make room for them
+        where jobs are claimed (``Recovery``); where none are, nobody would ever take them.
+        """
+        return self.claims and len(self.lives) + more >= self.places
 
     def _end(self, live: Live, change: RowChange | None) -> None:
         if change is not None:

@@ -28,8 +28,13 @@ from .lease import Lease
 from .live import Live
 from .secrets import Vault
 
-#: Inbox rows read at once.
+#: Inbox rows read at once, and those of one job that are in memory: the others stay in the store
+#: until half of these are used up. A run takes them as fast as it is advanced, but for one that
+#: computes, or is not live yet; whoever posts may be quicker.
 INBOX: Final = 1_000
+#: Rows that do not wait for those before them, and of one job how many at most: what interrupts it.
+URGENT: Final = ("cancel", "pause")
+AHEAD: Final = 16
 
 
 class Inboxes(Arrivals):
@@ -48,6 +53,8 @@ class Inboxes(Arrivals):
         self._seen = 0
         #: Inbox rows of jobs that are this worker's and not live yet.
         self._early: dict[str, list[InboxRow]] = {}
+        #: Jobs some of whose rows were left in the store -> the number of the first of them.
+        self._left: dict[str, int] = {}
         self._collecting = self._collect_more = False
 
     async def post(self, item: Message | Command) -> PostOutcome:
@@ -73,17 +80,62 @@ class Inboxes(Arrivals):
             self._collecting = False
 
     async def _collect(self) -> None:
+        for job in list(self._left):
+            await self._catch_up(job)
         while True:
             rows = await self.store.inbox(self.lease.worker.id, self._seen, INBOX)
             for row in rows:
                 self._seen = row.number
                 live = self.lives.get(row.job)
-                if live is None:
-                    self._early.setdefault(row.job, []).append(row)
-                elif row.number > live.mail:
-                    self._deliver(live, row)
+                if live is not None:
+                    self._offer(live, row)
+                elif len(early := self._early.setdefault(row.job, [])) < INBOX:
+                    early.append(row)
+                else:
+                    self._left.setdefault(row.job, row.number)
             if len(rows) < INBOX:
                 return
+
+    def _offer(self, live: Live, row: InboxRow) -> None:
+        """Deliver a row, or leave it in the store where too many wait already."""
+        if row.number <= live.mail or row.number in live.ahead:
+            return
+        if live.id not in self._left and len(live.arrivals) < INBOX:
+            live.mail = row.number
+            self._deliver(live, row)
+            return
+        self._left.setdefault(live.id, row.number)
+        if row.kind in URGENT and len(live.ahead) < AHEAD:
+            live.ahead.add(row.number)
+            self._deliver(live, row)
+
+    async def _catch_up(self, job: str) -> None:
+        """Take what was left in the store of a job's rows, if there is room for them by now."""
+        live = self.lives.get(job)
+        if live is None:
+            if job not in self._early:
+                del self._left[job]  # it is not here any more
+            return
+        room = INBOX - len(live.arrivals)
+        if room < INBOX // 2:
+            return
+        rows = await self.store.inbox(self.lease.worker.id, self._left[job] - 1, room, job)
+        if self.lives.get(job) is not live or job not in self._left:
+            return
+        if len(rows) == room:
+            self._left[job] = rows[-1].number + 1
+        else:
+            del self._left[job]  # later ones are not read yet
+        for row in rows:
+            if row.number > live.mail:
+                live.mail = row.number
+                if row.number not in live.ahead:
+                    self._deliver(live, row)
+        live.ahead = {number for number in live.ahead if number > live.mail}
+
+    def behind(self, live: Live) -> bool:
+        """Whether rows of a job were left in the store."""
+        return live.id in self._left
 
     def _deliver(self, live: Live, row: InboxRow) -> None:
         """An inbox row becomes an event, or nothing; in either case a unit uses it up.
@@ -127,13 +179,18 @@ class Inboxes(Arrivals):
         they may have been read here before they were.
         """
         rows = {row.number: row for row in (*inbox, *self._early.pop(live.id, ()))}
+        left = self._left.pop(live.id, None)
         for number in sorted(rows.keys() - set(used)):
-            live.mail = number
-            self._deliver(live, rows[number])
+            if left is not None and number >= left:
+                self._left.setdefault(live.id, left)
+            self._offer(live, rows[number])
+        if left is not None:
+            self._left.setdefault(live.id, left)
 
     def forget_mail(self, job: str) -> None:
         """A job is not going to be live here."""
         self._early.pop(job, None)
+        self._left.pop(job, None)
 
     def _event(self, live: Live, row: InboxRow) -> Event | None:
         """What an inbox row is to a run."""

@@ -43,6 +43,7 @@ class Live:
     """One live job. The driver alone changes it."""
 
     __slots__ = (
+        "ahead",
         "arrivals",
         "busy",
         "calls",
@@ -85,13 +86,17 @@ class Live:
         self.program = program
         self.run = run
         #: Events that wait for the next tick, and those that came from rows of the store's inbox
-        #: with the rows' numbers, until a unit has used them up.
+        #: with the rows' numbers, until a unit has used them up. The former are as many as the run
+        #: has calls, timers and children under way, and as there are of the latter, of which
+        #: ``Inboxes`` lets in so many.
         self.inbox: list[Event] = []
         self.arrivals: list[tuple[Event | None, int]] = []
         #: Calls to be made anew once what may make them needless was taken.
         self.later: list[Effect] = []
-        #: Number of the last row that was in the store's inbox when the job became live.
+        #: Number of the last row of the store's inbox that was taken, and those of later ones that
+        #: were, because they could not wait.
         self.mail = 0
+        self.ahead: set[int] = set()
         #: Stands behind the inbox; closed as soon as anything else arrives or the tick begins.
         self.gathered: Gathered | None = None
         #: Whether the last slice was used up before the run rested, and what may interrupt it now.
@@ -130,7 +135,7 @@ class Live:
         self.waiters: list[asyncio.Future[JobRow]] = []
         self.watches: list[Watch] = []
         self.narrator: Narrator | None = None
-        #: Whether it holds a place among the ``max_jobs`` (children do not).
+        #: Whether whoever submits the next job waits for its end (of children nobody does).
         self.place = False
 
     @property

@@ -35,9 +35,10 @@ from ..stores.base import JobRow, RowChange, Unit
 from .children import refusal
 from .driver import Driver
 from .handlers.registry import HandlerRegistry
-from .live import GivenBackError, Live, waits
+from .live import GivenBackError, Live
 from .loads import FIRST, collector_waits, next_load
 from .mending import mend, overtaken, timers_of
+from .resting import make_room, rest
 from .skripts import Skripts
 from .suspects import Suspects
 from .turns import PAUSED
@@ -64,14 +65,11 @@ _log = logging.getLogger("runeskript.engine")
 class Recovery:
     """Claims jobs for one runtime and goes on with them."""
 
-    def __init__(
-        self, driver: Driver, skripts: Skripts, registry: HandlerRegistry, places: int
-    ) -> None:
+    def __init__(self, driver: Driver, skripts: Skripts, registry: HandlerRegistry) -> None:
         self._driver = driver
         self._store = driver.store
         self._skripts = skripts
         self._registry = registry
-        self._places = places
         self._schedules: Schedules | None = None
         #: How many jobs are loaded at once: adapts to what it costs.
         self._load = FIRST
@@ -92,7 +90,7 @@ class Recovery:
         self._driver.claims = True
         try:
             await self._work(until_idle)
-            await self._rest()
+            await rest(self._driver, self._driver.lives.values())
         finally:
             self._driver.claims = False
 
@@ -189,26 +187,15 @@ class Recovery:
                 _log.warning("the store could not be looked at: %s", exc)
             await asyncio.sleep(PACE)
 
-    async def _rest(self, among: Sequence[Live] | None = None) -> None:
-        """Let go of the jobs that only wait: they are claimed again when what they wait for comes,
-        by whoever is there then. ``among``: only of these (None: of all).
-        """
-        from ..stores.leases import Release
-
-        lives = self._driver.lives.values() if among is None else among
-        resting = [live for live in lives if waits(live)]
-        for live in resting:
-            self._driver.let_go(live)
-        jobs = [Release(live.id, live.row.epoch, rest=True) for live in resting]
-        await self._store.release(self._driver.lease.worker.id, jobs)
-
     async def take(self, jobs: Sequence[str] = ()) -> tuple[int, int | None]:
         """Claim jobs (these, or any) that are due; how many, and when to ask again.
 
         None: not before something changes.
         """
         driver = self._driver
-        room = min(self._places - len(driver.lives), CLAIM)
+        if len(driver.lives) >= driver.places:
+            await make_room(driver)
+        room = min(driver.places - len(driver.lives), CLAIM)
         if room < 1:
             return 0, self._store.now() + int(LOOK * 1000)
         await driver.lease.ensure()
@@ -236,7 +223,7 @@ class Recovery:
         """
         suspects = self._suspects.look()
         if suspects and not self._driver.ticking:
-            await self._rest(suspects)
+            await rest(self._driver, suspects)
             self._suspects.rested()
         return self._suspects.allowed()
 

@@ -90,7 +90,8 @@ class Runtime(Control):
         reach. ``allow``: what is off by default (``exec``). ``secrets``: a mapping or function; by
         default ``RUNE_SECRET_<NAME>`` of the environment. ``env``: in place of the environment.
         ``clock``, ``ids``, ``resolver``: for tests. ``max_jobs``: jobs alive at once; past it
-        ``submit_job`` waits. ``max_tasks``, ``max_threads``, ``max_processes``: handlers of each
+        ``submit_job`` waits, and so, in the store, do children while :meth:`work` claims jobs.
+        ``max_tasks``, ``max_threads``, ``max_processes``: handlers of each
         mode that run at once. ``lease``: after how much silence others take its jobs.
         ``limits``: by handler, what is limited besides what the handler itself declares
         (``{"http.get": rate(10, "1s")}``). ``grace``: how long what a cancel asks to stop has to
@@ -152,14 +153,14 @@ class Runtime(Control):
         lanes = self._lanes = Lanes(driver, self._registry, self._sizes, self._limits)
         driver.tasks = lanes.tasks
         driver.lanes = lanes
-        driver.outlet = Outlet(
-            driver, lanes, Children(self._store, self._skripts, self._clock, lease)
-        )
+        children = Children(self._store, self._skripts, self._clock, lease, driver.full)
+        driver.outlet = Outlet(driver, lanes, children)
         driver.on_slot = driver.outlet.granted
         driver.on_end = self._leave
         driver.grace = self._grace
+        driver.places = self._max_jobs
         driver.snapshots = not isinstance(self._store, MemoryStore)
-        self._recovery = Recovery(driver, self._skripts, self._registry, self._max_jobs)
+        self._recovery = Recovery(driver, self._skripts, self._registry)
         if driver.snapshots:
             self._follower = asyncio.get_running_loop().create_task(self._recovery.follow())
         self._places = asyncio.Semaphore(self._max_jobs)

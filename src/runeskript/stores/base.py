@@ -129,8 +129,12 @@ class Store(Protocol):
     async def journal(self, job: str, start: int, limit: int) -> list[Event]:
         """Events of a job from sequence number ``start`` on, which stand for at most ``limit``."""
 
-    async def inbox(self, worker: str, after: int, limit: int) -> list[InboxRow]:
-        """Unconsumed rows over number ``after`` for jobs that the worker owns, in order."""
+    async def inbox(
+        self, worker: str, after: int, limit: int, job: str | None = None
+    ) -> list[InboxRow]:
+        """Unconsumed rows over number ``after`` for jobs that the worker owns, in order; for one
+        ``job`` of these alone.
+        """
 
     async def heartbeat(self, worker: Worker, lease: int) -> bool:
         """Keep a worker's lease alive for ``lease`` ms from now.

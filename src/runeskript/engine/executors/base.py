@@ -201,6 +201,7 @@ class Lane:
         #: Where calls go at once if nothing bounds the handler; whoever appends sees to the rest.
         self.direct: deque[Batch] | None = None
         self.active = 0
+        #: As in the queues of the pools: each call that a run waits for once.
         self.waiting: deque[Ticket] = deque()
 
     def admit(self, ticket: Ticket) -> None:

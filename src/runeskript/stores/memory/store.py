@@ -147,14 +147,19 @@ class MemoryStore:
         self._changed()
         return found
 
-    async def inbox(self, worker: str, after: int, limit: int) -> list[InboxRow]:
+    async def inbox(
+        self, worker: str, after: int, limit: int, job: str | None = None
+    ) -> list[InboxRow]:
         """Unconsumed inbox rows for a worker's jobs, in order of arrival."""
         self._open()
         found: list[InboxRow] = []
         if self._core.arrivals <= after:
             return found
         by_id = self._core.jobs.by_id
-        for row in self._core.rows.values():
+        rows: Mapping[int, InboxRow] = self._core.rows
+        if job is not None:
+            rows = by_id[job].inbox if job in by_id else {}
+        for row in rows.values():
             if row.number > after and by_id[row.job].row.owner == worker:
                 found.append(row)
                 if len(found) == limit:

@@ -187,12 +187,15 @@ class SqliteStore:
         """A stretch of the job's journal; empty for an unknown job."""
         return self._db.reading(lambda: self._reading.journal(job, start, limit))
 
-    async def inbox(self, worker: str, after: int, limit: int) -> list[InboxRow]:
+    async def inbox(
+        self, worker: str, after: int, limit: int, job: str | None = None
+    ) -> list[InboxRow]:
         """Unconsumed inbox rows for a worker's jobs, in order of arrival."""
+        of = "" if job is None else "AND job.id = ?4 "
         return self._reading.inbox(
-            "JOIN worker ON worker.number = job.owner WHERE inbox.number > ? AND worker.id = ? "
-            "ORDER BY inbox.number LIMIT ?",
-            (after, worker, limit),
+            "JOIN worker ON worker.number = job.owner WHERE inbox.number > ?1 AND worker.id = ?2 "
+            f"{of}ORDER BY inbox.number LIMIT ?3",
+            (after, worker, limit) if job is None else (after, worker, limit, job),
         )
 
     # --- workers --------------------------------------------------------------------------------

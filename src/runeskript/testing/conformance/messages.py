@@ -203,3 +203,19 @@ async def the_inbox_is_read_onwards(w: World) -> None:
     equal([row.data for row in rest], [3, 4])
     equal(await w.store.inbox("me", rest[-1].number, 9), [])
     equal(await w.store.inbox("you", 0, 9), [])
+
+
+@CHECKS
+async def the_inbox_of_one_job_is_read_by_itself(w: World) -> None:
+    """Whoever has left some of it there goes on with that, past what others have."""
+    await w.own("a")
+    await w.own("b")
+    for n in range(3):
+        await w.send(Command("a", "cancel", n), Command("b", "cancel", 10 + n))
+    rows = await w.store.inbox("me", 0, 2, "b")
+    equal([row.data for row in rows], [10, 11])
+    rest = await w.store.inbox("me", rows[-1].number, 9, "b")
+    equal([(row.job, row.data) for row in rest], [("b", 12)])
+    equal(await w.store.inbox("me", rest[-1].number, 9, "b"), [])
+    equal(await w.store.inbox("you", 0, 9, "b"), [])
+    equal(await w.store.inbox("me", 0, 9, "nobody"), [])
