@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from ..kernel import Program, Ready
@@ -33,7 +33,8 @@ from ..model.machine import FINAL
 from ..stores.base import Command, JobRow, Listener, Message, RowChange, Store, Timer, Unit
 from .cancelling import Asked, command
 from .children import Children, Decision, end_of, refusal
-from .executors.base import Batch, Lane, Member, members
+from .executors.base import Batch, Member, members
+from .executors.lanes import Lanes
 from .handlers.failures import failure
 from .lines import Lines
 from .live import Live, force_is_due
@@ -72,7 +73,7 @@ class Core(Protocol):
 class Outlet(Snapshots):
     """Turns effects into units before the commit, and carries them out after it."""
 
-    def __init__(self, core: Core, lanes: Mapping[str, Lane], children: Children) -> None:
+    def __init__(self, core: Core, lanes: Lanes, children: Children) -> None:
         super().__init__(core)
         self._core = core
         self._lanes = lanes
@@ -321,10 +322,14 @@ class Outlet(Snapshots):
                 }
             if key not in turn.arrived:
                 # It waits in a queue: it never began, and never will.
-                live.dropped.add(key)
+                self._give_up(live, key)
                 self._never_began(live, effect)
         elif live.queued:
-            live.dropped.add(key)
+            self._give_up(live, key)
+
+    def _give_up(self, live: Live, key: tuple[Path, int]) -> None:
+        live.dropped.add(key)
+        self._lanes.gave_up(1)
 
     def _never_began(self, live: Live, effect: CallDrop) -> None:
         error = failure("handler.CancelledError", "cancelled before it began")

@@ -289,6 +289,8 @@ class Runtime(Control):
 
     def _leave(self, live: Live) -> None:
         """A live job has ended."""
+        if live.queued:
+            self._lanes.gave_up(live.queued)
         if live.place:
             live.place = False
             self._places.release()

@@ -92,6 +92,12 @@ class Pool(Protocol):
     def cancel(self, call: Call) -> None:
         """The call is settled: end its handler if the mode can."""
 
+    def waiting(self) -> int:
+        """How much stands in its queue."""
+
+    def sweep(self) -> None:
+        """Take what is no longer wanted out of the queue."""
+
 
 class Host(Sink, Protocol):
     """The driver, as executors see it. All but ``progress`` from the loop's thread only."""
@@ -201,7 +207,8 @@ class Lane:
         #: Where calls go at once if nothing bounds the handler; whoever appends sees to the rest.
         self.direct: deque[Batch] | None = None
         self.active = 0
-        #: As in the queues of the pools: each call that a run waits for once.
+        #: As in the queues of the pools: each call that a run waits for once, and of those that
+        #: were given up no more than ``Lanes.gave_up`` leaves.
         self.waiting: deque[Ticket] = deque()
 
     def admit(self, ticket: Ticket) -> None:
@@ -226,6 +233,25 @@ class Lane:
                 self.pool.submit(ticket)
                 return
             ticket[0].queued -= 1
+
+    def sweep(self) -> None:
+        """Take the tickets that are no longer wanted out of the queue; they have no place yet."""
+        swept(self.waiting)
+
+
+def swept(queue: deque[Ticket]) -> list[Ticket]:
+    """The tickets that are no longer wanted, which leave the queue."""
+    gone = [ticket for ticket in queue if not wanted(ticket)]
+    if gone:
+        kept = [ticket for ticket in queue if wanted(ticket)]
+        queue.clear()
+        queue.extend(kept)
+        for job, effect, _ in gone:
+            job.queued -= 1
+            job.dropped.discard((effect.path, effect.n))
+            if not job.queued:
+                job.dropped.clear()
+    return gone
 
 
 def wanted(ticket: Ticket) -> bool:

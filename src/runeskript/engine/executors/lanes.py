@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DEFAULT_TASKS: Final = 20_000
 DEFAULT_THREADS: Final = min(32, (os.cpu_count() or 1) + 4)
 DEFAULT_PROCESSES: Final = os.cpu_count() or 1
+#: Calls given up before they began that may stand in queues, at the least.
+SWEEP: Final = 1_000
 
 
 class Lanes(dict[str, Lane]):
@@ -43,6 +45,8 @@ class Lanes(dict[str, Lane]):
         self.tasks = TaskPool(host, sizes[0])
         self._threads: ThreadPool | None = None
         self._processes: ProcessPool | None = None
+        #: Calls that were given up in a queue since the last sweep.
+        self._given_up = 0
 
     def __missing__(self, name: str) -> Lane:
         registered = self._registry.get(name)
@@ -68,6 +72,27 @@ class Lanes(dict[str, Lane]):
 
             self._processes = ProcessPool(self._host, self._sizes[2])
         return self._processes
+
+    def gave_up(self, calls: int) -> None:
+        """So many calls, which had not begun, will not: their jobs have ended or need them no more.
+
+        They leave their queues when it is their turn. Where what is in front of them takes its
+        time, a job that makes such calls in a loop, or one job after the other, would fill the
+        memory: so once they may be half of all that waits they are taken out, which is looked
+        through then.
+        """
+        self._given_up += calls
+        if self._given_up < SWEEP:
+            return
+        pools = [pool for pool in (self.tasks, self._threads, self._processes) if pool is not None]
+        waiting = sum(len(lane.waiting) for lane in self.values())
+        if 2 * self._given_up < waiting + sum(pool.waiting() for pool in pools):
+            return
+        self._given_up = 0
+        for lane in self.values():
+            lane.sweep()
+        for pool in pools:
+            pool.sweep()
 
     async def close(self) -> None:
         """Stop the threads and the worker processes; the driver closes its tasks itself."""

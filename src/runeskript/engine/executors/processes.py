@@ -22,7 +22,7 @@ from typing import Any, Final
 from ...model.values import Value
 from ..handlers.failures import clean, failure, failure_of
 from ..secrets import open_params
-from .base import Call, Host, Lane, Outcome, Ticket, begin, deliver, take, wanted
+from .base import Call, Host, Lane, Outcome, Ticket, begin, deliver, swept, take, wanted
 from .frames import HEAD, GarbledError, TooLargeError, answer, pack, size_of
 from .killing import APART, kill_all_of
 
@@ -64,6 +64,15 @@ class ProcessPool:
         """Kill the worker that is in this call."""
         worker: _Worker = call.owner
         worker.kill(call)
+
+    def waiting(self) -> int:
+        """How many tickets stand in the queue."""
+        return len(self._queue)
+
+    def sweep(self) -> None:
+        """Take the tickets that are no longer wanted out of the queue; they leave their lanes."""
+        for ticket in swept(self._queue):
+            ticket[2].release()
 
     async def close(self) -> None:
         """Kill all workers and wait until they are gone."""

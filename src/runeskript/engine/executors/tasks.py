@@ -25,6 +25,7 @@ import contextvars
 import logging
 from collections import deque
 from collections.abc import Generator
+from itertools import islice
 from time import monotonic
 from types import coroutine
 from typing import Final
@@ -77,6 +78,27 @@ class TaskPool:
         worker: Worker = call.owner
         worker.cancels += 1
         worker.task.cancel()
+
+    def waiting(self) -> int:
+        """How many batches stand in the queue."""
+        return len(self.queue)
+
+    def sweep(self) -> None:
+        """Take what is no longer wanted out of the queue: single calls, and the batches of jobs
+        that have ended. Not the head, which workers may be in the middle of.
+        """
+        gone = [batch for batch in islice(self.queue, 1, None) if _is_over(batch)]
+        if not gone:
+            return
+        over = set(map(id, gone))
+        kept = [batch for batch in self.queue if id(batch) not in over]
+        self.queue.clear()
+        self.queue.extend(kept)
+        for batch in gone:
+            batch.job.queued -= batch.number - batch.next
+            if not batch.job.ended:
+                batch.job.dropped.discard(batch.key(batch.next))
+            batch.lane.release()  # where it has a limit, a batch is one call
 
     def ensure(self, workers: int = 1) -> None:
         """See to it that somebody works if there is work."""
@@ -334,3 +356,11 @@ class TaskPool:
 def _turn() -> Generator[None, None, None]:
     """Let the event loop have one turn."""
     yield
+
+
+def _is_over(batch: Batch) -> bool:
+    """Whether none of a batch's calls will be made, as far as that is said quickly."""
+    job = batch.job
+    if job.ended or not job.dropped or batch.number - batch.next > 1:
+        return job.ended
+    return batch.key(batch.next) in job.dropped

@@ -15,7 +15,7 @@ from collections import deque
 from queue import SimpleQueue
 
 from ..handlers.failures import failure_of
-from .base import Call, Host, Outcome, Ticket, begin, deliver, run_plain, take
+from .base import Call, Host, Outcome, Ticket, begin, deliver, run_plain, swept, take
 
 
 class ThreadPool:
@@ -41,6 +41,15 @@ class ThreadPool:
 
     def cancel(self, call: Call) -> None:
         """Nothing more to do: the context says so, and the result is dropped."""
+
+    def waiting(self) -> int:
+        """How many tickets stand in the queue."""
+        return len(self._queue)
+
+    def sweep(self) -> None:
+        """Take the tickets that are no longer wanted out of the queue; they leave their lanes."""
+        for ticket in swept(self._queue):
+            ticket[2].release()
 
     def close(self) -> None:
         """Let idle threads go. Threads whose handler runs on are daemons and hold up nobody."""
