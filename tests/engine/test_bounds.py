@@ -11,6 +11,7 @@ from runeskript.engine import inboxes
 from runeskript.engine.inboxes import Inboxes
 from runeskript.engine.live import Live
 from runeskript.engine.runtime import Runtime
+from runeskript.model.limits import LOADED_MESSAGES
 from runeskript.stores.base import Command, Message, Store
 
 Start = Callable[..., Awaitable[Runtime]]
@@ -124,3 +125,22 @@ async def test_what_waits_for_a_job_that_is_gone_on_with(
     assert await rt.result(live.id) == MANY - 1
     assert peaks.taken == MANY
     assert peaks.most <= inboxes.INBOX
+
+
+async def test_what_was_not_loaded_with_a_job_is_read_on(
+    runtime: Start, store: Store, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where all that was loaded has found room."""
+    monkeypatch.setattr(inboxes, "INBOX", 2 * MANY)
+    assert MANY > 2 * LOADED_MESSAGES
+    rt = await runtime(store=store)
+    live = await listening(rt, settle)
+    await rt.pause_job(live.id)
+    while (await rt.get_job(live.id)).status != "Suspended":
+        await settle()
+    await store.post(messages())
+    peaks = Peaks(monkeypatch)
+    await rt.resume_job(live.id)
+    await rt.work(until_idle=True)
+    assert await rt.result(live.id) == MANY - 1
+    assert peaks.taken == MANY

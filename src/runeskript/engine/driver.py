@@ -68,7 +68,7 @@ class Driver(Turns):
         """Take a job that was just created into memory and start it."""
         return self.begin(row, program, ())
 
-    def begin(self, row: JobRow, program: Program, inbox: Iterable[InboxRow]) -> Live:
+    def begin(self, row: JobRow, program: Program, inbox: Collection[InboxRow]) -> Live:
         """Start a job that is this worker's."""
         live = Live(row, program, new_run(program))
         live.turns = TURNS_START
@@ -97,7 +97,7 @@ class Driver(Turns):
     def go_on(
         self,
         live: Live,
-        inbox: Iterable[InboxRow],
+        inbox: Collection[InboxRow],
         timers: Iterable[Timer],
         effects: list[Effect],
         lost: Iterable[Event],

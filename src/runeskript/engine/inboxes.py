@@ -6,7 +6,7 @@ uses it up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from ..model.events import (
@@ -18,7 +18,7 @@ from ..model.events import (
     MessageIn,
     Path,
 )
-from ..model.limits import CANCEL_GRACE_MS
+from ..model.limits import CANCEL_GRACE_MS, LOADED_MESSAGES
 from ..stores.base import Command, InboxRow, Message, PostOutcome, Store
 from .arrivals import Arrivals
 from .cancelling import Asked, asked_by
@@ -173,13 +173,16 @@ class Inboxes(Arrivals):
         return event
 
     def deliver_early(
-        self, live: Live, inbox: Iterable[InboxRow], used: Collection[int] = ()
+        self, live: Live, inbox: Collection[InboxRow], used: Collection[int] = ()
     ) -> None:
         """What was in the inbox of a job before it became live, but for the rows that are used up:
         they may have been read here before they were.
         """
         rows = {row.number: row for row in (*inbox, *self._early.pop(live.id, ()))}
         left = self._left.pop(live.id, None)
+        messages = [row.number for row in inbox if row.kind == "message"]
+        if len(messages) >= LOADED_MESSAGES:  # there may be more of them
+            left = min(left or messages[-1] + 1, messages[-1] + 1)
         for number in sorted(rows.keys() - set(used)):
             if left is not None and number >= left:
                 self._left.setdefault(live.id, left)

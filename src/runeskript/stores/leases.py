@@ -60,7 +60,9 @@ class Loaded(NamedTuple):
     """A job as it has to be known to go on with it.
 
     ``events`` begin at sequence number ``first``, where the snapshot, if there is one, was taken.
-    ``part``: how many units without events there were behind the last event.
+    ``inbox`` has of messages the first ``limits.LOADED_MESSAGES``, and all other rows;
+    ``Store.inbox`` reads on behind those. ``part``: how many units without events there were behind
+    the last event.
     """
 
     row: JobRow

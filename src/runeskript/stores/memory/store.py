@@ -8,11 +8,12 @@ jobs that ended first are forgotten.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ...errors import StoreError
 from ...model.events import Event
+from ...model.limits import LOADED_MESSAGES
 from ...model.values import Value
 from ..rows import (
     Command,
@@ -110,7 +111,7 @@ class MemoryStore:
             found.events(first),
             sorted(found.timers.values()),
             self._core.mail.listeners(job),
-            list(found.inbox.values()),
+            _first_of(found.inbox.values()),
             [Queued(one.path, one.n, one.limits) for one in self._core.lines.of(job)],
             found.parts,
         )
@@ -371,3 +372,15 @@ class MemoryStore:
     def _open(self) -> None:
         if self._closed:
             raise StoreError("the store is closed", code="RUNE-7002")
+
+
+def _first_of(inbox: Iterable[InboxRow]) -> list[InboxRow]:
+    """What is loaded with a job: of messages the first ones."""
+    found, left = [], LOADED_MESSAGES
+    for row in inbox:
+        if row.kind == "message":
+            if left == 0:
+                continue
+            left -= 1
+        found.append(row)
+    return found

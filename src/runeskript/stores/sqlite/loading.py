@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ...errors import CodecError, DamagedError, StoreDamagedError, StoreError
 from ...model.events import Event
+from ...model.limits import LOADED_MESSAGES
 from ...model.payloads import Payloads
 from ...model.segments import genesis, head_of, unpack
 from ..leases import Loaded, Queued
@@ -35,7 +36,12 @@ _BODIES: Final = (
 )
 _TIMERS: Final = f"SELECT job, timer.path, m, due, kind, step {_OF.format('timer')}"
 _LISTENERS: Final = f"SELECT job, listener.path, m, topic, listener.key {_OF.format('listener')}"
-_INBOX: Final = f"SELECT job, number, kind, inbox.path, n, data {_OF.format('inbox')}"
+_INBOX: Final = (
+    f"SELECT job, number, kind, inbox.path, n, data {_OF.format('inbox')} "  # noqa: S608
+    "WHERE kind <> 'message' OR number IN (SELECT number FROM inbox AS first "
+    "WHERE first.job = one.value AND first.kind = 'message' "
+    f"ORDER BY number LIMIT {LOADED_MESSAGES})"
+)
 _QUEUED: Final = f"SELECT job, number, waiting.path, n, limits {_OF.format('waiting')}"
 #: Journals from given places on, and snapshots at given places.
 _SEGMENTS: Final = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...model.limits import LOADED_MESSAGES
 from ...stores.base import Command, Unit
 from .world import DONE, Checks, World, equal, job, listener, message, unit
 
@@ -203,6 +204,21 @@ async def the_inbox_is_read_onwards(w: World) -> None:
     equal([row.data for row in rest], [3, 4])
     equal(await w.store.inbox("me", rest[-1].number, 9), [])
     equal(await w.store.inbox("you", 0, 9), [])
+
+
+@CHECKS
+async def a_job_is_loaded_with_some_of_its_messages(w: World) -> None:
+    """And with all commands; the other messages are read on behind them."""
+    await w.own("a")
+    await w.store.commit([unit("a", listens=[listener("a", 0, "t")])])
+    await w.send(*(message(f"m{n}", data=n) for n in range(LOADED_MESSAGES + 2)))
+    await w.send(Command("a", "pause"))
+    loaded = await w.store.load("a")
+    inbox = [] if loaded is None else loaded.inbox
+    kinds = [row.kind for row in inbox]
+    equal(kinds, ["message"] * LOADED_MESSAGES + ["pause"])
+    rest = await w.store.inbox("me", inbox[-2].number, 9, "a")
+    equal([row.kind for row in rest], ["message", "message", "pause"])
 
 
 @CHECKS
