@@ -15,8 +15,8 @@ from runeskript.compiler.jsonschema import schema
 from runeskript.compiler.kinds import Key
 from runeskript.compiler.load_text import read_text
 from runeskript.compiler.nodes import to_value
-from runeskript.compiler.pipeline import compile_text
-from runeskript.compiler.tables import DOCUMENT, MODIFIERS, REDUCER_FIELDS, VERBS
+from runeskript.compiler.pipeline import check_text, compile_text
+from runeskript.compiler.tables import DOCUMENT, MACHINE, MODIFIERS, REDUCER_FIELDS, VERBS
 from runeskript.model.blueprint_codec import digest
 from runeskript.model.catalog import PlainHandler, StaticCatalog
 from runeskript.model.diagnostics import Diagnostics
@@ -27,7 +27,7 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 CATALOG = StaticCatalog({"f": PlainHandler("f", idempotent=True)})
 #: Every row of every table.
 TABLES: tuple[Iterable[Key], ...] = (
-    DOCUMENT, MODIFIERS, REDUCER_FIELDS, *((verb.value, *verb.keys) for verb in VERBS),
+    DOCUMENT, MACHINE, MODIFIERS, REDUCER_FIELDS, *((verb.value, *verb.keys) for verb in VERBS),
     graph.COMMON, graph.EDGE, graph.PART, graph.WORKFLOW, graph.WRAPPED, graph.BRANCH_FIELDS,
     graph.ASSIGNMENT_FIELDS, *(row.keys for row in graph.NODE_TYPES),
 )  # fmt: skip
@@ -127,7 +127,7 @@ def compiled(value: Any) -> str:
 
 
 def test_each_default_is_looked_at() -> None:
-    looked_at = {*WITH_DEFAULT, "compensate"}
+    looked_at = {*WITH_DEFAULT, "compensate", "final"}
     assert looked_at == {row.name for row in ROWS if row.default is not None}
 
 
@@ -145,6 +145,22 @@ def test_the_default_of_compensate_is_applied_at_run_time() -> None:
     (row,) = {row.default for row in ROWS if row.name == "compensate"}
     assert undone() == undone(compensate=row) == ["f"]
     assert undone(compensate=not row) == ["f", "g"]
+
+
+def test_a_state_is_final_only_where_that_is_said() -> None:
+    """No machine is right with both."""
+
+    def found(state: dict[str, Any]) -> list[str]:
+        value = {
+            "machine": "m", "initial": "a", "states": {"a": {}, "b": state},
+            "transitions": [{"from": "a", "event": "go", "to": "b"}],
+        }  # fmt: skip
+        assert not list(VALIDATOR.iter_errors(value))
+        return [d.code for d in check_text(json.dumps(value), "a.json")]
+
+    (row,) = {row.default for row in ROWS if row.name == "final"}
+    assert found({}) == found({"final": row}) == ["RUNE-3043"]
+    assert found({"final": not row}) == []
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,21 @@ from runeskript.compiler.frontends.graph.tables import (
     NodeType,
 )
 from runeskript.compiler.kinds import KINDS, Key, Verb
-from runeskript.compiler.tables import DOCUMENT, KEYWORDS, MODIFIERS, ROOTS, VERBS
+from runeskript.compiler.tables import (
+    DOCUMENT,
+    KEYWORDS,
+    MACHINE,
+    MODIFIERS,
+    ROOTS,
+    STATE_FIELDS,
+    TRANSITION_FIELDS,
+    VERBS,
+)
 from runeskript.expr.formats import FORMATS
 from runeskript.expr.functions import FUNCTIONS
 from runeskript.expr.schema_rules import KEYWORDS as SCHEMA_KEYWORDS
 from runeskript.model import limits
+from runeskript.model.machine import FINAL, TRANSITIONS
 
 
 def parts() -> dict[str, str]:
@@ -36,6 +46,10 @@ def parts() -> dict[str, str]:
         "reserved": reserved(),
         "schema": schema(),
         "limits": limit_table(),
+        "machine-document": keys(MACHINE),
+        "machine-state": keys(STATE_FIELDS),
+        "machine-transition": keys(TRANSITION_FIELDS),
+        "default-machine": default_machine(),
         "graph-document": keys(WORKFLOW),
         "graph-node": keys((*COMMON, NEXT, ALLOW)),
         "graph-branch": keys(BRANCH_FIELDS),
@@ -75,7 +89,7 @@ def _key_rows(row: Key, name: str) -> Iterator[str]:
         meaning += f" Default: `{shown}`."
     yield f"| `{name}` | {_cell(value)} | {_cell(meaning)} |"
     inner = f"{name}[]" if row.kind in ("clauses", "assignments") else name
-    if row.kind == "if-branches":
+    if row.kind in ("if-branches", "states", "transitions"):
         return  # a table of their own
     for field in row.fields:
         yield from _key_rows(field, f"{inner}.{field.name}")
@@ -83,6 +97,17 @@ def _key_rows(row: Key, name: str) -> Iterator[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def default_machine() -> str:
+    """The whole table of the machine that every job has."""
+    states = list(TRANSITIONS)
+    lines = [f"| from, to | {' | '.join(states)} |", f"|---|{'---|' * len(states)}"]
+    for before, after in TRANSITIONS.items():
+        cells = ["yes" if state in after else "" for state in states]
+        ended = " (ended)" if before in FINAL else ""
+        lines.append(f"| {before}{ended} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n\nFailed becomes Running by a retry."
 
 
 # --- expressions ----------------------------------------------------------------------------------
@@ -95,7 +120,7 @@ def expression_fields() -> str:
         for field in row.fields:
             look(field)
 
-    for row in (*MODIFIERS, *(key for verb in VERBS for key in (verb.value, *verb.keys))):
+    for row in (*MODIFIERS, *MACHINE, *(key for verb in VERBS for key in (verb.value, *verb.keys))):
         look(row)
     names = ", ".join(f"`{name}`" for name in found)
     return (

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from ..model.codes import CODES, may_be_silenced
 from ..model.durations import PATTERN as DURATION
-from ..model.limits import BRANCHES, NAME
+from ..model.limits import BRANCHES, NAME, STATES
 from .frontends.graph.tables import (
     ASSIGNMENT_FIELDS,
     BRANCH_FIELDS,
@@ -26,7 +26,9 @@ from .frontends.graph.tables import (
     NodeType,
 )
 from .kinds import KINDS, Key, Kind, Verb
-from .tables import DOCUMENT, KEYWORDS, MODIFIERS, REDUCER_FIELDS, ROOTS, VERBS
+from .tables import CANCEL, DOCUMENT, KEYWORDS, MACHINE, MODIFIERS, REDUCER_FIELDS, ROOTS, VERBS
+from .tables import STATE_FIELDS as STATE
+from .tables import TRANSITION_FIELDS as TRANSITION
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -244,11 +246,12 @@ def schema() -> Schema:
     }
     defs["document"] = {"title": "a document of the native form", **_object(DOCUMENT)}
     defs |= _graph_definitions()
+    defs |= _machine_definitions()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:runeskript:schema:skript:1",
         "title": "Runeskript document",
-        "description": "A skript in the native or the graph form, as YAML 1.2 or JSON.",
+        "description": "A skript in the native or graph form, or a machine, as YAML 1.2 or JSON.",
         "type": "object",
         # One error in a document, not one for each form it does not have.
         "if": {"required": ["workflow"]},
@@ -256,7 +259,11 @@ def schema() -> Schema:
         "else": {
             "if": {"required": ["nodes"]},
             "then": _ref("graph-document"),
-            "else": _ref("document"),
+            "else": {
+                "if": {"required": ["machine"]},
+                "then": _ref("machine"),
+                "else": _ref("document"),
+            },
         },
         "$defs": defs,
     }
@@ -350,6 +357,36 @@ def _any_case(words: Iterable[str]) -> str:
     """A pattern for some words in upper and lower case; patterns have no flag for that."""
     made = ("".join(f"[{c.upper()}{c.lower()}]" for c in word) for word in words)
     return rf"^\s*({'|'.join(made)})\s*$"
+
+
+# --- machines ---------------------------------------------------------------------------------
+_NAMED: Final[Schema] = {**_ID, "type": ["string", "number", "boolean"]}
+_ONE_OR_MORE: Final = {"anyOf": [_NAMED, {"type": "array", "items": _NAMED, "minItems": 1}]}
+#: Kinds that only stand in machines.
+_MACHINE_KINDS: Final[dict[Kind, Schema]] = {
+    "state": _NAMED,
+    "sources": _ONE_OR_MORE,
+    "event": {**_NAMED, "not": {"const": CANCEL}},
+    "roles": _ONE_OR_MORE,
+    "states": {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": STATES,
+        "propertyNames": _ID,
+        "additionalProperties": _ref("machine-state"),
+    },
+    "transitions": {"type": "array", "items": _ref("machine-transition")},
+}
+
+
+def _machine_definitions() -> Schema:
+    """A machine, its states and its transitions."""
+    defs: Schema = {kind: {"title": KINDS[kind], **part} for kind, part in _MACHINE_KINDS.items()}
+    state = {"title": "a state", **_object(STATE)}
+    defs["machine-state"] = {**state, "type": ["object", "null"]}
+    defs["machine-transition"] = {"title": "a transition", **_object(TRANSITION)}
+    defs["machine"] = {"title": "a machine", **_object(MACHINE)}
+    return defs
 
 
 def schema_text() -> str:

@@ -20,7 +20,7 @@ from .frontends.graph.tables import (
     WRAPPED,
 )
 from .kinds import Key, Kind, Verb
-from .tables import BY_VERB, DOCUMENT, MODIFIERS
+from .tables import BY_VERB, DOCUMENT, MACHINE, MODIFIERS, STATE_FIELDS, TRANSITION_FIELDS
 
 
 class Shape:
@@ -51,7 +51,8 @@ class Shape:
         """The shape of an object with these keys: for a step, that of its verb."""
         if self is ROOT:
             present = set(keys)
-            return _WRAPPED if "workflow" in present else _FLAT if "nodes" in present else self
+            forms = {"workflow": _WRAPPED, "nodes": _FLAT, "machine": _MACHINE}
+            return next((shape for key, shape in forms.items() if key in present), self)
         if self.kind != "step":
             return self
         present = set(keys)
@@ -73,6 +74,8 @@ class Shape:
             return _BLOCK
         if self.kind == "functions":
             return _EXPRESSION
+        if self.kind == "states":
+            return _STATE
         row = self._rows.get(key)
         return ANY if row is None else _of(row)
 
@@ -92,7 +95,7 @@ def _of(row: Key) -> Shape:
         return Shape(row.kind, row.fields)
     if row.kind in ("part", "else", "graph"):
         return Shape(row.kind, PART)
-    return _BY_KIND.setdefault(row.kind, Shape(row.kind))
+    return _BY_KIND.setdefault(row.kind, Shape(row.kind))  # whatever its keys are, they are names
 
 
 def _step(verb: Verb) -> Shape:
@@ -117,6 +120,8 @@ _STEPS: Final = {name: _step(verb) for name, verb in BY_VERB.items()}
 ROOT: Final = Shape("object", DOCUMENT)
 _FLAT: Final = Shape("object", WORKFLOW)
 _WRAPPED: Final = Shape("object", WRAPPED)
+_MACHINE: Final = Shape("object", MACHINE)
+_STATE: Final = Shape("object", STATE_FIELDS)
 
 
 def _node() -> Shape:
@@ -144,8 +149,9 @@ def node_shape(type_: str) -> Shape:
 
 #: A branch of an If or of a Parallel: an object, or (the latter) a list of nodes.
 _BRANCH: Final = Shape("part", BRANCH_FIELDS)
-#: What stands in the lists of the graph form.
+#: What stands in lists of the graph form, and of machines.
 _ITEMS: Final[dict[Kind, Shape]] = {
+    "transitions": Shape("object", TRANSITION_FIELDS),
     "nodes": NODE, "edges": Shape("object", EDGE), "part": NODE, "else": NODE,
     "parts": _BRANCH, "if-branches": _BRANCH, "assignments": Shape("object", ASSIGNMENT_FIELDS),
 }  # fmt: skip

@@ -35,6 +35,7 @@ _ITEMS: Final = {
     "code": types.CompletionItemKind.Constant,
     "file": types.CompletionItemKind.File,
     "node": types.CompletionItemKind.Reference,
+    "state": types.CompletionItemKind.Reference,
 }
 _SYMBOLS: Final = {
     "skript": types.SymbolKind.Module,

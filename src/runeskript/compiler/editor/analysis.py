@@ -12,13 +12,14 @@ from typing import Final
 
 from ...expr.ir import walk
 from ...expr.shapes import Type
-from ...model.ast import Document
+from ...model.ast import Document, Machine
 from ...model.catalog import EMPTY, HandlerCatalog
 from ...model.diagnostics import Diagnostic
 from ...model.records import mutable, record
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, find_node, span_of
 from ..pipeline import DEFAULTS, Options, look_into
+from ..tables import DONE, FAILED
 from ..unit import Unit
 from ..validate.facts import Use
 from .graphs import NodeNote, graph_notes
@@ -79,6 +80,10 @@ class Analysis:
     ids: dict[str, Span] = field(default_factory=dict)
     #: Nodes of the graph form, by id.
     nodes: dict[str, NodeNote] = field(default_factory=dict)
+    #: States of a machine, by name, and the events and roles of its transitions.
+    states: dict[str, Span] = field(default_factory=dict)
+    events: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
     #: Fields of the input that a document of the graph form uses as variables.
     fields: tuple[str, ...] = ()
 
@@ -118,6 +123,8 @@ def _names(unit: Unit, found: Analysis) -> None:
         found.variables.setdefault(loop.name, []).append(span)
     if unit.types is not None:
         found.types = unit.types.types
+    if document.machine is not None:
+        _machine(document.machine, found)
     for f in document.functions:
         found.functions[f.name] = FunctionNote(f.name, f.params, f.span, f.body.source)
     for step, _ in unit.facts.steps if not is_graph else ():
@@ -125,6 +132,14 @@ def _names(unit: Unit, found: Analysis) -> None:
             node = find_node(root, f"{step.site.pointer}/id")
             span = span_of(node, found.file) if type(node) is Scalar else step.site.span
             found.ids.setdefault(step.site.id, span)
+
+
+def _machine(machine: Machine, found: Analysis) -> None:
+    events = [state.then for state in machine.states if state.then is not None]
+    events += [DONE, FAILED, *[transition.event for transition in machine.transitions]]
+    roles = [role for transition in machine.transitions for role in transition.roles or ()]
+    found.states = {state.name: state.site.span for state in machine.states}
+    found.events, found.roles = tuple(dict.fromkeys(events)), tuple(dict.fromkeys(roles))
 
 
 def _fields(uses: Iterable[Use]) -> dict[str, None]:

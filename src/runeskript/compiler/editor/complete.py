@@ -23,14 +23,14 @@ from .parameters import called_by, key_doc, parameters_schema, schema_words
 
 Kind: TypeAlias = Literal[
     "verb", "key", "word", "handler", "parameter", "variable", "field", "function", "code", "file",
-    "node",
+    "node", "state",
 ]  # fmt: skip
 
 #: Kinds of values that are written on lines of their own.
 _NESTED: Final = frozenset(
     ("block", "clauses", "object", "branches", "targets", "vars", "functions", "args", "schema",
      "labels", "silences", "graph", "nodes", "edges", "part", "parts", "if-branches",
-     "assignments", "workflow")
+     "assignments", "workflow", "states", "transitions")
 )  # fmt: skip
 _CHAIN: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*\.?)?\Z")
 _BOUND: Final = re.compile(r"\bfor\s+([A-Za-z_][\w\s,]*?)\s+in\b")
@@ -48,6 +48,24 @@ ROOT_NAMES: Final[dict[str, tuple[str, tuple[str, ...] | None]]] = {
     "event": ("The message that arrived: id, topic, key, data.", ("where",)),
     "secrets": ("Secrets by name; they reach a handler and nothing else.", ("with", "params")),
 }
+#: The same in a machine.
+MACHINE_NAMES: Final[dict[str, tuple[str, tuple[str, ...] | None]]] = {
+    "data": ("The job's data; transitions change it.", None),
+    "env": ("The environment values the machine declares.", None),
+    "job": ROOT_NAMES["job"],
+    "error": ROOT_NAMES["error"],
+    "event": (
+        "What triggered the transition: name, data, id, at.",
+        ("transitions", "enter", "exit", "where"),
+    ),
+    "actor": ("Who triggered the transition: id, roles.", ("transitions", "enter", "exit")),
+    "secrets": ROOT_NAMES["secrets"],
+}
+
+
+def names_of(cursor: Cursor) -> dict[str, tuple[str, tuple[str, ...] | None]]:
+    """The names with a meaning of their own in the document around the cursor."""
+    return MACHINE_NAMES if "machine" in cursor.frames[0].keys else ROOT_NAMES
 
 
 @record
@@ -195,6 +213,12 @@ def _values(
     elif shape.kind in ("node-ref", "else"):
         for note in known.nodes.values():
             yield item(note.id, "node", note.type)
+    elif shape.kind in ("state", "sources"):
+        for name in known.states:
+            yield item(name, "state", "a state")
+    elif shape.kind in ("event", "roles"):
+        for name in known.events if shape.kind == "event" else known.roles:
+            yield item(name, "word", "an event" if shape.kind == "event" else "a role")
     elif shape.kind in ("target", "targets"):
         for name in known.variables:
             yield item(name, "variable", _type_text(known, name))
@@ -270,7 +294,7 @@ def _expression(cursor: Cursor, text: str, column: int, known: Analysis) -> Iter
         for name in known.fields:
             if name not in known.variables:
                 yield Item(name, "variable", "a field of the input", "", name, start, 2)
-        for name, (doc, keys) in ROOT_NAMES.items():
+        for name, (doc, keys) in names_of(cursor).items():
             if keys is None or (cursor.inside(*keys) and (name != "secrets" or _calls(cursor))):
                 yield Item(name, "variable", _type_text(known, name), doc, name, start, 3)
     for note in known.functions.values():

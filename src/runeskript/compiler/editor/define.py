@@ -30,6 +30,8 @@ def define(lines: list[str], line: int, column: int, known: Analysis) -> list[Pl
     if word.role == "function":
         note = known.functions.get(word.text)
         return [Place(note.span)] if note is not None and note.span is not None else []
+    if word.role == "state":
+        return [Place(known.states[word.text])] if word.text in known.states else []
     if word.role == "id":
         node = known.nodes.get(word.text)
         span = known.ids.get(word.text) if node is None else node.span
@@ -43,16 +45,17 @@ def define(lines: list[str], line: int, column: int, known: Analysis) -> list[Pl
 
 
 def _declared(path: tuple[str, ...], known: Analysis) -> Span | None:
-    """The schema of a field of the input, the declaration of an environment value."""
-    root = known.root
-    if type(root) is not Map or path[0] not in ("input", "env") or path[0] not in root.entries:
+    """The schema of a field of the input or of the data, the declaration of an environment
+    value."""
+    root, known_roots = known.root, ("input", "data", "env")
+    if type(root) is not Map or path[0] not in known_roots or path[0] not in root.entries:
         return None
     if path[0] == "env":
         node = root.entries["env"]
         items = node.items if type(node) is Seq else []
         found = [i for i in items if type(i) is Scalar and i.text == path[-1]]
         return span_of(found[0], known.file) if found else None
-    key, schema = entry_of(root, "input")
+    key, schema = entry_of(root, path[0])
     for name in path[1:]:
         node = find_node(schema, "/properties")
         if type(node) is not Map or name not in node.entries:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ...expr.functions import FUNCTIONS, Function
 from ...model.catalog import HandlerCatalog, HandlerInfo
@@ -13,9 +13,12 @@ from ..kinds import KINDS
 from ..shapes import NODE
 from ..tables import BY_VERB
 from .analysis import Analysis
-from .complete import ROOT_NAMES, type_of
+from .complete import names_of, type_of
 from .parameters import handler_name, key_doc, parameters_schema, schema_words
 from .words import Word, is_verb, word_at
+
+#: Transitions of a state that are shown.
+_WAYS: Final = 20
 
 
 @record
@@ -70,14 +73,15 @@ def _variable(word: Word, catalog: HandlerCatalog, known: Analysis) -> str | Non
     name = ".".join(word.path)
     if word.path[0] in known.fields and word.path[0] not in known.variables:
         return f"**{name}**: a field of the input"
-    if word.path[0] not in known.variables and word.path[0] not in ROOT_NAMES:
+    roots = names_of(word.cursor)
+    if word.path[0] not in known.variables and word.path[0] not in roots:
         return None
     type_ = type_of(list(word.path), known)
     text = f"**{name}**" + (f": {type_.describe()}" if type_ is not None else "")
     if len(word.path) > 1:
         return text
-    if name in ROOT_NAMES:
-        return f"{text}\n\n{ROOT_NAMES[name][0]}"
+    if name in roots:
+        return f"{text}\n\n{roots[name][0]}"
     places = known.variables[name]
     if places:
         shown = ", ".join(str(span.line) for span in places[:5])
@@ -142,6 +146,18 @@ def _skript(word: Word, catalog: HandlerCatalog, known: Analysis) -> str | None:
     return None
 
 
+def _state(word: Word, catalog: HandlerCatalog, known: Analysis) -> str | None:
+    machine = None if known.document is None else known.document.machine
+    if machine is None or word.text not in known.states:
+        return None
+    ways = [t for t in machine.transitions if word.text in t.sources]
+    rows = [f"- `{t.event}` to **{t.to}**" for t in ways[:_WAYS]]
+    rows += ["- ..."] if len(ways) > _WAYS else []
+    final = any(state.final for state in machine.states if state.name == word.text)
+    about = f"The {'final ' if final else ''}state **{word.text}**"
+    return "\n".join([f"{about} in line {known.states[word.text].line}.", "", *rows]).rstrip()
+
+
 def _id(word: Word, catalog: HandlerCatalog, known: Analysis) -> str | None:
     note = known.nodes.get(word.text)
     if note is not None:
@@ -162,6 +178,7 @@ _TEXTS = {
     "function": _function,
     "handler": _handler,
     "skript": _skript,
+    "state": _state,
     "code": _code,
     "id": _id,
     "type": _type,

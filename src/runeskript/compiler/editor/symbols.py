@@ -113,6 +113,29 @@ def _below(node: Node, shape: Shape, found: list[Symbol], out: _Outline, key: st
             branch = _symbol(name.text, "branch", "block", name, value, out)
             _below(value, shape.child(name.text), branch.children, out, name.text)
             found.append(branch)
+    elif shape.kind == "states" and type(node) is Map:
+        for name, value in list(pairs_of(node).values())[: out.left]:
+            state = _symbol(name.text, "state", "block", name, value, out)
+            if type(value) is Map:
+                _children(value, shape.child(name.text), state.children, out)
+            found.append(state)
+    elif shape.kind == "transitions" and type(node) is Seq:
+        for item in node.items:
+            if type(item) is Map and out.left > 0:
+                found.append(_transition(item, shape.item(), out))
+
+
+def _transition(node: Map, shape: Shape, out: _Outline) -> Symbol:
+    source = node.entries.get("from")
+    names = (
+        [text_of(node, "from")]
+        if type(source) is not Seq
+        else [item.text for item in source.items[:3] if type(item) is Scalar]
+    )
+    detail = f"{', '.join(names)} to {text_of(node, 'to')}"
+    symbol = _symbol(text_of(node, "event"), clip(detail), "block", node, node, out)
+    _children(node, shape, symbol.children, out)
+    return symbol
 
 
 def _node(node: Map, out: _Outline) -> Symbol:

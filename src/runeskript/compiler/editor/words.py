@@ -12,7 +12,17 @@ from .scan import WIDE
 
 #: What a word is: a key of the tables, a parameter of a handler, a name of the document ...
 Role: TypeAlias = Literal[
-    "key", "parameter", "variable", "function", "handler", "skript", "code", "id", "type", "value"
+    "key",
+    "parameter",
+    "variable",
+    "function",
+    "handler",
+    "skript",
+    "code",
+    "id",
+    "type",
+    "value",
+    "state",
 ]
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_.$/@-]+")
@@ -63,6 +73,8 @@ def _word(lines: list[str], line: int, column: int, start: int, end: int) -> Wor
             role = "function"
         elif shape.kind == "silences":
             role = "code"
+        elif shape.kind == "states":
+            role = "state"
         return Word(key, role, start, start + len(key), (key,), cursor)
     if cursor.where != "value":
         return None
@@ -76,6 +88,8 @@ def _word(lines: list[str], line: int, column: int, start: int, end: int) -> Wor
         return Word(word, "skript", start, end, (word,), cursor)
     if kind in _IDS:
         return Word(word, "id", start, end, (word,), cursor)
+    if kind in ("state", "sources"):
+        return Word(word, "state", start, end, (word,), cursor)
     if kind == "node-type":
         return Word(word, "type", start, end, (word,), cursor)
     if kind in ("target", "name", "names"):

@@ -94,14 +94,13 @@ class Environment:
             del self.types["input"]
             self.types.update(event=_RAISED, actor=_ACTOR)
         self._inference = Inferences(self.types, self.functions)
-        self._in_part = {a.name for a in (*facts.assignments, *facts.data_writes) if a.path}
+        self._in_part = {a.name for a in facts.assignments if a.path}
         sources = self._sources(facts)
         for var in document.vars:
             if var.reduce is not None:
                 sources.pop(var.name, None)  # what it holds depends on how branches end
         if document.machine is not None:
-            data = of_schema(document.input_schema)
-            sources["data"] = [_OBJECT if data.is_any else data]
+            sources["data"] = [_data(facts)]
             sources["data"] += [self._assigned(a) for a in facts.data_writes if not a.path]
         self._solve(sources)
         if document.machine is not None and self.types.get("data", ANY).kinds != _OBJECT.kinds:
@@ -329,6 +328,20 @@ def of_schema(schema: Value) -> Type:
     if schema is None or check_schema(schema):
         return ANY
     return type_of_schema(schema)
+
+
+def _data(facts: Facts) -> Type:
+    """What a machine's data are: as its schema says, but for the fields that transitions change."""
+    data = of_schema(facts.document.input_schema)
+    if data.kinds != _OBJECT.kinds or data.fields is None:
+        return _OBJECT
+    written: set[object] = set()
+    for a in facts.data_writes:
+        if a.path and not a.keys[0].is_const:
+            return _OBJECT
+        written.update(key.ir[1] for key in a.keys[:1])
+    known = {name: type_ for name, type_ in data.fields.items() if name not in written}
+    return object_of({**known, **{str(name): ANY for name in written}}, closed=data.closed)
 
 
 def _event(step: ast.Listen) -> Type:

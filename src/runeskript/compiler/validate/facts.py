@@ -103,6 +103,8 @@ class Assignment:
     path: bool
     step: Step | None
     via: Literal["vars", "set", "into", "collect"]
+    #: The keys of its path.
+    keys: tuple[Expr, ...] = ()
 
 
 @mutable
@@ -185,7 +187,9 @@ class _Walk:
             found = self.facts.data_writes
         path = bool(target.path)
         found.append(
-            Assignment(target.name, target.span, target.pointer, value, scope, path, step, via)
+            Assignment(
+                target.name, target.span, target.pointer, value, scope, path, step, via, target.path
+            )
         )
 
     # --- blocks --------------------------------------------------------------------------------
