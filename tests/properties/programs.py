@@ -273,6 +273,8 @@ class Builder:
             # Entered and left must balance, whatever happens.
             step["try"].insert(0, {"log": f"enter {mark}"})
             body = self.block(place.inside(jumps=()), 2)
+            if self.features.clocked and self.features.errors and self.chance(2):
+                body = [{"do": body, "timeout": f"{self.pick(1, 10, 30)}ms"}]
             step["finally"] = [{"log": f"leave {mark}"}, *body]
         return [step]
 

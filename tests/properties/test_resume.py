@@ -17,11 +17,30 @@ from runeskript.kernel.ready import Ready
 from runeskript.model.batches import unfold_effects
 from runeskript.model.events import CallDone, CallOut, Event
 from runeskript.model.run import Run, TokenState
-from runeskript.model.snapshot import decode_run, encode_run
+from runeskript.model.snapshot import _Writer, decode_run, encode_run
 from runeskript.testing import HANG, Outcome, Simulation
 from support import simulation
 
 pytestmark = pytest.mark.timeout(300 * FUZZ)
+
+
+class _ByValue(_Writer):
+    """Which places share a list is not looked at: a constant of the program may stand in several,
+    but not where a snapshot has put a copy of it.
+    """
+
+    def _cell(self, value: Any) -> Any:
+        return [repr(value)] if type(value) in (list, dict) else super()._cell(value)
+
+
+def described(run: Run) -> list[Any]:
+    """All that there is to say of a run, but for the order in which calls came to be under way: a
+    short way leaves one where it stands that the long way takes out and puts in again.
+    """
+    calls, run.calls = run.calls, dict(sorted(run.calls.items()))
+    found = _ByValue().run(run, "", 0)
+    run.calls = calls
+    return found
 
 
 class Restarted(Simulation):
@@ -48,10 +67,10 @@ class Restarted(Simulation):
             first, data = self.snapshot
             start, _ = decode_run(data, code.digest, Context())
         found = resume(code, self.journal[first:], start)
-        assert encode_run(found.run, code.digest, 0) == encode_run(before, code.digest, 0)
+        assert described(found.run) == described(before)
         effects, lost = outstanding(code, found.run, self.now)
         assert not lost
-        assert encode_run(found.run, code.digest, 0) == encode_run(before, code.digest, 0)
+        assert described(found.run) == described(before)
         asked: Any = list(unfold_effects(effects))
         assert sorted(call.path for call in asked) == sorted(calling(before))
         known = {(call.path, call.n, call.attempt): call for call in self.calls}
