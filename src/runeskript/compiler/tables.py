@@ -66,7 +66,8 @@ VERBS: Final[tuple[Verb, ...]] = (
             Key("on_crash", "word", "What a restart does about a call that was under way: run it"
                 " again, or fail it with the error `interrupted`.", default="rerun",
                 words=("rerun", "fail")),
-            Key("queue", "queue", "Runs the call on workers that serve this queue."),
+            Key("queue", "queue", "Notes the queue whose workers are to run the call; this version"
+                " runs it where its job runs."),
         ),
         "Calls a handler.",
         "call: http.get\nwith: {url: 'https://example.com'}\ninto: page",

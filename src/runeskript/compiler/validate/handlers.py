@@ -38,10 +38,10 @@ def _check_call(
     if step.queue is not None:
         found.add(
             "RUNE-3033",
-            f"the queue `{step.queue}` is noted, but the call runs in this process",
+            f"the queue `{step.queue}` is noted, but the call runs where its job does",
             step.site.span,
             f"{step.site.pointer}/queue",
-            "this version has one worker, which serves every queue",
+            "this version hands no call over to another worker",
         )
     args = step.args
     if args.whole is not None:
