@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .compiler.frontends.builder import Skript, insert, step
+    from .compiler.frontends.machine_builder import StateMachine, Transition, transitions
     from .compiler.pipeline import Compiled
     from .engine.handlers import (
         FunctionHandler,
@@ -54,7 +55,9 @@ _HOME = {
     "RuneskriptError": "errors",
     "Runtime": "engine.runtime",
     "Skript": "compiler.frontends.builder",
+    "StateMachine": "compiler.frontends.machine_builder",
     "StepError": "errors",
+    "Transition": "compiler.frontends.machine_builder",
     "compile": "engine.sync",
     "concurrency": "engine.handlers",
     "handler": "engine.handlers",
@@ -62,6 +65,7 @@ _HOME = {
     "rate": "engine.handlers",
     "run": "engine.sync",
     "step": "compiler.frontends.builder",
+    "transitions": "compiler.frontends.machine_builder",
 }
 
 __all__ = [  # noqa: RUF022 - what most people need stands first
@@ -74,6 +78,9 @@ __all__ = [  # noqa: RUF022 - what most people need stands first
     "Skript",
     "insert",
     "step",
+    "StateMachine",
+    "Transition",
+    "transitions",
     "Blueprint",
     "Compiled",
     "CompileError",

@@ -7,7 +7,8 @@ that what follows from it is not reported besides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from ...model.ast import Document, Machine, Site, State, Transition
@@ -127,7 +128,8 @@ class _Reader(Native):
                 break
             at = f"/states/{escape(name)}"
             self.fields.label(key, at, "state", "state's name")
-            out.append(self._state(key, child, at))
+            with self._in_file_of(child):
+                out.append(self._state(key, child, at))
         return tuple(out)
 
     def _state(self, key: Scalar, node: Node, pointer: str) -> State:
@@ -181,7 +183,8 @@ class _Reader(Native):
         rows = 0
         for i, child in enumerate(node.items):
             at = f"/transitions/{i}"
-            read = self.steps.fixed(child, TRANSITION_FIELDS, at, "transition", "a transition")
+            with self._in_file_of(child):
+                read = self.steps.fixed(child, TRANSITION_FIELDS, at, "transition", "a transition")
             rows += len(read.get("from") or ())
             if rows > TRANSITIONS:
                 break
@@ -199,6 +202,20 @@ class _Reader(Native):
                 f"/{what}",
                 hint if what == "transitions" else None,
             )
+
+    @contextmanager
+    def _in_file_of(self, node: Node) -> Iterator[None]:
+        """Places are those of the file that a part made in Python was written in."""
+        file = self.steps.files.get(id(node))
+        if file is None:
+            yield
+            return
+        outer = self.file
+        self.file = self.steps.file = self.fields.file = file
+        try:
+            yield
+        finally:
+            self.file = self.steps.file = self.fields.file = outer
 
     # --- the whole --------------------------------------------------------------------------------
 
@@ -220,9 +237,9 @@ class _Reader(Native):
             )
         transitions = []
         for given, node, at in read.get("transitions") or ():
-            made = self._transition(
-                given, known, Site(at, span_of(node, self.file), given.get("id"))
-            )
+            with self._in_file_of(node):
+                site = Site(at, span_of(node, self.file), given.get("id"))
+                made = self._transition(given, known, site)
             if made is not None:
                 transitions.append(made)
         return Machine(initial or states[0].name, states, tuple(transitions))
