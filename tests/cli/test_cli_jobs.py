@@ -368,7 +368,7 @@ def test_options_of_other_actions_are_refused(rune: Rune) -> None:
         (("list", "--force"), "--force is for cancel, not for list"),
         (("show", "x", "--limit", "100"), "--limit is for list, not for show"),  # its default
         (("cancel", "x", "--type=external"), "--type is for fail, not for cancel"),
-        (("complete", "x", "--reason="), "--reason is for cancel, fail, not for complete"),
+        (("complete", "x", "--reason="), "--reason is for cancel, fail, send, not for complete"),
         (("history", "x", "--keep", "0s"), "--keep is for signal, not for history"),
         (("show", "x", "--dry-run"), "--dry-run is for cancel, pause, resume, retry, erase, not"),
         (("why", "x", "--skript", "s"), "--skript is for list, watch, cancel, pause, resume"),

@@ -30,6 +30,8 @@ def shown(row: JobRow, *, whole: bool) -> dict[str, Any]:
     if whole:
         parent = None if row.parent is None else row.parent.job
         found |= {"parent": parent, "blueprint": row.blueprint, "handlers": list(row.handlers)}
+        if row.kind == "machine":
+            found["data"] = row.data
         found |= {"input": row.input, "output": row.output, "error": row.error}
     return found
 
@@ -46,7 +48,8 @@ def tell_row(row: JobRow, at: int, as_json: bool) -> None:
     else:
         key = "" if row.key is None else f"  {row.key}"
         reason = "" if row.reason is None else f"  ({row.reason})"
-        say(f"{row.id}  {row.status:<9}  {time_of(at)}  {row.skript}{key}{reason}")
+        state = "" if row.state == row.status else f"  [{row.state}]"
+        say(f"{row.id}  {row.status:<9}  {time_of(at)}  {row.skript}{state}{key}{reason}")
 
 
 def say(text: str) -> None:

@@ -98,8 +98,7 @@ class Control(ABC):
         (row,) = await self._store.get([id])
         if row is None:
             raise JobNotFoundError(f"no job has the id {id}")
-        program = await self._skripts.program(row.blueprint)
-        table = sending.table_of(row, None if program is None else program.blueprint.machine)
+        table = sending.table_of(row, await self._skripts.machine(row.blueprint))
         number = self._ids.message_id() if event_id is None else requests.name(event_id, "an id")
         item = sending.event_command(id, number, event, data, actor, roles, why)
         told = driver.answers.expect(number)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ..errors import BlueprintError, RuneskriptError, UnknownHandlerError, VersionConflictError
 from ..kernel import Program, load
 from ..model import blueprint_codec
-from ..model.blueprint import Blueprint
+from ..model.blueprint import Blueprint, MachineTable
 from ..model.nearest import did_you_mean
 from ..model.rows import NamedTuple
 from ..model.values import Value
@@ -44,6 +44,8 @@ class Skripts:
         self._registry = registry
         self._resources = resources
         self._programs: OrderedDict[str, Program] = OrderedDict()
+        #: Tables of machines that may run elsewhere.
+        self._machines: OrderedDict[str, MachineTable | None] = OrderedDict()
         self._checks: dict[str, InputCheck] = {}
         #: Programs by the identity of a Blueprint object, so that a hash is taken once.
         self._by_object: OrderedDict[int, tuple[Blueprint, Program]] = OrderedDict()
@@ -79,6 +81,21 @@ class Skripts:
             return known
         data = await self._store.get_blob(digest)
         return None if data is None else await self._keep(load(blueprint_codec.decode(data)))
+
+    async def machine(self, digest: str) -> MachineTable | None:
+        """The table of a machine, whoever has its handlers; None where it is none, or is not there.
+
+        Raises BlueprintError.
+        """
+        known = self._programs.get(digest)
+        if known is not None:
+            return known.blueprint.machine
+        if digest not in self._machines:
+            found = await self.blueprint(digest)
+            self._machines[digest] = None if found is None else found.machine
+            while len(self._machines) > PROGRAMS:
+                self._machines.popitem(last=False)
+        return self._machines[digest]
 
     async def _keep(self, program: Program) -> Program:
         known = self._programs.get(program.digest)

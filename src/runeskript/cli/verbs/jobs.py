@@ -38,6 +38,7 @@ ACTIONS: Final = {
     "complete": "TOKEN",
     "fail": "TOKEN",
     "signal": "TOPIC",
+    "send": "ID EVENT",
     "export": "ID",
 }
 #: Events read at once.
@@ -52,6 +53,7 @@ ONLY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("complete", "fail"): ("data",),
     ("fail",): ("reason", "type"),
     ("signal",): ("key", "data", "keep", "id", "job"),
+    ("send",): ("data", "id", "actor", "role", "reason", "wait"),
     ("export",): ("out",),
 }
 _EPILOG: Final = (
@@ -71,6 +73,7 @@ _EPILOG: Final = (
     "complete  give a pending call its result (--data)\n"
     "fail      fail a pending call (--reason, --type)\n"
     "signal    send a message to whoever listens to a topic and key\n"
+    "send      fire an event at a machine's job; the state it is in then\n"
     "export    write a job with its Blueprint and journal to one file, for `rune replay`\n"
     "\n"
     "cancel, pause, resume, retry, erase take --status, --skript, --label, --key, --since and\n"
@@ -82,7 +85,9 @@ _EPILOG: Final = (
 def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("action", choices=ACTIONS, metavar="ACTION", help=", ".join(ACTIONS))
-    parser.add_argument("words", metavar="ID", nargs="*", help="jobs; signal: the topic")
+    parser.add_argument(
+        "words", metavar="ID", nargs="*", help="jobs; signal: the topic; send: a job and the event"
+    )
     add_store(parser)
     add_filters(parser)
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="list: at most N jobs")
@@ -92,7 +97,7 @@ def configure(parser: Parser) -> None:
         action="store_true",
         help="cancel, pause, resume, retry, erase: say which jobs it would be, and do nothing",
     )
-    parser.add_argument("--reason", default="", metavar="TEXT", help="cancel, fail: why")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="cancel, fail, send: why")
     parser.add_argument(
         "--grace",
         metavar="DURATION",
@@ -121,7 +126,9 @@ def configure(parser: Parser) -> None:
         help="fork: a variable of the main flow, and what it is to be; may be repeated",
     )
     parser.add_argument(
-        "--data", metavar="JSON", help="what the message holds (signal), the result (complete)"
+        "--data",
+        metavar="JSON",
+        help="what the message or the event holds (signal, send), the result (complete)",
     )
     parser.add_argument(
         "--keep",
@@ -129,7 +136,23 @@ def configure(parser: Parser) -> None:
         metavar="DURATION",
         help="signal: how long it is kept for a listener, and told from another one with its id",
     )
-    parser.add_argument("--id", metavar="TEXT", help="signal: the message's id")
+    parser.add_argument(
+        "--id", metavar="TEXT", help="signal, send: the message's or the event's id"
+    )
+    parser.add_argument("--actor", metavar="NAME", help="send: who fires it; else this process")
+    parser.add_argument(
+        "--role",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="send: what --actor is; may be repeated",
+    )
+    parser.add_argument(
+        "--wait",
+        default="10s",
+        metavar="DURATION",
+        help="send: how long to wait for what becomes of it",
+    )
     parser.add_argument("--job", metavar="ID", help="signal: to the listeners of this job alone")
     parser.add_argument(
         "-o",
@@ -147,7 +170,7 @@ def execute(args: Namespace) -> int:
     """Do it."""
     wanted = ACTIONS[args.action]
     bulk = args.action in TELLING
-    fits = len(args.words) == bool(wanted)
+    fits = len(args.words) == len(wanted.split())
     if bulk:
         fits = bool(args.words) != is_given(args)
     if not fits and not wanted.startswith("["):
@@ -310,6 +333,13 @@ async def _signal(store: Store, args: Namespace, as_json: bool) -> None:
         terminal.note(f"{outcome}: message {name}")
 
 
+async def _send(store: Store, args: Namespace, as_json: bool) -> None:
+    from ..jobs_send import send
+
+    data = None if args.data is None else _json("--data", args.data)
+    await send(store, args, as_json, data)
+
+
 def _json(option: str, text: str) -> Any:
     try:
         return json.loads(text)
@@ -333,6 +363,7 @@ _DO: Final[dict[str, Callable[[Store, Namespace, bool], Awaitable[None]]]] = {
     "why": _why,
     "watch": _watch,
     "signal": _signal,
+    "send": _send,
     "erase": erase,
     "export": _export,
     "complete": _complete,
