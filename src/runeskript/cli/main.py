@@ -35,6 +35,7 @@ VERBS: dict[str, str] = {
     "verify": "Say what a Blueprint is, and whether it may run.",
     "explain": "Show a skript after each stage of the compiler.",
     "graph": "Draw a skript as a graph (dot or mermaid).",
+    "machine": "Check a machine, draw it, or list its transitions.",
     "handlers": "List the handlers that skripts can call.",
     "lsp": "Serve an editor: diagnostics, completion, hover (over stdin and stdout).",
     "init": "Write a first skript, its handlers and a test.",

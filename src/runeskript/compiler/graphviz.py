@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 from ..model import ast
 from ..model.ast import Block, Document, Expr, Step
 from ..model.records import mutable
+from .drawn_text import dot_text, mermaid_text
+from .state_graph import machine_dot, machine_mermaid
 
 Shape = Literal["step", "pure", "choice", "loop", "fork", "end", "wait"]
 #: A node to go on from, and the label of the edge.
@@ -310,12 +312,14 @@ _DOT_SHAPES: Final[dict[Shape, str]] = {
 
 def to_dot(document: Document) -> str:
     """The graph in the language of Graphviz."""
+    if document.machine is not None:
+        return machine_dot(document.name, document.machine)
     d = _draw(document)
-    lines = [f"digraph {_dot(document.name)} {{", '  node [fontname="sans-serif"]']
+    lines = [f"digraph {dot_text(document.name)} {{", '  node [fontname="sans-serif"]']
     numbers = iter(range(1, d.count + 2))
     lines += _dot_frame(d.root, "  ", numbers)
     for source, to, label, dashed in d.edges:
-        rest = [f"label={_dot(label)}"] if label else []
+        rest = [f"label={dot_text(label)}"] if label else []
         rest += ["style=dashed"] if dashed else []
         lines.append(f"  {source} -> {to}" + (f" [{', '.join(rest)}]" if rest else ""))
     return "\n".join([*lines, "}"]) + "\n"
@@ -323,18 +327,14 @@ def to_dot(document: Document) -> str:
 
 def _dot_frame(frame: _Frame, indent: str, numbers: Iterator[int]) -> Iterator[str]:
     for name, label, shape in frame.nodes:
-        yield f"{indent}{name} [label={_dot(label)}, shape={_DOT_SHAPES[shape]}]"
+        yield f"{indent}{name} [label={dot_text(label)}, shape={_DOT_SHAPES[shape]}]"
     for inner in frame.inner:
         if not inner.nodes and not inner.inner:
             continue
         yield f"{indent}subgraph cluster_{next(numbers)} {{"
-        yield f"{indent}  label={_dot(inner.title)}"
+        yield f"{indent}  label={dot_text(inner.title)}"
         yield from _dot_frame(inner, indent + "  ", numbers)
         yield f"{indent}}}"
-
-
-def _dot(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 _MERMAID_SHAPES: Final[dict[Shape, tuple[str, str]]] = {
@@ -345,29 +345,24 @@ _MERMAID_SHAPES: Final[dict[Shape, tuple[str, str]]] = {
 
 def to_mermaid(document: Document) -> str:
     """The graph in the language of Mermaid."""
+    if document.machine is not None:
+        return machine_mermaid(document.machine)
     d = _draw(document)
     numbers = iter(range(1, d.count + 2))
     lines = ["flowchart TD", *_mermaid_frame(d.root, "  ", numbers)]
     for source, to, label, dashed in d.edges:
         arrow = "-.->" if dashed else "-->"
-        lines.append(f"  {source} {arrow}{f'|{_mermaid(label)}|' if label else ''} {to}")
+        lines.append(f"  {source} {arrow}{f'|{mermaid_text(label)}|' if label else ''} {to}")
     return "\n".join(lines) + "\n"
 
 
 def _mermaid_frame(frame: _Frame, indent: str, numbers: Iterator[int]) -> Iterator[str]:
     for name, label, shape in frame.nodes:
         left, right = _MERMAID_SHAPES[shape]
-        yield f"{indent}{name}{left}{_mermaid(label)}{right}"
+        yield f"{indent}{name}{left}{mermaid_text(label)}{right}"
     for inner in frame.inner:
         if not inner.nodes and not inner.inner:
             continue
-        yield f"{indent}subgraph s{next(numbers)} [{_mermaid(inner.title)}]"
+        yield f"{indent}subgraph s{next(numbers)} [{mermaid_text(inner.title)}]"
         yield from _mermaid_frame(inner, indent + "  ", numbers)
         yield f"{indent}end"
-
-
-def _mermaid(text: str) -> str:
-    """Quoted, with the characters that would end the quote or begin markup as entities."""
-    for char, entity in (("&", "#amp;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;")):
-        text = text.replace(char, entity)
-    return '"' + text.replace("\n", " ") + '"'
