@@ -295,6 +295,7 @@ def sample_machine() -> Blueprint:
         skripts=(),
         machine=MachineTable(
             0,
+            0,
             (StateRow("draft", False, "late"), StateRow("paid", True, None)),
             (TransitionRow(0, "pay", 1, ("clerk",)),),
         ),

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..model.ast import Document
-from ..model.blueprint import Blueprint, Body, Debug, ExceptionRow, Instruction
+from ..model.blueprint import (
+    Blueprint,
+    Body,
+    Debug,
+    ExceptionRow,
+    Instruction,
+    MachineTable,
+)
 from . import core
 from .codegen import ROOTS, BodyCode, Code, To
 
@@ -58,7 +66,7 @@ def assemble(
         skripts=tuple(code.skripts),
         on_failure=on_failure,
         schedule=document.schedule,
-        machine=program.machine,
+        machine=_machine(program.machine, code),
         debug=Debug(
             spans=tuple(spans[site] for site in sites),
             step_spans=spans,
@@ -66,6 +74,10 @@ def assemble(
             source=source,
         ),
     )
+
+
+def _machine(table: MachineTable | None, code: Code) -> MachineTable | None:
+    return table and replace(table, data=code.bodies[0].slots["data"])
 
 
 def _resolve(part: BodyCode, entry: int) -> list[Instruction]:

@@ -88,8 +88,7 @@ def with_state(live: Live, change: RowChange, *, moved: bool) -> RowChange:
         return change
     change = change._replace(state=state_of(table, live.run))
     if moved:
-        names = live.program.blueprint.debug.slot_names
-        change = change._replace(data=data_of(names[0] if names else (), live.run))
+        change = change._replace(data=data_of(table, live.run))
     return change
 
 

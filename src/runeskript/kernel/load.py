@@ -67,6 +67,7 @@ class Program:
         "functions",
         "loops",
         "machine",
+        "plans",
         "regions",
         "sites",
         "speaks",
@@ -92,6 +93,8 @@ class Program:
         self.loops: dict[int, Looped] = {}
         self.entropy = _uses_entropy(blueprint)
         #: Of a machine: (state, event) -> its transitions; see ``machine.py``.
+        #: By address, what the code of a transition does; see ``moving.py``.
+        self.plans: dict[int, Any] = {}
         self.machine: Ways = {} if blueprint.machine is None else _ways(blueprint.machine)
         #: Whether a run may send messages or create children: what must not be done again.
         self.speaks = any(ins[0] in (Op.EMIT, Op.RUN) for ins in self.code)

@@ -87,13 +87,14 @@ def _next(vm: Vm, machine: MachineState, event: Sent, after: int) -> int:
     ways = vm.program.machine.get((machine.state, event.name), ())
     for at in range(after + 1, len(ways)):
         number, roles = ways[at]
-        if roles is None or _may(roles, event.actor):
+        if roles is None or may(roles, event.actor):
             machine.tried = at
             return number
     return -1
 
 
-def _may(roles: tuple[str, ...] | None, actor: dict[str, Value]) -> bool:
+def may(roles: tuple[str, ...] | None, actor: dict[str, Value]) -> bool:
+    """Whether an actor has one of these roles (None: nobody needs any)."""
     if roles is None or actor.get("id") == SYSTEM:
         return True
     has = actor.get("roles")
@@ -105,7 +106,7 @@ def allowed(table: MachineTable, state: str, actor: dict[str, Value]) -> list[st
     found = [
         row.event
         for row in table.transitions
-        if table.states[row.source].name == state and _may(row.roles, actor)
+        if table.states[row.source].name == state and may(row.roles, actor)
     ]
     return list(dict.fromkeys(found))
 
@@ -119,7 +120,7 @@ def refusal(table: MachineTable, state: str, event: Sent) -> tuple[str, str] | N
     ]
     if not rows:
         return "conflict", f"no transition takes `{event.name}` in state `{state}`"
-    if any(_may(row.roles, event.actor) for row in rows):
+    if any(may(row.roles, event.actor) for row in rows):
         return None
     roles = sorted({role for row in rows for role in row.roles or ()})
     return "forbidden", f"`{event.name}` in state `{state}` is for {', '.join(roles) or 'nobody'}"
@@ -269,10 +270,10 @@ def state_of(table: MachineTable, run: Run) -> str:
     return table.states[table.initial if machine is None else machine.state].name
 
 
-def data_of(slot_names: tuple[str, ...], run: Run) -> Value:
+def data_of(table: MachineTable, run: Run) -> Value:
     """The data of a machine."""
-    if run.root is None or "data" not in slot_names:
+    if run.root is None:
         return None
-    value: Any = run.root.frame[slot_names.index("data")]
+    value: Any = run.root.frame[table.data]
     found: Value = None if value is UNSET else value
     return found

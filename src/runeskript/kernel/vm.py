@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ..errors import ReplayMismatchError, StepError
 from ..expr.runtime import Context
-from ..model.events import CallDone, CancelRequested, Event, TimerFired
+from ..model.events import CallDone, CancelRequested, Event, Sent, TimerFired
 from ..model.isa import Op
 from ..model.limits import PURE_WORK, SLICE_TURNS
 from ..model.run import Run, Token, TokenState
@@ -23,6 +23,7 @@ from .faulting import fault_of
 from .load import LOOPED, Program
 from .loops import run_loops
 from .machine import choose
+from .moving import take_events
 from .numbering import skip_draws
 from .onward import take_results
 from .ops import OPS
@@ -95,6 +96,14 @@ def advance(
             if run.ready or not inbox or _ended(run):
                 continue
         vm.left = left
+        if type(inbox[0]) is Sent and not run.replaying:
+            take_events(vm)
+            left = vm.left
+            if not inbox:
+                continue
+            if left <= 0:
+                out.more = True
+                break
         _take(vm, inbox.popleft())
         if vm.left != left:
             left = vm.left

@@ -129,9 +129,11 @@ class TransitionRow:
 class MachineTable:
     """What a machine compiles to, beside the code of its guards and actions.
 
-    Of the transitions of one state and event those that come first are tried first.
+    Of the transitions of one state and event those that come first are tried first. ``data``: the
+    slot of body 0 that holds it.
     """
 
+    data: int
     initial: int
     states: tuple[StateRow, ...]
     transitions: tuple[TransitionRow, ...]

@@ -138,6 +138,7 @@ _TRANSITION: Final = row(
 )
 _MACHINE: Final = row(
     natural,
+    natural,
     sequence(row(text, flag, text_or_none, make=StateRow)),
     sequence(_TRANSITION),
     make=MachineTable,
@@ -249,7 +250,7 @@ def _machine(section: MachineTable | None) -> list[Any] | None:
         return None
     states = [[s.name, s.final, s.after] for s in section.states]
     rows = [[t.source, t.event, t.to, t.roles] for t in section.transitions]
-    return [section.initial, states, rows]
+    return [section.data, section.initial, states, rows]
 
 
 _SECTIONS: Final[dict[str, Callable[[Any], Any]]] = {

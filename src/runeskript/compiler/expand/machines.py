@@ -14,12 +14,14 @@ An activity that ends raises ``done`` or ``failed``, and the machine rests on wi
 
 A transition::
 
-           the variables of its blocks are unset; $data = data; ENTER try
-    T:     exit of the source; do; enter of the target      any [T, TE) -> H
+           ENTER try
+    T:     the variables of its blocks are unset; $data = data
+           exit of the source; do; enter of the target          any [T, TE) -> H
     TE:    MOVE; LEAVE; JUMP to the target
     H:     FAIL $fault; COMPENSATE $fault; LEAVE; data = $data; JUMP to the source
 
-so that an action that fails leaves nothing behind. An activity of the source begins anew.
+so that an action that fails leaves nothing behind. An activity of the source begins anew. The
+scope is there only where a call has an undo.
 """
 
 from __future__ import annotations
@@ -60,14 +62,17 @@ class _Place:
 
 
 def table_of(machine: Machine) -> MachineTable:
-    """The table: a row for each source of each transition, in the order of the text."""
+    """The table: a row for each source of each transition, in the order of the text.
+
+    The slot of the data is known when slots are given out.
+    """
     indexes = {state.name: i for i, state in enumerate(machine.states)}
     states = tuple(StateRow(s.name, s.final, s.then) for s in machine.states)
     rows = tuple(
         TransitionRow(indexes[source], t.event, indexes[t.to], t.roles)
         for t, source in _rows(machine)
     )
-    return MachineTable(indexes.get(machine.initial, 0), states, rows)
+    return MachineTable(0, indexes.get(machine.initial, 0), states, rows)
 
 
 def _rows(machine: Machine) -> Iterator[tuple[Transition, str]]:
@@ -218,38 +223,39 @@ def _transition(b: Builder, place: _Place, way: _Way, to: _Place) -> None:
         return
     start, end, handler = (b.label() for _ in range(3))
     fault, before = b.hidden("fault"), b.hidden("data")
-    for variable in sorted(_variables(block)):
+    parts = list(_parts(block))
+    undoes = any(isinstance(one, ast.Call | ast.Run) and one.undo is not None for one in parts)
+    if undoes:
+        b.enter(site, "try")
+    b.mark(site, start)
+    own = {one.name for one in parts if isinstance(one, ast.Target) and not one.path} - {"data"}
+    for variable in sorted(own):
         b.pure(site, ("unset", site, variable))
     b.set(site, before, name("data"))
-    b.enter(site, "try")
-    b.mark(site, start)
     b.block(block)
     b.mark(site, end)
     b.body.ranges.append(core.Range(start, end, handler, "any", b.depth, fault))
     b.op(move)
-    b.leave(site)
+    if undoes:
+        b.leave(site)
     b.jump(site, to.at)
     b.mark(site, handler, reached=True)
-    b.depth += 1
     b.op(machine_ops.Fail(site, (), fault, way.index))
-    b.op(core.Compensate(site, (), fault))
-    b.leave(site)
+    if undoes:
+        b.depth += 1
+        b.op(core.Compensate(site, (), fault))
+        b.leave(site)
     b.set(site, "data", name(before))
     b.jump(site, place.at)
 
 
-def _variables(block: ast.Block) -> set[str]:
-    """What the steps of a transition set besides ``data``: its own, and gone when it is over."""
-    found: set[str] = set()
+def _parts(block: ast.Block) -> Iterator[Any]:
+    """All nodes in the steps of a transition."""
     waiting: list[Any] = list(block)
     while waiting:
         one = waiting.pop()
-        if isinstance(one, ast.Target):
-            if not one.path:
-                found.add(one.name)
-        elif isinstance(one, tuple):
+        if isinstance(one, tuple):
             waiting.extend(one)
         elif is_record(type(one)) and not isinstance(one, ast.Expr | ast.Site):
+            yield one
             waiting.extend(getattr(one, field) for field in fields_of(type(one)))
-    found.discard("data")
-    return found

@@ -29,6 +29,8 @@ def check_machine(facts: Facts) -> None:
     """The table by itself, then each instruction of a machine."""
     table = facts.bp.machine
     if table is not None:
+        if facts.bp.bodies and not 0 <= table.data < facts.bp.bodies[0].slots:
+            facts.say("layout", f"{table.data} is no slot of body 0", "machine")
         for problem in _table_problems(table):
             facts.say("layout", problem, "machine")
     code: Sequence[tuple[Any, ...]] = facts.bp.code
