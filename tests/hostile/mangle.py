@@ -15,7 +15,15 @@ from typing import Any
 
 import yaml
 
-from runeskript.compiler.tables import DOCUMENT, MODIFIERS, VERBS
+from runeskript.compiler.tables import (
+    DOCUMENT,
+    MACHINE,
+    MODIFIERS,
+    STATE_FIELDS,
+    TIMEOUT_FIELDS,
+    TRANSITION_FIELDS,
+    VERBS,
+)
 
 #: Pieces that mean something to a reader of YAML, of expressions or of the language.
 TOKENS: tuple[str, ...] = (
@@ -24,14 +32,15 @@ TOKENS: tuple[str, ...] = (
     "~", "null", "true", "yes", "0x1F", "0o17", "1e400", ".inf", "1_000", "2001-01-01", "\\u0000", "\\x1b",
     "\ufeff", "\u2028", "\u0085", "\u202e", "\x00", "\x1b", "\r", "\U0001f600", "\u0130", "9" * 30, "-1",
     "5m", "5", "1.5h", "200ms..10s", "http.5xx", "handler.x", "limit.work", "./x.yaml", "a@3", "secrets.X",
-    "input", "env", "job", "error", "event", "data", " if ", " else ", " for x in ", " in ", " and ",
+    "input", "env", "job", "error", "event", "data", "actor", "data.x", " if ", " else ", " for x in ", " in ", " and ",
     "not ", "==", "<", "**", "//", "%", "(", ")", ".", "lambda: ", ":=", "f''", "len(", "range(9)", "uuid()",
     "now()", "[x for x in input.items]", "{'a': 1}", "a.b.c", "a['b']", "merge(", "parse_json('['",
 )  # fmt: skip
 KEYS: tuple[str, ...] = tuple(
     sorted(
         {key.name for verb in VERBS for key in (verb.value, *verb.keys)}
-        | {key.name for key in (*DOCUMENT, *MODIFIERS)}
+        | {key.name for key in (*DOCUMENT, *MODIFIERS, *MACHINE)}
+        | {key.name for key in (*STATE_FIELDS, *TIMEOUT_FIELDS, *TRANSITION_FIELDS)}
     )
 )
 VALUES: tuple[Any, ...] = (

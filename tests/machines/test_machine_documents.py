@@ -7,12 +7,13 @@ import json
 import pytest
 
 from runeskript.compiler.load_text import parse_document
-from runeskript.compiler.pipeline import Options, check_text
+from runeskript.compiler.pipeline import Options, check_text, compile_text
 from runeskript.model.ast import Call, Document, Log, Machine, Set
 from runeskript.model.ast_value import ast_hash, from_value, to_value
 from runeskript.model.catalog import HandlerInfo, PlainHandler
 from runeskript.model.diagnostics import Diagnostics
 from runeskript.model.limits import STATES, TRANSITIONS
+from runeskript.testing import simulate
 
 ORDER = """\
 machine: order
@@ -269,3 +270,31 @@ def test_rows_of_the_table_are_counted() -> None:
         "machine": "m", "initial": "s0", "states": dict.fromkeys(names), "transitions": rows,
     }  # fmt: skip
     assert "RUNE-1114 /transitions" in findings(json.dumps(value))
+
+
+# --- what else is compiled ----------------------------------------------------------------------
+def test_on_failure_sees_the_data() -> None:
+    text = machine() + "on_failure: {call: tell, with: {n: '${data.n}', text: '${error.type}'}}\n"
+    assert findings(text) == []
+    compiled = compile_text(text, "m.yaml", _Any())
+    (notice,) = compiled.children.values()
+    given = {"job": {}, "input": {"n": 5}, "error": {"type": "oops"}}
+    calls = simulate(notice, {"tell": lambda params: None}, given).calls
+    assert [call.params for call in calls] == [{"n": 5, "text": "oops"}]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ("a: {timeuot: {after: 5m, event: done}}", "RUNE-1100"),
+        ("a: {finall: true}", "RUNE-1100"),
+        ("a: {timeout: {after: 5m}}", "RUNE-1101"),
+        ("a: {timeout: 5m}", "RUNE-1102"),
+        ("a: []", "RUNE-1102"),
+        ("? [a]\n: {}", "RUNE-1016"),
+    ],
+)
+def test_states_that_are_none(wrong: str, code: str) -> None:
+    states = f"  {wrong}".replace("\n", "\n  ")
+    text = f"machine: m\ninitial: b\nstates:\n  b: {{}}\n{states}\ntransitions: []\n"
+    assert code in {finding.split()[0] for finding in findings(text)}

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from ..model.ast import Document, Run
+from ..model.ast import Document, Expr, Name, Run, Var
 from ..model.blueprint import Blueprint, SkriptRef
 from ..model.blueprint_codec import digest
 from ..model.limits import NAME
@@ -95,8 +95,13 @@ def notice_of(document: Document) -> Document:
 
     A job that fails is an end like any other, and what follows it has its own attempts, errors and
     end: so it is a job of its own, created in the unit that ends the one that failed. Its input is
-    ``{job, input, error}`` of that one, and the names of the step mean these.
+    ``{job, input, error}`` of that one, and the names of the step mean these; a machine's `data` is
+    its `input`.
     """
+    given: tuple[Var, ...] = ()
+    if document.machine is not None:
+        value = Expr("", ("name", "input"), names=(Name("input", 0, "variable"),))
+        given = (Var("data", value),)
     steps = () if document.on_failure is None else (document.on_failure,)
     return Document(
         document.name[: NAME - len(ON_FAILURE)] + ON_FAILURE,
@@ -104,7 +109,7 @@ def notice_of(document: Document) -> Document:
         document.labels,
         document.input_schema,
         document.env,
-        (),
+        given,
         document.functions,
         None,
         steps,

@@ -15,7 +15,19 @@ from ...model.ast import Document, Machine, Site, State, Transition
 from ...model.diagnostics import Diagnostics
 from ...model.limits import STATES, TRANSITIONS
 from ...model.nearest import nearest
-from ..nodes import Map, Node, Scalar, Seq, clip, describe, entry_of, pairs_of, span_of
+from ..nodes import (
+    Map,
+    Node,
+    Scalar,
+    Seq,
+    clip,
+    describe,
+    entry_of,
+    find_node,
+    key_of,
+    pairs_of,
+    span_of,
+)
 from ..read import Source
 from ..tables import DONE, FAILED, MACHINE, STATE_FIELDS, TRANSITION_FIELDS
 from .machine_values import StateRef, machine_readers
@@ -146,7 +158,7 @@ class _Reader(Native):
                 self.fields.add(
                     "RUNE-1142",
                     f"`{timeout['event']}` is raised by the end of an activity only",
-                    entry_of(node.entries["timeout"], "event")[1],  # type: ignore[arg-type]
+                    find_node(node, "/timeout/event"),
                     f"{pointer}/timeout/event",
                     "give the timeout's event a name of its own",
                 )
@@ -167,7 +179,7 @@ class _Reader(Native):
         self.final[name] = entry_of(node, "final")[0]
         for key, why in _NOT_FINAL:
             if key in node.entries:
-                at = entry_of(node, key)[0]
+                at = key_of(node, key)
                 message = f"`{key}` does nothing in the final state `{clip(name)}`: {why}"
                 self.fields.add("RUNE-1141", message, at, f"{pointer}/{key}")
 
