@@ -226,6 +226,7 @@ def _next_calls(vm: Vm, event: CallsDone, first: Token, ins: Any) -> int:
     _, _, _, _, members, given, _, _ = batch
     into, with_, exprs = vm.program.code[pc][3], ins[2], vm.program.exprs
     calls, context, left = run.calls, run.context, vm.left
+    number, made = first.n, first.made
     for position in range(1, len(indexes)):
         token = calls.get((*prefix, indexes[position]))
         if (
@@ -254,8 +255,8 @@ def _next_calls(vm: Vm, event: CallsDone, first: Token, ins: Any) -> int:
             given.append(params)
             left -= PURE_WORK - context.fuel >> 4
         members.append(token.index)
-        token.pc, token.n, token.turns = pc + 1, first.n, token.turns + 2 | 1
-        token.made = first.made
+        token.pc, token.n, token.turns = pc + 1, number, token.turns + 2 | 1
+        token.made = made
         left -= 1
         vm.ended = token
     else:
