@@ -1,8 +1,8 @@
-"""The core forms that validation looks at.
+"""The core forms of a machine that validation looks at.
 
-A skript has one. A machine is looked at as what it can do: one program for all that its transitions
-do, since a variable that one block sets is read by those behind it, and one for each activity,
-which has variables of its own.
+It is looked at as what it can do: one program for all that its transitions do, since a variable
+that one block sets is read by those behind it, and one for each activity, which has variables of
+its own.
 
 The first is a ``Flow``: ``exit`` of the state that is left, ``do`` of the transition, ``enter`` of
 the state it leads to, each block once, whatever leads to it. So its size is that of the document,
@@ -24,11 +24,8 @@ from ..frontends.expressions import BROKEN
 _SOMETHING = Expr("", BROKEN)
 
 
-def programs_of(document: Document, program: core.Program) -> Sequence[core.Program]:
-    """The core forms of a document, of which ``program`` is the whole."""
-    machine = document.machine
-    if machine is None:
-        return (program,)
+def programs_of(document: Document, machine: Machine) -> Sequence[core.Program]:
+    """The core forms of a document that is a machine."""
     blocks: list[Block] = [(_actions(machine, document.span),)]
     blocks += [state.do for state in machine.states if state.do]
     return [expand(_skript(document, block)) for block in blocks]

@@ -53,11 +53,8 @@ class Scope:
     notice: bool = False
     #: Where in a machine.
     part: Part = ""
-
-    @property
-    def bare(self) -> bool:
-        """Whether there are no variables here."""
-        return self.notice or self.part in ("guard", "time")
+    #: Whether there are no variables here.
+    bare: bool = False
 
     def but(self, **changes: Any) -> Scope:
         """The same with changes (quicker than ``dataclasses.replace``, and typed at the edge)."""
@@ -76,6 +73,7 @@ _SCOPE_FIELDS = (
     "sink",
     "notice",
     "part",
+    "bare",
 )
 
 
@@ -207,10 +205,10 @@ class _Walk:
         if document.machine is not None:
             self.machine(document.machine)
         if document.on_failure is not None:
-            self.step(document.on_failure, Scope(error=True, notice=True))
+            self.step(document.on_failure, Scope(error=True, notice=True, bare=True))
 
     def machine(self, machine: ast.Machine) -> None:
-        guard, time = Scope(part="guard"), Scope(part="time")
+        guard, time = Scope(part="guard", bare=True), Scope(part="time", bare=True)
         action, activity = Scope(part="action"), Scope(part="activity")
         for state in machine.states:
             begins = state.name == machine.initial

@@ -11,12 +11,11 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from ...model.ast import IR, Machine, State, Transition
+from ...model.ast import IR, Document, Machine, State, Transition
 from ...model.diagnostics import Diagnostics
 from ...model.spans import Span
 from ..draws import drawing_functions
 from ..tables import DONE, FAILED
-from .facts import Facts
 from .guards import Guards
 
 #: Earlier transitions of the same event that one is compared with; nobody reads more.
@@ -28,12 +27,9 @@ _NAMED: Final = 5
 _Reason = tuple[str, "str | None", "Transition | None"]
 
 
-def check_machine(facts: Facts, found: Diagnostics) -> None:
-    """Every check of this module. Of a machine whose names are known to be right."""
-    machine = facts.document.machine
-    if machine is not None:
-        guards = Guards(drawing_functions(facts.document))
-        _Proof(machine, guards, found).run()
+def check_machine(document: Document, machine: Machine, found: Diagnostics) -> None:
+    """Every check of this module. Of a machine whose states are known to be there."""
+    _Proof(machine, Guards(drawing_functions(document)), found).run()
 
 
 class _Proof:
