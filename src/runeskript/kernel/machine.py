@@ -49,7 +49,8 @@ def sent(vm: Vm, event: Sent) -> Sent | None:
 def choose(vm: Vm) -> None:
     """Take events out of the line while the machine rests, until one wakes it."""
     machine, _ = machine_of(vm)
-    while len(machine.queue) > MACHINE_QUEUE:
+    # What the machine raised itself needs no place: there are few of these, and they come once.
+    while len(machine.queue) > MACHINE_QUEUE and machine.queue[-1][1] is None:
         event, _ = machine.queue.pop()
         text = f"more than {MACHINE_QUEUE} events wait for this machine"
         _refuse(vm, event, "limit", "limit.queue", text)
@@ -232,8 +233,7 @@ def op_move(vm: Vm, token: Token, ins: Any) -> bool:
             raise StepError("value", "this is no move that the machine could make")
         source, target = table.states[row.source].name, table.states[to].name
         record = Moved(vm.run.now, source, target, event.name, event.id, event.actor, event.why)
-    if token.scopes:
-        take_undos(token, token.scopes[-1].height)
+    take_undos(token, 0)  # those of an activity that has ended, too: what was done is done
     machine.state, machine.since, machine.raised = to, vm.run.now, False
     machine.moves += 1
     vm.out.events.append(record)

@@ -299,7 +299,7 @@ ROWS: Final[tuple[Row, ...]] = (
         "next",
         False,
         True,
-        "the machine is in another state; what undos the top scope has are forgotten",
+        "the machine is in another state; the undos of what led there are forgotten",
     ),
     Row(
         Op.FAIL,
