@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import EraseError, JobNotFoundError
 from ..kernel import Program
@@ -17,6 +17,7 @@ from .driver import Driver
 from .ids import Ids
 from .jobs import Job, job_of
 from .recovery import Recovery
+from .sending import Answer, EventFor
 from .skripts import Skripts
 
 if TYPE_CHECKING:
@@ -91,27 +92,24 @@ class Control(ABC):
         TransitionForbiddenError where the actor has no role that may, TransitionFailedError where
         the action failed, JobNotFoundError, NoMachineError, RuntimeOptionError.
         """
-        from . import sending
-        from .outcomes import outcome
-
-        driver = self._running()
-        (row,) = await self._store.get([id])
-        if row is None:
-            raise JobNotFoundError(f"no job has the id {id}")
-        table = sending.table_of(row, await self._skripts.machine(row.blueprint))
-        number = self._ids.message_id() if event_id is None else requests.name(event_id, "an id")
-        item = sending.event_command(id, number, event, data, actor, roles, why)
-        told = driver.answers.expect(number)
-        posted = await driver.post(item)
-        found: sending.Outcome | None = None
-        if posted == "duplicate":  # it may have been its turn long ago
-            row = row._replace(seq=0)
-        if told.done() or posted != "unknown":
-            found = await outcome(self._store, driver, self._recovery, row, number)
-        driver.answers.forget(number)
-        body: Any = item.data
-        sending.raise_refusal(row, table, event, body["actor"], found)
+        one = EventFor(id, event, data, actor, tuple(roles), why, event_id)
+        (answer,) = await self.send_many([one])
+        if answer.error is not None:
+            raise answer.error
         return await self.get_job(id)
+
+    async def send_many(self, events: Sequence[EventFor]) -> list[Answer]:
+        """Fire events at machines' jobs in one go, and wait until each was its turn; what became of
+        them, in their order. Those of one job are dealt with in their order, too.
+
+        One that is refused, or whose job is not there, harms no other: its answer has the error
+        that :meth:`send` would raise. Raises RuntimeOptionError where one of them is no event.
+        """
+        from .outcomes import send_all
+
+        return await send_all(
+            self._store, self._running(), self._recovery, self._skripts, self._ids, events
+        )
 
     async def pause_job(self, id: str) -> Job:  # noqa: A002 - it is one
         """Ask a job to stand still at its next boundary: handlers that run come to their end and

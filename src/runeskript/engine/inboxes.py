@@ -6,7 +6,7 @@ uses it up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from ..model.events import (
@@ -63,6 +63,13 @@ class Inboxes(Arrivals):
         await self.collect()
         self.poke()
         return outcome
+
+    async def post_all(self, items: Sequence[Message | Command]) -> list[PostOutcome]:
+        """Many of them, in one go."""
+        outcomes = await self.store.post(items)
+        await self.collect()
+        self.poke()
+        return outcomes
 
     async def collect(self) -> None:
         """Take what the store's inbox holds for live jobs. Who comes while another is at it leaves

@@ -3,19 +3,71 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
-from ..errors import JobNotFoundError
+from ..errors import BlueprintError, JobNotFoundError, NoMachineError, RuneskriptError
 from ..model.batches import unfold_events
+from ..model.blueprint import MachineTable
 from ..model.machine import FINAL
 from ..stores.base import JobRow, Store
 from .driver import Driver
+from .ids import Ids
 from .recovery import Recovery
-from .sending import OUTCOMES, Outcome
+from .requests import name
+from .sending import OUTCOMES, Answer, EventFor, Outcome, answer_of, event_command, table_of
+from .skripts import Skripts
 
 #: Seconds between two looks at a job that somebody else runs.
 LOOK: Final = 0.5
 _PAGE: Final = 500
+
+
+async def send_all(
+    store: Store,
+    driver: Driver,
+    recovery: Recovery,
+    skripts: Skripts,
+    ids: Ids,
+    events: Sequence[EventFor],
+) -> list[Answer]:
+    """See ``Runtime.send_many``."""
+    numbers = [ids.message_id() if one.id is None else name(one.id, "an id") for one in events]
+    commands = [event_command(one, number) for one, number in zip(events, numbers, strict=True)]
+    jobs = list(dict.fromkeys(one.job for one in events))
+    rows = dict(zip(jobs, await store.get(jobs), strict=True))
+    tables: dict[str, MachineTable] = {}
+    errors: dict[str, RuneskriptError] = {}
+    for job, row in rows.items():
+        try:
+            if row is None:
+                raise JobNotFoundError(f"no job has the id {job}")
+            tables[job] = table_of(row, await skripts.machine(row.blueprint))
+        except (JobNotFoundError, NoMachineError, BlueprintError) as exc:
+            errors[job] = exc
+    sound = [at for at, one in enumerate(events) if one.job in tables]
+    for at in sound:
+        driver.answers.expect(numbers[at])
+    try:
+        outcomes = await driver.post_all([commands[at] for at in sound])
+        posted = dict(zip(sound, outcomes, strict=True))
+        answers: list[Answer] = []
+        for at, one in enumerate(events):
+            row = rows[one.job]
+            if at not in posted or row is None:
+                answers.append(Answer(one.job, one.event, None, errors[one.job]))
+                continue
+            if posted[at] == "duplicate":  # it may have been its turn long ago
+                row = row._replace(seq=0)
+            found: Outcome | None = None
+            if posted[at] != "unknown":
+                found = await outcome(store, driver, recovery, row, numbers[at])
+            body: Any = commands[at].data
+            answers.append(answer_of(row, tables[one.job], one, body["actor"], found))
+        return answers
+    finally:
+        for number in numbers:
+            driver.answers.forget(number)
 
 
 async def outcome(

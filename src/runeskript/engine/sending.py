@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ..errors import (
     NoMachineError,
     NotAValueError,
+    RuneskriptError,
     RuntimeOptionError,
     TransitionFailedError,
     TransitionForbiddenError,
@@ -21,6 +22,7 @@ from ..errors import (
 from ..kernel.machine import SYSTEM, allowed, data_of, state_of
 from ..model.events import Event, Moved, MoveFailed, Refused, Sent
 from ..model.limits import NAME
+from ..model.records import record
 from ..model.values import Value, is_text, normalise
 from ..stores.base import Command, InboxRow, JobRow, RowChange
 from . import requests
@@ -32,22 +34,42 @@ if TYPE_CHECKING:
 #: What became of an event.
 Outcome: TypeAlias = "Moved | Refused | MoveFailed"
 OUTCOMES: Final = (Moved, Refused, MoveFailed)
+_FIELDS: Final = ("job", "event", "data", "actor", "roles", "why")
+
+
+@record
+class EventFor:
+    """An event for a machine's job; see ``Runtime.send``."""
+
+    job: str
+    event: str
+    data: object = None
+    actor: str | None = None
+    roles: tuple[str, ...] = ()
+    why: str | None = None
+    id: str | None = None
+
+
+@record
+class Answer:
+    """What became of an event. ``state``: the one it led to; ``error``: why it led to none."""
+
+    job: str
+    event: str
+    state: str | None
+    error: RuneskriptError | None
 
 
 # --- what is posted -----------------------------------------------------------------------------
-def event_command(
-    job: str,
-    id_: str,
-    event: object,
-    data: object,
-    actor: str | None,
-    roles: Sequence[str],
-    why: str | None,
-) -> Command:
+def event_command(one: EventFor, id_: str) -> Command:
     """The command that brings a machine an event. Raises RuntimeOptionError.
 
     ``actor`` None: this process itself, which needs no role.
     """
+    event: Any
+    roles: Any
+    why: Any
+    job, event, data, actor, roles, why = (getattr(one, field) for field in _FIELDS)
     if not isinstance(event, str) or not 0 < len(event) <= NAME or not is_text(event):
         raise RuntimeOptionError(f"an event is a text of 1 to {NAME} characters")
     if actor == SYSTEM:
@@ -124,21 +146,24 @@ class Answers:
                     future.set_result(event)
 
 
-def raise_refusal(
-    row: JobRow, table: MachineTable, event: str, actor: dict[str, Value], found: Outcome | None
-) -> None:
-    """Raise what says why an event changed nothing; return where it did."""
+def answer_of(
+    row: JobRow, table: MachineTable, one: EventFor, actor: dict[str, Value], found: Outcome | None
+) -> Answer:
+    """What somebody who sent an event is told; ``found`` None: the job ended before its turn."""
     if isinstance(found, Moved):
-        return
+        return Answer(row.id, one.event, found.to, None)
+    error: RuneskriptError
     if found is None:
-        text = f"job {row.id} ended before `{event}` was its turn"
-        raise TransitionRefusedError(text, row.id, row.state, event, ())
-    if isinstance(found, MoveFailed):
-        raise TransitionFailedError(row.id, found.source, event, found.error)
-    can = tuple(allowed(table, found.state, actor))
-    text = f"job {row.id}: {found.error.get('message')}"
-    kind = TransitionForbiddenError if found.reason == "forbidden" else TransitionRefusedError
-    raise kind(text, row.id, found.state, event, can, found.error)
+        text = f"job {row.id} ended before `{one.event}` was its turn"
+        error = TransitionRefusedError(text, row.id, row.state, one.event, ())
+    elif isinstance(found, MoveFailed):
+        error = TransitionFailedError(row.id, found.source, one.event, found.error)
+    else:
+        can = tuple(allowed(table, found.state, actor))
+        text = f"job {row.id}: {found.error.get('message')}"
+        kind = TransitionForbiddenError if found.reason == "forbidden" else TransitionRefusedError
+        error = kind(text, row.id, found.state, one.event, can, found.error)
+    return Answer(row.id, one.event, None, error)
 
 
 def table_of(row: JobRow, table: MachineTable | None) -> MachineTable:
