@@ -23,8 +23,9 @@ from ..engine.handlers.registry import HandlerRegistry
 from ..engine.runtime import Runtime
 from ..errors import RuneskriptError
 from ..model.catalog import PlainHandler, StaticCatalog
-from . import bench_chain, bench_document, bench_memory
+from . import bench_chain, bench_document, bench_machines, bench_memory
 from .bench_measure import Figure, Scenario, alternate, pair, peak_rss_mb
+from .bench_startup import startup
 
 if TYPE_CHECKING:
     from .bench_jobs import Gate
@@ -329,53 +330,6 @@ def _load(text: str) -> float:
     return perf_counter() - began
 
 
-# --- startup ------------------------------------------------------------------------------------
-_STARTUP: Final = """\
-skript: three-steps
-do:
-  - set: {name: world}
-  - log: "greeting ${name}"
-  - return: "Hello, ${name}!"
-"""
-
-
-def startup(rounds: int) -> list[Figure]:
-    """CPU time of whole commands, against Python starting and ending."""
-    with tempfile.TemporaryDirectory(prefix="rune-bench-") as folder:
-        (Path(folder) / "three.yaml").write_text(_STARTUP, encoding="utf-8")
-        return [
-            _startup("startup.help", ["--help"], folder, rounds),
-            _startup("startup.run", ["run", "three.yaml"], folder, rounds),
-        ]
-
-
-def _startup(name: str, words: list[str], folder: str, rounds: int) -> Figure:
-    ours, floors = [], []
-    for turn in range(rounds + 1):  # the first pair warms the caches
-        seconds = _cpu([sys.executable, "-m", "runeskript", *words], folder)
-        least = _cpu([sys.executable, "-c", "pass"], folder)
-        if turn:
-            ours.append(seconds)
-            floors.append(least)
-    figure = pair(name, "starts", 1, "python -c pass", ours, floors)
-    cpu = {
-        "cpu_ms": round(statistics.median(ours) * 1000, 1),
-        "floor_cpu_ms": round(statistics.median(floors) * 1000, 1),
-    }
-    return replace(figure, rss_mb=peak_rss_mb(resource.RUSAGE_CHILDREN), extra=cpu)
-
-
-def _cpu(command: list[str], folder: str) -> float:
-    """Seconds of CPU, user and system, that a command takes; it must succeed."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, cwd=folder, capture_output=True, check=False)  # noqa: S603
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode != 0:
-        text = done.stderr.decode(errors="replace").strip()
-        raise RuneskriptError(f"{' '.join(command)} exited with {done.returncode}: {text}")
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 #: All scenarios, in the order they run in; to add one, add a row.
 SCENARIOS: Final[dict[str, Scenario]] = {
     "fanout": Scenario("20,000 parallel branches of one no-op call each, joined", fanout),
@@ -388,6 +342,13 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "many-jobs": Scenario("1,000 jobs of three durable calls each, 64 at a time", many_jobs),
     "recovery": Scenario(
         "10,000 unfinished jobs that a new worker finds, until all move", recovery
+    ),
+    "transitions": Scenario(
+        "2,000 events of a machine with a guard and an action each", bench_machines.transitions
+    ),
+    "transitions-durable": Scenario(
+        "2,000 such events, each durable before its answer, sent in one go",
+        bench_machines.transitions_durable,
     ),
     "memory": Scenario("what each of 100,000 branches holds while it waits", memory),
     "compile": Scenario("a document of 10,000 steps, from text to verified Blueprint", compile_),

@@ -8,6 +8,7 @@ takes that one, and compares.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from ..model.blueprint import MachineTable
@@ -67,14 +68,14 @@ def take_events(vm: Vm) -> None:
     ):
         return
     regions, frame, context, slot = program.regions, token.frame, run.context, table.data
-    say, left, now, pc, moves = vm.out.events.append, vm.left, run.now, token.pc, machine.moves
-    turns, state, at_pc = token.turns, machine.state, program.plans
-    entries = at_pc[pc] if pc in at_pc else _entries(program, pc)
-    context.depth = 0
-    while inbox and left > 0:
-        event = inbox[0]
+    out, now, pc, state, plans_at = vm.out.events, run.now, token.pc, machine.state, program.plans
+    context.depth = taken = 0
+    for event in list(islice(inbox, max(vm.left + 1 >> 1, 0))):
         if type(event) is not Sent:
             break
+        entries = plans_at.get(pc)
+        if entries is None:
+            entries = _entries(program, pc)
         at, id_, name, data, actor, why = event
         entry = entries.get(name)
         if entry is None:
@@ -102,18 +103,18 @@ def take_events(vm: Vm) -> None:
             break
         _, state, source, target, pc = plan
         now = run.now
-        inbox.popleft()
-        say(event)
-        say(_new(Moved, (now, source, target, name, id_, actor, why)))
-        moves += 1
-        turns = (turns + 2 | 1) + 1  # woken, then at the head of the loop
-        left -= 2
-        entries = at_pc[pc] if pc in at_pc else _entries(program, pc)
-    if moves != machine.moves:
+        taken += 1
+        out += (event, _new(Moved, (now, source, target, name, id_, actor, why)))
+    if taken:
+        for _ in range(taken):
+            inbox.popleft()
         machine.state, machine.since, machine.raised = state, now, False
-        machine.moves, machine.tried = moves, 0
-        token.pc, token.turns = pc, turns
-        vm.left = left
+        machine.moves += taken
+        machine.tried = 0
+        token.pc = pc
+        # Each time it was woken, and stood at the head of the loop.
+        token.turns = (token.turns + 2 | 1) + 1 + 4 * (taken - 1)
+        vm.left -= 2 * taken
         vm.out.moved = True
 
 
