@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runeskript.cli import bench_document
+from runeskript.cli import bench_document, bench_startup
 from runeskript.cli import bench_scenarios as bench
 from runeskript.cli.documents import store
 from runeskript.compiler.explain import STAGES
@@ -378,8 +378,8 @@ def test_the_collector_is_off_while_either_side_runs() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs getrusage")
 def test_the_start_up_scenario_measures_cpu(tmp_path: Path) -> None:
-    figure = bench._startup("startup.help", ["--help"], os.fspath(tmp_path), 1)
+    figure = bench_startup._startup("startup.help", ["--help"], os.fspath(tmp_path), 1)
     assert figure.extra["cpu_ms"] > 0
     assert figure.floor == "python -c pass"
     with pytest.raises(Exception, match="exited with 2"):
-        bench._startup("x", ["no-such-verb"], os.fspath(tmp_path), 1)
+        bench_startup._startup("x", ["no-such-verb"], os.fspath(tmp_path), 1)

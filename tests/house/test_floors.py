@@ -48,6 +48,7 @@ LIBRARIES = {
     "pytest": ("pytest", ("testing",)),
     "msgspec": ("msgspec", ("engine", "cli", "stores")),
     "rich": ("rich", ("cli",)),
+    "transitions": ("transitions", ("cli",)),
     "uvloop": ("uvloop", ("engine", "cli")),
     "yaml": ("PyYAML", ("compiler", "cli")),
 }

@@ -74,6 +74,8 @@ def event_command(one: EventFor, id_: str) -> Command:
         raise RuntimeOptionError(f"an event is a text of 1 to {NAME} characters")
     if actor == SYSTEM:
         raise RuntimeOptionError(f"`{SYSTEM}` is who fires what a machine raises itself")
+    if roles and actor is None:
+        raise RuntimeOptionError("roles say what an actor is: name the actor, too")
     if isinstance(roles, str) or not all(isinstance(role, str) for role in roles):
         raise RuntimeOptionError("roles are a list of texts")
     if why is not None and (not isinstance(why, str) or not is_text(why)):

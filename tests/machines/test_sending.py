@@ -1,0 +1,120 @@
+"""Events through ``Runtime``: who may send them, many at once, and what is forgotten behind them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runeskript import Runtime, handler
+from runeskript.engine.sending import EventFor
+from runeskript.errors import (
+    JobNotFoundError,
+    NoMachineError,
+    RuntimeOptionError,
+    TransitionFailedError,
+    TransitionForbiddenError,
+    TransitionRefusedError,
+)
+
+TURNSTILE = """\
+machine: turnstile
+initial: locked
+states: {locked: {}, open: {}}
+transitions:
+  - {from: locked, event: coin, to: open, guard: event.data > 0, allow: [guest]}
+  - {from: open, event: push, to: locked, do: [{set: {data.n: "${10 // data.n}"}}]}
+"""
+VISITS = """\
+machine: visits
+initial: out
+states:
+  out: {}
+  in:
+    enter: [{call: door, with: {do: open}, undo: {call: door, with: {do: unlock}}}]
+    do: [{call: door, with: {do: look}, undo: {call: door, with: {do: forget}}}]
+transitions:
+  - {from: out, event: go, to: in}
+  - {from: in, event: done, to: out}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "machine.yaml"
+    path.write_text(TURNSTILE, "utf-8")
+    return path
+
+
+async def test_roles_without_an_actor_are_nobodys(file: Path) -> None:
+    """Without an actor it is this process, which may fire everything: roles would be ignored."""
+    async with Runtime() as runtime:
+        job = await runtime.submit_job(file, {"n": 1})
+        for options in ({"roles": ["guest"]}, {"actor": "system"}, {"actor": ""}, {"why": 1}):
+            with pytest.raises(RuntimeOptionError):
+                await runtime.send(job.id, "coin", 1, **options)  # type: ignore[arg-type]
+        with pytest.raises(RuntimeOptionError):
+            await runtime.send(job.id, "")
+        assert (await runtime.get_job(job.id)).state == "locked"
+        moved = await runtime.send(job.id, "coin", 1, actor="eve", roles=["guest"])
+        assert (moved.state, moved.status, moved.data) == ("open", "Running", {"n": 1})
+
+
+async def test_one_that_is_refused_harms_no_other(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("skript: a\ndo:\n  - listen: t\n", "utf-8")
+    async with Runtime(store=f"sqlite:///{tmp_path}/jobs.db") as runtime:
+        one = (await runtime.submit_job(file, {"n": 0})).id
+        other = (await runtime.submit_job(file, {"n": 5})).id
+        plain = (await runtime.submit_job(tmp_path / "a.yaml")).id
+        answers = await runtime.send_many([
+            EventFor(one, "coin", 1),
+            EventFor(one, "push"),  # divides by nothing
+            EventFor(one, "coin", 1),
+            EventFor(other, "coin", 0),
+            EventFor(other, "coin", "x"),
+            EventFor(other, "coin", 1, "eve"),
+            EventFor(other, "coin", 1, "eve", ("guest",)),
+            EventFor(other, "push"),
+            EventFor("nobody", "push"),
+            EventFor(plain, "push"),
+        ])  # fmt: skip
+        assert [(a.state, type(a.error)) for a in answers] == [
+            ("open", type(None)),
+            (None, TransitionFailedError),
+            (None, TransitionRefusedError),
+            (None, TransitionRefusedError),
+            (None, TransitionRefusedError),
+            (None, TransitionForbiddenError),
+            ("open", type(None)),
+            ("locked", type(None)),
+            (None, JobNotFoundError),
+            (None, NoMachineError),
+        ]
+        assert (await runtime.get_job(other)).data == {"n": 2}
+        guard: Any = answers[4].error
+        assert (guard.error["type"], guard.state, guard.allowed) == ("type", "locked", ("coin",))
+        assert await runtime.send_many([]) == []
+
+
+async def test_what_is_done_is_not_undone_by_a_cancel(tmp_path: Path) -> None:
+    file, done = tmp_path / "visits.yaml", []
+    file.write_text(VISITS, "utf-8")
+
+    @handler("door")
+    async def door(params: dict[str, Any], ctx: Any) -> None:
+        done.append(params["do"])
+
+    async with Runtime(handlers=[door]) as runtime:
+        job = await runtime.submit_job(file, {})
+        for turn in range(3):
+            await runtime.send(job.id, "go")
+            outside = 0  # once at the start, then behind each visit
+            async for record in runtime.events(job.id):
+                outside += record.kind == "transition.done" and record.data["to"] == "out"
+                if outside == turn + 2:
+                    break
+        await runtime.cancel_job(job.id)
+        with pytest.raises(Exception, match="cancelled"):
+            await runtime.result(job.id)
+    assert done == ["open", "look"] * 3
