@@ -107,3 +107,36 @@ def test_the_quick_way_is_taken() -> None:
         said = fed(run, [events], 1_000)
     assert taken == [200]
     assert sum(isinstance(event, Moved) for event in said) == 100
+
+
+WORKING = """\
+machine: working
+initial: a
+states: {a: {}}
+transitions:
+  - {from: a, event: go, to: a, guard: "sum([x for x in range(data.n)]) >= 0"}
+"""
+
+
+def test_what_guards_compute_counts_for_the_slice() -> None:
+    """Else a thousand events with long guards would be one slice of seconds."""
+    program = load(compile_text(WORKING, "working.yaml").blueprint)
+
+    def slices() -> int:
+        run = new_run(program)
+        advance(
+            program, run, [Started(1, program.digest, {"id": "j"}, {"n": 4_000}, {}, "00" * 16)]
+        )
+        actor: dict[str, Any] = {"id": "a", "roles": []}
+        ready = advance(program, run, [Sent(2, "e", "go", None, actor, None)] * 40, turns=1_000)
+        found, said = 1, list(ready.events)
+        while ready.more:
+            ready = advance(program, run, turns=1_000)
+            found, said = found + 1, said + ready.events
+        assert sum(isinstance(event, Moved) for event in said) == 40
+        return found
+
+    quick = slices()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vm, "take_events", lambda vm: None)
+        assert quick == slices() > 5

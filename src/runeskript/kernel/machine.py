@@ -186,6 +186,8 @@ def op_event(vm: Vm, token: Token, ins: Any) -> bool:
     name = event.get("name") if isinstance(event, dict) else None
     if not isinstance(name, str):
         raise StepError("type", "an event is an object with a name")
+    if len(machine.queue) > MACHINE_QUEUE:  # only code that no compiler makes comes here
+        raise StepError("limit.queue", "too many events of its own wait for this machine")
     if (machine.state, name) in vm.program.machine:
         machine.queue.append((_own(vm, name, event.get("data")), machine.moves))
     token.pc += 1

@@ -69,9 +69,10 @@ def take_events(vm: Vm) -> None:
         return
     regions, frame, context, slot = program.regions, token.frame, run.context, table.data
     out, now, pc, state, plans_at = vm.out.events, run.now, token.pc, machine.state, program.plans
+    left, most = vm.left, max(vm.left, 0)
     context.depth = taken = 0
-    for event in list(islice(inbox, max(vm.left + 1 >> 1, 0))):
-        if type(event) is not Sent:
+    for event in list(islice(inbox, most)):
+        if type(event) is not Sent or left <= 0:
             break
         entries = plans_at.get(pc)
         if entries is None:
@@ -104,6 +105,8 @@ def take_events(vm: Vm) -> None:
         _, state, source, target, pc = plan
         now = run.now
         taken += 1
+        # A turn of the token, one of the loop, sixteen units of work to a turn, as in ``vm.py``.
+        left -= 2 + (PURE_WORK - context.fuel >> 4)
         out += (event, _new(Moved, (now, source, target, name, id_, actor, why)))
     if taken:
         for _ in range(taken):
@@ -114,7 +117,7 @@ def take_events(vm: Vm) -> None:
         token.pc = pc
         # Each time it was woken, and stood at the head of the loop.
         token.turns = (token.turns + 2 | 1) + 1 + 4 * (taken - 1)
-        vm.left -= 2 * taken
+        vm.left = left
         vm.out.moved = True
 
 
