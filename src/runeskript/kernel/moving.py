@@ -63,6 +63,7 @@ def take_events(vm: Vm) -> None:
         or machine.token is not token
         or token.state != TokenState.WAITING
         or token.timer is not None
+        or token.undo  # of an activity that has ended: the next move forgets it
         or machine.queue
         or program.entropy
     ):
