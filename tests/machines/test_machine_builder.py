@@ -21,7 +21,6 @@ labels: {team: shop}
 data: {type: object, required: [items]}
 env: [SHOP]
 functions: {"twice(n)": n * 2}
-timeout: 30d
 on_failure: {call: tell, with: {text: "${error.type}"}}
 allow: {untaken-end: it ends in one way}
 initial: draft
@@ -71,7 +70,6 @@ def built() -> StateMachine:
         data={"type": "object", "required": ["items"]},
         env=["SHOP"],
         functions={"twice(n)": "n * 2"},
-        timeout="30d",
         on_failure=step.call("tell", {"text": insert("error.type")}),
         allow={"untaken-end": "it ends in one way"},
         initial="draft",

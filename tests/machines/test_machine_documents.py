@@ -22,7 +22,6 @@ labels: {team: shop}
 data: {type: object, required: [items], properties: {items: {type: array}}}
 env: [SHOP]
 functions: {"twice(n)": n * 2}
-timeout: 30d
 initial: draft
 states:
   draft:
@@ -99,7 +98,6 @@ def test_a_machine_is_read() -> None:
         "type": "object", "required": ["items"], "properties": {"items": {"type": "array"}},
     }  # fmt: skip
     assert document.body == ()
-    assert document.timeout is not None
     assert order.initial == "draft"
     states = {state.name: state for state in order.states}
     assert list(states) == ["draft", "submitted", "paid", "shipped", "withdrawn"]

@@ -335,7 +335,6 @@ MACHINE: Final = (
     Key("env", "names", "Environment values the machine may read, captured at the start."),
     Key("functions", "functions", "Functions of the machine. A body sees its parameters and other"
         " functions."),
-    Key("timeout", "duration", "The job's deadline."),
     Key("on_failure", "step", "What is done when a job has failed: one `call` or `emit`, in a job"
         " of its own. It sees `error`, and `job` and `data` of the job that failed."),
     Key("allow", "silences", "Warnings that are meant to be in this document: the code or the name"

@@ -96,7 +96,7 @@ class _Reader(Native):
             read.get("env", ()),
             (),
             read.get("functions", ()),
-            read.get("timeout"),
+            None,
             (),
             (),
             None,
@@ -121,6 +121,8 @@ class _Reader(Native):
     def _hint(self, key: str) -> str | None:
         if key == "input":
             return "a machine's job has no input: its schema stands under `data`"
+        if key == "timeout":
+            return "a job may live for ever; a state has a `timeout: {after: …, event: …}`"
         if key in ("do", "vars", "catch", "finally", "schedule"):
             return f"`{key}` belongs to skripts; states and transitions have steps of their own"
         return None

@@ -30,7 +30,7 @@ from ...model.diagnostics import Diagnostics
 from ..read import Source
 from .blocks import Block, Builder
 from .machine import parse_machine
-from .verbs import Allow, Duration, Expression, Step, here, leave_out
+from .verbs import Allow, Expression, Step, here, leave_out
 
 leave_out(__file__)
 
@@ -88,7 +88,6 @@ class StateMachine(Builder):
         data: Mapping[str, Any] | None = None,
         env: Sequence[str] = (),
         functions: Mapping[str, Expression] | None = None,
-        timeout: Duration | None = None,
         on_failure: Step | None = None,
         allow: Allow | None = None,
     ) -> None:
@@ -100,7 +99,6 @@ class StateMachine(Builder):
             "data": data,
             "env": list(env) or None,
             "functions": dict(functions) if functions else None,
-            "timeout": timeout,
             "on_failure": on_failure,
             "allow": dict(allow) if allow else None,
             "initial": initial,
