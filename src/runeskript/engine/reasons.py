@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from ..expr.runtime import Context
 from ..kernel import Program, load, outstanding, resume
 from ..kernel.forcing import is_cancelled
+from ..kernel.machine import SYSTEM, allowed
 from ..model import blueprint_codec
 from ..model.batches import unfold_effects, unfold_events
 from ..model.completions import completion_token
@@ -20,11 +21,12 @@ from ..stores.base import SUSPECT, JobRow, Store
 from ..stores.leases import Loaded
 from .cancelled import FAR, cancel_of
 
-#: What kind of thing it is. The first four come from outside; ``moving`` is for what needs nothing
-#: but time to get on (it computes, a worker is about to claim it).
+#: What kind of thing it is. The first five come from outside (``event``: a machine rests in its
+#: state); ``moving`` is for what needs nothing but time to get on (it computes, a worker is about
+#: to claim it).
 Kind = Literal[
-    "call", "completion", "child", "message", "timer", "limit", "ended", "paused", "parked",
-    "unclaimed", "moving", "lost",
+    "call", "completion", "child", "message", "event", "timer", "limit", "ended", "paused",
+    "parked", "unclaimed", "moving", "lost",
 ]  # fmt: skip
 #: Timers that only bound how long something else is waited for.
 _BOUNDS: Final = ("deadline", "timeout", "grace")
@@ -117,7 +119,7 @@ async def _waits(store: Store, loaded: Loaded) -> Reason:
 
 
 async def _rests_on(store: Store, program: Program, run: Run, loaded: Loaded) -> Reason:
-    """Calls first, then completions, children, messages, timers."""
+    """Calls first, then completions, children, messages, timers, events for a machine."""
     row = loaded.row
     # The store keeps a timer that has gone off until the job rests or is gone on with.
     timers = [one for one in loaded.timers if (one.path, one.m) in run.timers]
@@ -130,7 +132,10 @@ async def _rests_on(store: Store, program: Program, run: Run, loaded: Loaded) ->
     if loaded.inbox:
         return Reason("moving", "what has arrived for it is about to be taken")
     found = _completion(program, run, row) or _child(program, run)
-    return found or _message(loaded) or _timer(loaded) or Reason("lost", "nobody knows for what")
+    found = found or _message(loaded)
+    if found is None and all(one.kind in _BOUNDS for one in timers):
+        found = _event(program, run, loaded)  # else its activity goes on by itself
+    return found or _timer(loaded) or Reason("lost", "nobody knows for what")
 
 
 def _was_cancelled(run: Run) -> bool:
@@ -246,6 +251,22 @@ def _message(loaded: Loaded) -> Reason | None:
     limit = "" if until is None else f", until {_instant(until)}"
     text = f"a message to topic {one.topic}, key {one.key!r}{limit}"
     return Reason("message", text, due=until, detail={"topic": one.topic, "key": one.key})
+
+
+def _event(program: Program, run: Run, loaded: Loaded) -> Reason | None:
+    machine, table = run.machine, program.blueprint.machine
+    token = None if machine is None else machine.token
+    if machine is None or table is None or token is None or token.state != TokenState.WAITING:
+        return None
+    state = table.states[machine.state]
+    can = allowed(table, state.name, {"id": SYSTEM})
+    text = (
+        f"an event in state {state.name}: {' or '.join(can) or 'none is taken, but for a cancel'}"
+    )
+    due = None if token.timer is None else _due_of(loaded, token.path, token.timer)
+    if due is not None:
+        text += f"; else its timeout {state.after}, due at {_instant(due)}"
+    return Reason("event", text, due=due, detail={"state": state.name, "events": can})
 
 
 def _due_of(loaded: Loaded, path: Path, m: int) -> int | None:

@@ -54,6 +54,8 @@ async def _wrong(store: Store, row: JobRow, reason: Reason, slack: int) -> str |
         return f"it is looked at at {row.due}, and its next timer is due at {due}"
     if reason.kind == "call" and row.owner is None:
         return "nobody makes the call"
+    if reason.kind == "event" and reason.due is not None and reason.due + slack < now:
+        return "the timeout of the state is over"
     if reason.kind == "timer" and (reason.due is None or reason.due + slack < now):
         return "that is over"
     if reason.kind == "child":
