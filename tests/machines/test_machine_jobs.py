@@ -164,6 +164,32 @@ async def test_an_event_id_counts_once_and_has_one_answer(url: str) -> None:
         assert (await rt.get_job(job.id)).state == "submitted", "it is the same answer again"
 
 
+async def test_an_event_has_its_answer_behind_the_end_of_its_job_too(url: str) -> None:
+    async with Shop().runtime(url) as rt:
+        job = await rt.submit_job(ORDER, {"items": [1]})
+        await rt.send(job.id, "submit", event_id="a")
+        with pytest.raises(TransitionRefusedError):
+            await rt.send(job.id, "recall", event_id="b")
+        await rt.send(job.id, "withdraw", event_id="c")
+        await rt.result(job.id)
+        for event, id_ in (("submit", "a"), ("withdraw", "c")):
+            assert (await rt.send(job.id, event, event_id=id_)).state == "withdrawn"
+        with pytest.raises(TransitionRefusedError, match="no transition takes"):
+            await rt.send(job.id, "recall", event_id="b")
+        with pytest.raises(TransitionRefusedError, match="ended before"):
+            await rt.send(job.id, "submit", event_id="d")
+
+
+async def test_two_jobs_may_have_events_of_one_id(url: str) -> None:
+    async with Shop().runtime(url) as rt:
+        full = await rt.submit_job(ORDER, {"items": [1]})
+        empty = await rt.submit_job(ORDER, {"items": []})
+        sent = [rt.send(job.id, "submit", event_id="a") for job in (full, empty)]
+        one, other = await asyncio.gather(*sent, return_exceptions=True)
+        assert not isinstance(one, BaseException) and one.state == "submitted"
+        assert isinstance(other, TransitionRefusedError)
+
+
 async def test_a_skript_has_no_machine(url: str) -> None:
     async with Shop().runtime(url) as rt:
         job = await rt.submit_job(b"skript: s\ndo: [{listen: t}]\n")

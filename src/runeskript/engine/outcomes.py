@@ -47,7 +47,7 @@ async def send_all(
             errors[job] = exc
     sound = [at for at, one in enumerate(events) if one.job in tables]
     for at in sound:
-        driver.answers.expect(numbers[at])
+        driver.answers.expect(events[at].job, numbers[at])
     try:
         outcomes = await driver.post_all([commands[at] for at in sound])
         posted = dict(zip(sound, outcomes, strict=True))
@@ -62,12 +62,14 @@ async def send_all(
             found: Outcome | None = None
             if posted[at] != "unknown":
                 found = await outcome(store, driver, recovery, row, numbers[at])
+            elif one.id is not None:  # it has ended; who asks again may have done so before that
+                found, _ = await _look(store, row.id, numbers[at], 0)
             body: Any = commands[at].data
             answers.append(answer_of(row, tables[one.job], one, body["actor"], found))
         return answers
     finally:
-        for number in numbers:
-            driver.answers.forget(number)
+        for one, number in zip(events, numbers, strict=True):
+            driver.answers.forget(one.job, number)
 
 
 async def outcome(
@@ -76,7 +78,7 @@ async def outcome(
     """What became of event ``id_`` of a job, whoever runs it; None where the job ended before it
     was its turn. Raises JobNotFoundError where it is gone.
     """
-    told = driver.answers.expect(id_)
+    told = driver.answers.expect(row.id, id_)
     position = row.seq
     try:
         while not told.done():
@@ -98,7 +100,7 @@ async def outcome(
                 await store.wait(mark, LOOK)
         return told.result()
     finally:
-        driver.answers.forget(id_)
+        driver.answers.forget(row.id, id_)
 
 
 async def _look(store: Store, job: str, id_: str, position: int) -> tuple[Outcome | None, int]:

@@ -123,27 +123,27 @@ class Answers:
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: dict[str, asyncio.Future[Outcome]] = {}
+        self._waiting: dict[tuple[str, str], asyncio.Future[Outcome]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def expect(self, id_: str) -> asyncio.Future[Outcome]:
-        """To be told of event ``id_``; ``forget`` it afterwards."""
-        future = self._waiting.get(id_)
+    def expect(self, job: str, id_: str) -> asyncio.Future[Outcome]:
+        """To be told of event ``id_`` of a job; ``forget`` it afterwards."""
+        future = self._waiting.get((job, id_))
         if future is None:
-            future = self._waiting[id_] = asyncio.get_running_loop().create_future()
+            future = self._waiting[job, id_] = asyncio.get_running_loop().create_future()
         return future
 
-    def forget(self, id_: str) -> None:
+    def forget(self, job: str, id_: str) -> None:
         """Nobody asks any more."""
-        self._waiting.pop(id_, None)
+        self._waiting.pop((job, id_), None)
 
-    def tell(self, events: Sequence[Event]) -> None:
-        """These are durable now."""
+    def tell(self, job: str, events: Sequence[Event]) -> None:
+        """These of a job are durable now."""
         for event in events:
             if isinstance(event, OUTCOMES):
-                future = self._waiting.get(event.id)
+                future = self._waiting.get((job, event.id))
                 if future is not None and not future.done():
                     future.set_result(event)
 

@@ -249,7 +249,7 @@ class Turns(Endings):
         for watch in live.watches:
             watch.wake()
         if self.answers:
-            self.answers.tell(ready.events)
+            self.answers.tell(live.id, ready.events)
         if live.pausing:
             turn.calls.clear()  # whoever goes on makes them
             live.later.clear()
