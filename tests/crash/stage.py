@@ -26,6 +26,7 @@ from runeskript.model.events import (
     CallPending,
     CallsDone,
     GraceGiven,
+    Moved,
     Retried,
     TimerFired,
     is_force,
@@ -63,6 +64,8 @@ def kinds(units: Sequence[Unit]) -> list[str]:
                 found["pending"] = None
             elif isinstance(event, Retried):
                 found["retried"] = None
+            elif isinstance(event, Moved):
+                found["moved"] = None
             if unit.inbox and isinstance(event, CallDone | CallFailed):
                 found["told"] = None
         if unit.snapshot is not None:
