@@ -29,7 +29,8 @@ def shown(row: JobRow, *, whole: bool) -> dict[str, Any]:
     }
     if whole:
         parent = None if row.parent is None else row.parent.job
-        found |= {"parent": parent, "blueprint": row.blueprint, "handlers": list(row.handlers)}
+        found |= {"parent": parent, "kind": row.kind, "queue": row.queue}
+        found |= {"blueprint": row.blueprint, "handlers": list(row.handlers)}
         if row.kind == "machine":
             found["data"] = row.data
         found |= {"input": row.input, "output": row.output, "error": row.error}

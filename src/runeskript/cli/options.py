@@ -199,6 +199,17 @@ def add_lease(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_queue(parser: argparse.ArgumentParser, default: str) -> None:
+    """``--queue``, for the verbs that run jobs. ``default``: what is taken without it."""
+    parser.add_argument(
+        "--queue",
+        action="append",
+        metavar="NAME",
+        help="a queue to take calls from (`queue: NAME` in a skript), and no other; '' is the "
+        f"unnamed queue, of all other jobs; may be repeated; {default}",
+    )
+
+
 def add_grace(parser: argparse.ArgumentParser) -> None:
     """``--grace``, for the verbs that run jobs."""
     seconds = CANCEL_GRACE_MS // 1000

@@ -66,8 +66,8 @@ VERBS: Final[tuple[Verb, ...]] = (
             Key("on_crash", "word", "What a restart does about a call that was under way: run it"
                 " again, or fail it with the error `interrupted`.", default="rerun",
                 words=("rerun", "fail")),
-            Key("queue", "queue", "Notes the queue whose workers are to run the call; this version"
-                " runs it where its job runs."),
+            Key("queue", "queue", "Makes a job of each attempt, which any worker takes that serves"
+                " this queue and has the handler; whoever runs the skript need not have it."),
         ),
         "Calls a handler.",
         "call: http.get\nwith: {url: 'https://example.com'}\ninto: page",

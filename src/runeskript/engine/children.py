@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import InputError, RuneskriptError, StoreError
@@ -10,7 +10,7 @@ from ..kernel import Program, Ready
 from ..model import limits
 from ..model.batches import weight
 from ..model.codes import code_for_type
-from ..model.events import ChildDone, ChildOut, Path
+from ..model.events import ChildDone, ChildOut, Event, Path
 from ..model.rows import NamedTuple
 from ..model.values import Value
 from ..stores.base import Command, JobRow, ParentRef, RowChange, Store
@@ -18,6 +18,7 @@ from .clock import Clock
 from .handlers.failures import clean
 from .lease import Lease
 from .live import Live
+from .queued import end_of_call
 from .secrets import has_secret
 from .skripts import Skripts, needed
 
@@ -131,8 +132,12 @@ class Children:
         return None
 
 
-def end_of(row: JobRow, change: RowChange) -> Command | None:
-    """What a job that ends tells its parent, in the very unit that ends it."""
+def end_of(row: JobRow, change: RowChange, events: Sequence[Event]) -> Command | None:
+    """What a job that ends tells its parent, in the very unit that ends it. ``events``: those of
+    the turn that ends it.
+    """
+    if row.kind == "call":
+        return end_of_call(row, change, events)
     parent = row.parent
     if parent is None:
         return None

@@ -37,7 +37,8 @@ from .executors.base import Batch, Member, members
 from .executors.lanes import Lanes
 from .handlers.failures import failure
 from .lines import Lines
-from .live import Live, force_is_due
+from .live import Live, force_is_due, own_calls
+from .placing import Placing, ended
 from .reports import locate
 from .sending import with_state
 from .snapshots import Snapshots
@@ -73,11 +74,12 @@ class Core(Protocol):
 class Outlet(Snapshots):
     """Turns effects into units before the commit, and carries them out after it."""
 
-    def __init__(self, core: Core, lanes: Lanes, children: Children) -> None:
+    def __init__(self, core: Core, lanes: Lanes, children: Children, placing: Placing) -> None:
         super().__init__(core)
         self._core = core
         self._lanes = lanes
         self._children = children
+        self.placing = placing
         self.lines = Lines(core, lanes)
         self.stopping = Stopping(core)
         #: Bound once for all timers.
@@ -96,6 +98,7 @@ class Outlet(Snapshots):
         live, ready = turn.live, turn.ready
         others = turn.others
         left = ready.effects[turn.sent :] if turn.sent else ready.effects
+        left = own_calls(live, left)
         self._sort(left, turn.calls, others)
         if ready.finished is not None:
             end = ready.finished
@@ -113,11 +116,13 @@ class Outlet(Snapshots):
             first = Unit(live.id, live.row.epoch, live.seq, events[:1], running)
             turn.units.append(first)
             events = events[1:]
+        if live.placed:
+            ended(live, ready.events)
         seq = live.seq + len(ready.events) - len(events)
         part = 0 if events else live.part + 1
         unit = Unit(live.id, live.row.epoch, seq, events, turn.change, part=part)
         if others or live.arrivals or (live.fired and events):
-            unit = await self._furnish(turn, unit)
+            unit = await self.placing.furnish(turn, await self._furnish(turn, unit))
         if live.slots or any(lane.limits for lane, _ in turn.calls):
             unit = self.lines.furnish(turn, unit, left)
         if turn.change is not None and turn.change.status == "Failed":
@@ -125,7 +130,7 @@ class Outlet(Snapshots):
         if ready.finished is None:
             unit = self.keep(live, ready, unit)
         elif live.row.parent is not None and turn.change is not None:
-            told = end_of(live.row, turn.change)
+            told = end_of(live.row, turn.change, ready.events)
             if told is not None:
                 unit = unit._replace(messages=(*unit.messages, told))
                 turn.mail = True
@@ -148,13 +153,13 @@ class Outlet(Snapshots):
         handler = ""
         row: list[CallOut] = []
         for effect in effects:
-            if type(effect) is CallOut or type(effect) is Member:
+            if (type(effect) is CallOut or type(effect) is Member) and effect[7] is None:
                 # Neighbours to one handler go on their way together.
                 if effect[3] != handler:
                     handler, row = effect[3], []
                     calls.append((lanes[handler], row))
                 row.append(effect)
-            elif type(effect) is CallsOut:
+            elif type(effect) is CallsOut and effect.queue is None:
                 calls.append((lanes[effect.handler], effect))
                 handler = ""
             else:
@@ -246,7 +251,7 @@ class Outlet(Snapshots):
         ready = Ready()
         ready.effects = effects
         turn = Turn(live, ready)
-        self._sort(effects, turn.calls, turn.others)
+        self._sort(own_calls(live, effects), turn.calls, turn.others)
         self.let_out(turn, live.seq)
 
     async def missing(
@@ -276,6 +281,7 @@ class Outlet(Snapshots):
                 carry(turn, effect)
         for effect, decision in turn.children:
             self._child(live, effect, decision)
+        self.placing.let_out(turn.placed)
         self.stopping.expect(live, turn.asked)
 
     def granted(self, live: Live, path: Path, n: int) -> None:
@@ -300,6 +306,8 @@ class Outlet(Snapshots):
 
     def _drop_call(self, turn: Turn, effect: CallDrop) -> None:
         live, key = turn.live, (effect.path, effect.n)
+        if self.placing.dropped(turn, effect):
+            return
         if live.lined.pop(key, None) is not None:
             if effect.settle:
                 self._never_began(live, effect)

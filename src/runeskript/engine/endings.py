@@ -15,6 +15,7 @@ from .clock import Clock
 from .inboxes import Inboxes
 from .lease import Lease
 from .live import GivenBackError, Live
+from .queued import lost_end
 from .reports import internal
 from .secrets import Vault
 
@@ -64,6 +65,9 @@ class Endings(Inboxes):
         parent = live.row.parent
         above = None if parent is None else self.lives.get(parent.job)
         if above is not None and parent is not None:
+            if live.called is not None:
+                self.arrive(above, lost_end(self.at(), parent, live.row, error))
+                return
             event = ChildDone(self.at(), parent.path, parent.n, parent.step, "Failed", None, error)
             self.arrive(above, event)
 

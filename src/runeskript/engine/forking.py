@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import JobExistsError, JobNotFoundError, NotAValueError, RuntimeOptionError
+from ..errors import ForkError, JobExistsError, JobNotFoundError, NotAValueError, RuntimeOptionError
 from ..kernel.forking import plan_fork
 from ..model.values import normalise
 from ..stores.base import JobRow, Store
@@ -40,6 +40,8 @@ async def fork_job(
     if loaded is None:
         raise JobNotFoundError(f"no job has the id {id_}")
     origin = loaded.row
+    if origin.kind == "call" and origin.parent is not None:
+        raise ForkError(f"job {id_} is a call of job {origin.parent.job}; fork that one")
     program = await program_of(store, origin)
     now, new = store.now(), ids.job_id()
     events = plan_fork(

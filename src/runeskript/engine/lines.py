@@ -61,7 +61,9 @@ class Lines:
     def limited(self, effects: Iterable[Effect]) -> bool:
         """Whether one of these is a call that needs a slot."""
         return any(
-            isinstance(effect, CallOut | CallsOut) and bool(self._lanes[effect.handler].limits)
+            isinstance(effect, CallOut | CallsOut)
+            and effect.queue is None
+            and bool(self._lanes[effect.handler].limits)
             for effect in effects
         )
 

@@ -16,6 +16,7 @@ from ..model.values import Value
 from ..stores.base import JobRow, ParentRef
 from .executors.base import Call, Lane
 from .narrate import Narrator
+from .queued import origin_of, restored
 from .timers import Timer
 from .watch import Watch
 
@@ -46,6 +47,7 @@ class Live:
         "ahead",
         "arrivals",
         "busy",
+        "called",
         "calls",
         "dropped",
         "ended",
@@ -62,6 +64,7 @@ class Live:
         "part",
         "pausing",
         "place",
+        "placed",
         "program",
         "queued",
         "ready",
@@ -83,6 +86,8 @@ class Live:
     def __init__(self, row: JobRow, program: Program, run: Run) -> None:
         self.id = row.id
         self.row = row
+        #: Whose call it makes, where it is the job of one.
+        self.called = origin_of(row)
         self.program = program
         self.run = run
         #: Events that wait for the next tick, and those that came from rows of the store's inbox
@@ -128,6 +133,8 @@ class Live:
         #: Limited calls: those that hold slots or stand in line, and of these the ones in line.
         self.slots: set[tuple[Path, int]] = set()
         self.lined: dict[tuple[Path, int], CallOut] = {}
+        #: Calls on queues that are under way, and their jobs.
+        self.placed: dict[tuple[Path, int], str] = {}
         self.timers: dict[tuple[Path, int], Timer] = {}
         #: Timers that have fired and are still in the store, until a unit takes their events.
         self.fired: set[tuple[Path, int]] = set()
@@ -238,6 +245,7 @@ def one_more(live: Live, ready: Ready, lanes: Mapping[str, Lane]) -> bool:
         len(effects) == 1
         and len(events) == 1
         and type(effects[0]) is CallOut
+        and effects[0].queue is None
         and effects[0].handler in lanes
         and not lanes[effects[0].handler].limits
         and type(events[0]) is not CallsDone
@@ -249,16 +257,24 @@ def one_more(live: Live, ready: Ready, lanes: Mapping[str, Lane]) -> bool:
 
 
 def waits(live: Live) -> bool:
-    """Whether nothing of a job is under way: it waits for timers, messages and children alone."""
+    """Whether nothing of a job is under way here: it waits for timers, messages, children and calls
+    on queues alone.
+    """
     if live.busy or live.scheduled or live.inbox or live.gathered is not None:
         return False
     run = live.run
     if live.calls or live.queued or run.ready:
         return False
-    if any(fork.calls is not None and any(fork.calls.out) for fork in run.forks.values()):
-        return False
+    placed = live.placed
+    for prefix, fork in run.forks.items():
+        if fork.calls is not None:
+            under_way = (index for index, out in enumerate(fork.calls.out) if out)
+            if not all(((*prefix, index), 1) in placed for index in under_way):
+                return False
     rests = (TokenState.CHILD, TokenState.PENDING)
-    return all(token.state in rests for token in run.calls.values())
+    return all(
+        token.state in rests or (path, token.n) in placed for path, token in run.calls.items()
+    )
 
 
 def wanted(effect: Effect, live: Live) -> bool:
@@ -275,6 +291,15 @@ def wanted(effect: Effect, live: Live) -> bool:
         and (token.n, token.attempt) == (effect.n, effect.attempt)
         and (path, effect.n) not in live.dropped
     )
+
+
+def own_calls(live: Live, effects: list[Effect]) -> list[Effect]:
+    """The effects of a run; where it is that of a call on a queue, with the parameters as whoever
+    made the call wrote them.
+    """
+    if live.called is None:
+        return effects
+    return [restored(one, live.row) if isinstance(one, CallOut) else one for one in effects]
 
 
 def force_is_due(live: Live, now: int) -> bool:

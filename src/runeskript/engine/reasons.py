@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Final, Literal
 
 from ..expr.runtime import Context
@@ -20,6 +21,7 @@ from ..model.run import Run, TokenState
 from ..stores.base import SUSPECT, JobRow, Store
 from ..stores.leases import Loaded
 from .cancelled import FAR, cancel_of
+from .queued import id_of
 
 #: What kind of thing it is. The first five come from outside (``event``: a machine rests in its
 #: state); ``moving`` is for what needs nothing but time to get on (it computes, a worker is about
@@ -127,10 +129,13 @@ async def _rests_on(store: Store, program: Program, run: Run, loaded: Loaded) ->
     if loaded.queued:
         return _limit(loaded)
     calls = list(_calls(program, run, store.now()))
-    if calls:
-        return await _call(store, program, loaded, calls)
+    here = [one for one in calls if one.queue is None]
+    if here:
+        return await _call(store, program, loaded, here)
     if loaded.inbox:
         return Reason("moving", "what has arrived for it is about to be taken")
+    if calls:
+        return await _placed(store, row, run, calls)
     found = _completion(program, run, row) or _child(program, run)
     found = found or _message(loaded)
     if found is None and all(one.kind in _BOUNDS for one in timers):
@@ -241,6 +246,25 @@ def _child(program: Program, run: Run) -> Reason | None:
                 "child", f"child job {token.child}", detail={"child": token.child, "step": step}
             )
     return None
+
+
+async def _placed(store: Store, row: JobRow, run: Run, calls: Sequence[CallOut]) -> Reason:
+    """Calls on queues: the first is a job, which has a reason of its own."""
+    first = calls[0]
+    found: JobRow | None = None
+    for again in count():
+        (known,) = await store.get([id_of(row.id, run, first, again)])
+        if known is None:
+            break
+        found = known
+    if found is None:
+        return Reason("lost", f"the job of its call on queue {first.queue} is gone")
+    why = await reason_of(store, found)
+    text = f"job {found.id} of {first.handler} on queue {first.queue}, step {first.step}"
+    if len(calls) > 1:
+        text += f", and {len(calls) - 1} more"
+    detail = {"child": found.id, "step": first.step, "queue": first.queue}
+    return Reason("child", f"{text}: {why.text}", detail=detail)
 
 
 def _message(loaded: Loaded) -> Reason | None:

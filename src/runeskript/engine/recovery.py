@@ -35,7 +35,7 @@ from ..stores.base import JobRow, RowChange, Unit
 from .children import refusal
 from .driver import Driver
 from .handlers.registry import HandlerRegistry
-from .live import GivenBackError, Live
+from .live import GivenBackError, Live, own_calls
 from .loads import FIRST, collector_waits, next_load
 from .mending import mend, overtaken, timers_of
 from .resting import make_room, rest
@@ -361,7 +361,13 @@ class Recovery:
             live.seq += len(unit.events)
         fresh: Path | bool = forked if retried is None else retried
         live.row = row._replace(status="Running", reason=None)
-        effects, lost = outstanding(program, run, driver.at(), fresh)
+        effects, lost = outstanding(program, run, driver.at(), fresh, placed=True)
+        effects = own_calls(live, effects)
+        found = await driver.outlet.placing.again(live, effects, loaded.inbox, anew=anew)
+        if found is None:
+            driver.lease.drop(row.id, row.epoch)  # it is somebody else's by now
+            return
+        effects, ends = found
         used = overtaken(loaded.inbox)
         stood = row.status != "Running"
         queued = [(one.path, one.n) for one in loaded.queued]
@@ -369,7 +375,8 @@ class Recovery:
         if free is None:
             driver.lease.drop(row.id, row.epoch)  # it is somebody else's by now
             return
-        driver.go_on(live, loaded.inbox, timers.values(), free, lost, stood=stood, used=used)
+        driver.go_on(live, loaded.inbox, timers.values(), free, [*lost, *ends],
+                     stood=stood, used=used)  # fmt: skip
         driver.outlet.bear(live, children)
 
 

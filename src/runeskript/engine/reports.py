@@ -89,7 +89,7 @@ class HandlerSink(ABC):
     def _tell(
         self, context: HandlerContext, done: float, total: float | None, message: str
     ) -> None:
-        live = self._lives.get(context.job_id)
+        live = self._lives.get(context._job.id)
         if live is None or not live.watches or context.cancelled:
             return
         call = context.call

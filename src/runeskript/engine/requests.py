@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import NotAValueError, RuntimeOptionError
@@ -26,6 +26,15 @@ def name(text: object, what: str) -> str:
     if not isinstance(text, str) or not text or len(text) > TOPIC or not is_text(text):
         raise RuntimeOptionError(f"{what} is a text of 1 to {TOPIC} characters")
     return text
+
+
+def queues(given: Collection[str] | None) -> tuple[str, ...] | None:
+    """The queues a runtime is told to take from. Raises RuntimeOptionError."""
+    if given is None:
+        return None
+    if isinstance(given, str) or not given:
+        raise RuntimeOptionError('queues are names, such as ("", "gpu"); "" is the unnamed queue')
+    return tuple(one if one == "" else name(one, "a queue") for one in given)
 
 
 def labels(given: Mapping[str, str] | None) -> dict[str, str]:

@@ -47,6 +47,7 @@ from .ids import Ids, SystemIds
 from .jobs import Job, JobResult, job_of, result_of
 from .lease import LEASE, Lease
 from .live import Live
+from .placing import Placing
 from .recovery import Recovery
 from .resources import Resources
 from .secrets import Source as Secrets
@@ -83,6 +84,7 @@ class Runtime(Control):
         lease: str | int = LEASE,
         limits: Mapping[str, Limits] | None = None,
         grace: str | int = CANCEL_GRACE_MS,
+        queues: Collection[str] | None = None,
     ) -> None:
         """``store``: a URL or a store object. ``handlers``: functions under ``@handler``, modules,
         files, registries, or lists of them; those of installed packages are found by themselves
@@ -95,7 +97,9 @@ class Runtime(Control):
         mode that run at once. ``lease``: after how much silence others take its jobs.
         ``limits``: by handler, what is limited besides what the handler itself declares
         (``{"http.get": rate(10, "1s")}``). ``grace``: how long what a cancel asks to stop has to
-        end, where whoever cancels does not say.
+        end, where whoever cancels does not say. ``queues``: those it takes jobs from, and calls on
+        them (``("", "gpu")``; ``""`` is the unnamed one); by default the unnamed one, and those
+        that calls of the jobs it runs itself are on.
 
         Raises RuntimeOptionError, HandlerDefinitionError, StoreError.
         """
@@ -116,6 +120,7 @@ class Runtime(Control):
         self._max_jobs = max_jobs
         self._lease = requests.lease_ms(lease)
         self._grace = grace_ms(grace)
+        self._queues = requests.queues(queues)
         self._limits = {name: limits_of(given) for name, given in (limits or {}).items()}
         self._sizes = (max_tasks, max_threads, max_processes)
         self._source = Source(self._registry)
@@ -133,7 +138,8 @@ class Runtime(Control):
             raise RuntimeOptionError("the runtime is running already")
         # Only those that are loaded by now: nobody asks what it can run before it claims jobs.
         handlers = frozenset(handler.name for handler in self._registry.loaded())
-        worker = Worker(self._ids.worker_id(), handlers)
+        queues = frozenset(self._queues or ("",))
+        worker = Worker(self._ids.worker_id(), handlers, queues)
         lease = Lease(self._store, worker, self._lease)
         try:
             await self._resources.set_up(self._registry.loaded())
@@ -154,7 +160,16 @@ class Runtime(Control):
         driver.tasks = lanes.tasks
         driver.lanes = lanes
         children = Children(self._store, self._skripts, self._clock, lease, driver.full)
-        driver.outlet = Outlet(driver, lanes, children)
+        placing = Placing(
+            driver,
+            self._store,
+            self._skripts,
+            self._registry,
+            self._clock,
+            lease,
+            self._queues is None,
+        )
+        driver.outlet = Outlet(driver, lanes, children, placing)
         driver.on_slot = driver.outlet.granted
         driver.on_end = self._leave
         driver.grace = self._grace

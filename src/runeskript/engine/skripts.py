@@ -13,6 +13,7 @@ from ..errors import BlueprintError, RuneskriptError, UnknownHandlerError, Versi
 from ..kernel import Program, load
 from ..model import blueprint_codec
 from ..model.blueprint import Blueprint, MachineTable
+from ..model.isa import Op
 from ..model.nearest import did_you_mean
 from ..model.rows import NamedTuple
 from ..model.values import Value
@@ -122,8 +123,11 @@ class Skripts:
     def _handlers_of(self, blueprint: Blueprint) -> list[Registered]:
         """The handlers a Blueprint names; they must have the flags it was compiled with."""
         handlers = []
+        elsewhere = _elsewhere(blueprint)
         for ref in blueprint.handlers:
             found = self._registry.get(ref.name)
+            if found is None and ref.name in elsewhere:
+                continue
             if found is None:
                 hint = did_you_mean(ref.name, self._registry.names())
                 raise UnknownHandlerError(ref.name, hint)
@@ -188,8 +192,25 @@ def pins(blueprint: Blueprint) -> list[str]:
 
 
 def needed(blueprint: Blueprint) -> tuple[str, ...]:
-    """The handlers that a worker must have to run a Blueprint."""
-    return tuple(sorted({ref.name for ref in blueprint.handlers}))
+    """The handlers that a worker must have to run a Blueprint: not those that it calls on named
+    queues alone.
+    """
+    return tuple(sorted({ref.name for ref in blueprint.handlers} - _elsewhere(blueprint)))
+
+
+def _elsewhere(blueprint: Blueprint) -> set[str]:
+    """The handlers all of whose calls are on named queues."""
+    if not any(policy.queue is not None for policy in blueprint.policies):
+        return set()
+    here: set[str] = set()
+    placed: set[str] = set()
+    for instruction in blueprint.code:
+        if instruction[0] == Op.CALL:
+            operands: Any = instruction
+            _, handler, _, _, policy, _, _ = operands
+            queued = policy is not None and blueprint.policies[policy].queue is not None
+            (placed if queued else here).add(blueprint.handlers[handler].name)
+    return placed - here
 
 
 def _deployed(value: Any) -> Deployed:

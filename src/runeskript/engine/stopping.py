@@ -55,6 +55,13 @@ class Stopping:
             call = live.calls.get(key)
             if token is None:
                 continue
+            if key in live.placed and by_deadline(live.run, token):
+                del live.placed[key]  # its job was told to stop, and ends by itself
+                step = live.program.step_at(token.pc)
+                error = failure(ABANDONED, _TEXT)
+                event = CallFailed(self._core.at(), *key, step, token.attempt, error)
+                self._core.arrive(live, event)
+                continue
             if call is None or not by_deadline(live.run, token):
                 # It has ended just now, or stands in a queue since a crash; or it is a sibling's
                 # failure that waits for it, which may become a deadline's.

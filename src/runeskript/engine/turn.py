@@ -10,6 +10,7 @@ from ..stores.base import RowChange, Unit
 from .children import Decision
 from .executors.base import Lane
 from .live import Live
+from .queued import Placed
 
 #: Calls on their way out, in order: those to one handler in a row, or those of one batch.
 Calls: TypeAlias = "list[tuple[Lane, list[CallOut] | CallsOut]]"
@@ -28,6 +29,7 @@ class Turn:
         "live",
         "mail",
         "others",
+        "placed",
         "ready",
         "sent",
         "units",
@@ -45,6 +47,8 @@ class Turn:
         self.others: list[Effect] = []
         #: What became of each ChildOut, in order.
         self.children: list[tuple[ChildOut, Decision]] = []
+        #: The jobs it creates for calls on queues.
+        self.placed: list[Placed] = []
         self.change: RowChange | None = None
         #: Calls whose end is in the inbox already; made when a dropped call has to settle.
         self.arrived: set[tuple[Path, int]] | None = None

@@ -103,7 +103,7 @@ class Turns(Endings):
         found: Any = next_call(live.program, live.run, event, live.turns)
         if type(found) is CallOut:
             lane = batch.lane
-            if found[3] == lane.name and not lane.limits:
+            if found[3] == lane.name and found[7] is None and not lane.limits:
                 return event, found
             ready = _ready(event, found)
         elif found is None:

@@ -65,12 +65,13 @@ def resume(
 
 
 def outstanding(
-    program: Program, run: Run, at: int, fresh: Path | bool = False
+    program: Program, run: Run, at: int, fresh: Path | bool = False, *, placed: bool = False
 ) -> tuple[list[Effect], list[CallFailed]]:
     """The calls that are under way, to be made again, in the order of their paths; and what becomes
     at ``at`` of those that must not be (``on_crash: fail``).
 
-    ``fresh``: the token whose call cannot have begun; True: none of them can.
+    ``fresh``: the token whose call cannot have begun; True: none of them can. ``placed``: calls on
+    queues are under way elsewhere, and what becomes of them is told from there.
     """
     vm = Vm(program, run, Ready())
     lost: list[CallFailed] = []
@@ -79,7 +80,7 @@ def outstanding(
         if token.state != TokenState.CALLING:
             continue
         ins = program.code[token.pc]
-        if _fails(ins) and fresh is not True and path != fresh:
+        if _fails(ins, placed) and fresh is not True and path != fresh:
             lost.append(_interrupted(at, path, token.n, ins[6], token.attempt))
             continue
         try:
@@ -89,12 +90,15 @@ def outstanding(
     for prefix in sorted(run.forks):
         calls = run.forks[prefix].calls
         if calls is not None and any(calls.out):
-            _again(vm, calls, at, lost, fresh is True)
+            _again(vm, calls, at, lost, fresh is True, placed)
     return vm.out.effects, lost
 
 
-def _fails(ins: Any) -> bool:
-    return ins[0] == Op.CALL and ins[4] is not None and ins[4].on_crash == "fail"
+def _fails(ins: Any, placed: bool) -> bool:
+    if ins[0] != Op.CALL or ins[4] is None or (placed and ins[4].queue is not None):
+        return False
+    fails: bool = ins[4].on_crash == "fail"
+    return fails
 
 
 def _interrupted(at: int, path: Path, n: int, step: str, attempt: int) -> CallFailed:
@@ -114,14 +118,16 @@ def _failed(
     return CallFailed(at, path, n, step, attempt, error)
 
 
-def _again(vm: Vm, calls: Calls, at: int, lost: list[CallFailed], fresh: bool) -> None:
+def _again(
+    vm: Vm, calls: Calls, at: int, lost: list[CallFailed], fresh: bool, placed: bool
+) -> None:
     """The calls of branches that are no tokens."""
     program, fork, context = vm.program, calls.fork, vm.run.context
     body = program.bodies[fork.bodies[0]]
     ins = program.code[body.entry]
     _, name, with_, _, policy, _, step, _ = ins
     indexes = tuple(index for index, out in enumerate(calls.out) if out)
-    if _fails(ins) and not fresh:
+    if _fails(ins, placed) and not fresh:
         lost += [_interrupted(at, (*calls.prefix, index), 1, step, 1) for index in indexes]
         return
     timeout = None if policy is None else policy.timeout

@@ -138,7 +138,6 @@ CODES: dict[str, Code] = {
     "RUNE-3030": Code("skript-file", "error", "The skript's file cannot be read"),
     "RUNE-3031": Code("skript-cycle", "error", "A skript pins itself"),
     "RUNE-3032": Code("skript-errors", "error", "The skript has errors of its own"),
-    "RUNE-3033": Code("one-queue", "warning", "Calls are not placed on queues in this version"),
     "RUNE-3034": Code("child-input", "error", "The input of a child skript does not suit it"),
     "RUNE-3040": Code("data-write", "error", "The job's data cannot be changed here"),
     "RUNE-3041": Code("machine-step", "error", "A machine cannot do this step here"),

@@ -28,6 +28,7 @@ from ..options import (
     add_mocks,
     add_output,
     add_passes,
+    add_queue,
     add_store,
     call_limits,
     chosen_passes,
@@ -71,6 +72,7 @@ def configure(parser: ArgumentParser) -> None:
     add_store(parser)
     add_lease(parser)
     add_grace(parser)
+    add_queue(parser, "all that the job puts calls on is the default")
     add_allow(parser)
     add_job(parser)
     add_mocks(parser)
@@ -109,6 +111,7 @@ def execute(args: Namespace) -> int:
         lease=args.lease,
         grace=args.grace,
         limits=call_limits(args),
+        queues=args.queue,
     )
     value = inputs.parse(args.input)
     skript = load_skript(args.file, runtime.handlers, chosen_passes(args))

@@ -16,6 +16,7 @@ from ..options import (
     add_lease,
     add_log,
     add_output,
+    add_queue,
     add_store,
     call_limits,
 )
@@ -29,6 +30,7 @@ def configure(parser: ArgumentParser) -> None:
     add_handlers(parser)
     add_lease(parser)
     add_grace(parser)
+    add_queue(parser, "the unnamed one alone is the default")
     add_allow(parser)
     parser.add_argument(
         "--until-idle",
@@ -43,7 +45,9 @@ def configure(parser: ArgumentParser) -> None:
         "the computer lost power) go on behind their last durable event, once that worker's lease\n"
         "has run out. Any number of workers may share a store. Ctrl-C gives its jobs back.\n"
         "Workers also create the jobs of `rune schedules`; with --until-idle those that are due,\n"
-        "and no tick to come is waited for."
+        "and no tick to come is waited for.\n"
+        "`--queue gpu` takes the calls on queue `gpu` and nothing else, `--queue '' --queue gpu`\n"
+        "both these and all other jobs."
     )
 
 
@@ -58,6 +62,7 @@ def execute(args: Namespace) -> int:
         lease=args.lease,
         grace=args.grace,
         limits=call_limits(args),
+        queues=args.queue or ("",),
     )
     try:
         with logs.logging_to_stderr(args.log):

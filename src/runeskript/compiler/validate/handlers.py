@@ -35,14 +35,6 @@ def _check_call(
             hint,
         )
         return
-    if step.queue is not None:
-        found.add(
-            "RUNE-3033",
-            f"the queue `{step.queue}` is noted, but the call runs where its job does",
-            step.site.span,
-            f"{step.site.pointer}/queue",
-            "this version hands no call over to another worker",
-        )
     args = step.args
     if args.whole is not None:
         if args.whole.is_const and not isinstance(args.whole.ir[1], dict):

@@ -19,7 +19,7 @@ from ...model.values import Value, normalise
 from ..handlers.failures import failure, failure_of, result_failure
 from ..handlers.pending import Pending, pending_outcome
 from ..handlers.registry import Registered
-from ..handlers.sink import Sink
+from ..handlers.sink import Origin, Sink
 from ..secrets import Vault, open_params
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class CallJob(Protocol):
     """A live job, as far as executors need it."""
 
     id: str
+    called: Origin | None
     ended: bool
     #: Tickets that stand in queues, and those of them that are no longer wanted.
     queued: int

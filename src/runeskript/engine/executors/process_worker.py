@@ -23,6 +23,7 @@ from ..handlers.context import HandlerContext
 from ..handlers.decorator import Handler
 from ..handlers.failures import clean, failure_of
 from ..handlers.loading import import_file
+from ..handlers.sink import Origin
 from .base import outcome_of
 from .frames import HEAD, pack, unpack
 
@@ -30,10 +31,11 @@ from .frames import HEAD, pack, unpack
 class _Job:
     """The job of a call, as far as a context needs it."""
 
-    __slots__ = ("id",)
+    __slots__ = ("called", "id")
 
-    def __init__(self, id_: str) -> None:
+    def __init__(self, id_: str, called: Origin | None) -> None:
         self.id = id_
+        self.called = called
 
 
 class Worker:
@@ -94,14 +96,19 @@ class Worker:
         attempt: int,
         path: list[int],
         n: int,
+        origin: list[Any] | None,
     ) -> None:
         self._call = id_
         began = perf_counter_ns()
         call = CallOut(tuple(path), n, step, name, params, attempt, None, None)
+        called = None
+        if origin is not None:
+            of, at, number, tries = origin
+            called = Origin(of, tuple(at), number, tries)
         try:
             handler = self._find(module, file, attribute)
             given = params if handler.typed is None else handler.typed.convert(params)
-            result = handler.function(given, HandlerContext(_Job(job), call, self))
+            result = handler.function(given, HandlerContext(_Job(job, called), call, self))
         except (Exception, SystemExit) as exc:
             good, value = False, failure_of(exc)
         else:

@@ -241,6 +241,7 @@ class _Worker:
             effect.attempt,
             effect.path,
             effect.n,
+            ticket[0].called,
         ]
 
     # --- what comes back ------------------------------------------------------------------------

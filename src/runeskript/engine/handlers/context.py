@@ -45,8 +45,9 @@ class HandlerContext(msgspec.Struct, gc=False, eq=False):
 
     @property
     def job_id(self) -> str:
-        """The job's id."""
-        return self._job.id
+        """The id of the job whose call it is, whoever runs it."""
+        origin = self._job.called
+        return self._job.id if origin is None else origin.job
 
     @property
     def step(self) -> str:
@@ -56,14 +57,18 @@ class HandlerContext(msgspec.Struct, gc=False, eq=False):
     @property
     def attempt(self) -> int:
         """1 for the first attempt."""
-        return self.call.attempt
+        origin = self._job.called
+        return self.call.attempt if origin is None else origin.attempt
 
     @property
     def idempotency_key(self) -> str:
         """32 hex digits: the same for retries, timeouts and crashes of this call, for no other."""
         if self._key is None:
-            call = self.call
-            self._key = idempotency_key(self._job.id, call.path, call.n)
+            call, origin = self.call, self._job.called
+            if origin is None:
+                self._key = idempotency_key(self._job.id, call.path, call.n)
+            else:
+                self._key = idempotency_key(origin.job, origin.path, origin.n)
         return self._key
 
     @property

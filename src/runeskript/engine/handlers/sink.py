@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from ...model.events import Path
+from ...model.rows import NamedTuple
+
+
+class Origin(NamedTuple):
+    """The call that a job on a named queue makes: attempt ``attempt`` of call ``n`` of a token of
+    another job.
+    """
+
+    job: str
+    path: Path
+    n: int
+    attempt: int
+
 
 class Job(Protocol):
     """The job a call belongs to, as far as a context needs it."""
 
     id: str
+    #: Whose call it makes, where it is the job of a call on a queue.
+    called: Origin | None
 
 
 class Sink(Protocol):
