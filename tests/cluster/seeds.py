@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ NOTICE = {
 }
 #: How many seeds share a skript, and every how many is on SQLite.
 SHARED = 10
+#: Every how many skripts has calls on a queue: every other one of its calls.
+QUEUED = 5
 SQLITE = 7
 
 
@@ -49,6 +52,9 @@ def compiled(number: int, *, plain: bool) -> Compiled:
         document = skript(one)
         if one % 2:
             document["on_failure"] = NOTICE
+        if number % QUEUED == QUEUED - 1:
+            for call in list(calls(document["do"]))[::2]:
+                call["queue"] = "far"
         text = json.dumps(document)
         if text.count('"call"') > 1:
             try:
@@ -56,6 +62,15 @@ def compiled(number: int, *, plain: bool) -> Compiled:
             except CompileError:
                 continue
     raise AssertionError("there is always a next one")
+
+
+def calls(steps: Any) -> Iterator[dict[str, Any]]:
+    """The steps of a document that call handlers."""
+    inner = steps.values() if isinstance(steps, dict) else steps if isinstance(steps, list) else ()
+    if isinstance(steps, dict) and isinstance(steps.get("call"), str):
+        yield steps
+    for one in inner:
+        yield from calls(one)
 
 
 @lru_cache(2)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from ...engine.notices import notice_id, notice_input
+from ...engine.queued import origin_of
 from ...errors import RuneskriptError
 from ...kernel import Program, replay
 from ...model.batches import unfold_events
@@ -134,11 +135,15 @@ def _job(store: Store, ledger: Ledger, row: JobRow, programs: dict[str, Program]
         elif journal[position] != event:
             find("changed", f"event {position} was {event}, and is {journal[position]}")
     _once(standing(journal), find)
+    origin = origin_of(row)
     forked = [place for place, event in enumerate(journal) if isinstance(event, Forked)]
     for event in journal[forked[-1] if forked else 0 :]:  # what was done before is another job's
         if isinstance(event, CallDone | CallFailed):
-            key = idempotency_key(row.id, event.path, event.n)
-            began = any(one.attempt == event.attempt for one in ledger.begun[key])
+            key, attempt = idempotency_key(row.id, event.path, event.n), event.attempt
+            if origin is not None:
+                key = idempotency_key(origin.job, origin.path, origin.n)
+                attempt = origin.attempt
+            began = any(one.attempt == attempt for one in ledger.begun[key])
             if not began and isinstance(event, CallDone):
                 find("changed", f"{event} of a call that was never made")
             token = completion_token(row.id, event.path, event.n, event.attempt)

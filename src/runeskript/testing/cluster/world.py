@@ -18,6 +18,7 @@ from ...engine.completing import completed
 from ...engine.handlers import HandlerContext
 from ...kernel import Program
 from ...model.blueprint import HandlerRef
+from ...model.completions import read_token
 from ...model.machine import FINAL
 from ...model.values import Value
 from ...stores.base import Command, JobRow, Store
@@ -140,20 +141,20 @@ class Cluster:
         self, process: Process, name: str, params: dict[str, Value], ctx: HandlerContext
     ) -> None:
         """A handler was called."""
-        call = ctx.call
-        self.note(process.name, f"call {name} of {ctx.job_id} {call.path}#{call.n} {params}")
-        retried = self.ledger.retried.get(ctx.job_id, 0)
+        call = read_token(ctx.token)  # where it is made: on a queue, in a job of its own
+        self.note(process.name, f"call {name} of {call.job} {call.path}#{call.n} {params}")
+        retried = self.ledger.retried.get(call.job, 0)
         if retried:
-            row = self.row(ctx.job_id)
+            row = self.row(call.job)
             if row is None or row.owner != process.ids.worker_id():
                 return  # it is at what it knew before the retry, and will be told
         begun = Begun(process.name, name, ctx.attempt, params, retried)
         self.ledger.begun[ctx.idempotency_key].append(begun)
-        if (ctx.job_id, call.path, call.n) in self.ledger.results:
+        if (call.job, call.path, call.n) in self.ledger.results:
             # Somebody who does not know yet that the job was taken from him may still do that.
-            row = self.row(ctx.job_id)
+            row = self.row(call.job)
             if row is not None and row.owner == process.ids.worker_id():
-                text = f"{name}, {call.path}#{call.n} of job {ctx.job_id}, was made again"
+                text = f"{name}, {call.path}#{call.n} of job {call.job}, was made again"
                 self.ledger.find("duplicated", f"{text} though its result was durable")
 
     def acted(self, process: Process, name: str, ctx: HandlerContext) -> None:
