@@ -267,7 +267,7 @@ states: {a: {}, b: {}, c: {final: true}}
 transitions:
   - {from: a, event: go, to: b, do: [{call: slow}]}
   - {from: b, event: go, to: c}
-  - {from: b, event: say, to: b, do: [{set: {data: "${event.data}"}}]}
+  - {from: b, event: say, to: b, do: [{set: {data.said: "${event.data}"}}]}
 """,
         {"slow": lambda p: After(100, None)},
         {},
@@ -281,7 +281,7 @@ transitions:
     assert sim.state == "a" and not sim.moves
     assert sim.became("e3") is None, "it is its turn when the action is over"
     out = sim.run()
-    assert (out.status, out.output) == ("Completed", 2)
+    assert (out.status, out.output) == ("Completed", {"said": 2})
     assert [e for e, _, _ in sim.moves] == ["go", "say", "say", "go"]
     assert isinstance(sim.became("e3"), Refused)
     assert sim.became("e6") is None, "it was not its turn any more"

@@ -65,7 +65,7 @@ def fed(run: Run, batches: list[list[Sent]], turns: int) -> list[Event]:
     return said
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(SENT, max_size=8), max_size=6), st.sampled_from((1, 5, 1_000)))
 def test_both_ways_say_and_leave_the_same(batches: list[list[Sent]], turns: int) -> None:
     quick, general = started(), started()

@@ -10,6 +10,8 @@ import pytest
 from runeskript import Runtime, handler
 from runeskript.engine.sending import EventFor
 from runeskript.errors import (
+    ForkError,
+    InputError,
     JobNotFoundError,
     NoMachineError,
     RuntimeOptionError,
@@ -118,3 +120,66 @@ async def test_what_is_done_is_not_undone_by_a_cancel(tmp_path: Path) -> None:
         with pytest.raises(Exception, match="cancelled"):
             await runtime.result(job.id)
     assert done == ["open", "look"] * 3
+
+
+ORDER = """\
+machine: order
+initial: a
+states: {a: {do: [{listen: never}]}, b: {}, z: {final: true}}
+transitions:
+  - {from: a, event: done, to: z}
+  - {from: a, event: failed, to: z}
+  - {from: a, event: take, to: b, do: [{set: {data: "${event.data}"}}]}
+  - {from: b, event: end, to: z}
+"""
+
+
+async def test_the_end_of_an_activity_is_nobodys_to_say(tmp_path: Path) -> None:
+    (tmp_path / "order.yaml").write_text(ORDER, "utf-8")
+    async with Runtime() as runtime:
+        job = await runtime.submit_job(tmp_path / "order.yaml")
+        for event in ("done", "failed", "cancel"):
+            with pytest.raises(TransitionRefusedError) as caught:
+                await runtime.send(job.id, event)
+            assert caught.value.allowed == ("take",)
+
+
+@pytest.mark.parametrize("bad", [None, 5, [1], "x"])
+async def test_data_is_an_object(bad: Any, tmp_path: Path) -> None:
+    (tmp_path / "order.yaml").write_text(ORDER, "utf-8")
+    async with Runtime(store=f"sqlite:///{tmp_path}/jobs.db") as runtime:
+        if bad is None:
+            job = await runtime.submit_job(tmp_path / "order.yaml", None)
+            assert job.data == {}
+        else:
+            with pytest.raises(InputError):
+                await runtime.submit_job(tmp_path / "order.yaml", bad)
+            job = await runtime.submit_job(tmp_path / "order.yaml", {"n": 1})
+        before = job.data
+        with pytest.raises(TransitionFailedError, match="type"):
+            await runtime.send(job.id, "take", bad)
+        assert (await runtime.get_job(job.id)).data == before
+        taken = await runtime.send(job.id, "take", {"n": [2]})
+        assert (taken.state, taken.data) == ("b", {"n": [2]})
+
+
+async def test_a_fork_stands_where_it_was_forked(tmp_path: Path) -> None:
+    (tmp_path / "order.yaml").write_text(ORDER, "utf-8")
+    async with Runtime(store=f"sqlite:///{tmp_path}/jobs.db") as runtime:
+        job = await runtime.submit_job(tmp_path / "order.yaml", {"n": 1})
+        await runtime.send(job.id, "take", {"n": 2})
+        records = [r async for r in _upto(runtime, job.id, "b")]
+        with pytest.raises(ForkError):
+            await runtime.fork_job(job.id, at=len(records), variables={"data": 7})
+        fork = await runtime.fork_job(job.id, at=len(records), variables={"data": {"n": 3}})
+        assert (fork.state, fork.data) == ("b", {"n": 3})
+        ended = await runtime.send(fork.id, "end")
+        assert (ended.status, ended.output) == ("Completed", {"n": 3})
+        assert (await runtime.get_job(job.id)).state == "b"
+
+
+async def _upto(runtime: Runtime, job: str, state: str) -> Any:
+    async for record in runtime.events(job):
+        yield record
+        if record.data.get("to") == state:
+            return

@@ -345,9 +345,6 @@ MACHINE: Final = (
         required=True, fields=TRANSITION_FIELDS),
 )  # fmt: skip
 
-#: Events that an activity raises at its end.
-DONE: Final = "done"
-FAILED: Final = "failed"
 #: The event no machine has: it is the command, which is never queued.
 CANCEL: Final = "cancel"
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ..errors import ForkError, JobExistsError, JobNotFoundError, NotAValueError, RuntimeOptionError
+from ..kernel import replay
 from ..kernel.forking import plan_fork
+from ..kernel.machine import data_of, state_of
 from ..model.values import normalise
 from ..stores.base import JobRow, Store
 from . import requests
@@ -47,6 +50,13 @@ async def fork_job(
     events = plan_fork(
         program, loaded.events, position, {"id": new, "key": key}, id_, now, ids.seed(), patch
     )
+    table = program.blueprint.machine
+    stands: dict[str, Any] = {}
+    if table is not None:
+        run = replay(program, events)
+        stands = {"kind": "machine", "state": state_of(table, run), "data": data_of(table, run)}
+        if not isinstance(stands["data"], dict):
+            raise ForkError("a machine's data is an object")
     row = JobRow(
         id=new,
         key=key,
@@ -63,6 +73,7 @@ async def fork_job(
         handlers=origin.handlers,
         queue=origin.queue,
         priority=origin.priority,
+        **stands,
     )
     (submitted,) = await store.submit([row], "reject", {new: events})
     if submitted.outcome == "exists":

@@ -66,8 +66,8 @@ async def send_all(
             answers.append(answer_of(row, tables[one.job], one, body["actor"], found))
         return answers
     finally:
-        for one, number in zip(events, numbers, strict=True):
-            driver.answers.forget(one.job, number)
+        for at in sound:
+            driver.answers.forget(events[at].job, numbers[at])
 
 
 async def outcome(

@@ -123,29 +123,34 @@ class Answers:
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[str, str], asyncio.Future[Outcome]] = {}
+        #: By job and id of the event, with how many ask.
+        self._waiting: dict[tuple[str, str], tuple[asyncio.Future[Outcome], int]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
     def expect(self, job: str, id_: str) -> asyncio.Future[Outcome]:
         """To be told of event ``id_`` of a job; ``forget`` it afterwards."""
-        future = self._waiting.get((job, id_))
-        if future is None:
-            future = self._waiting[job, id_] = asyncio.get_running_loop().create_future()
+        known = self._waiting.get((job, id_))
+        future = known[0] if known else asyncio.get_running_loop().create_future()
+        self._waiting[job, id_] = (future, known[1] + 1 if known else 1)
         return future
 
     def forget(self, job: str, id_: str) -> None:
-        """Nobody asks any more."""
-        self._waiting.pop((job, id_), None)
+        """One of those who asked does not any more."""
+        future, number = self._waiting[job, id_]
+        if number > 1:
+            self._waiting[job, id_] = (future, number - 1)
+        else:
+            del self._waiting[job, id_]
 
     def tell(self, job: str, events: Sequence[Event]) -> None:
-        """These of a job are durable now."""
+        """These events of a job are durable now."""
         for event in events:
             if isinstance(event, OUTCOMES):
-                future = self._waiting.get((job, event.id))
-                if future is not None and not future.done():
-                    future.set_result(event)
+                known = self._waiting.get((job, event.id))
+                if known is not None and not known[0].done():
+                    known[0].set_result(event)
 
 
 def answer_of(

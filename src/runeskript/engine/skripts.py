@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, Final
 
-from ..errors import BlueprintError, RuneskriptError, UnknownHandlerError, VersionConflictError
+from ..errors import (
+    BlueprintError,
+    InputError,
+    RuneskriptError,
+    UnknownHandlerError,
+    VersionConflictError,
+)
 from ..kernel import Program, load
 from ..model import blueprint_codec
 from ..model.blueprint import Blueprint, MachineTable
 from ..model.isa import Op
 from ..model.nearest import did_you_mean
 from ..model.rows import NamedTuple
-from ..model.values import Value
+from ..model.values import Value, type_name
 from ..stores.base import Store
 from .handlers.registry import HandlerRegistry, Registered
 from .inputs import InputCheck
@@ -118,7 +124,12 @@ class Skripts:
             check = InputCheck(program.blueprint.input_schema)
             if program.digest in self._programs:
                 self._checks[program.digest] = check
-        return check.accept(given)
+        if program.blueprint.machine is None:
+            return check.accept(given)
+        value = check.accept({} if given is None else given)
+        if not isinstance(value, dict):
+            raise InputError(f"a machine's data is an object, not {type_name(value)}")
+        return value
 
     def _handlers_of(self, blueprint: Blueprint) -> list[Registered]:
         """The handlers a Blueprint names; they must have the flags it was compiled with."""

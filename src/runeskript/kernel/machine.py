@@ -17,6 +17,7 @@ from ..model.blueprint import MachineTable
 from ..model.events import Moved, MoveFailed, Refused, Sent
 from ..model.faults import Fault
 from ..model.limits import MACHINE_QUEUE
+from ..model.machine import RAISED
 from ..model.run import MachineState, Run, Token, TokenState
 from ..model.values import UNSET, Value
 from .dispatch import evaluate, milliseconds, set_timer
@@ -85,6 +86,8 @@ def _next(vm: Vm, machine: MachineState, event: Sent, after: int) -> int:
     """Try the next transition behind the ``after``-th that the event may take, by its name and
     roles; its place among those of the state, or -1.
     """
+    if event.id and event.name in RAISED:
+        return -1
     ways = vm.program.machine.get((machine.state, event.name), ())
     for at in range(after + 1, len(ways)):
         number, roles = ways[at]
@@ -107,13 +110,17 @@ def allowed(table: MachineTable, state: str, actor: dict[str, Value]) -> list[st
     found = [
         row.event
         for row in table.transitions
-        if table.states[row.source].name == state and may(row.roles, actor)
+        if table.states[row.source].name == state
+        and row.event not in RAISED
+        and may(row.roles, actor)
     ]
     return list(dict.fromkeys(found))
 
 
 def refusal(table: MachineTable, state: str, event: Sent) -> tuple[str, str] | None:
     """(reason, message) where no transition of a state could take an event, guards aside."""
+    if event.id and event.name in RAISED:
+        return "conflict", f"`{event.name}` is raised by the end of an activity only"
     rows = [
         row
         for row in table.transitions

@@ -15,6 +15,7 @@ from ..model.blueprint import MachineTable
 from ..model.events import Moved, Sent
 from ..model.isa import Op
 from ..model.limits import PURE_WORK
+from ..model.machine import RAISED
 from ..model.rows import NamedTuple
 from ..model.run import TokenState
 from .load import Program
@@ -131,7 +132,7 @@ def _entries(program: Program, pc: int) -> dict[str, Entry]:
     if table is not None and due is None and pick[0] == Op.LOOP:
         plans = tuple(_plan(program, table, to) for to in pick[2])
         for (source, name), ways in program.machine.items():
-            if source == state:
+            if source == state and name not in RAISED:
                 number, roles = ways[0]
                 found[name] = Entry(roles, number, event, actor, into, pick[1], plans)
     program.plans[pc] = found

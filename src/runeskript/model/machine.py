@@ -20,6 +20,12 @@ TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
 FINAL: Final[frozenset[Status]] = frozenset(("Completed", "Failed", "Cancelled"))
 
 
+#: What the end of an activity raises; nobody else can.
+DONE: Final = "done"
+FAILED: Final = "failed"
+RAISED: Final = frozenset((DONE, FAILED))
+
+
 def may_change(before: Status, after: Status) -> bool:
     """Whether the default machine has this transition."""
     return after in TRANSITIONS[before]

@@ -15,11 +15,11 @@ from ...expr.shapes import Type
 from ...model.ast import Document, Machine
 from ...model.catalog import EMPTY, HandlerCatalog
 from ...model.diagnostics import Diagnostic
+from ...model.machine import DONE, FAILED
 from ...model.records import mutable, record
 from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, find_node, span_of
 from ..pipeline import DEFAULTS, Options, look_into
-from ..tables import DONE, FAILED
 from ..unit import Unit
 from ..validate.facts import Use
 from .graphs import NodeNote, graph_notes

@@ -32,13 +32,11 @@ from typing import Any
 from ...model import ast
 from ...model.ast import IR, Machine, State, Transition
 from ...model.blueprint import MachineTable, StateRow, TransitionRow
+from ...model.machine import DONE, FAILED
 from ...model.records import fields_of, is_record, mutable, record
 from .. import core, machine_ops
 from ..irtools import compare, const, name
 from .builder import Builder
-
-#: What an activity raises when it has ended.
-DONE, FAILED = "done", "failed"
 
 
 @record
@@ -233,6 +231,9 @@ def _transition(b: Builder, place: _Place, way: _Way, to: _Place) -> None:
         b.pure(site, ("unset", site, variable))
     b.set(site, before, name("data"))
     b.block(block)
+    if any(isinstance(one, ast.Target) and one.name == "data" and not one.path for one in parts):
+        # Whatever it was set to as a whole: what is no object fails here.
+        b.set(site, "data", ("call", "merge", (("object", ()), name("data"))))
     b.mark(site, end)
     b.body.ranges.append(core.Range(start, end, handler, "any", b.depth, fault))
     b.op(move)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from ...model.ast import Document, Machine, Site, State, Transition
 from ...model.diagnostics import Diagnostics
 from ...model.limits import STATES, TRANSITIONS
+from ...model.machine import DONE, FAILED
 from ...model.nearest import nearest
 from ..nodes import (
     Map,
@@ -29,7 +30,7 @@ from ..nodes import (
     span_of,
 )
 from ..read import Source
-from ..tables import DONE, FAILED, MACHINE, STATE_FIELDS, TRANSITION_FIELDS
+from ..tables import MACHINE, STATE_FIELDS, TRANSITION_FIELDS
 from .machine_values import StateRef, machine_readers
 from .native import Native
 from .places import escape

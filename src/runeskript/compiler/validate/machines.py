@@ -13,9 +13,9 @@ from typing import Final
 
 from ...model.ast import IR, Document, Machine, State, Transition
 from ...model.diagnostics import Diagnostics
+from ...model.machine import DONE, FAILED
 from ...model.spans import Span
 from ..draws import drawing_functions
-from ..tables import DONE, FAILED
 from .guards import Guards
 
 #: Earlier transitions of the same event that one is compared with; nobody reads more.
