@@ -278,6 +278,62 @@ async def test_a_process_may_die_while_it_recovers(world: Callable[[], World]) -
     await ended_well(w)
 
 
+COUNTS = """
+skript: counts
+do:
+  - call: work
+    with: {what: first}
+    into: x
+  - set: {n: 0}
+  - while: n < 9000
+    do: [{set: {n: "${n + 1}"}}]
+  - return: "${x} ${n}"
+"""
+COUNTER = """
+machine: counter
+initial: counting
+states: {counting: {do: [{call: work, with: {what: first}}]}, done: {final: true}}
+transitions:
+  - from: counting
+    event: done
+    to: done
+    do:
+      - set: {n: 0}
+      - while: n < 9000
+        do: [{set: {n: "${n + 1}"}}]
+      - set: {data.n: "${n}"}
+"""
+
+
+@pytest.mark.parametrize(("doc", "output"), [(COUNTS, "first 9000"), (COUNTER, {"n": 9000})])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_process_may_die_while_a_run_computes_its_end(
+    world: Callable[[], World], doc: str, output: Any, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replay does not stop at the slices of before: it may come to the end by itself."""
+    monkeypatch.setattr(snapshots, "TAIL", 50)  # else it begins where the slice ended
+    writes = number = 0
+    while number <= writes:
+        w = world()
+        async with w.process(number if number else 10_000, when) as runtime:
+            with suppress(StoreError):
+                await runtime.submit_job(doc, {}, key="one")
+                await runtime.work(until_idle=True)
+            writes = max(writes, runtime._store.writes)
+        async with w.process() as runtime:
+            job = await runtime.submit_job(doc, {}, key="one", start=False)
+            await runtime.work(until_idle=True)
+            row = await runtime.get_job(job.id)
+            assert (row.status, row.output) == ("Completed", output), (number, row)
+            journal = await journal_of(w.store, job.id)
+            data = await w.store.get_blob((await w.store.get([job.id]))[0].blueprint)  # type: ignore[union-attr]
+            assert data is not None
+            state = replay(load(blueprint_codec.decode(data)), journal)
+            assert state.finished == journal[-1]
+        number += 1
+    assert writes > 6
+
+
 async def _failing_first(find: Any, failures: list[StoreError], *of: Any) -> Any:
     if failures:
         raise failures.pop()

@@ -101,6 +101,11 @@ def _row(
     owner: str | None,
 ) -> JobRow:
     failed = live.row
+    table = live.program.blueprint.machine
+    if table is not None:
+        from ..kernel.machine import data_of
+
+        failed = failed._replace(data=data_of(table, live.run))
     return JobRow(
         id=id_,
         key=None,
@@ -128,7 +133,8 @@ def notice_input(failed: JobRow, error: dict[str, Value] | None) -> Value:
         "created_at": failed.created_at,
         "labels": dict(failed.labels),
     }
-    return {"job": job, "input": failed.input, "error": error}
+    given = failed.data if failed.kind == "machine" else failed.input
+    return {"job": job, "input": given, "error": error}
 
 
 def as_effect(row: JobRow) -> ChildOut:

@@ -27,8 +27,8 @@ from ..errors import (
     StoreReadOnlyError,
 )
 from ..expr.runtime import Context
-from ..kernel import Program, outstanding, resume
-from ..model.events import Path, Retried
+from ..kernel import Program, Ready, outstanding, resume
+from ..model.events import Event, Finished, Path, Retried
 from ..model.machine import FINAL
 from ..model.run import Run
 from ..stores.base import JobRow, RowChange, Unit
@@ -332,8 +332,10 @@ class Recovery:
                 raise ReplayMismatchError(f"its snapshot is of {seq}, not {loaded.first}")
         resumed = resume(program, loaded.events, start, rest=program.speaks)
         run = resumed.run
-        if run.finished is not None:
+        if any(type(event) is Finished for event in loaded.events):
             raise ReplayMismatchError("its journal has an end, and its row has none")
+        # What only computed since its last event may come to its end in replay already.
+        ended = run.finished is not None
         live = Live(row, program, run)
         live.seq, live.part, live.started = row.seq, loaded.part, True
         live.tail, live.written = len(loaded.events), len(loaded.snapshot or b"")
@@ -347,7 +349,7 @@ class Recovery:
         messages = [one for one in told if one is not None]
         always = retried is not None or bool(children)
         unit = mend(live, loaded, timers, resumed.listens, driver.at(), always=always,
-                    said=resumed.said)  # fmt: skip
+                    said=() if ended else resumed.said)  # fmt: skip
         if unit is not None and retried is not None:
             unit = unit._replace(snapshot=driver.outlet.snapshot(live, 0))
         if unit is not None and children:
@@ -378,6 +380,18 @@ class Recovery:
         driver.go_on(live, loaded.inbox, timers.values(), free, [*lost, *ends],
                      stood=stood, used=used)  # fmt: skip
         driver.outlet.bear(live, children)
+        if ended:
+            live.ready = _its_end(run, resumed.said)
+            driver.schedule(live)
+
+
+def _its_end(run: Run, said: Sequence[Event]) -> Ready:
+    """The turn by which a run ended that replay brought to its end, and what its machine said."""
+    ready = Ready()
+    if run.finished is not None:
+        ready.events = [*said, run.finished]
+    ready.finished, ready.moved = run.finished, run.machine is not None
+    return ready
 
 
 def _given_back(row: JobRow) -> Release:
