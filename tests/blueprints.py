@@ -247,14 +247,14 @@ def sample() -> Blueprint:
 
 #: A machine of two states, one transition between them, with all that only machines have.
 MACHINE_CODE: tuple[tuple[Any, ...], ...] = (
-    (Op.MOVE, 0, None),  # 0
-    (Op.AWAIT, 0, 1, 1, 2, 3),  # 1
+    (Op.MOVE, 0, None, 1),  # 0
+    (Op.AWAIT, 0, 1, 2, 3),  # 1
     (Op.LOOP, 0, (1, 3, 5)),  # 2
     (Op.PASS, 3),  # 3
     (Op.JUMP, 2),  # 4
     (Op.ENTER, "try", None),  # 5
     (Op.EVENT, 2),  # 6
-    (Op.MOVE, 1, 0),  # 7
+    (Op.MOVE, 1, 0, None),  # 7
     (Op.LEAVE,),  # 8
     (Op.RETURN, 0),  # 9
     (Op.REFUSE, 4),  # 10

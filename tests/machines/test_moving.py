@@ -86,7 +86,7 @@ def seen(run: Run) -> Any:
     names = PROGRAM.blueprint.debug.slot_names[0]
     kept = [v for name, v in zip(names, token.frame, strict=True) if name in ("data", "n")]
     timer = token.timer is not None
-    state = (machine.state, machine.since, machine.moves, machine.raised, len(machine.queue))
+    state = (machine.state, machine.since, machine.moves, machine.due, len(machine.queue))
     return kept, token.pc, token.turns, token.m, token.n, timer, state, run.now, sorted(run.timers)
 
 

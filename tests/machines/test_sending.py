@@ -53,7 +53,18 @@ async def test_roles_without_an_actor_are_nobodys(file: Path) -> None:
     """Without an actor it is this process, which may fire everything: roles would be ignored."""
     async with Runtime() as runtime:
         job = await runtime.submit_job(file, {"n": 1})
-        for options in ({"roles": ["guest"]}, {"actor": "system"}, {"actor": ""}, {"why": 1}):
+        for options in (
+            {"roles": ["guest"]},
+            {"actor": "system"},
+            {"actor": ""},
+            {"actor": "a", "roles": 5},
+            {"actor": "a", "roles": "guest"},
+            {"actor": "a", "roles": None},
+            {"actor": "a", "roles": [""]},
+            {"actor": "a", "roles": ["\ud800"]},
+            {"why": 1},
+            {"why": "x" * 10_001},
+        ):
             with pytest.raises(RuntimeOptionError):
                 await runtime.send(job.id, "coin", 1, **options)  # type: ignore[arg-type]
         with pytest.raises(RuntimeOptionError):

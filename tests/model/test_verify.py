@@ -60,9 +60,9 @@ def test_the_sample_is_well_formed_and_has_every_opcode() -> None:
     ("change", "said"),
     [
         (lambda bp: replace(bp, machine=None), "there is no machine"),
-        (lambda bp: with_code(bp, 1, Op.AWAIT, 2, 1, 1, 2, 3), "2 is not among the 2"),
-        (lambda bp: with_code(bp, 7, Op.MOVE, 1, 1), "1 is not among the 1"),
-        (lambda bp: with_code(bp, 7, Op.MOVE, 5, None), "5 is not among the 2"),
+        (lambda bp: with_code(bp, 1, Op.AWAIT, 2, 1, 2, 3), "2 is not among the 2"),
+        (lambda bp: with_code(bp, 7, Op.MOVE, 1, 1, None), "1 is not among the 1"),
+        (lambda bp: with_code(bp, 7, Op.MOVE, 5, None, None), "5 is not among the 2"),
         (lambda bp: with_code(bp, 12, Op.FAIL, 4, 0), ""),
         (lambda bp: with_code(bp, 10, Op.REFUSE, 3), "slot 3"),
         (lambda bp: table(bp, initial=2), "the initial state is none"),

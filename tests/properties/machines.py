@@ -204,7 +204,9 @@ class Model:
             self.working = self.now + WORK
 
     def send(self, event: str, data: int, actor: str | None) -> None:
-        if self.status == "Running":
+        if self.status == "Running" and event in ("done", "failed"):
+            self.said.append(("refused", self.state, event, "conflict"))  # nobody's to say
+        elif self.status == "Running":
             self._decide(event, data, actor, ACTORS[actor], own=False)
 
     def advance(self, ms: int) -> None:
@@ -281,7 +283,8 @@ class Model:
         except _Failed as exc:
             self.said.append(("failed", self.state, to, way["event"], str(exc)))
             self.trace += reversed(undos)
-            self._rest()
+            if way["event"] not in ("done", "failed"):  # else it rests on without its activity
+                self._rest()
             return
         self.data = data
         self._moved(self.state, to, way["event"])

@@ -14,6 +14,7 @@ from ..engine.handlers.durations import milliseconds
 from ..engine.ids import SystemIds
 from ..engine.jobs import Job
 from ..engine.runtime import Runtime
+from ..engine.sending import EventFor, event_command
 from ..errors import TransitionRefusedError
 from ..stores import Store
 from . import terminal
@@ -45,7 +46,9 @@ async def send(store: Store, args: Namespace, as_json: bool, data: Any) -> None:
                     event_id=number,
                 )
         except TimeoutError:
-            pass
+            # It may not have come as far as the store: of two with one id only one counts.
+            one = EventFor(id_, event, data, args.actor, args.role, args.reason or None)
+            await store.post([event_command(one, number)])
         except TransitionRefusedError as refused:
             if refused.allowed and not as_json:
                 terminal.note(f"allowed here: {', '.join(refused.allowed)}")

@@ -22,8 +22,8 @@ class Generator(Protocol):
 
 
 def _await(g: Generator, op: machine_ops.Await) -> Instruction:
-    due, at = g.expr(op.due), g.at
-    return (Op.AWAIT, op.state, due, at.write(op.event), at.write(op.actor), at.write(op.into))
+    at = g.at
+    return (Op.AWAIT, op.state, at.write(op.event), at.write(op.actor), at.write(op.into))
 
 
 def _pass(g: Generator, op: machine_ops.Pass) -> Instruction:
@@ -35,7 +35,7 @@ def _refuse(g: Generator, op: machine_ops.Refuse) -> Instruction:
 
 
 def _move(g: Generator, op: machine_ops.Move) -> Instruction:
-    return (Op.MOVE, op.to, op.transition)
+    return (Op.MOVE, op.to, op.transition, g.expr(op.due))
 
 
 def _fail(g: Generator, op: machine_ops.Fail) -> Instruction:

@@ -138,8 +138,12 @@ def _return(op: core.Return) -> Iterator[str]:
 
 
 def _await(op: machine_ops.Await) -> Iterator[str]:
+    yield f"{op.event}, {op.actor}, {op.into} = await state {op.state}"
+
+
+def _move(op: machine_ops.Move) -> Iterator[str]:
     due = "" if op.due is None else f" due {show(op.due)}"
-    yield f"{op.event}, {op.actor}, {op.into} = await state {op.state}{due}"
+    yield f"move {op.to}{_by(op.transition)}{due}"
 
 
 def _by(transition: int | None) -> str:
@@ -171,7 +175,7 @@ _OPS: Final[dict[type[core.Op], Callable[[Any], Iterator[str]]]] = {
     machine_ops.Await: _await,
     machine_ops.Pass: lambda op: iter((f"pass {op.into}",)),
     machine_ops.Refuse: lambda op: iter((f"refuse {op.variable}",)),
-    machine_ops.Move: lambda op: iter((f"move {op.to}" + _by(op.transition),)),
+    machine_ops.Move: _move,
     machine_ops.Fail: lambda op: iter((f"fail {op.variable}" + _by(op.transition),)),
     machine_ops.Event: lambda op: iter((f"event {show(op.event)}",)),
 }

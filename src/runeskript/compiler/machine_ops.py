@@ -12,7 +12,6 @@ class Await(Op):
     """Rest in a state until an event comes; ``into``: which of its transitions is tried first."""
 
     state: int
-    due: IR | None
     event: str
     actor: str
     into: str
@@ -34,10 +33,12 @@ class Refuse(Op):
 
 @mutable
 class Move(Op):
-    """The machine is in another state; ``transition`` None: it begins there."""
+    """The machine is in another state; ``transition`` None: it begins there. ``due``: ms until the
+    event of its timeout."""
 
     to: int
     transition: int | None
+    due: IR | None
 
 
 @mutable

@@ -92,7 +92,7 @@ class Control(ABC):
         TransitionForbiddenError where the actor has no role that may, TransitionFailedError where
         the action failed, JobNotFoundError, NoMachineError, RuntimeOptionError.
         """
-        one = EventFor(id, event, data, actor, tuple(roles), why, event_id)
+        one = EventFor(id, event, data, actor, roles, why, event_id)
         (answer,) = await self.send_many([one])
         if answer.error is not None:
             raise answer.error

@@ -82,7 +82,10 @@ async def outcome(
         while not told.done():
             mark = await store.wait(0, 0)
             if row.id in driver.lives or await recovery.take_one(row.id):
-                await asyncio.wait((told,), timeout=LOOK)
+                # It is decided here: nobody has to look, as long as the job stays.
+                live = driver.lives.get(row.id)
+                while live is not None and not told.done() and not live.ended:
+                    await asyncio.wait((told,), timeout=LOOK)
                 if told.done():
                     break
             found, position = await _look(store, row.id, id_, position)

@@ -332,7 +332,7 @@ class Recovery:
                 raise ReplayMismatchError(f"its snapshot is of {seq}, not {loaded.first}")
         resumed = resume(program, loaded.events, start, rest=program.speaks)
         run = resumed.run
-        if any(type(event) is Finished for event in loaded.events):
+        if loaded.events and type(loaded.events[-1]) is Finished:
             raise ReplayMismatchError("its journal has an end, and its row has none")
         # What only computed since its last event may come to its end in replay already.
         ended = run.finished is not None

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 #: What became of an event.
 Outcome: TypeAlias = "Moved | Refused | MoveFailed"
 OUTCOMES: Final = (Moved, Refused, MoveFailed)
+#: Characters of what somebody says about an event.
+WHY: Final = 10_000
 _FIELDS: Final = ("job", "event", "data", "actor", "roles", "why")
 
 
@@ -45,7 +47,7 @@ class EventFor:
     event: str
     data: object = None
     actor: str | None = None
-    roles: tuple[str, ...] = ()
+    roles: Sequence[str] = ()
     why: str | None = None
     id: str | None = None
 
@@ -76,10 +78,12 @@ def event_command(one: EventFor, id_: str) -> Command:
         raise RuntimeOptionError(f"`{SYSTEM}` is who fires what a machine raises itself")
     if roles and actor is None:
         raise RuntimeOptionError("roles say what an actor is: name the actor, too")
-    if isinstance(roles, str) or not all(isinstance(role, str) for role in roles):
-        raise RuntimeOptionError("roles are a list of texts")
-    if why is not None and (not isinstance(why, str) or not is_text(why)):
-        raise RuntimeOptionError("why is a text")
+    if not isinstance(roles, list | tuple) or not all(
+        isinstance(role, str) and 0 < len(role) <= NAME and is_text(role) for role in roles
+    ):
+        raise RuntimeOptionError(f"roles are a list of texts of 1 to {NAME} characters")
+    if why is not None and (not isinstance(why, str) or len(why) > WHY or not is_text(why)):
+        raise RuntimeOptionError(f"why is a text of at most {WHY:,} characters")
     try:
         value = normalise(data)
     except NotAValueError as exc:

@@ -69,7 +69,7 @@ def choose(vm: Vm) -> None:
             continue
         machine.moving, machine.token = event, None
         drop_wait(vm, token)
-        _, _, _, at_event, at_actor, into = vm.program.code[token.pc]
+        _, _, at_event, at_actor, into = vm.program.code[token.pc]
         token.frame[at_event] = {
             "name": event.name,
             "data": event.data,
@@ -154,17 +154,12 @@ def _refuse(vm: Vm, event: Sent, reason: Any, type_: str, message: str) -> None:
 # --- opcodes ------------------------------------------------------------------------------------
 def op_await(vm: Vm, token: Token, ins: Any) -> bool:
     """AWAIT."""
-    machine, table = machine_of(vm)
-    _, state, due, *_ = ins
-    if state != machine.state:
+    machine, _ = machine_of(vm)
+    if ins[1] != machine.state:
         raise StepError("value", "the machine is in another state than its code")
-    delay = None
-    if due is not None and not machine.raised and table.states[state].after is not None:
-        after = milliseconds(evaluate(vm, token, due))
-        delay = max(machine.since + after - vm.run.now, 0)
     token.state = TokenState.WAITING
-    if delay is not None:
-        set_timer(vm, token, delay, "timeout")
+    if machine.due is not None:
+        set_timer(vm, token, max(machine.due - vm.run.now, 0), "timeout")
     machine.token = token
     machine.moving = None
     if machine.queue:
@@ -176,7 +171,7 @@ def time_is_over(vm: Vm, token: Token) -> None:
     """The timeout of the state that a token rests in: its event, once."""
     machine, table = machine_of(vm)
     token.timer = None
-    machine.raised = True
+    machine.due = None
     name = table.states[machine.state].after
     if name is not None:
         machine.queue.append((_own(vm, name, None), machine.moves))
@@ -232,8 +227,9 @@ def op_refuse(vm: Vm, token: Token, ins: Any) -> bool:
 def op_move(vm: Vm, token: Token, ins: Any) -> bool:
     """MOVE."""
     machine, table = machine_of(vm)
-    _, to, transition = ins
-    event, machine.moving = machine.moving, None
+    _, to, transition, due = ins
+    after = None if due is None else milliseconds(evaluate(vm, token, due))
+    event = machine.moving
     if transition is None:
         record = Moved(vm.run.now, "", table.states[to].name, "", "", {}, None)
     else:
@@ -242,8 +238,10 @@ def op_move(vm: Vm, token: Token, ins: Any) -> bool:
             raise StepError("value", "this is no move that the machine could make")
         source, target = table.states[row.source].name, table.states[to].name
         record = Moved(vm.run.now, source, target, event.name, event.id, event.actor, event.why)
+    machine.moving = None
     take_undos(token, 0)  # those of an activity that has ended, too: what was done is done
-    machine.state, machine.since, machine.raised = to, vm.run.now, False
+    machine.state, machine.since = to, vm.run.now
+    machine.due = None if after is None else vm.run.now + after
     machine.moves += 1
     vm.out.events.append(record)
     vm.out.moved = True

@@ -113,7 +113,7 @@ def take_events(vm: Vm) -> None:
     if taken:
         for _ in range(taken):
             inbox.popleft()
-        machine.state, machine.since, machine.raised = state, now, False
+        machine.state, machine.since, machine.due = state, now, None
         machine.moves += taken
         machine.tried = 0
         token.pc = pc
@@ -127,9 +127,9 @@ def _entries(program: Program, pc: int) -> dict[str, Entry]:
     """What the AWAIT at an address does with each event; remembered."""
     found: dict[str, Entry] = {}
     table = program.blueprint.machine
-    _, state, due, event, actor, into = program.code[pc]
+    _, state, event, actor, into = program.code[pc]
     pick = program.code[pc + 1]
-    if table is not None and due is None and pick[0] == Op.LOOP:
+    if table is not None and pick[0] == Op.LOOP:
         plans = tuple(_plan(program, table, to) for to in pick[2])
         for (source, name), ways in program.machine.items():
             if source == state and name not in RAISED:
@@ -150,9 +150,9 @@ def _plan(program: Program, table: MachineTable, pc: int) -> Plan | None:
             region, pc = ins[1], ins[2][0]
         elif op == Op.JUMP:
             pc = ins[1]
-        elif op == Op.MOVE and row is None and ins[2] is not None:
+        elif op == Op.MOVE and row is None and ins[2] is not None and ins[3] is None:
             row, pc = table.transitions[ins[2]], pc + 1
-        elif op == Op.AWAIT and row is not None and ins[1] == row.to and ins[2] is None:
+        elif op == Op.AWAIT and row is not None and ins[1] == row.to:
             names = table.states[row.source].name, table.states[row.to].name
             return Plan(region, row.to, *names, pc)
         else:

@@ -266,7 +266,6 @@ ROWS: Final[tuple[Row, ...]] = (
         Op.AWAIT,
         (
             _("state", "count"),
-            _("due", "expr?"),
             _("event", "slot", "write"),
             _("actor", "slot", "write"),
             _("into", "slot", "write"),
@@ -295,11 +294,12 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     Row(
         Op.MOVE,
-        (_("to", "count"), _("transition", "count?")),
+        (_("to", "count"), _("transition", "count?"), _("due", "expr?")),
         "next",
         False,
         True,
-        "the machine is in another state; the undos of what led there are forgotten",
+        "the machine is in another state, whose event is raised in `due` ms; the undos of what led "
+        "there are forgotten",
     ),
     Row(
         Op.FAIL,

@@ -269,7 +269,7 @@ class Compensation:
 class MachineState:
     """Where a declared machine stands."""
 
-    __slots__ = ("moves", "moving", "queue", "raised", "since", "state", "token", "tried")
+    __slots__ = ("due", "moves", "moving", "queue", "since", "state", "token", "tried")
 
     def __init__(self) -> None:
         #: Index of its state, and since when it is there.
@@ -277,8 +277,8 @@ class MachineState:
         self.since = 0
         #: How often it has moved.
         self.moves = 0
-        #: Whether the timeout of the state was raised.
-        self.raised = False
+        #: When the event of the state's timeout is raised; None: never, or it was.
+        self.due: int | None = None
         #: Events that wait, each with ``moves`` as it was when the machine raised it by itself
         #: (it counts for that state only), else None.
         self.queue: deque[tuple[Sent, int | None]] = deque()

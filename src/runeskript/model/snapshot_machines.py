@@ -20,7 +20,7 @@ def written(
             m.state,
             m.since,
             m.moves,
-            m.raised,
+            m.due,
             [[_sent(event, cell), moves] for event, moves in m.queue],
             None if m.token is None else tokens.get(m.token),
             None if m.moving is None else _sent(m.moving, cell),
@@ -41,7 +41,7 @@ def read(
     if raw is None:
         return None
     m = MachineState()
-    m.state, m.since, m.moves, m.raised, queue, token, moving, m.tried = raw
+    m.state, m.since, m.moves, m.due, queue, token, moving, m.tried = raw
     m.queue.extend((_back(event, value), moves) for event, moves in queue)
     m.token = None if token is None else tokens[token]
     m.moving = None if moving is None else _back(moving, value)

@@ -16,12 +16,13 @@ A transition::
 
            ENTER try
     T:     the variables of its blocks are unset; $data = data
-           exit of the source; do; enter of the target          any [T, TE) -> H
-    TE:    MOVE; LEAVE; JUMP to the target
+           exit of the source; do; enter of the target; MOVE    any [T, TE) -> H
+    TE:    LEAVE; JUMP to the target
     H:     FAIL $fault; COMPENSATE $fault; LEAVE; data = $data; JUMP to the source
 
-so that an action that fails leaves nothing behind. An activity of the source begins anew. The
-scope is there only where a call has an undo.
+so that an action that fails leaves nothing behind. An activity of the source begins anew, but
+where it had ended: then the machine rests on without it. The scope is there only where a call has
+an undo.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from typing import Any
 from ...model import ast
 from ...model.ast import IR, Machine, State, Transition
 from ...model.blueprint import MachineTable, StateRow, TransitionRow
-from ...model.machine import DONE, FAILED
+from ...model.machine import DONE, FAILED, RAISED
 from ...model.records import fields_of, is_record, mutable, record
 from .. import core, machine_ops
 from ..irtools import compare, const, name
@@ -97,7 +98,7 @@ def lower_machine(b: Builder, machine: Machine, site: int) -> MachineTable:
         return table
     first = places[table.initial]
     b.block(first.state.enter)
-    b.op(machine_ops.Move(b.site(first.state.site), (), table.initial, None))
+    b.op(_move(b, b.site(first.state.site), first, None))
     b.jump(site, first.at)
     b.used.update(place.at for place in places)  # each may be where a transition leads
     for place in places:
@@ -127,11 +128,8 @@ def _rest(b: Builder, place: _Place, labels: Sequence[core.Label], site: int) ->
     """Rest, and test the guards of what comes; ``labels``: where each transition begins."""
     rest, pick, passing, failing = (b.label() for _ in range(4))
     chosen, fault = b.hidden("k"), b.hidden("fault")
-    after = place.state.after
     b.mark(site, rest, reached=True)
-    due = None if after is None else b.ir(after)
-    seen = () if after is None else (after,)
-    b.op(machine_ops.Await(site, seen, place.index, due, "event", "actor", chosen))
+    b.op(machine_ops.Await(site, (), place.index, "event", "actor", chosen))
     if not place.ways:  # only a cancel ends it
         b.op(core.Pure(site, (), (("exit", 0),), (rest,), loop=True))
         return
@@ -214,9 +212,8 @@ def _activity(state: State, block: ast.Block) -> ast.Try:
 def _transition(b: Builder, place: _Place, way: _Way, to: _Place) -> None:
     site = b.site(way.of.site)
     block = (*place.state.exit, *way.of.do, *to.state.enter)
-    move = machine_ops.Move(site, (), to.index, way.index)
-    if not block:
-        b.op(move)
+    if not block and to.state.after is None:
+        b.op(_move(b, site, to, way.index))
         b.jump(site, to.at)
         return
     start, end, handler = (b.label() for _ in range(3))
@@ -234,9 +231,9 @@ def _transition(b: Builder, place: _Place, way: _Way, to: _Place) -> None:
     if any(isinstance(one, ast.Target) and one.name == "data" and not one.path for one in parts):
         # Whatever it was set to as a whole: what is no object fails here.
         b.set(site, "data", ("call", "merge", (("object", ()), name("data"))))
+    b.op(_move(b, site, to, way.index))
     b.mark(site, end)
     b.body.ranges.append(core.Range(start, end, handler, "any", b.depth, fault))
-    b.op(move)
     if undoes:
         b.leave(site)
     b.jump(site, to.at)
@@ -247,7 +244,15 @@ def _transition(b: Builder, place: _Place, way: _Way, to: _Place) -> None:
         b.op(core.Compensate(site, (), fault))
         b.leave(site)
     b.set(site, "data", name(before))
-    b.jump(site, place.at)
+    # What the end of the activity led to failed: anew, it would end and fail without end.
+    b.jump(site, place.rest if way.of.event in RAISED else place.at)
+
+
+def _move(b: Builder, site: int, to: _Place, transition: int | None) -> machine_ops.Move:
+    """The last of a transition: it may fail still, where the state's timeout has no duration."""
+    after = to.state.after
+    due, reads = (None, ()) if after is None else (b.ir(after), (after,))
+    return machine_ops.Move(site, reads, to.index, transition, due)
 
 
 def _parts(block: ast.Block) -> Iterator[Any]:

@@ -35,10 +35,10 @@ EXPRESSIONS: Final[dict[type[core.Op], tuple[str, ...]]] = {
     core.Reraise: (),
     core.Compensate: (),
     core.Return: ("value",),
-    machine_ops.Await: ("due",),
+    machine_ops.Await: (),
     machine_ops.Pass: (),
     machine_ops.Refuse: (),
-    machine_ops.Move: (),
+    machine_ops.Move: ("due",),
     machine_ops.Fail: (),
     machine_ops.Event: ("event",),
 }
