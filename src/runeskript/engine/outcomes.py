@@ -57,10 +57,11 @@ async def send_all(
             if at not in posted or row is None:
                 answers.append(Answer(one.job, one.event, None, errors[one.job]))
                 continue
-            if posted[at] == "duplicate":  # it may have been its turn long ago
-                row = row._replace(seq=0)
             found: Outcome | None = None
-            if posted[at] != "unknown":
+            if posted[at] == "duplicate":  # it may have been its turn long ago
+                found, at_seq = await _look(store, row.id, numbers[at], 0)
+                row = row._replace(seq=at_seq)
+            if posted[at] != "unknown" and found is None:
                 found = await outcome(store, driver, recovery, row, numbers[at])
             body: Any = commands[at].data
             answers.append(answer_of(row, tables[one.job], one, body["actor"], found))
