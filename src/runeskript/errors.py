@@ -19,6 +19,7 @@ __all__ = [
     "DamagedError",
     "EraseError",
     "ExportError",
+    "ForbiddenError",
     "ForkError",
     "FormatVersionError",
     "HandlerDefinitionError",
@@ -44,6 +45,9 @@ __all__ = [
     "StoreFullError",
     "StoreReadOnlyError",
     "StoreUnavailableError",
+    "TokenError",
+    "TokenNotFoundError",
+    "UnauthorizedError",
     "UnknownHandlerError",
     "UnknownPassError",
     "UnknownSkriptError",
@@ -385,6 +389,35 @@ class TransitionFailedError(RuneskriptError):
         self.state = state
         self.event = event
         self.error = error
+
+
+class UnauthorizedError(RuneskriptError):
+    """Nobody is known to be the caller: there is no token, or it is unknown, expired or revoked."""
+
+    code = "RUNE-6500"
+
+
+class ForbiddenError(RuneskriptError):
+    """The caller is known, and may not use the route; ``scope``: what it is for."""
+
+    code = "RUNE-6501"
+
+    def __init__(self, message: str, route: str = "", scope: str = "") -> None:
+        super().__init__(message)
+        self.route = route
+        self.scope = scope
+
+
+class TokenError(RuneskriptError):
+    """A token cannot be made like this."""
+
+    code = "RUNE-6502"
+
+
+class TokenNotFoundError(RuneskriptError):
+    """No token has this id."""
+
+    code = "RUNE-6503"
 
 
 class CompletionError(RuneskriptError):

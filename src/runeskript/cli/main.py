@@ -40,6 +40,7 @@ VERBS: dict[str, str] = {
     "lsp": "Serve an editor: diagnostics, completion, hover (over stdin and stdout).",
     "init": "Write a first skript, its handlers and a test.",
     "fmt": "Put skripts into the standard form.",
+    "token": "Make and revoke the tokens that the service asks for.",
     "store": "Check, copy, prune, compact or migrate the file that jobs are kept in.",
     "bench": "Measure Runeskript against plain Python on this machine.",
     "version": "Show the versions of Runeskript and of its formats.",

@@ -249,6 +249,10 @@ CODES: dict[str, Code] = {
     "RUNE-6021": Code("transition-forbidden", "error", "The event is for roles the actor has not"),
     "RUNE-6022": Code("transition-failed", "error", "The action of a transition failed"),
     "RUNE-6023": Code("no-machine", "error", "The job has no machine"),
+    "RUNE-6500": Code("unauthorized", "error", "The request has no token that lets it in"),
+    "RUNE-6501": Code("forbidden", "error", "The token is not for this"),
+    "RUNE-6502": Code("token-option", "error", "A token cannot be made like this"),
+    "RUNE-6503": Code("token-not-found", "error", "No token has this id"),
     # --- 7xxx stores ------------------------------------------------------------ (section: store)
     "RUNE-7000": Code("store", "error", "The store refused or failed an operation"),
     "RUNE-7001": Code("store-url", "error", "No store has this URL"),

@@ -126,6 +126,10 @@ REGION_NODES: Final = 100_000
 #: Scopes open at once in one token; blocks nest far less deep in a document that can be read.
 SCOPES: Final = 1_000
 
+# --- service ----------------------------------------------------------------------------------
+#: Roles of one token: they go with every event that it sends to a machine.
+TOKEN_ROLES: Final = 50
+
 # --- stores -----------------------------------------------------------------------------------
 #: Single events of one segment of a journal: what is read at once, and lost to one damaged byte.
 SEGMENT_EVENTS: Final = 1_000
