@@ -28,16 +28,14 @@ from ..model.limits import CANCEL_GRACE_MS
 from ..model.values import Value
 from ..stores import Store, open_store
 from ..stores.base import JobRow, OnConflict, Worker
-from ..stores.memory import MemoryStore
 from . import requests
+from .assembly import Given, Observer, assemble
 from .cancelling import grace_ms
 from .catalog import full_registry
-from .children import Children
 from .clock import Clock, SystemClock
 from .compiling import Skript, Source
 from .control import Control
 from .driver import Driver
-from .effects import Outlet
 from .executors.lanes import DEFAULT_PROCESSES, DEFAULT_TASKS, DEFAULT_THREADS, Lanes
 from .following import follow
 from .handlers.limits import Limits, limits_of
@@ -47,7 +45,6 @@ from .ids import Ids, SystemIds
 from .jobs import Job, JobResult, job_of, result_of
 from .lease import LEASE, Lease
 from .live import Live
-from .placing import Placing
 from .recovery import Recovery
 from .resources import Resources
 from .secrets import Source as Secrets
@@ -85,6 +82,7 @@ class Runtime(Control):
         limits: Mapping[str, Limits] | None = None,
         grace: str | int = CANCEL_GRACE_MS,
         queues: Collection[str] | None = None,
+        telemetry: Observer | None = None,
     ) -> None:
         """``store``: a URL or a store object. ``handlers``: functions under ``@handler``, modules,
         files, registries, or lists of them; those of installed packages are found by themselves
@@ -99,7 +97,8 @@ class Runtime(Control):
         (``{"http.get": rate(10, "1s")}``). ``grace``: how long what a cancel asks to stop has to
         end, where whoever cancels does not say. ``queues``: those it takes jobs from, and calls on
         them (``("", "gpu")``; ``""`` is the unnamed one); by default the unnamed one, and those
-        that calls of the jobs it runs itself are on.
+        that calls of the jobs it runs itself are on. ``telemetry``: a ``Telemetry`` of its own
+        (metrics, spans, logs).
 
         Raises RuntimeOptionError, HandlerDefinitionError, StoreError.
         """
@@ -121,6 +120,7 @@ class Runtime(Control):
         self._lease = requests.lease_ms(lease)
         self._grace = grace_ms(grace)
         self._queues = requests.queues(queues)
+        self._telemetry = telemetry
         self._limits = {name: limits_of(given) for name, given in (limits or {}).items()}
         self._sizes = (max_tasks, max_threads, max_processes)
         self._source = Source(self._registry)
@@ -147,35 +147,26 @@ class Runtime(Control):
         except BaseException:
             await self._resources.tear_down()
             raise
-        driver = Driver(
-            self._store,
-            lease,
-            self._clock,
-            self._ids,
-            self._vault,
-            partial(requests.declared, self._env),
-            self._resources.shared,
+        driver, self._lanes, self._recovery = assemble(
+            Given(
+                self._store,
+                lease,
+                self._clock,
+                self._ids,
+                self._vault,
+                partial(requests.declared, self._env),
+                self._resources,
+                self._registry,
+                self._skripts,
+                self._sizes,
+                self._limits,
+                self._queues,
+                self._telemetry,
+            )
         )
-        lanes = self._lanes = Lanes(driver, self._registry, self._sizes, self._limits)
-        driver.tasks = lanes.tasks
-        driver.lanes = lanes
-        children = Children(self._store, self._skripts, self._clock, lease, driver.full)
-        placing = Placing(
-            driver,
-            self._store,
-            self._skripts,
-            self._registry,
-            self._clock,
-            lease,
-            self._queues is None,
-        )
-        driver.outlet = Outlet(driver, lanes, children, placing)
-        driver.on_slot = driver.outlet.granted
         driver.on_end = self._leave
         driver.grace = self._grace
         driver.places = self._max_jobs
-        driver.snapshots = not isinstance(self._store, MemoryStore)
-        self._recovery = Recovery(driver, self._skripts, self._registry)
         if driver.snapshots:
             self._follower = asyncio.get_running_loop().create_task(self._recovery.follow())
         self._places = asyncio.Semaphore(self._max_jobs)
@@ -203,6 +194,8 @@ class Runtime(Control):
         finally:
             await self._resources.tear_down()
             await driver.lease.end()
+            if self._telemetry is not None:
+                self._telemetry.closed()
             await self._store.close()
 
     def _running(self) -> Driver:
@@ -281,6 +274,8 @@ class Runtime(Control):
             await driver.lease.ensure()
             id_, owner = self._ids.job_id(), driver.lease.worker.id if start else None
             now = self._clock.now_ms()
+            if self._telemetry is not None:
+                own = self._telemetry.submitting(id_, program.blueprint.name, own)
             row = requests.job_row(id_, program, value, now, key, own, owner, rank)
             submitted = await driver.lease.submit(row, on_conflict)
             if submitted.outcome == "exists":
