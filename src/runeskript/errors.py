@@ -23,6 +23,7 @@ __all__ = [
     "ForkError",
     "FormatVersionError",
     "HandlerDefinitionError",
+    "HostError",
     "InputError",
     "JobCancelledError",
     "JobExistsError",
@@ -30,7 +31,10 @@ __all__ = [
     "JobNotFoundError",
     "KernelInvariantError",
     "LoopRunningError",
+    "MediaTypeError",
     "NotAValueError",
+    "OriginError",
+    "RateLimitedError",
     "ReplayMismatchError",
     "RetryError",
     "RuneskriptError",
@@ -418,6 +422,34 @@ class TokenNotFoundError(RuneskriptError):
     """No token has this id."""
 
     code = "RUNE-6503"
+
+
+class HostError(RuneskriptError):
+    """A request calls the service by a name that is none of its own."""
+
+    code = "RUNE-6504"
+
+
+class OriginError(RuneskriptError):
+    """A browser sent a request for a page of another site."""
+
+    code = "RUNE-6505"
+
+
+class MediaTypeError(RuneskriptError):
+    """The body of a request is not said to be JSON."""
+
+    code = "RUNE-6506"
+
+
+class RateLimitedError(RuneskriptError):
+    """A caller asks more often than it may; ``retry_after``: in how many seconds it may again."""
+
+    code = "RUNE-6507"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(f"{message}; again in {retry_after} s")
+        self.retry_after = retry_after
 
 
 class CompletionError(RuneskriptError):

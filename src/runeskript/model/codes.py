@@ -253,6 +253,10 @@ CODES: dict[str, Code] = {
     "RUNE-6501": Code("forbidden", "error", "The token is not for this"),
     "RUNE-6502": Code("token-option", "error", "A token cannot be made like this"),
     "RUNE-6503": Code("token-not-found", "error", "No token has this id"),
+    "RUNE-6504": Code("host", "error", "The service is called by a name that is not its own"),
+    "RUNE-6505": Code("origin", "error", "A browser sent the request for another site"),
+    "RUNE-6506": Code("content-type", "error", "The body of the request is not said to be JSON"),
+    "RUNE-6507": Code("rate", "error", "Too many requests of one caller"),
     # --- 7xxx stores ------------------------------------------------------------ (section: store)
     "RUNE-7000": Code("store", "error", "The store refused or failed an operation"),
     "RUNE-7001": Code("store-url", "error", "No store has this URL"),
