@@ -55,17 +55,22 @@ async def test_run_job(runtime: Start, clock: Any) -> None:
     assert result == JobResult(
         id="job-1",
         key="k",
+        tenant="",
         labels={"team": "shop", "who": "me"},
+        kind="skript",
         skript="hello",
-        version=3,
+        skript_version=3,
         status="Completed",
         state="Completed",
+        reason=None,
         input={"name": "Ada"},
         data=None,
         output="Hello Ada",
         error=None,
         created_at=clock.ms,
         updated_at=clock.ms,
+        version=2,
+        priority=0,
     )
     assert result.ok
     assert result.ended

@@ -14,18 +14,19 @@ def shown(row: JobRow, *, whole: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "job": row.id,
         "skript": row.skript,
-        "version": row.version,
+        "skript_version": row.version,
         "status": row.status,
         "state": row.state,
         "reason": row.reason,
         "key": row.key,
+        "tenant": row.tenant,
         "labels": row.labels,
         "priority": row.priority,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
         "owner": row.owner,
         "due": row.due,
-        "events": row.seq,
+        "version": row.seq,
     }
     if whole:
         parent = None if row.parent is None else row.parent.job

@@ -123,7 +123,7 @@ class Children:
     async def _program(self, live: Live, effect: ChildOut) -> Program | None:
         if effect.digest is not None:
             return await self._skripts.program(effect.digest)
-        deployed = await self._skripts.find(effect.name, effect.version)
+        deployed = await self._skripts.find(effect.name, effect.version, live.row.tenant)
         if deployed is not None:
             return await self._skripts.program(deployed.digest)
         own = live.program.blueprint

@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import EraseError, JobNotFoundError
+from ..errors import EraseError, JobNotFoundError, ScheduleNotFoundError
 from ..kernel import Program
-from ..stores import Store
 from ..stores.base import Command, PostOutcome
 from . import requests
 from .cancelling import asked_for, command
 from .compiling import Skript
-from .driver import Driver
+from .finding import Finding
 from .ids import Ids
-from .jobs import Job, job_of
+from .jobs import Job
 from .recovery import Recovery
 from .sending import Answer, EventFor
-from .skripts import Skripts
+from .skripts import Skripts, owned_name
 
 if TYPE_CHECKING:
     from .registered import DamagedSchedule, Scheduled
     from .schedules import Schedules
 
 
-class Control(ABC):
+class Control(Finding):
     """The part of ``Runtime`` that reaches jobs by their ids, whoever runs them."""
 
-    _store: Store
     _ids: Ids
     _recovery: Recovery
     _skripts: Skripts
 
     @abstractmethod
-    def _running(self) -> Driver:
-        """The driver. Raises RuntimeClosedError."""
-
-    @abstractmethod
     async def _load(self, skript: Skript) -> Program:
         """The program of a skript, which is then in the store."""
-
-    async def get_job(self, id: str) -> Job:  # noqa: A002 - it is one
-        """The job as it is now. Raises JobNotFoundError."""
-        self._running()
-        (row,) = await self._store.get([id])
-        if row is None:
-            raise JobNotFoundError(f"no job has the id {id}")
-        return job_of(row)
 
     async def cancel_job(
         self,
@@ -237,8 +223,10 @@ class Control(ABC):
         id: str | None = None,  # noqa: A002 - it is one
         keep: str | int = 0,
         job: str | None = None,
+        tenant: str = "",
     ) -> PostOutcome:
-        """Send a message to whoever listens to (topic, key), or to the listeners of one job.
+        """Send a message to who of a tenant listens to (topic, key), or to the listeners of one of
+        its jobs.
 
         ``keep``: how long it waits for a listener (``"24h"``, or milliseconds), and how long
         another one with the same ``id`` is a ``duplicate``. Raises JobNotFoundError where ``job``
@@ -246,7 +234,7 @@ class Control(ABC):
         """
         driver = self._running()
         name = self._ids.message_id() if id is None else requests.name(id, "the id of a message")
-        message = requests.message(name, topic, key, data, keep, job)
+        message = requests.message(name, topic, key, data, keep, job, requests.tenant(tenant))
         outcome = await driver.post(message)
         if outcome == "unknown":
             raise JobNotFoundError(f"no job that is alive has the id {job}")
@@ -260,25 +248,30 @@ class Control(ABC):
         *,
         labels: Mapping[str, str] | None = None,
         priority: int = 0,
+        tenant: str = "",
     ) -> Scheduled:
         """Deploy a skript and register its ``schedule``, in the place of the one it had: workers
-        (:meth:`work`, ``rune worker``) create a job with this input for each of its ticks.
+        (:meth:`work`, ``rune worker``) create a job of the tenant with this input for each tick.
 
         Raises RuntimeOptionError (it has none), InputError, CompileError, VersionConflictError.
         """
         self._running()
         own, rank = requests.labels(labels), requests.priority(priority)
+        whose = requests.tenant(tenant)
         program = await self._load(skript)
         value = self._skripts.accept(program, input)
         plans = self._plans()
         plans.check(program)
-        await self._skripts.deploy(program.blueprint)  # a refused content is never due
-        return await plans.add(program, value, own, rank)
+        await self._skripts.deploy(program.blueprint, whose)  # a refused content is never due
+        return await plans.add(program, value, own, rank, whose)
 
-    async def schedules(self) -> list[Scheduled]:
-        """The schedules that are registered and can be read, by name."""
+    async def schedules(self, *, tenant: str | None = None) -> list[Scheduled]:
+        """The schedules that are registered and can be read, by tenant and name; ``tenant``: its
+        own alone.
+        """
         self._running()
-        return (await self._plans().read())[0]
+        found = (await self._plans().read())[0]
+        return [one for one in found if tenant in (None, one.tenant)]
 
     async def damaged_schedules(self) -> list[DamagedSchedule]:
         """The schedules whose records cannot be read, by name, each with the ``problem``. Such a
@@ -287,22 +280,32 @@ class Control(ABC):
         self._running()
         return (await self._plans().read())[1]
 
-    async def pause_schedule(self, name: str) -> Scheduled:
+    async def pause_schedule(self, name: str, *, tenant: str = "") -> Scheduled:
         """Have a schedule create no jobs. Raises ScheduleNotFoundError, StoreDamagedError."""
         self._running()
-        return await self._plans().pause(name, paused=True)
+        return await self._plans().pause(_record(tenant, name), paused=True)
 
-    async def resume_schedule(self, name: str) -> Scheduled:
+    async def resume_schedule(self, name: str, *, tenant: str = "") -> Scheduled:
         """Go on with a schedule; what was due since is not made up for. As ``pause_schedule``."""
         self._running()
-        return await self._plans().pause(name, paused=False)
+        return await self._plans().pause(_record(tenant, name), paused=False)
 
-    async def remove_schedule(self, name: str) -> None:
+    async def remove_schedule(self, name: str, *, tenant: str = "") -> None:
         """Forget a schedule, a damaged one too; its jobs stay. Raises ScheduleNotFoundError."""
         self._running()
-        await self._plans().remove(name)
+        await self._plans().remove(_record(tenant, name))
 
     def _plans(self) -> Schedules:
         from .schedules import Schedules  # of no use to a plain run
 
         return Schedules(self._store)
+
+
+def _record(tenant: str, name: str) -> str:
+    """What the record of a tenant's schedule is called. Raises RuntimeOptionError, and
+    ScheduleNotFoundError for what is no name: with a `/` it would be that of another tenant's.
+    """
+    owner = requests.tenant(tenant)
+    if "/" in name:
+        raise ScheduleNotFoundError(f"no schedule has the name {name}")
+    return owned_name(owner, name)

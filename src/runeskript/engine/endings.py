@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import StoreError
+from ..kernel.machine import data_of
 from ..model.events import ChildDone, Status
 from ..model.values import Value
 from ..stores.base import RowChange, Store
@@ -48,7 +49,9 @@ class Endings(Inboxes):
 
     def _end(self, live: Live, change: RowChange | None) -> None:
         if change is not None:
+            table = live.program.blueprint.machine
             live.row = live.row._replace(
+                data=live.row.data if table is None else data_of(table, live.run),
                 status=change.status,
                 state=change.state or change.status,
                 output=change.output,

@@ -9,31 +9,39 @@ from ..model.events import Status
 from ..model.machine import FINAL
 from ..model.records import record
 from ..model.values import Value, copy_value
-from ..stores.base import JobRow
+from ..stores.rows import JobKind, JobRow
 
 
 @record
 class Job:
     """A job as it was when asked for. Times are milliseconds since 1970 UTC.
 
-    ``state``: that of its machine; equal to ``status`` where it has none. ``data``: a machine's.
-    ``error``, where it failed or was cancelled: ``code, type, message, step, file, line, attempts,
-    data, cause``.
+    ``kind``: ``skript``, ``machine``, ``bare``, or ``call`` and ``chunk``, which are parts of other
+    jobs. ``skript``, ``skript_version``: the name and the version of what it runs. ``state``: that
+    of its machine; equal to ``status`` where it has none. ``reason``: why it is Suspended.
+    ``data``: a machine's, or a bare job's. ``error``, where it failed or was cancelled: ``code,
+    type, message, step, file, line, attempts, data, cause``. ``version``: the revision, which rises
+    with each event of the job's journal; 0 before the first.
     """
 
     id: str
     key: str | None
+    tenant: str
     labels: dict[str, str]
+    kind: JobKind
     skript: str
-    version: int | None
+    skript_version: int | None
     status: Status
     state: str
+    reason: str | None
     input: Value
     data: Value
     output: Value
     error: dict[str, Any] | None
     created_at: int
     updated_at: int
+    version: int
+    priority: int
 
     @property
     def ended(self) -> bool:
@@ -73,15 +81,20 @@ def _fields(row: JobRow) -> tuple[Any, ...]:
     return (
         row.id,
         row.key,
+        row.tenant,
         dict(row.labels),
+        row.kind,
         row.skript,
         row.version,
         row.status,
         row.state,
+        row.reason,
         copy_value(row.input),
         copy_value(row.data),
         copy_value(row.output),
         copy_value(row.error),
         row.created_at,
         row.updated_at,
+        row.seq,
+        row.priority,
     )

@@ -51,12 +51,13 @@ class Scheduled:
     fired: int
     left_out: int
     input: Value
+    tenant: str = ""
 
 
 @record
 class DamagedSchedule:
     """A schedule whose record cannot be read: no tick of it gets a job. It can be removed, or added
-    anew. ``version`` is that of the record.
+    anew. ``name`` (``TENANT/NAME`` for a tenant with a name) and ``version`` are the record's.
     """
 
     name: str
@@ -67,6 +68,12 @@ class DamagedSchedule:
         """What is raised where more is asked of it."""
         text = f"schedule {self.name}: {self.problem}; it can only be removed, or added anew"
         return StoreDamagedError(text, record=self.name, version=self.version)
+
+
+def owner_of(record: str) -> tuple[str, str]:
+    """The tenant and the name of a schedule, by the name of its record."""
+    tenant, _, name = record.rpartition("/")
+    return tenant, name
 
 
 async def find(store: Store, name: str) -> Record | DamagedSchedule | None:

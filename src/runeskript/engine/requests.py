@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,6 +20,9 @@ LEASE_MIN: Final = 100
 LEASE_MAX: Final = 3_600_000
 #: The highest priority of a job; the lowest is its negative.
 PRIORITY: Final = 100
+#: Characters of a tenant's name.
+TENANT: Final = 64
+_TENANT: Final = re.compile(f"[a-z0-9][a-z0-9_-]{{0,{TENANT - 1}}}")
 
 
 def name(text: object, what: str) -> str:
@@ -40,6 +44,16 @@ def queues(given: Collection[str] | None) -> tuple[str, ...] | None:
 def labels(given: Mapping[str, str] | None) -> dict[str, str]:
     """Labels for a job. Raises RuntimeOptionError."""
     return {name(k, "a label"): name(v, "a label") for k, v in (given or {}).items()}
+
+
+def tenant(text: object) -> str:
+    """Who a job belongs to; "" is the tenant of who names none. Raises RuntimeOptionError."""
+    if not isinstance(text, str) or (text and not _TENANT.fullmatch(text)):
+        raise RuntimeOptionError(
+            f"a tenant is a text of 1 to {TENANT} characters from `a-z 0-9 _ -`, the first of them "
+            "a letter or a digit"
+        )
+    return text
 
 
 def declared(environment: Mapping[str, str], names: Sequence[str]) -> dict[str, Value]:
@@ -80,6 +94,7 @@ def job_row(
     own: dict[str, str],
     owner: str | None,
     rank: int = 0,
+    tenant: str = "",
 ) -> JobRow:
     """A new job that runs a program; ``own``: its labels besides those of the skript."""
     blueprint = program.blueprint
@@ -98,6 +113,7 @@ def job_row(
         handlers=needed(blueprint),
         priority=rank,
         owner=owner,
+        tenant=tenant,
         **({} if table is None else _machine(table, value)),
     )
 
@@ -108,7 +124,13 @@ def _machine(table: MachineTable, data: Value) -> dict[str, Any]:
 
 
 def message(
-    id_: str, topic: str, key: object, data: object, keep: str | int, job: str | None
+    id_: str,
+    topic: str,
+    key: object,
+    data: object,
+    keep: str | int,
+    job: str | None,
+    tenant: str = "",
 ) -> Message:
     """A message from outside. Raises RuntimeOptionError for what is no value or no duration."""
     try:
@@ -116,4 +138,4 @@ def message(
         kept = milliseconds(keep)
     except (NotAValueError, ValueError) as exc:
         raise RuntimeOptionError(f"the message cannot be sent: {exc}") from None
-    return Message(id_, name(topic, "a topic"), given_key, job, body, kept)
+    return Message(id_, name(topic, "a topic"), given_key, job, body, kept, tenant)

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final, Self
 
 from ..errors import (
     JobExistsError,
-    JobNotFoundError,
     RuntimeClosedError,
     RuntimeOptionError,
 )
@@ -219,23 +218,29 @@ class Runtime(Control):
         on_conflict: OnConflict = "return",
         start: bool = True,
         priority: int = 0,
+        tenant: str = "",
     ) -> Job:
         """Create a job and let it run; returns at once, or when fewer than ``max_jobs`` live.
 
         ``start`` False: it is only stored, for whoever claims it (:meth:`work`, ``rune worker``).
 
-        ``key``: a kept job with this key is returned instead (``return``), replaced where it has
-        ended (``replace``), or an error (``reject``: JobExistsError).
+        ``key``: a kept job of the tenant with this key is returned instead (``return``), replaced
+        where it has ended (``replace``), or an error (``reject``: JobExistsError).
 
         ``priority``, from -100 to 100: jobs of a higher one are claimed first, and beside others
         they compute for longer at a time (twice as long from 1 on, half as long at -1, an eighth
         from -3 on); none ever waits for ever. Children have that of their parent.
 
+        ``tenant``: who it belongs to. Its children, messages and the skripts that it runs by name
+        are that one's, too.
+
         Raises CompileError, InputError, RuntimeOptionError and the errors of a Blueprint that
         cannot be loaded.
         """
-        rank = requests.priority(priority)
-        return job_of(await self._submit(skript, input, key, labels, on_conflict, start, rank))
+        rank, whose = requests.priority(priority), requests.tenant(tenant)
+        return job_of(
+            await self._submit(skript, input, key, labels, on_conflict, start, rank, whose)
+        )
 
     async def run_job(
         self,
@@ -245,9 +250,11 @@ class Runtime(Control):
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
         on_conflict: OnConflict = "return",
+        tenant: str = "",
     ) -> JobResult:
         """Submit a job and await its end; a failed job is a result, not an exception."""
-        row = await self._submit(skript, input, key, labels, on_conflict)
+        whose = requests.tenant(tenant)
+        row = await self._submit(skript, input, key, labels, on_conflict, tenant=whose)
         return result_of(await self._end_of(row.id))
 
     async def _submit(
@@ -259,6 +266,7 @@ class Runtime(Control):
         on_conflict: OnConflict,
         start: bool = True,
         rank: int = 0,
+        tenant: str = "",
     ) -> JobRow:
         driver = self._running()
         if on_conflict not in ("reject", "return", "replace"):
@@ -276,7 +284,7 @@ class Runtime(Control):
             now = self._clock.now_ms()
             if self._telemetry is not None:
                 own = self._telemetry.submitting(id_, program.blueprint.name, own)
-            row = requests.job_row(id_, program, value, now, key, own, owner, rank)
+            row = requests.job_row(id_, program, value, now, key, own, owner, rank, tenant)
             submitted = await driver.lease.submit(row, on_conflict)
             if submitted.outcome == "exists":
                 if on_conflict == "reject":
@@ -305,34 +313,6 @@ class Runtime(Control):
             live.place = False
             self._places.release()
 
-    async def list_jobs(
-        self,
-        *,
-        status: Status | None = None,
-        skript: str | None = None,
-        key: str | None = None,
-        label: Mapping[str, str] | None = None,
-        limit: int = 100,
-        after: str | None = None,
-    ) -> list[Job]:
-        """At most ``limit`` jobs, newest first; ``after``: the id of the last one of the page
-        before. Every condition that is given must hold.
-        """
-        self._running()
-        if type(limit) is not int or limit < 1:
-            raise RuntimeOptionError("limit is a number, at least 1")
-        from ..stores.queries import JobFilter
-
-        wanted = JobFilter(status, skript, key, dict(label or {}))
-        cursor = None
-        if after is not None:
-            (last,) = await self._store.get([after])
-            if last is None:
-                return []
-            cursor = str(last.number)
-        rows, _ = await self._store.query(wanted, cursor, limit)
-        return [job_of(row) for row in rows]
-
     async def result(self, id: str) -> Value:  # noqa: A002 - it is one
         """The output, once the job has ended.
 
@@ -344,20 +324,6 @@ class Runtime(Control):
     async def _end_of(self, id_: str) -> JobRow:
         self._running()
         return await self._recovery.end_of(id_)
-
-    async def notice(self, id: str) -> Job | None:  # noqa: A002
-        """The job that does what the ``on_failure`` of a failed job says; None where there is none.
-
-        Raises JobNotFoundError.
-        """
-        from .notices import notice_of
-
-        self._running()
-        (row,) = await self._store.get([id])
-        if row is None:
-            raise JobNotFoundError(f"no job has the id {id}")
-        found = await notice_of(self._store, row)
-        return None if found is None else job_of(found)
 
     async def work(self, *, until_idle: bool = False) -> dict[Status, int]:
         """Claim jobs that nobody runs and that this runtime has the handlers for, and run them.
@@ -384,8 +350,11 @@ class Runtime(Control):
             yield record
 
     # --- skripts --------------------------------------------------------------------------------
-    async def deploy(self, skript: Skript) -> Deployed:
-        """Make a skript known by its name, for ``run: NAME``. Raises VersionConflictError."""
+    async def deploy(self, skript: Skript, *, tenant: str = "") -> Deployed:
+        """Make a skript known by its name, for ``run: NAME`` in jobs of the tenant. Raises
+        VersionConflictError, RuntimeOptionError.
+        """
         self._running()
+        whose = requests.tenant(tenant)
         program = await self._load(skript)
-        return await self._skripts.deploy(program.blueprint)
+        return await self._skripts.deploy(program.blueprint, whose)

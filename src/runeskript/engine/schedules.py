@@ -27,8 +27,8 @@ from ..model.schedule import Schedule
 from ..model.values import Value
 from ..stores.base import Command, JobRow, Store
 from ..stores.queries import Put, Record
-from .registered import DamagedSchedule, Scheduled, find, pages, stored
-from .skripts import needed
+from .registered import DamagedSchedule, Scheduled, find, owner_of, pages, stored
+from .skripts import needed, owned_name
 from .ticks import Plan, Ticks, decide
 
 #: Milliseconds between two looks at the list of schedules, where none is due before.
@@ -66,18 +66,24 @@ class Schedules:
         return schedule
 
     async def add(
-        self, program: Program, given: Value, labels: Mapping[str, str], priority: int
+        self,
+        program: Program,
+        given: Value,
+        labels: Mapping[str, str],
+        priority: int,
+        tenant: str = "",
     ) -> Scheduled:
-        """Register the schedule of a skript, in the place of the one it had.
+        """Register the schedule of a tenant's skript, in the place of the one it had.
 
         Where its times are what they were, ticks since the last one count as missed; else, and in
         the place of a damaged one, it begins now. Raises RuntimeOptionError as ``check``.
         """
         blueprint = program.blueprint
+        name = owned_name(tenant, blueprint.name)
         schedule = self.check(program)
         self._next = 0
         for _ in range(RACES):
-            known = await find(self._store, blueprint.name)
+            known = await find(self._store, name)
             before: Any = known.value if isinstance(known, Record) else {}
             now = self._store.now()
             same = before.get("schedule") == stored(schedule)
@@ -99,7 +105,6 @@ class Schedules:
             }
             version = 0 if known is None else known.version
             blobs = [program.digest]
-            name = blueprint.name
             put = await self._store.put_record("schedules", name, value, version, blobs)
             if put is not None:
                 return self._shown(put)
@@ -173,8 +178,9 @@ class Schedules:
                 due = self._next_of(schedule, max(value["after"], self._store.now()))
             except RuntimeOptionError:
                 due = None  # another computer knows its time zone
+        tenant, name = owner_of(found.name)
         return Scheduled(
-            found.name,
+            name,
             schedule,
             value["paused"],
             due,
@@ -183,6 +189,7 @@ class Schedules:
             value["fired"],
             value["left_out"],
             value["input"],
+            tenant,
         )
 
     def _next_of(self, schedule: Schedule, ms: int) -> int | None:
@@ -314,12 +321,13 @@ def tick_text(ms: int) -> str:
 
 
 def _row(name: str, value: Any, tick: int, now: int) -> JobRow:
-    """The job of a tick; its key says which."""
+    """The job of a tick; its key says which. ``name``: that of the record."""
+    tenant, skript = owner_of(name)
     return JobRow(
         id=derive("schedule", name, (), tick),
-        key=f"{name} {tick_text(tick)}",
+        key=f"{skript} {tick_text(tick)}",
         labels=dict(value["labels"]),
-        skript=name,
+        skript=skript,
         version=value["version"],
         blueprint=value["blueprint"],
         ast_hash=value["ast_hash"],
@@ -328,6 +336,7 @@ def _row(name: str, value: Any, tick: int, now: int) -> JobRow:
         updated_at=now,
         handlers=tuple(value["handlers"]),
         priority=value["priority"],
+        tenant=tenant,
     )
 
 

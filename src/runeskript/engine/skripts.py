@@ -1,7 +1,8 @@
 """Compiled skripts of a runtime: Blueprints as blobs, programs in a bounded cache, names deployed.
 
 A deployed skript has a name and a version; the record ``NAME@VERSION`` holds the digest of its
-Blueprint and the hash of its AST. The same version with another AST is refused.
+Blueprint and the hash of its AST. The same version with another AST is refused. Each tenant has
+skripts of its own: but for the tenant without a name they are the records ``TENANT/NAME@VERSION``.
 """
 
 from __future__ import annotations
@@ -152,20 +153,21 @@ class Skripts:
         return handlers
 
     # --- deployed -------------------------------------------------------------------------------
-    async def deploy(self, blueprint: Blueprint) -> Deployed:
-        """Make a skript known by name. Without a version of its own it gets the next integer, or
-        keeps its number where its AST is the latest already. Raises VersionConflictError.
+    async def deploy(self, blueprint: Blueprint, tenant: str = "") -> Deployed:
+        """Make a skript known to a tenant by name. Without a version of its own it gets the next
+        integer, or keeps its number where its AST is the latest already. Raises
+        VersionConflictError.
         """
         program = await self.put(blueprint)
         for _ in range(RACES):
-            versions = await self.versions(blueprint.name)
+            versions = await self.versions(blueprint.name, tenant)
             version = blueprint.version
             if version is None:
                 if versions and versions[-1].ast_hash == blueprint.ast_hash:
                     version = versions[-1].version
                 else:
                     version = versions[-1].version + 1 if versions else 1
-            name = f"{blueprint.name}@{version}"
+            name = f"{owned_name(tenant, blueprint.name)}@{version}"
             entry: dict[str, Any] = {
                 "name": blueprint.name,
                 "version": version,
@@ -183,17 +185,22 @@ class Skripts:
                 return _deployed(entry)
         raise RuneskriptError(f"cannot deploy {blueprint.name}: others write it all the time")
 
-    async def versions(self, name: str) -> list[Deployed]:
-        """All deployed versions of a name, lowest first."""
-        records = await self._store.list_records("skripts", f"{name}@")
+    async def versions(self, name: str, tenant: str = "") -> list[Deployed]:
+        """All deployed versions of a tenant's name, lowest first."""
+        records = await self._store.list_records("skripts", f"{owned_name(tenant, name)}@")
         return sorted((_deployed(r.value) for r in records), key=lambda d: d.version)
 
-    async def find(self, name: str, version: int | None) -> Deployed | None:
+    async def find(self, name: str, version: int | None, tenant: str = "") -> Deployed | None:
         """A deployed version; the highest where none is named."""
-        for deployed in reversed(await self.versions(name)):
+        for deployed in reversed(await self.versions(name, tenant)):
             if deployed.name == name and version in (None, deployed.version):
                 return deployed
         return None
+
+
+def owned_name(tenant: str, name: str) -> str:
+    """What the record of a tenant's skript or schedule is called."""
+    return f"{tenant}/{name}" if tenant else name
 
 
 def pins(blueprint: Blueprint) -> list[str]:

@@ -25,7 +25,7 @@ def check_header(facts: Facts) -> None:
     def say(message: str, section: str = "header", index: int | None = None) -> None:
         facts.say("entry", message, section, index)
 
-    if not _is_name(bp.name) or "@" in bp.name:
+    if not _is_skript(bp.name):
         say(f"{shown(bp.name)} is no name of a skript")
     if bp.version is not None and not 1 <= bp.version <= INT_MAX:
         say(f"{bp.version} is no version")
@@ -37,7 +37,7 @@ def check_header(facts: Facts) -> None:
         if not _is_name(handler.name):
             say(f"{shown(handler.name)} is no name of a handler", "handlers", i)
     for i, skript in enumerate(bp.skripts):
-        if skript.digest is None and (not _is_name(skript.name) or "@" in skript.name):
+        if skript.digest is None and not _is_skript(skript.name):
             say(f"{shown(skript.name)} is no name of a skript", "skripts", i)
         if skript.digest is not None and not _SHA256.match(skript.digest):
             say("its digest is no SHA-256", "skripts", i)
@@ -62,6 +62,11 @@ def check_header(facts: Facts) -> None:
         for i, name in enumerate(names):
             if len(name) > _POINTER:
                 say(f"a name of {len(name):,} characters", section, i)
+
+
+def _is_skript(name: str) -> bool:
+    """Whether it can be a skript's name: `@` and `/` part it from its version and its tenant."""
+    return _is_name(name) and not ("@" in name or "/" in name)
 
 
 def _is_name(name: str) -> bool:
