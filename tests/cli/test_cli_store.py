@@ -94,3 +94,27 @@ def test_what_is_refused(rune: Rune, words: list[str], says: str) -> None:
 def test_options_of_other_actions_are_refused(rune: Rune) -> None:
     done = rune("store", "compact", "--older", "30d", "--store", URL)
     assert (done.code, "--older is for prune, not for compact" in done.err) == (2, True)
+
+
+def test_prune_forgets_old_entries_of_the_audit_log(rune: Rune) -> None:
+    import asyncio
+    import time
+
+    from runeskript.stores import open_store
+
+    now = time.time_ns() // 1_000_000
+
+    async def put(name: str, at: int) -> None:
+        store = open_store("sqlite://", lambda: at)
+        await store.put_record("audit", name, [], 0)
+        await store.put_record("tokens", name, {}, 0)
+        await store.close()
+
+    for name, days in (("/old", 500), ("/new", 100)):
+        asyncio.run(put(name, now - days * 86_400_000))
+    assert rune("store", "prune").json["records"] == 0
+    assert rune("store", "prune", "--audit", "400d").json["records"] == 1
+    assert rune("store", "prune", "--audit", "0ms").json["records"] == 1
+    done = rune("store", "prune", "--audit", "soon")
+    assert (done.code, "--audit soon" in done.err) == (2, True)
+    assert rune("store", "check", "--audit", "1d").code == 2

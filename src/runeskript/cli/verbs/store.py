@@ -51,8 +51,13 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--journals", action="store_true", help="prune: events that stand before a snapshot"
     )
+    parser.add_argument(
+        "--audit",
+        metavar="DURATION",
+        help="prune: entries of the service's audit log that are older than this (400d)",
+    )
     add_output(parser)
-    parser.only_for(("prune",), "older", "status", "keep", "job", "journals")
+    parser.only_for(("prune",), "older", "status", "keep", "job", "journals", "audit")
     parser.epilog = (
         "check     read everything, and list what is not as it was written (exits with 1 then)\n"
         "migrate   bring an older file up to the format of this version\n"
@@ -127,12 +132,15 @@ def _prune(args: Namespace, path: str, sync: str) -> dict[str, Any]:
 
     if args.keep is not None and args.keep < 0:
         raise UsageError(f"--keep {args.keep}: it is a number of jobs, from 0 up")
-    before = None
-    if args.older is not None:
+    now = _now()
+
+    def ago(option: str, text: str | None) -> int | None:
         try:
-            before = _now() - milliseconds(args.older)
+            return None if text is None else now - milliseconds(text)
         except ValueError as exc:
-            raise UsageError(f"--older {args.older}: {exc}") from None
+            raise UsageError(f"{option} {text}: {exc}") from None
+
+    before, audited = ago("--older", args.older), ago("--audit", args.audit)
     if args.status is not None and before is None:
         raise UsageError("--status goes with --older")
     policy = Policy(
@@ -141,6 +149,7 @@ def _prune(args: Namespace, path: str, sync: str) -> dict[str, Any]:
         status=cast("Status | None", args.status),
         keep=args.keep,
         journals=args.journals,
+        records={} if audited is None else {"audit": audited},
     )
     pruned = _with_store(path, sync, lambda store: store.prune(policy))
     return dict(pruned._asdict())
