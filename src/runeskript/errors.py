@@ -36,6 +36,7 @@ __all__ = [
     "OriginError",
     "RateLimitedError",
     "ReplayMismatchError",
+    "RequestError",
     "RetryError",
     "RuneskriptError",
     "RuntimeClosedError",
@@ -456,6 +457,28 @@ class CompletionError(RuneskriptError):
     """No job waits for the call that a token names."""
 
     code = "RUNE-6015"
+
+
+class RequestError(RuneskriptError):
+    """A request that the service does not take. ``status``: that of HTTP; ``allow``: the methods
+    there are in place of the one that was asked for.
+    """
+
+    code = "RUNE-6520"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        code: str | None = None,
+        hint: str | None = None,
+        allow: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+        self.hint = hint
+        self.allow = allow
 
 
 class JobFailedError(RuneskriptError):

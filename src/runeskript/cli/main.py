@@ -26,6 +26,7 @@ VERBS: dict[str, str] = {
     "run": "Run a skript in this process and print its result.",
     "submit": "Store a job for a worker, and run nothing.",
     "worker": "Run whatever is unfinished in a store, and can be run here.",
+    "serve": "Serve the jobs of a store over HTTP, and run them.",
     "jobs": "Look at the jobs of a store, and tell them what to do.",
     "schedules": "Register the schedules of skripts, and look after them.",
     "replay": "Step through an exported job, forward and back.",

@@ -207,6 +207,16 @@ class Runtime(Control):
         """All handlers, which is also the catalog that documents are compiled with."""
         return self._registry
 
+    @property
+    def store(self) -> Store:
+        """Where its jobs are kept."""
+        return self._store
+
+    @property
+    def skripts(self) -> Skripts:
+        """What it knows by name and by hash."""
+        return self._skripts
+
     # --- jobs -----------------------------------------------------------------------------------
     async def submit_job(
         self,

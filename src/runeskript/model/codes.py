@@ -257,6 +257,13 @@ CODES: dict[str, Code] = {
     "RUNE-6505": Code("origin", "error", "A browser sent the request for another site"),
     "RUNE-6506": Code("content-type", "error", "The body of the request is not said to be JSON"),
     "RUNE-6507": Code("rate", "error", "Too many requests of one caller"),
+    "RUNE-6520": Code("bad-request", "error", "A request is not what the route takes"),
+    "RUNE-6521": Code("no-route", "error", "The service has no such route"),
+    "RUNE-6522": Code("method-not-allowed", "error", "The route has no such method"),
+    "RUNE-6523": Code("body-size", "error", "The body of a request is too large"),
+    "RUNE-6525": Code("idempotency-key", "error", "An idempotency key came with another request"),
+    "RUNE-6526": Code("closing", "error", "The service is closing"),
+    "RUNE-6527": Code("bind", "error", "The service cannot listen there"),
     # --- 7xxx stores ------------------------------------------------------------ (section: store)
     "RUNE-7000": Code("store", "error", "The store refused or failed an operation"),
     "RUNE-7001": Code("store-url", "error", "No store has this URL"),

@@ -67,14 +67,12 @@ def check(scope: Mapping[str, Any], headers: Mapping[str, str], rules: Rules) ->
     host = headers.get("host", "")
     if not known_host(host, tuple(rules.hosts)):
         shown = repr(host[:MOST]) if host else "no name"
-        raise HostError(f"the service is not called by {shown}; --allow-host can allow it")
+        raise HostError(f"the service is not called by {shown}; --name can allow it")
     origin = headers.get("origin")
     allowed = origin is not None and origin in rules.origins
     if not allowed:
         if origin is not None and not same_origin(origin, host):
-            raise OriginError(
-                f"pages of {origin[:MOST]!r} may not call; --allow-origin can allow it"
-            )
+            raise OriginError(f"pages of {origin[:MOST]!r} may not call; --origin can allow it")
         site = headers.get("sec-fetch-site", "none")
         if site not in ("none", "same-origin") and not _is_visit(scope, headers):
             raise OriginError(f"a browser sent this for another site ({site[:MOST]})")
@@ -184,7 +182,7 @@ def check_media(headers: Mapping[str, str]) -> None:
 
 # --- what is allowed ----------------------------------------------------------------------------
 def hosts(given: Sequence[str]) -> tuple[str, ...]:
-    """What ``--allow-host`` says, checked. Raises RuntimeOptionError."""
+    """What ``--name`` says, checked. Raises RuntimeOptionError."""
     for text in given:
         plain = text.removeprefix("*.")
         if text != "*" and _parts(plain) is None:
@@ -195,7 +193,7 @@ def hosts(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def origins(given: Sequence[str]) -> tuple[str, ...]:
-    """What ``--allow-origin`` says, checked and as browsers write it. Raises RuntimeOptionError."""
+    """What ``--origin`` says, checked and as browsers write it. Raises RuntimeOptionError."""
     found = []
     for text in given:
         parts = _ORIGIN.fullmatch(text.lower()) if len(text) <= MOST else None

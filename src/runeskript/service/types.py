@@ -349,7 +349,9 @@ class HookQuery(Request):
 
 # --- the service itself -------------------------------------------------------------------------
 class AuditEntry(View):
-    """One change, or one that was refused."""
+    """One change, or one that was refused. ``left_out``: how many refused ones were not noted since
+    the entry before, in a flood of them.
+    """
 
     at: int
     actor: str | None
@@ -359,6 +361,7 @@ class AuditEntry(View):
     status: int
     peer: str
     request: str
+    left_out: int
 
 
 class AuditPage(View):

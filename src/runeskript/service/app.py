@@ -1,0 +1,298 @@
+"""The ASGI application: one way that every request goes, from its head to its answer.
+
+guards (Host, Origin) -> route -> who asks -> may they -> how often -> what with -> the endpoint ->
+audit -> answer. Nothing of a request is looked at before what stands left of it is settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from ..errors import RequestError, RuneskriptError
+from . import guards
+from .access import PUBLIC, Caller, authorise
+from .call import Answer, Call
+from .endpoints import ENDPOINTS
+from .idempotency import once
+from .matching import Matcher
+from .problems import problem_of
+from .reading import as_type, read_json, read_query, segments
+from .routes import ANY, Route
+from .service import Service
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+#: Who sent what nobody has to be known for.
+NOBODY: Final = Caller("", "", frozenset())
+PROBLEM: Final = "application/problem+json"
+#: Seconds that a piece of a stream may take to be taken by whoever reads it.
+SLOW: Final = 30.0
+#: Characters of a request's id that somebody else has given it.
+REQUEST_ID: Final = 128
+_BODYLESS: Final = frozenset((204, 304))
+_encode = msgspec.json.Encoder().encode
+_log = logging.getLogger("runeskript.service")
+
+
+class App:
+    """The application of one service."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self._matcher = Matcher()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's scope, as ASGI 3 has it."""
+        if scope["type"] == "http":
+            await self._request(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            kind = message["type"]
+            try:
+                if kind == "lifespan.startup":
+                    await self.service.start()
+                else:
+                    await self.service.stop()
+            except Exception as exc:
+                _log.exception("the service could not be started or stopped")
+                await send({"type": f"{kind}.failed", "message": str(exc)})
+                return
+            await send({"type": f"{kind}.complete"})
+            if kind == "lifespan.shutdown":
+                return
+
+    # --- one request ----------------------------------------------------------------------------
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        service = self.service
+        headers = _headers(scope["headers"])
+        id_ = _request_id(headers, service)
+        extra: guards.Headers = ()
+        route: Route | None = None
+        caller: Caller | None = None
+        params: dict[str, str] = {}
+        try:
+            extra = guards.check(scope, headers, service.settings)
+            route, params = self._route(scope)
+            caller = await service.caller(_authorization(scope, route))
+            service.rates.take(caller, _peer(scope))
+            authorise(route, caller, params.get("topic"))
+            call = Call(service, route, caller or NOBODY, params, headers, id_)
+            await self._read(call, scope, receive)
+            endpoint = ENDPOINTS[route.name]
+            answer = await (once(call, endpoint) if route.changes else endpoint(call))
+        except _PreflightError as exc:
+            answer = exc.answer
+        except Exception as exc:
+            answer = _refusal(exc, scope, id_)
+        if route is not None and route.changes:
+            await service.audit.note(
+                caller,
+                route=route.name,
+                target=_target(params, answer),
+                status=answer.status,
+                peer=_peer(scope),
+                request=id_,
+            )
+        bare = scope["method"] == "HEAD" or answer.status in _BODYLESS
+        await _answer(answer, (*extra, ("x-request-id", id_)), receive, send, bare=bare)
+
+    def _route(self, scope: Scope) -> tuple[Route, dict[str, str]]:
+        raw: bytes = scope.get("raw_path") or scope["path"].encode()
+        method: str = scope["method"]
+        root: bytes = scope.get("root_path", "").encode()
+        parts = segments(raw.removeprefix(root).partition(b"?")[0])
+        if method == "OPTIONS":
+            raise _PreflightError(self._options(parts))
+        return self._matcher.find(method, parts)
+
+    def _options(self, parts: list[str] | None) -> Answer:
+        """What there is at a path."""
+        try:
+            self._matcher.find("", parts)
+        except RequestError as exc:
+            if exc.status == 405:
+                return Answer(status=204, headers=(("allow", ", ".join(exc.allow)),))
+            raise
+        raise AssertionError("no route has the method ''")
+
+    async def _read(self, call: Call, scope: Scope, receive: Receive) -> None:
+        """Query and body as the types of the route. Raises RequestError."""
+        route = call.route
+        call.query = read_query(scope["query_string"], route.query)
+        if route.body is None:
+            return
+        raw = call.raw = await _body(call.headers, receive, self.service.settings.max_body)
+        if raw:
+            guards.check_media(call.headers)
+        if route.body is ANY:
+            call.body = read_json(raw) if raw else None
+        elif isinstance(route.body, type):
+            call.body = as_type(read_json(raw) if raw else {}, route.body)
+
+
+class _PreflightError(Exception):
+    """The answer is known before anybody is asked."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+
+# --- the head of a request ------------------------------------------------------------------------
+def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by lower-case name. One that comes twice is both, as HTTP has it, but for those that
+    say who asks and where: of these there may be one.
+    """
+    found: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        if key in found:
+            text = f"{found[key]}, {text}"
+        found[key] = text
+    return found
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _target(params: Mapping[str, str], answer: Answer) -> str:
+    """What a request was about: what its path names, or what it has made."""
+    for value in params.values():
+        return value
+    return dict(answer.headers).get("location", "").rpartition("/")[2]
+
+
+def _request_id(headers: Mapping[str, str], service: Service) -> str:
+    given = headers.get("x-request-id", "")
+    if 0 < len(given) <= REQUEST_ID and given.isascii() and given.isprintable():
+        return given
+    return service.ids.message_id()
+
+
+def _authorization(scope: Scope, route: Route) -> list[bytes]:
+    """What a request says who it is; to what is for everybody nobody has to."""
+    if route.scope == PUBLIC:
+        return []
+    return [value for name, value in scope["headers"] if name.lower() == b"authorization"]
+
+
+async def _body(headers: Mapping[str, str], receive: Receive, most: int) -> bytes:
+    """The body of a request. Raises RequestError where it is too large or does not come whole."""
+    large = RequestError(f"the body has more than {most:,} bytes", status=413, code="RUNE-6523")
+    length = headers.get("content-length", "")
+    if length.isdigit() and (len(length) > 18 or int(length) > most):
+        raise large
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestError("the body did not come whole")
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise large
+        parts.append(part)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+# --- the answer -----------------------------------------------------------------------------------
+def _refusal(error: Exception, scope: Scope, id_: str) -> Answer:
+    """An exception as an answer; what is a defect is logged, whole, and told in one word."""
+    problem = problem_of(error, scope["path"][:REQUEST_ID])
+    if problem.status >= 500 and not (isinstance(error, RuneskriptError) and problem.status == 503):
+        _log.error("request %s failed", id_, exc_info=error)
+    extra: list[tuple[str, str]] = []
+    if problem.status == 401:
+        extra.append(("www-authenticate", 'Bearer realm="runeskript"'))
+    if problem.status in (429, 503):
+        extra.append(("retry-after", str(getattr(error, "retry_after", 1))))
+    if isinstance(error, RequestError) and error.allow:
+        extra.append(("allow", ", ".join(error.allow)))
+    if problem.version is not None:
+        extra.append(("etag", f'"{problem.version}"'))
+    return Answer(problem, problem.status, tuple(extra), PROBLEM)
+
+
+async def _answer(
+    answer: Answer,
+    extra: tuple[tuple[str, str], ...],
+    receive: Receive,
+    send: Send,
+    *,
+    bare: bool,
+) -> None:
+    """Send it. ``bare``: without a body."""
+    body = answer.body
+    stream = body if isinstance(body, AsyncIterator) else None
+    data = b"" if stream is not None or body is None else body
+    if not isinstance(data, bytes):
+        data = _encode(data)
+    head = [
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        *((name.encode("latin-1"), value.encode("latin-1")) for name, value in extra),
+        *((name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers),
+    ]
+    if answer.status not in _BODYLESS:
+        head.append((b"content-type", answer.media.encode()))
+        if stream is None:
+            head.append((b"content-length", str(len(data)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": head})
+    if stream is None or bare:
+        if stream is not None:
+            await _close(stream)
+        await send({"type": "http.response.body", "body": b"" if bare else data})
+        return
+    await _stream(stream, receive, send)
+
+
+async def _stream(stream: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Send what comes, until it ends, or whoever reads is gone or too slow."""
+    reading = asyncio.ensure_future(_forward(stream, send))
+    gone = asyncio.ensure_future(_until_gone(receive))
+    try:
+        await asyncio.wait((reading, gone), return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            reading.result()
+    except (TimeoutError, OSError):
+        return  # dropped: what it missed is in the journal
+    finally:
+        for task in (reading, gone):
+            task.cancel()
+        await asyncio.gather(reading, gone, return_exceptions=True)
+        await _close(stream)
+
+
+async def _forward(stream: AsyncIterator[bytes], send: Send) -> None:
+    async for part in stream:
+        async with asyncio.timeout(SLOW):
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _close(stream: AsyncIterator[bytes]) -> None:
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,92 @@
+"""One request on its way to an endpoint, and what the endpoint answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from ..errors import RequestError
+from .access import Caller
+from .routes import Route
+
+if TYPE_CHECKING:
+    from .service import Service
+
+JSON: Final = "application/json"
+#: Characters of an idempotency key.
+KEY: Final = 255
+
+
+class Call:
+    """What an endpoint is given: who asks, for what, and with what, checked and typed."""
+
+    __slots__ = ("body", "caller", "headers", "id", "params", "query", "raw", "route", "service")
+
+    def __init__(
+        self,
+        service: Service,
+        route: Route,
+        caller: Caller,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        id_: str,
+    ) -> None:
+        self.service = service
+        self.route = route
+        self.caller = caller
+        #: Names in braces of the path, decoded.
+        self.params = params
+        #: By lower-case name.
+        self.headers = headers
+        #: That of the request, which logs and audit have, too.
+        self.id = id_
+        self.query: Any = None
+        self.body: Any = None
+        self.raw = b""
+
+    @property
+    def key(self) -> str | None:
+        """Its idempotency key. Raises RequestError."""
+        text = self.headers.get("idempotency-key")
+        if text is not None and (not 0 < len(text) <= KEY or not text.isprintable()):
+            raise RequestError(f"an idempotency key is a text of 1 to {KEY} characters")
+        return text
+
+    def derived(self, what: str) -> str | None:
+        """An id that the same request leads to again, if it has an idempotency key; of another
+        caller, route or target it is another one.
+        """
+        key = self.key
+        if key is None:
+            return None
+        who = (self.caller.tenant, self.caller.token or "", self.caller.actor or "")
+        parts = (*who, self.route.name, *self.params.values(), key, what)
+        hashed = hashlib.sha256("\0".join(f"{len(part)}:{part}" for part in parts).encode())
+        return hashed.hexdigest()[:32]
+
+    def fingerprint(self) -> str:
+        """What two requests have in common that ask for the same."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+
+class Answer:
+    """What an endpoint answers: ``body`` is encoded as JSON, or the bytes or stream it is."""
+
+    __slots__ = ("body", "headers", "media", "status")
+
+    def __init__(
+        self,
+        body: Any = None,
+        status: int = 200,
+        headers: tuple[tuple[str, str], ...] = (),
+        media: str = JSON,
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.headers = headers
+        self.media = media
+
+
+#: The body of an answer that comes piece by piece.
+Stream: TypeAlias = "AsyncIterator[bytes]"

@@ -1,0 +1,40 @@
+"""What the routes do: one function each, by the name of its route."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from ..call import Answer, Call
+from . import documents, looking, moving, sending, serving, streaming, submitting
+
+#: Name of a route -> what it does.
+ENDPOINTS: Final[dict[str, Callable[[Call], Awaitable[Answer]]]] = {
+    "jobs.submit": submitting.submit,
+    "jobs.fork": submitting.fork,
+    "jobs.list": looking.find,
+    "jobs.get": looking.get,
+    "jobs.history": looking.history,
+    "jobs.why": looking.why,
+    "jobs.export": looking.export,
+    "jobs.events": streaming.job_events,
+    "events": streaming.events,
+    "jobs.move": moving.move,
+    "jobs.run": moving.run,
+    "jobs.cancel": moving.cancel,
+    "jobs.pause": moving.pause,
+    "jobs.resume": moving.resume,
+    "jobs.retry": moving.retry,
+    "jobs.erase": moving.erase,
+    "jobs.signal": sending.signal_job,
+    "jobs.complete": sending.complete,
+    "signals": sending.signal,
+    "hooks": sending.hook,
+    "skripts.deploy": documents.deploy,
+    "machines.deploy": documents.deploy,
+    "check": documents.check,
+    "audit": serving.audit,
+    "healthz": serving.healthz,
+    "readyz": serving.readyz,
+    "openapi": serving.openapi,
+}

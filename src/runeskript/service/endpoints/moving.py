@@ -1,0 +1,89 @@
+"""Telling a job that is there what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ...engine.handlers.durations import milliseconds
+from ...errors import RequestError
+from ..call import Answer, Call
+from .looking import shown
+
+
+async def move(call: Call) -> Answer:
+    """Fire an event, or go to a state; answered when it was its turn, or 202 when it waits."""
+    body, service, id_ = call.body, call.service, call.params["id"]
+    await service.row(call.caller, id_)
+    if body.event is None:
+        raise RequestError("say `event`", status=422)
+    options: dict[str, Any] = {
+        "actor": call.caller.actor,
+        "roles": call.caller.roles,
+        "why": body.why,
+        "event_id": body.id or call.derived("event") or service.ids.message_id(),
+    }
+    runtime = service.runtime
+    try:
+        async with asyncio.timeout(_seconds(body.wait)):
+            await runtime.send(id_, body.event, body.data, **options)
+    except TimeoutError:
+        return shown(await service.row(call.caller, id_), 202)
+    return shown(await service.row(call.caller, id_))
+
+
+def _seconds(text: str | int) -> float:
+    try:
+        return min(milliseconds(text), 60_000) / 1000
+    except ValueError as exc:
+        raise RequestError(f"`wait`: {exc}", status=422) from None
+
+
+async def run(call: Call) -> Answer:
+    """Have a job begin that was held."""
+    service, id_ = call.service, call.params["id"]
+    row = await service.row(call.caller, id_)
+    if row.status == "Pending":
+        await service.runtime.resume_job(id_)
+        row = await service.row(call.caller, id_)
+    return shown(row)
+
+
+async def cancel(call: Call) -> Answer:
+    """Ask a job to end as Cancelled."""
+    service, body = call.service, call.body
+    row = await service.row(call.caller, call.params["id"])
+    await service.runtime.cancel_job(row.id, body.reason, grace=body.grace, force=body.force)
+    return shown(await service.row(call.caller, row.id), 202)
+
+
+async def pause(call: Call) -> Answer:
+    """Ask a job to stand still."""
+    service = call.service
+    row = await service.row(call.caller, call.params["id"])
+    await service.runtime.pause_job(row.id)
+    return shown(await service.row(call.caller, row.id), 202)
+
+
+async def resume(call: Call) -> Answer:
+    """Go on with a job that stands still."""
+    service = call.service
+    row = await service.row(call.caller, call.params["id"])
+    await service.runtime.resume_job(row.id)
+    return shown(await service.row(call.caller, row.id), 202)
+
+
+async def retry(call: Call) -> Answer:
+    """Go on with a failed job."""
+    service = call.service
+    row = await service.row(call.caller, call.params["id"])
+    await service.runtime.retry_job(row.id)
+    return shown(await service.row(call.caller, row.id), 202)
+
+
+async def erase(call: Call) -> Answer:
+    """Erase what a job holds."""
+    service = call.service
+    row = await service.row(call.caller, call.params["id"])
+    await service.runtime.erase_job(row.id)
+    return shown(await service.row(call.caller, row.id))

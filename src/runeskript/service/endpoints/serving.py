@@ -1,0 +1,52 @@
+"""The service itself: whether it lives, what it does, what was done with it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...errors import StoreError
+from ...model.records import fields_of
+from ..audit import Entry, page
+from ..call import Answer, Call
+from ..openapi import document
+from ..types import AuditEntry, AuditPage, Health
+
+_FIELDS: Final = fields_of(Entry)
+
+
+async def healthz(call: Call) -> Answer:
+    """The process lives: it answers."""
+    return Answer(Health(status="ok"))
+
+
+async def readyz(call: Call) -> Answer:
+    """Whether it can take work: it is not closing, its store answers, jobs are run."""
+    service = call.service
+    detail = ""
+    if service.closing:
+        detail = "the service is closing"
+    elif service.failure is not None:
+        detail = "no more jobs are run here"
+    else:
+        try:
+            await service.store.get([""])
+        except StoreError:
+            detail = "the store does not answer"
+    if detail:
+        return Answer(Health(status="unavailable", detail=detail), 503)
+    return Answer(Health(status="ok"))
+
+
+async def openapi(call: Call) -> Answer:
+    """The table of routes as OpenAPI."""
+    return Answer(document())
+
+
+async def audit(call: Call) -> Answer:
+    """A page of the audit log of the caller's tenant."""
+    query = call.query
+    found = await page(call.service.store, call.caller.tenant, query.cursor, query.limit)
+    entries = [
+        AuditEntry(**{name: getattr(one, name) for name in _FIELDS}) for one in found.entries
+    ]
+    return Answer(AuditPage(entries=entries, next=found.next))

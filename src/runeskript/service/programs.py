@@ -1,0 +1,81 @@
+"""Documents that come over the wire, compiled: no file of this machine is read for them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from typing import Any, Final
+
+import msgspec
+
+from ..compiler.pipeline import Compiled, Options, check_text, compile_text
+from ..engine.runtime import Runtime
+from ..errors import RequestError, UnknownSkriptError
+from ..model.blueprint import Blueprint
+from ..model.diagnostics import Diagnostic
+
+#: What a document is called in its diagnostics.
+FILE: Final = "document"
+#: Compiled texts that are kept, and bytes from which on a text is compiled beside the loop.
+CACHE: Final = 256
+LARGE: Final = 8_192
+#: Names that are looked at for the nearest match.
+NAMES: Final = 1_000
+_OPTIONS: Final = Options(resolve=None)
+
+
+class Programs:
+    """Compiles texts once, and finds what is deployed."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._texts: OrderedDict[bytes, Compiled] = OrderedDict()
+
+    async def compiled(self, document: str | dict[str, Any]) -> Compiled:
+        """A document compiled. Raises CompileError."""
+        data = source_of(document)
+        key = hashlib.sha256(data).digest()
+        known = self._texts.get(key)
+        if known is not None:
+            self._texts.move_to_end(key)
+            return known
+        catalog = self._runtime.handlers
+        if len(data) < LARGE:
+            found = compile_text(data, FILE, catalog, _OPTIONS)
+        else:
+            found = await asyncio.to_thread(compile_text, data, FILE, catalog, _OPTIONS)
+        self._texts[key] = found
+        while len(self._texts) > CACHE:
+            self._texts.popitem(last=False)
+        return found
+
+    async def diagnosed(self, document: str | dict[str, Any]) -> list[Diagnostic]:
+        """All that is wrong with a document."""
+        data, catalog = source_of(document), self._runtime.handlers
+        if len(data) < LARGE:
+            return list(check_text(data, FILE, catalog, _OPTIONS))
+        return list(await asyncio.to_thread(check_text, data, FILE, catalog, _OPTIONS))
+
+    async def deployed(self, name: str, tenant: str, *, machine: bool = False) -> Blueprint:
+        """What is deployed as ``NAME`` or ``NAME@VERSION``. Raises UnknownSkriptError."""
+        base, at, text = name.partition("@")
+        what = "machine" if machine else "skript"
+        if at and (not text.isascii() or not text.isdigit() or len(text) > 18):
+            raise RequestError(f"{name!r}: a version is a number", status=422)
+        skripts = self._runtime.skripts
+        found = await skripts.find(base, int(text) if at else None, tenant)
+        program = None if found is None else await skripts.program(found.digest)
+        if program is None or (machine and program.blueprint.machine is None):
+            raise UnknownSkriptError(f"no {what} is deployed as {name!r}")
+        return program.blueprint
+
+
+def source_of(document: str | dict[str, Any]) -> bytes:
+    """The text of a document; one that came as JSON is a text again."""
+    if isinstance(document, str):
+        return document.encode("utf-8", "surrogatepass")
+    try:
+        return msgspec.json.encode(document)
+    except (RecursionError, ValueError) as exc:  # half a surrogate pair
+        raise RequestError(f"the document is not JSON: {exc}", status=422) from None

@@ -1,0 +1,96 @@
+"""Listening: uvicorn around the application, with an end that hands the jobs over.
+
+A service that others than this machine's user can reach needs a token: without one it is refused
+before anything is bound.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from ..errors import RequestError, StoreError
+from .app import App
+from .service import Service
+from .settings import CLOSING
+
+#: Connections that the system holds for us while we are busy.
+BACKLOG: Final = 2_048
+#: Seconds that a connection without a request is kept.
+IDLE: Final = 30
+_log = logging.getLogger("runeskript.service")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address that is listened on."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises RequestError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host.strip("[]"), port))
+        found.listen(BACKLOG)
+    except (OSError, OverflowError) as exc:
+        found.close()
+        reason = getattr(exc, "strerror", None) or str(exc)
+        raise RequestError(f"cannot listen on {host}:{port}: {reason}", code="RUNE-6527") from None
+    found.set_inheritable(False)
+    return found
+
+
+class _Server(uvicorn.Server):
+    """Tells the service that it closes as soon as it is asked to: open streams end then."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal came."""
+        self._service.close()
+        super().handle_exit(sig, frame)
+
+    def stop(self) -> None:
+        """Come to an end as after a signal."""
+        self._service.close()
+        self.should_exit = True
+
+
+async def serve(service: Service, listening: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until a signal comes, or no more jobs can be run. Raises what ended the runtime."""
+    config = uvicorn.Config(
+        App(service),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        lifespan="on",
+        backlog=BACKLOG,
+        timeout_keep_alive=IDLE,
+        timeout_graceful_shutdown=CLOSING,
+        ws="none",
+    )
+    server = _Server(config, service)
+    service.on_ready = ready
+    service.on_failure = server.stop
+    await server.serve(sockets=[listening])
+    if service.failure is not None:
+        raise service.failure
+    if not server.started:
+        raise StoreError("the service could not be started; its log says why")

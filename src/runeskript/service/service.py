@@ -1,0 +1,113 @@
+"""One service: a runtime that works, who may ask it, and what stands between requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from ..engine.ids import Ids, SystemIds
+from ..engine.runtime import Runtime
+from ..errors import JobNotFoundError, RequestError, StoreError
+from ..stores import Store
+from ..stores.base import JobRow
+from . import tokens
+from .access import Caller
+from .audit import Audit
+from .gate import Gate
+from .kept import forget
+from .programs import Programs
+from .rates import Rates
+from .settings import Settings
+from .streams import Changes
+
+#: Seconds between two looks for answers that are kept no longer.
+TIDY: Final = 600.0
+_log = logging.getLogger("runeskript.service")
+
+
+class Service:
+    """What endpoints have in common. ``start`` and ``stop`` are for the loop that serves."""
+
+    def __init__(self, runtime: Runtime, settings: Settings | None = None) -> None:
+        self.runtime = runtime
+        self.settings = settings or Settings()
+        self.ids: Ids = SystemIds()
+        self.store: Store = runtime.store
+        self.gate = Gate(self.store, may_be_open=self.settings.may_be_open)
+        self.rates = Rates(self.settings.rate)
+        self.audit = Audit(self.store)
+        self.changes = Changes(self.store)
+        self.programs = Programs(runtime)
+        self._tasks: list[asyncio.Task[Any]] = []
+        #: Why it can take no work any more.
+        self.failure: BaseException | None = None
+        self.closing = False
+        #: Told when it can take requests, and when it can take no work any more.
+        self.on_ready: Callable[[], None] = _nothing
+        self.on_failure: Callable[[], None] = _nothing
+
+    # --- life -----------------------------------------------------------------------------------
+    async def start(self) -> None:
+        """Enter the runtime, and begin to work."""
+        await self.runtime.__aenter__()
+        loop = asyncio.get_running_loop()
+        if self.settings.works:
+            work = loop.create_task(self.runtime.work())
+            work.add_done_callback(self._stopped)
+            self._tasks.append(work)
+        self._tasks.append(loop.create_task(self._tidy()))
+        self.on_ready()
+
+    async def stop(self) -> None:
+        """End streams, and give the jobs back to the store."""
+        self.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.audit.close()
+        await self.runtime.close()
+
+    def close(self) -> None:
+        """Take no more requests, and have streams end."""
+        self.closing = True
+        self.changes.close()
+
+    def _stopped(self, work: asyncio.Task[Any]) -> None:
+        if not work.cancelled() and work.exception() is not None:
+            self.failure = work.exception()
+            _log.error("no more jobs are run here", exc_info=self.failure)
+            self.on_failure()
+
+    async def _tidy(self) -> None:
+        while True:
+            with suppress(StoreError):  # the next time is soon enough
+                await forget(self.store, self.store.now())
+            await asyncio.sleep(TIDY)
+
+    async def has_token(self) -> bool:
+        """Whether there is any token in the store."""
+        return await tokens.any_token(self.store)
+
+    # --- what every endpoint asks -----------------------------------------------------------------
+    async def caller(self, authorization: list[bytes]) -> Caller | None:
+        """Who sent a request. Raises UnauthorizedError."""
+        return await self.gate.caller(authorization)
+
+    async def row(self, caller: Caller, id_: str) -> JobRow:
+        """A job of the caller's tenant: others' do not exist for it. Raises JobNotFoundError."""
+        (row,) = await self.store.get([id_])
+        if row is None or row.tenant != caller.tenant:
+            raise JobNotFoundError("no job has this id")
+        return row
+
+    def check_open(self) -> None:
+        """Refuse what would begin while it closes. Raises RequestError."""
+        if self.closing:
+            raise RequestError("the service is closing", status=503, code="RUNE-6526")
+
+
+def _nothing() -> None:
+    """Nobody is to be told."""

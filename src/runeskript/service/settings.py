@@ -1,0 +1,37 @@
+"""How a service is told to behave; every bound of it in one place, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..model.records import record
+
+#: Bytes of one body: a batch of 10,000 small jobs takes two million.
+MAX_BODY: Final = 16 * 1024 * 1024
+#: Requests a second of one caller, and how many may come at once.
+RATE: Final = 5_000
+#: Streams of events that are open at once: each is a connection and a task.
+STREAMS: Final = 1_000
+#: Seconds after which a stream without events says that it lives.
+HEARTBEAT: Final = 15.0
+#: Milliseconds for which an answer is kept for whoever asks again with its idempotency key.
+KEPT: Final = 24 * 3600 * 1000
+#: Seconds that requests under way have to end when the service closes.
+CLOSING: Final = 10
+
+
+@record
+class Settings:
+    """``hosts``: names by which it may be called besides those of loopback. ``origins``: of pages
+    that browsers may call it from. ``may_be_open``: whether it needs no token as long as there is
+    none. ``rate``: requests a second of one caller. ``works``: whether it runs jobs, too.
+    """
+
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    may_be_open: bool = True
+    max_body: int = MAX_BODY
+    rate: int = RATE
+    streams: int = STREAMS
+    heartbeat: float = HEARTBEAT
+    works: bool = True

@@ -1,0 +1,241 @@
+"""Jobs over HTTP: what is asked for happens, and what cannot be is said with a status."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from serving import Client, served
+
+HELLO = "skript: hello\ndo:\n  - return: \"${'hi ' + input.name}\"\n"
+WAITS = 'skript: waits\ndo:\n  - listen: go\n    into: got\n  - return: "${got}"\n'
+
+
+async def ended(client: Client, id_: str) -> dict[str, object]:
+    async with client.stream(f"/jobs/{id_}/events") as stream:
+        await stream.ended.wait()
+        return stream.events()[-1].data
+
+
+async def test_a_document_is_run() -> None:
+    async with served() as client:
+        made = await client.post("/jobs", {"document": HELLO, "data": {"name": "Ada"}})
+        assert made.status == 201
+        assert made.headers["location"] == f"/jobs/{made.json['id']}"
+        job = await ended(client, made.json["id"])
+        assert (job["status"], job["output"]) == ("Completed", "hi Ada")
+        again = await client.get(made.headers["location"])
+        assert again.json == job
+        assert again.etag == f'"{job["version"]}"'
+
+
+async def test_a_document_may_be_json() -> None:
+    async with served() as client:
+        document = {"skript": "one", "do": [{"return": 1}]}
+        made = await client.post("/jobs", {"document": document})
+        assert (await ended(client, made.json["id"]))["output"] == 1
+
+
+async def test_a_deployed_skript_is_run_by_name_and_version() -> None:
+    async with served() as client:
+        assert (await client.put("/skripts", {"document": HELLO})).status == 201
+        assert (await client.put("/skripts", {"document": HELLO})).status == 200
+        changed = HELLO.replace("hi ", "ho ")
+        assert (await client.put("/skripts", {"document": changed})).json["version"] == 2
+        for name, said in (("hello", "ho Ada"), ("hello@1", "hi Ada")):
+            made = await client.post("/jobs", {"skript": name, "data": {"name": "Ada"}})
+            assert (await ended(client, made.json["id"]))["output"] == said
+        assert (await client.post("/jobs", {"skript": "hello@3"})).status == 404
+        assert (await client.post("/jobs", {"skript": "hello@x"})).status == 422
+
+
+async def test_what_is_wrong_with_a_document_comes_with_its_places() -> None:
+    async with served() as client:
+        bad = "skript: x\ndo:\n  - retrun: 1\n"
+        refused = await client.post("/jobs", {"document": bad})
+        assert refused.status == 422
+        assert refused.headers["content-type"] == "application/problem+json"
+        (finding,) = refused.json["diagnostics"]
+        assert (finding["code"], finding["line"], finding["column"]) == ("RUNE-1103", 3, 5)
+        checked = await client.post("/check", {"document": bad})
+        assert (checked.status, checked.json["ok"]) == (200, False)
+        assert checked.json["diagnostics"] == [finding]
+
+
+async def test_no_file_of_the_machine_is_read_for_a_document() -> None:
+    async with served() as client:
+        child = "skript: x\ndo:\n  - run: ./pyproject.toml\n"
+        refused = await client.post("/jobs", {"document": child})
+        assert refused.status == 422
+        assert "RUNE-3030" in {one["code"] for one in refused.json["diagnostics"]}
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"", 422),
+        (b"{", 400),
+        (b'{"data": NaN, "document": "x"}', 400),
+        (b'{"data": 1, "data": 2}', 400),
+        (b'{"data": {"a": 1, "a": 1}}', 400),
+        (b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400),
+        (b'{"data": "\xff"}', 400),
+        (b'{"skritp": "hello"}', 422),
+        (b'{"document": 1}', 422),
+        (b'{"document": "skript: a", "skript": "b"}', 422),
+        (b"[]", 422),
+        (b'{"key": ""}', 422),
+        (b'{"labels": {"a": 1}}', 422),
+        (b'{"priority": 101}', 422),
+        (b'{"document": "\\ud800"}', 422),
+        (b'{"skript": "a\\u0000b"}', 404),
+    ],
+    ids=repr,
+)
+async def test_bodies_that_cannot_be(raw: bytes, status: int) -> None:
+    async with served() as client:
+        refused = await client.ask("POST", "/jobs", raw=raw)
+        assert refused.status == status, refused.body
+        assert refused.json["status"] == status
+
+
+async def test_data_that_is_no_value() -> None:
+    async with served() as client:
+        for data in ('{"a": 123456789012345678901234567890}', '"\\ud800"', "1e999"):
+            raw = f'{{"document": {json.dumps(HELLO)}, "data": {data}}}'.encode()
+            assert (await client.ask("POST", "/jobs", raw=raw)).status == 422, data
+
+
+async def test_an_id_that_names_no_job_is_not_found_whatever_its_form() -> None:
+    async with served() as client:
+        for id_ in (
+            "x",
+            "..",
+            "%2e%2e",
+            "a%2fb",
+            "%00",
+            "'%20OR%201=1--",
+            "a" * 5_000,
+            "%f0%9f%8e%b2",
+        ):
+            for path in ("", "/why", "/history", "/events", "/export"):
+                found = await client.get(f"/jobs/{id_}{path}")
+                assert (found.status, found.json["code"]) == (404, "RUNE-6003"), id_
+        assert (await client.get("/jobs/%ff")).status == 404
+        assert (await client.get("/jobs/" + "a" * 10_000_000)).status == 404
+
+
+async def test_paths_are_exact() -> None:
+    async with served() as client:
+        made = await client.post("/jobs", {"document": HELLO, "data": {"name": "Ada"}})
+        id_ = made.json["id"]
+        for path in ("/jobs/", "//jobs", "/Jobs", "/./jobs", "/jobs/x/../", f"/jobs/{id_}/",
+                     f"/jobs/{id_}%2fwhy", f"/jobs//{id_}", ""):  # fmt: skip
+            found = await client.get(path)
+            assert found.status == 404, path
+        refused = await client.ask("DELETE", f"/jobs/{id_}")
+        assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+        assert (await client.ask("OPTIONS", "/jobs")).headers["allow"] == "GET, HEAD, OPTIONS, POST"
+        head = await client.ask("HEAD", f"/jobs/{id_}")
+        assert (head.status, head.body) == (200, b"")
+        assert int(head.headers["content-length"]) > 100
+
+
+async def test_the_same_key_is_the_same_job() -> None:
+    async with served() as client:
+        body = {"document": HELLO, "data": {"name": "Ada"}, "key": "k"}
+        made = await client.post("/jobs", body)
+        assert (await client.post("/jobs", body)).json["id"] == made.json["id"]
+        refused = await client.post("/jobs", {**body, "on_conflict": "reject"})
+        assert refused.status == 409
+
+
+async def test_a_repeated_request_makes_one_job() -> None:
+    async with served() as client:
+        body = {"document": HELLO, "data": {"name": "Ada"}}
+        made = await client.post("/jobs", body, idempotency_key="one")
+        again = await client.post("/jobs", body, idempotency_key="one")
+        assert again.json["id"] == made.json["id"]
+        assert again.status == made.status
+        assert again.headers["idempotency-replayed"] == "true"
+        other = await client.post("/jobs", {**body, "data": {"name": "Bob"}}, idempotency_key="one")
+        assert (other.status, other.json["code"]) == (422, "RUNE-6525")
+        both = await asyncio.gather(
+            *(client.post("/jobs", body, idempotency_key="two") for _ in range(5))
+        )
+        assert len({one.json["id"] for one in both}) == 1
+        assert len((await client.get("/jobs")).json["jobs"]) == 2
+
+
+async def test_an_unchanged_job_is_not_sent_again() -> None:
+    async with served() as client:
+        made = await client.post("/jobs", {"document": WAITS})
+        async with client.stream(f"/jobs/{made.json['id']}/events") as stream:
+            await stream.until(1)
+        path = made.headers["location"]
+        tag = (await client.get(path)).etag
+        assert (await client.get(path, if_none_match=tag)).status == 304
+        assert (await client.get(path, if_none_match=f'"x", W/{tag}')).status == 304
+        assert (await client.get(path, if_none_match='"999"')).status == 200
+        assert (await client.get(path, if_none_match="999")).status == 400
+        signal = await client.post(f"{path}/signal", {"topic": "go", "data": 7})
+        assert signal.json == {"outcome": "accepted"}
+        assert (await ended(client, made.json["id"]))["output"] == 7
+        assert (await client.get(path, if_none_match=tag)).status == 200
+
+
+async def test_pause_resume_cancel() -> None:
+    async with served() as client:
+        made = await client.post("/jobs", {"document": WAITS})
+        path = made.headers["location"]
+        assert (await client.post(f"{path}/pause")).status == 202
+        assert (await client.post(f"{path}/resume")).status == 202
+        assert (await client.post(f"{path}/cancel", {"reason": "enough"})).status == 202
+        job = await ended(client, made.json["id"])
+        assert job["status"] == "Cancelled"
+        assert (await client.post(f"{path}/retry")).status == 409
+        assert (await client.post(f"{path}/cancel", {"grace": "never"})).status == 422
+
+
+async def test_lists_are_paged_and_filtered() -> None:
+    async with served() as client:
+        ids = []
+        for number in range(5):
+            made = await client.post(
+                "/jobs",
+                {"document": HELLO, "data": {"name": "A", "n": number},
+                 "labels": {"odd": str(number % 2)}},
+            )  # fmt: skip
+            ids.append(made.json["id"])
+            await ended(client, made.json["id"])
+        page = (await client.get("/jobs?limit=3")).json
+        rest = (await client.get(f"/jobs?limit=3&cursor={page['next']}")).json
+        assert [job["id"] for job in page["jobs"] + rest["jobs"]] == ids[::-1]
+        assert rest["next"] is None
+        odd = (await client.get("/jobs?label=odd%3D1")).json["jobs"]
+        assert [job["id"] for job in odd] == [ids[3], ids[1]]
+        (third,) = (await client.get("/jobs?data=n%3D3&status=Completed")).json["jobs"]
+        assert third["id"] == ids[3]
+        for query in ("status=Done", "limit=0", "limit=1001", "limit=x", "label=x", "data=n%3D",
+                      "limit=1&limit=2", "nonsense=1", "data=n%3D{", "key=%ff"):  # fmt: skip
+            assert (await client.get(f"/jobs?{query}")).status in (400, 422), query
+        for text in ("' OR 1=1 --", "%", "_"):
+            none = await client.get("/jobs?skript=" + "".join(f"%{ord(c):02x}" for c in text))
+            assert none.json["jobs"] == []
+
+
+async def test_changes_are_in_the_audit_log_before_they_are_answered() -> None:
+    async with served() as client:
+        made = await client.post("/jobs", {"document": WAITS}, x_request_id="mine")
+        await client.post("/jobs", {"document": "x"})
+        await client.get("/jobs")
+        entries = (await client.get("/audit")).json["entries"]
+        assert [(one["route"], one["status"]) for one in entries] == [
+            ("jobs.submit", 201),
+            ("jobs.submit", 422),
+        ]
+        assert entries[0]["target"] == made.json["id"]
+        assert (entries[0]["request"], entries[0]["peer"]) == ("mine", "127.0.0.1")
+        assert made.headers["x-request-id"] == "mine"
