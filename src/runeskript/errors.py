@@ -34,6 +34,7 @@ __all__ = [
     "MediaTypeError",
     "NotAValueError",
     "OriginError",
+    "PositionError",
     "RateLimitedError",
     "ReplayMismatchError",
     "RequestError",
@@ -332,6 +333,12 @@ class ForkError(RuneskriptError):
     """The job cannot be forked from this position, or not with these variables."""
 
     code = "RUNE-6014"
+
+
+class PositionError(RuneskriptError):
+    """The journal of the job has no such position."""
+
+    code = "RUNE-6030"
 
 
 class EraseError(RuneskriptError):

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from ..model import ast
-from ..model.ast import Block, Document, Expr, Step
+from ..model.ast import Block, Document, Step
 from ..model.records import mutable
 from .drawn_text import dot_text, mermaid_text
 from .state_graph import machine_dot, machine_mermaid
+from .step_labels import Shape, label_of, loop_label, short
 
-Shape = Literal["step", "pure", "choice", "loop", "fork", "end", "wait"]
 #: A node to go on from, and the label of the edge.
 Out = tuple[str, str]
 
@@ -66,7 +66,7 @@ class _Drawing:
         """Steps in order; what to go on from behind them."""
         for step in steps:
             if step.when is not None:
-                choice = self.node(f"if {_short(step.when)}", "choice", ins)
+                choice = self.node(f"if {short(step.when)}", "choice", ins)
                 ins = [*self.step(step, [(choice, "yes")]), (choice, "no")]
             else:
                 ins = self.step(step, ins)
@@ -76,30 +76,27 @@ class _Drawing:
         draw = _DRAW.get(type(step))
         if draw is not None:
             return draw(self, step, ins)
-        label, shape = _label(step)
+        label, shape = label_of(step)
         return [(self.node(_named(step, label), shape, ins), "")]
 
     # --- steps with steps inside -----------------------------------------------------------------
     def if_(self, step: ast.If, ins: list[Out]) -> list[Out]:
         outs: list[Out] = []
         for condition, block in step.branches:
-            choice = self.node(_named(step, f"if {_short(condition)}"), "choice", ins)
+            choice = self.node(_named(step, f"if {short(condition)}"), "choice", ins)
             outs += self.block(block, [(choice, "yes")])
             ins = [(choice, "no")]
         return [*outs, *self.block(step.otherwise, ins)]
 
     def switch(self, step: ast.Switch, ins: list[Out]) -> list[Out]:
-        choice = self.node(_named(step, f"switch {_short(step.subject)}"), "choice", ins)
+        choice = self.node(_named(step, f"switch {short(step.subject)}"), "choice", ins)
         outs: list[Out] = []
         for values, block in step.cases:
-            outs += self.block(block, [(choice, ", ".join(_short(v) for v in values))])
+            outs += self.block(block, [(choice, ", ".join(short(v) for v in values))])
         return [*outs, *self.block(step.otherwise, [(choice, "else")])]
 
     def loop(self, step: ast.For | ast.While, ins: list[Out]) -> list[Out]:
-        if isinstance(step, ast.For):
-            label = f"for {step.item} in {_short(step.over)}"
-        else:
-            label = f"while {_short(step.condition)}"
+        label = loop_label(step)
         if isinstance(step, ast.For) and step.limit is not None:
             return self.fork_each(step, label, ins)
         head = self.node(_named(step, label), "loop", ins)
@@ -113,7 +110,7 @@ class _Drawing:
         return [(head, "done"), *breaks]
 
     def fork_each(self, step: ast.For, label: str, ins: list[Out]) -> list[Out]:
-        limit = "" if step.limit is None or step.limit.ir == ("const", 0) else _short(step.limit)
+        limit = "" if step.limit is None or step.limit.ir == ("const", 0) else short(step.limit)
         fork = self.node(_named(step, f"{label}, parallel {limit}".rstrip()), "fork", ins)
         loops, self.loops = self.loops, []
         end: list[Out] = []
@@ -164,7 +161,7 @@ class _Drawing:
         entry = self.node(name, "pure", ins)
         outs = self.framed(name, lambda: self.block(body, [(entry, "")]))
         for clause in catches:
-            label = "catch" if clause.when is None else f"catch {_short(clause.when)}"
+            label = "catch" if clause.when is None else f"catch {short(clause.when)}"
             head = self.node(label, "choice", [])
             self.link([(entry, "error")], head, dashed=True)
             outs += self.block(clause.body, [(head, "")])
@@ -196,19 +193,19 @@ class _Drawing:
     def do(self, step: ast.Do, ins: list[Out]) -> list[Out]:
         title = step.site.id or "do"
         if step.timeout is not None:
-            title += f", timeout {_short(step.timeout)}"
+            title += f", timeout {short(step.timeout)}"
         return self.framed(title, lambda: self.block(step.body, ins))
 
     def call(self, step: ast.Call | ast.Run, ins: list[Out]) -> list[Out]:
-        label, shape = _label(step)
+        label, shape = label_of(step)
         node = self.node(_named(step, label), shape, ins)
         if step.undo is not None:
-            undo = self.node(f"undo: {_label(step.undo)[0]}", "step", [])
+            undo = self.node(f"undo: {label_of(step.undo)[0]}", "step", [])
             self.link([(node, "undo")], undo, dashed=True)
         return [(node, "")]
 
     def final(self, step: ast.Return | ast.Raise, ins: list[Out]) -> list[Out]:
-        label, shape = _label(step)
+        label, shape = label_of(step)
         node = self.node(_named(step, label), shape, ins)
         if isinstance(step, ast.Return) and self.end:
             self.link([(node, "")], self.end)
@@ -233,7 +230,7 @@ class _Drawing:
             for condition, target in jumps:
                 label = "else" if len(jumps) > 1 else ""
                 if condition is not None:
-                    label = _short(condition)
+                    label = short(condition)
                 here = [(node, label or old) for node, old in leaving]
                 if target is None:
                     outs += here
@@ -266,41 +263,8 @@ def _draw(document: Document) -> _Drawing:
 
 
 # --- labels -----------------------------------------------------------------------------------
-def _short(expr: Expr, limit: int = 40) -> str:
-    text = " ".join(expr.source.split())
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
 def _named(step: Step, label: str) -> str:
     return label if step.site.id is None else f"{step.site.id}: {label}"
-
-
-def _label(step: Step) -> tuple[str, Shape]:
-    """The label and the shape of a step that has no steps inside."""
-    if isinstance(step, ast.Set):
-        return "set " + ", ".join(dict.fromkeys(t.name for t, _ in step.assignments)), "pure"
-    if isinstance(step, ast.Call):
-        return f"call {step.handler}", "step"
-    if isinstance(step, ast.Run):
-        return f"run {step.path or step.name}", "step"
-    if isinstance(step, ast.Yield):
-        return f"yield {_short(step.value)}", "pure"
-    if isinstance(step, ast.Wait):
-        until = step.until
-        if until is not None:
-            return f"wait until {_short(until)}", "wait"
-        return "wait" if step.delay is None else f"wait {_short(step.delay)}", "wait"
-    if isinstance(step, ast.Listen):
-        return f"listen {_short(step.topic)}", "wait"
-    if isinstance(step, ast.Emit):
-        return f"emit {_short(step.topic)}", "step"
-    if isinstance(step, ast.Log):
-        return f"log {_short(step.text)}", "pure"
-    if isinstance(step, ast.Raise):
-        return f"raise {_short(step.type)}", "end"
-    if isinstance(step, ast.Return):
-        return f"return {_short(step.value)}", "end"
-    return type(step).__name__.lower(), "pure"
 
 
 # --- formats ----------------------------------------------------------------------------------

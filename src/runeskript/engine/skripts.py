@@ -24,13 +24,16 @@ from ..model.isa import Op
 from ..model.nearest import did_you_mean
 from ..model.rows import NamedTuple
 from ..model.values import Value, type_name
-from ..stores.base import Store
+from ..stores.base import JobRow, Store
 from .handlers.registry import HandlerRegistry, Registered
 from .inputs import InputCheck
 from .resources import Resources
+from .retrying import program_of
 
 #: Programs kept ready; others are loaded again from their blob.
 PROGRAMS: Final = 256
+#: Programs kept of jobs that run elsewhere.
+READ: Final = 32
 #: Attempts to write a version number that others write too.
 RACES: Final = 20
 
@@ -54,6 +57,8 @@ class Skripts:
         self._programs: OrderedDict[str, Program] = OrderedDict()
         #: Tables of machines that may run elsewhere.
         self._machines: OrderedDict[str, MachineTable | None] = OrderedDict()
+        #: Programs that are only looked at: their handlers may be elsewhere.
+        self._read: OrderedDict[str, Program] = OrderedDict()
         self._checks: dict[str, InputCheck] = {}
         #: Programs by the identity of a Blueprint object, so that a hash is taken once.
         self._by_object: OrderedDict[int, tuple[Blueprint, Program]] = OrderedDict()
@@ -104,6 +109,18 @@ class Skripts:
             while len(self._machines) > PROGRAMS:
                 self._machines.popitem(last=False)
         return self._machines[digest]
+
+    async def readable(self, row: JobRow) -> Program:
+        """The program of a job, to be looked at, whatever handlers are here.
+
+        Raises StoreError where it is not in the store, and BlueprintError.
+        """
+        known = self._programs.get(row.blueprint) or self._read.get(row.blueprint)
+        if known is None:
+            known = self._read[row.blueprint] = await program_of(self._store, row)
+            while len(self._read) > READ:
+                self._read.popitem(last=False)
+        return known
 
     async def _keep(self, program: Program) -> Program:
         known = self._programs.get(program.digest)

@@ -56,6 +56,8 @@ class Stepper:
         self.events: list[Event] = list(unfold_events(journal))
         self.position = 0
         self.run: Run = new_run(program)
+        #: What the run's machine has said already, and the position is not behind yet.
+        self._said: list[Event] = []
 
     def __len__(self) -> int:
         return len(self.events)
@@ -70,14 +72,14 @@ class Stepper:
         position = min(max(position, 0), len(self.events))
         ahead = self.events[self.position : position]
         if position < self.position or any(map(_goes_back, ahead)):
-            self.position, self.run = 0, new_run(self.program)
+            self._rewind()
             ahead = self.events[:position]
         if not ahead:
             return
         try:
             self._play(ahead)
         except Exception as exc:
-            self.position, self.run = 0, new_run(self.program)
+            self._rewind()
             if isinstance(exc, RuneskriptError):
                 raise ReplayMismatchError(_clipped(exc.message)) from exc
             # A journal that nobody vouches for can hold what no kernel wrote.
@@ -85,12 +87,21 @@ class Stepper:
             raise ReplayMismatchError(_clipped(text)) from exc
         self.position = position
 
+    def _rewind(self) -> None:
+        self.position, self.run, self._said = 0, new_run(self.program), []
+
     def _play(self, ahead: list[Event]) -> None:
         """Go over the next events."""
+        known = self._said[: len(ahead)]
+        if ahead[: len(known)] != known:
+            raise ReplayMismatchError(f"replay gives {known!r}, the journal has {ahead!r}")
+        ahead, self._said = ahead[len(known) :], self._said[len(known) :]
         end = self.run.finished
+        if not ahead:
+            return
         if end is None:
             run = None if self.position == 0 else self.run
-            self.run = replay_onto(self.program, run, ahead, [], rest=False)
+            self.run = replay_onto(self.program, run, ahead, [], rest=False, said=self._said)
         elif ahead != [end]:  # it has ended already: the last record only says so
             raise ReplayMismatchError(f"the run has ended, and the journal goes on with {ahead!r}")
 
@@ -98,22 +109,28 @@ class Stepper:
         """Where the tokens stand, by path; none before the start and behind the end."""
         if self.run.root is None or self.run.finished is not None:
             return []
-        return [self._standing(token) for token in sorted(tokens_of(self.run), key=_path)]
+        tokens = sorted(tokens_of(self.run), key=_path)
+        return [standing_of(self.program, token) for token in tokens]
 
-    def _standing(self, token: Token) -> Standing:
-        program = self.program
-        names = program.blueprint.debug.slot_names
-        known = names[token.body] if token.body < len(names) else ()
-        variables: dict[str, Value] = {
-            name: value
-            for name, value in zip(known, token.frame, strict=False)
-            if value is not UNSET and name and not name.startswith("$")
-        }
-        fork = token.child
-        calls = fork.calls if isinstance(fork, Fork) else None
-        branches = 0 if calls is None else sum(calls.out)
-        state = STATES[token.state]
-        return Standing(token.path, program.step_at(token.pc), state, variables, branches)
+
+def standing_of(program: Program, token: Token) -> Standing:
+    """Where a token stands; its variables are the run's own."""
+    fork = token.child
+    calls = fork.calls if isinstance(fork, Fork) else None
+    branches = 0 if calls is None else sum(calls.out)
+    variables, state = variables_of(program, token), STATES[token.state]
+    return Standing(token.path, program.step_at(token.pc), state, variables, branches)
+
+
+def variables_of(program: Program, token: Token) -> dict[str, Value]:
+    """The variables of a token that are set, by name: those that the compiled skript keeps."""
+    names = program.blueprint.debug.slot_names
+    known = names[token.body] if token.body < len(names) else ()
+    return {
+        name: value
+        for name, value in zip(known, token.frame, strict=False)
+        if value is not UNSET and name and not name.startswith("$")
+    }
 
 
 def _goes_back(event: Event) -> bool:

@@ -141,5 +141,7 @@ PAYLOAD_BYTES: Final = 64 * 1024
 SNAPSHOT_BYTES: Final = 256 * 1024 * 1024
 #: Nesting of the records that values stand in when they are stored.
 RECORD_DEPTH: Final = 10
+#: Branches of a job that are shown one by one, where its variables are asked for.
+SHOWN_BRANCHES: Final = 100
 #: Messages of one job's inbox that are loaded with it; the others are read when these are used up.
 LOADED_MESSAGES: Final = 1_000

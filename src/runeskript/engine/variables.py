@@ -1,0 +1,149 @@
+"""The variables of a job at any position of its journal, from the store alone."""
+
+from __future__ import annotations
+
+import asyncio
+from heapq import nsmallest
+from operator import attrgetter
+from typing import Any, Final
+
+from ..errors import JobNotFoundError, PositionError, ReplayMismatchError, StoreError
+from ..kernel import Program
+from ..kernel.numbering import tokens_of
+from ..kernel.retelling import retell
+from ..kernel.stepping import Standing, standing_of, variables_of
+from ..model.batches import unfold_events
+from ..model.events import Event
+from ..model.limits import SHOWN_BRANCHES
+from ..model.machine import FINAL
+from ..model.records import record
+from ..model.retries import standing
+from ..model.run import Run
+from ..model.values import Value, copy_value
+from ..stores.base import JobRow, Store
+from ..stores.leases import Loaded
+from .pictures import start_of
+from .skripts import Skripts
+from .watch import journal_record
+
+
+@record
+class JobVariables:
+    """Behind the first ``position`` of ``events`` events. ``at``, ``event``: of the last of them.
+
+    ``variables``: those of the main flow that are set, and that the compiled skript keeps.
+    ``branches``: where the branches that live stand, by path, with variables of their own, the
+    first of them; ``more``: how many there are besides. ``ended``: the run has come to its end.
+    """
+
+    job: str
+    position: int
+    events: int
+    at: int | None
+    event: str | None
+    step: str | None
+    variables: dict[str, Value]
+    branches: tuple[Standing, ...]
+    more: int
+    ended: bool
+
+    def shown(self) -> dict[str, Any]:
+        """As JSON."""
+        branches = [{**one._asdict(), "path": list(one.path)} for one in self.branches]
+        return {name: getattr(self, name) for name in _PLAIN} | {
+            "branches": branches,
+            "more": self.more,
+            "ended": self.ended,
+        }
+
+
+_PLAIN: Final = ("job", "position", "events", "at", "event", "step", "variables")
+
+
+async def variables_at(
+    store: Store, skripts: Skripts, id_: str, at: int | None = None
+) -> JobVariables:
+    """The variables behind the first ``at`` events; None: as they are now.
+
+    Raises JobNotFoundError, PositionError where there is no such position, StoreError (RUNE-7011
+    where what it takes was pruned), and the errors of a job that cannot be read.
+    """
+    loaded = await store.load(id_)
+    if loaded is None:
+        raise JobNotFoundError(f"no job has the id {id_}")
+    row = loaded.row
+    last = loaded.first + sum(1 for _ in unfold_events(loaded.events))
+    position = last if at is None else at
+    if type(position) is not int or not 0 <= position <= last:
+        raise PositionError(f"the journal of job {id_} has positions 0 to {last}, not {at}")
+    if row.kind == "bare":
+        return _bare(row, loaded, position, last)
+    program = await skripts.readable(row)
+    loaded, events = await _up_to(store, loaded, position)
+    run = start_of(program, loaded)
+    for _ in retell(program, run, standing(events)):
+        await asyncio.sleep(0)  # others have their turn
+    return _seen(row, program, run, events, position, last)
+
+
+async def _up_to(store: Store, loaded: Loaded, position: int) -> tuple[Loaded, list[Event]]:
+    """A job as it has to be loaded to go to a position, and the events from there up to it."""
+    if position >= loaded.first:
+        events = list(unfold_events(loaded.events))[: position - loaded.first]
+        try:
+            standing(events)
+        except ReplayMismatchError:
+            pass  # a retry among them takes back what stands before them
+        else:
+            return loaded, events
+    whole = await store.load(loaded.row.id, whole=True)
+    if whole is None or whole.first:
+        raise StoreError(f"job {loaded.row.id}: it changed while it was read; ask again")
+    return whole._replace(snapshot=None), list(unfold_events(whole.events))[:position]
+
+
+def _seen(
+    row: JobRow, program: Program, run: Run, events: list[Event], position: int, last: int
+) -> JobVariables:
+    root, ended = run.root, run.finished is not None
+    tokens = [] if ended or root is None else [t for t in tokens_of(run) if t is not root]
+    first = nsmallest(SHOWN_BRANCHES, tokens, key=attrgetter("path"))
+    event = journal_record(position - 1, events[-1]) if events else None
+    return JobVariables(
+        row.id,
+        position,
+        last,
+        None if event is None else event.at,
+        None if event is None else event.kind,
+        None if event is None else event.step,
+        {} if root is None else _copied(variables_of(program, root)),
+        tuple([_own(standing_of(program, token)) for token in first]),
+        len(tokens) - len(first),
+        ended,
+    )
+
+
+def _own(one: Standing) -> Standing:
+    return one._replace(variables=_copied(one.variables))
+
+
+def _copied(variables: dict[str, Value]) -> dict[str, Any]:
+    return {name: copy_value(value) for name, value in variables.items()}
+
+
+def _bare(row: JobRow, loaded: Loaded, position: int, last: int) -> JobVariables:
+    """A job that others move has its data, as it is now, and no variables."""
+    events = list(unfold_events(loaded.events))[: position - loaded.first]
+    event = journal_record(position - 1, events[-1]) if events else None
+    return JobVariables(
+        row.id,
+        position,
+        last,
+        None if event is None else event.at,
+        None if event is None else event.kind,
+        None,
+        {"data": copy_value(row.data)} if position == last else {},
+        (),
+        0,
+        row.status in FINAL,
+    )
