@@ -20,10 +20,8 @@ from .sending import Answer, EventFor
 from .skripts import Skripts, owned_name
 
 if TYPE_CHECKING:
-    from .pictures import JobGraph
     from .registered import DamagedSchedule, Scheduled
     from .schedules import Schedules
-    from .variables import JobVariables
 
 
 class Control(Finding):
@@ -214,32 +212,6 @@ class Control(Finding):
         from .exporting import export_job
 
         return await export_job(self._store, id)
-
-    # --- views ----------------------------------------------------------------------------------
-    async def job_graph(self, id: str) -> JobGraph:  # noqa: A002 - it is one
-        """The structure of what a job runs, and the state of each node; whoever runs the job.
-
-        Raises JobNotFoundError, and the errors of a job that cannot be read.
-        """
-        self._running()
-        from .pictures import job_graph
-
-        return await job_graph(self._store, self._skripts, id)
-
-    async def job_variables(
-        self,
-        id: str,  # noqa: A002 - it is one
-        at: int | None = None,
-    ) -> JobVariables:
-        """The variables of a job behind the first ``at`` events of its journal; None: as it is now.
-
-        Raises JobNotFoundError, PositionError where the journal has no such position, StoreError
-        (RUNE-7011 where it was pruned), and the errors of a job that cannot be read.
-        """
-        self._running()
-        from .variables import variables_at
-
-        return await variables_at(self._store, self._skripts, id, at)
 
     # --- messages -------------------------------------------------------------------------------
     async def signal(

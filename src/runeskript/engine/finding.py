@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ..errors import JobNotFoundError, RuntimeOptionError
 from ..model.events import Status
 from ..stores import Store
 from .driver import Driver
 from .jobs import Job, job_of
+from .skripts import Skripts
+
+if TYPE_CHECKING:
+    from .pictures import JobGraph
+    from .variables import JobVariables
 
 
 class Finding(ABC):
     """The part of ``Runtime`` that only reads."""
 
     _store: Store
+    _skripts: Skripts
 
     @abstractmethod
     def _running(self) -> Driver:
@@ -71,3 +78,29 @@ class Finding(ABC):
             raise JobNotFoundError(f"no job has the id {id}")
         found = await notice_of(self._store, row)
         return None if found is None else job_of(found)
+
+    # --- views ----------------------------------------------------------------------------------
+    async def job_graph(self, id: str) -> JobGraph:  # noqa: A002 - it is one
+        """The structure of what a job runs, and the state of each node; whoever runs the job.
+
+        Raises JobNotFoundError, and the errors of a job that cannot be read.
+        """
+        self._running()
+        from .pictures import job_graph
+
+        return await job_graph(self._store, self._skripts, id)
+
+    async def job_variables(
+        self,
+        id: str,  # noqa: A002 - it is one
+        at: int | None = None,
+    ) -> JobVariables:
+        """The variables of a job behind the first ``at`` events of its journal; None: as it is now.
+
+        Raises JobNotFoundError, PositionError where the journal has no such position, StoreError
+        (RUNE-7011 where it was pruned), and the errors of a job that cannot be read.
+        """
+        self._running()
+        from .variables import variables_at
+
+        return await variables_at(self._store, self._skripts, id, at)
