@@ -25,6 +25,7 @@ __all__ = [
     "HandlerDefinitionError",
     "HostError",
     "InputError",
+    "InvalidCursorError",
     "JobCancelledError",
     "JobExistsError",
     "JobFailedError",
@@ -189,6 +190,12 @@ class JobNotFoundError(RuneskriptError):
     """No job has this id (or it belongs to another tenant)."""
 
     code = "RUNE-6003"
+
+
+class InvalidCursorError(RuneskriptError):
+    """A cursor is none of the search that it was given to."""
+
+    code = "RUNE-6024"
 
 
 class ScheduleNotFoundError(RuneskriptError):

@@ -12,6 +12,7 @@ from ..model.events import Status
 from ..stores import Store
 from ..stores.base import JobRow
 from ..stores.queries import JobFilter
+from ..stores.rows import JobKind
 from .options import job_labels
 from .usage import UsageError
 
@@ -24,6 +25,11 @@ def add_filters(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--status", choices=get_args(Status), metavar="STATUS", help="only jobs of this status"
     )
+    parser.add_argument(
+        "--state", metavar="STATE", help="only jobs in this state of their machine, or this status"
+    )
+    parser.add_argument("--kind", choices=get_args(JobKind), metavar="KIND", help="only such jobs")
+    parser.add_argument("--tenant", metavar="NAME", help='only jobs of this tenant; "": of none')
     parser.add_argument("--skript", metavar="NAME", help="only jobs of this skript")
     parser.add_argument(
         "--label",
@@ -47,6 +53,9 @@ def filter_of(args: Namespace, now: int) -> JobFilter:
         args.skript,
         args.key,
         job_labels(args),
+        args.tenant,
+        args.state,
+        args.kind,
         created_from=_moment("--since", args.since, now),
         created_before=_moment("--before", args.before, now),
     )
@@ -54,7 +63,8 @@ def filter_of(args: Namespace, now: int) -> JobFilter:
 
 def is_given(args: Namespace) -> bool:
     """Whether any of the options is there."""
-    return any((args.status, args.skript, args.key, args.label, args.since, args.before))
+    given = (args.status, args.state, args.kind, args.skript, args.key, args.since, args.before)
+    return bool(args.label or any(one is not None for one in (*given, args.tenant)))
 
 
 def _moment(option: str, text: str | None, now: int) -> int | None:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from .pictures import JobGraph
     from .variables import JobVariables
 
+if TYPE_CHECKING:
+    from ..model.values import Value
+    from ..stores.rows import JobKind
+    from .searching import JobPage
+
 
 class Finding(ABC):
     """The part of ``Runtime`` that only reads."""
@@ -64,6 +69,50 @@ class Finding(ABC):
             cursor = str(last.number)
         rows, _ = await self._store.query(wanted, cursor, limit)
         return [job_of(row) for row in rows]
+
+    async def find_jobs(
+        self,
+        *,
+        status: Status | None = None,
+        state: str | None = None,
+        skript: str | None = None,
+        key: str | None = None,
+        label: Mapping[str, str] | None = None,
+        kind: JobKind | None = None,
+        tenant: str | None = None,
+        created_from: int | None = None,
+        created_before: int | None = None,
+        updated_from: int | None = None,
+        updated_before: int | None = None,
+        data: Mapping[str, Value] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> JobPage:
+        """A page of at most ``limit`` (1 to 1,000) jobs, newest first; every condition that is
+        given must hold.
+
+        Times are milliseconds since 1970 UTC, from (included) and before (excluded). ``data``:
+        fields of a job's data, or, where it has none, its input, by dotted path, and what they
+        are equal to; such a search reads every job that the other conditions let through.
+        ``cursor``: that of the page before, in a search with the same conditions. What is created
+        meanwhile is on none of the pages that follow.
+
+        Raises InvalidCursorError, RuntimeOptionError.
+        """
+        from .searching import JobPage, cursor_of, job_filter, page_size, place_of
+
+        self._running()
+        given = {
+            "status": status, "state": state, "skript": skript, "key": key, "label": label,
+            "kind": kind, "tenant": tenant, "created_from": created_from,
+            "created_before": created_before, "updated_from": updated_from,
+            "updated_before": updated_before, "data": data,
+        }  # fmt: skip
+        wanted, size = job_filter(given), page_size(limit)
+        place = None if cursor is None else place_of(wanted, cursor)
+        rows, more = await self._store.query(wanted, place, size)
+        following = None if more is None else cursor_of(wanted, more)
+        return JobPage(tuple(map(job_of, rows)), following)
 
     async def notice(self, id: str) -> Job | None:  # noqa: A002
         """The job that does what the ``on_failure`` of a failed job says; None where there is none.

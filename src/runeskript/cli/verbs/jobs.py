@@ -45,7 +45,10 @@ ACTIONS: Final = {
 PAGE: Final = 500
 #: Actions -> the options that are theirs; more than one row may have an option.
 ONLY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
-    ("list", "watch", *TELLING): ("status", "skript", "label", "key", "since", "before"),
+    ("list", "watch", *TELLING): (
+        *("status", "state", "kind", "tenant"),
+        *("skript", "label", "key", "since", "before"),
+    ),
     ("list",): ("limit", "after"),
     tuple(TELLING): ("dry_run",),
     ("cancel",): ("reason", "grace", "force"),
