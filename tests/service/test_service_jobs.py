@@ -239,3 +239,54 @@ async def test_changes_are_in_the_audit_log_before_they_are_answered() -> None:
         assert entries[0]["target"] == made.json["id"]
         assert (entries[0]["request"], entries[0]["peer"]) == ("mine", "127.0.0.1")
         assert made.headers["x-request-id"] == "mine"
+
+
+async def test_a_job_that_is_not_started_waits_for_run() -> None:
+    async with served() as client:
+        made = await client.post(
+            "/jobs", {"document": HELLO, "data": {"name": "A"}, "start": False}
+        )
+        path = made.headers["location"]
+        other = await client.post("/jobs", {"document": HELLO, "data": {"name": "B"}})
+        await ended(client, other.json["id"])
+        assert (await client.get(path)).json["status"] == "Pending"
+        assert (await client.get(f"{path}/why")).json["kind"] == "paused"
+        assert (await client.post(f"{path}/run")).status == 200
+        assert (await ended(client, made.json["id"]))["output"] == "hi A"
+        assert (await client.post(f"{path}/run")).json["status"] == "Completed"
+
+
+async def test_graph_and_variables_of_a_job() -> None:
+    async with served() as client:
+        document = (
+            "skript: two\ndo:\n  - set: {a: '${input}'}\n  - listen: go\n    into: got\n"
+            "  - return: ${[a, got]}\n"
+        )
+        made = await client.post("/jobs", {"document": document, "data": 1})
+        path = made.headers["location"]
+        async with client.stream(f"{path}/events") as stream:
+            await stream.until(1)
+        assert (await client.get(f"{path}/variables")).json["variables"] == {"input": 1, "a": 1}
+        graph = (await client.get(f"{path}/graph")).json
+        (current,) = (node for node in graph["nodes"] if node["current"])
+        assert (current["kind"], current["counts"]["waiting"]) == ("listen", 1)
+        await client.post(f"{path}/signal", {"topic": "go", "data": 2})
+        assert (await ended(client, made.json["id"]))["output"] == [1, 2]
+        assert (await client.get(f"{path}/variables")).json["variables"] == {
+            "input": 1,
+            "a": 1,
+            "got": 2,
+        }
+        assert (await client.get(f"{path}/variables?at=1")).json["variables"]["a"] == 1
+        assert (await client.get(f"{path}/variables?at=99")).status == 422
+        assert (await client.get(f"{path}/variables?at=x")).status == 422
+
+
+async def test_cursors_of_other_lists_are_refused() -> None:
+    async with served() as client:
+        for _ in range(3):
+            await client.post("/jobs", {"document": WAITS})
+        cursor = (await client.get("/jobs?limit=1")).json["next"]
+        assert (await client.get(f"/jobs?limit=1&cursor={cursor}")).status == 200
+        for path in (f"/jobs?status=Failed&cursor={cursor}", "/jobs?cursor=1", "/jobs?cursor=%27"):
+            assert (await client.get(path)).status == 400, path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..stores.base import JobRow
+from ..stores.base import HELD, JobRow
 from . import terminal
 
 
@@ -25,7 +25,7 @@ def shown(row: JobRow, *, whole: bool) -> dict[str, Any]:
         "created_at": row.created_at,
         "updated_at": row.updated_at,
         "owner": row.owner,
-        "due": row.due,
+        "due": None if row.due == HELD else row.due,
         "version": row.seq,
     }
     if whole:

@@ -18,7 +18,7 @@ from ..model.events import CallOut, Event, Path
 from ..model.machine import FINAL
 from ..model.rows import NamedTuple
 from ..model.run import Run, TokenState
-from ..stores.base import SUSPECT, JobRow, Store
+from ..stores.base import HELD, SUSPECT, JobRow, Store
 from ..stores.leases import Loaded
 from .cancelled import FAR, cancel_of
 from .queued import id_of
@@ -58,6 +58,8 @@ async def reason_of(store: Store, row: JobRow) -> Reason:
     if row.status == "Suspended":
         kind: Kind = "paused" if row.reason == "paused" else "parked"
         return Reason(kind, f"it stands still: {row.reason}")
+    if row.due == HELD:
+        return Reason("paused", "it is held: a resume has it begin")
     now = store.now()
     if row.owner is None and row.due is not None and row.due <= now:
         return await _unclaimed(store, row)

@@ -31,7 +31,7 @@ from ..kernel import Program, Ready, outstanding, resume
 from ..model.events import Event, Finished, Path, Retried
 from ..model.machine import FINAL
 from ..model.run import Run
-from ..stores.base import JobRow, RowChange, Unit
+from ..stores.base import HELD, JobRow, RowChange, Unit
 from .children import refusal
 from .driver import Driver
 from .handlers.registry import HandlerRegistry
@@ -211,7 +211,7 @@ class Recovery:
             for one in left:  # it failed, or was cancelled: somebody may have more luck
                 driver.lease.drop(one.job, one.epoch)
         driver.poke()
-        due = claimed.due
+        due = None if claimed.due == HELD else claimed.due
         if claimed.withheld:  # they may be claimed once those that are here got on
             soon = self._store.now() + int(LOOK * 1000)
             due = soon if due is None else min(due, soon)

@@ -11,7 +11,7 @@ from ..kernel import Program
 from ..model.blueprint import MachineTable
 from ..model.limits import TOPIC
 from ..model.values import Value, is_text, normalise
-from ..stores.base import JobRow, Message
+from ..stores.base import HELD, JobRow, Message
 from .handlers.durations import milliseconds
 from .skripts import needed
 
@@ -95,6 +95,7 @@ def job_row(
     owner: str | None,
     rank: int = 0,
     tenant: str = "",
+    hold: bool = False,
 ) -> JobRow:
     """A new job that runs a program; ``own``: its labels besides those of the skript."""
     blueprint = program.blueprint
@@ -113,6 +114,7 @@ def job_row(
         handlers=needed(blueprint),
         priority=rank,
         owner=owner,
+        due=HELD if hold else None,
         tenant=tenant,
         **({} if table is None else _machine(table, value)),
     )

@@ -227,12 +227,14 @@ class Runtime(Control):
         labels: Mapping[str, str] | None = None,
         on_conflict: OnConflict = "return",
         start: bool = True,
+        hold: bool = False,
         priority: int = 0,
         tenant: str = "",
     ) -> Job:
         """Create a job and let it run; returns at once, or when fewer than ``max_jobs`` live.
 
         ``start`` False: it is only stored, for whoever claims it (:meth:`work`, ``rune worker``).
+        ``hold``: nobody begins it before :meth:`resume_job`, or something else that is sent to it.
 
         ``key``: a kept job of the tenant with this key is returned instead (``return``), replaced
         where it has ended (``replace``), or an error (``reject``: JobExistsError).
@@ -249,7 +251,9 @@ class Runtime(Control):
         """
         rank, whose = requests.priority(priority), requests.tenant(tenant)
         return job_of(
-            await self._submit(skript, input, key, labels, on_conflict, start, rank, whose)
+            await self._submit(
+                skript, input, key, labels, on_conflict, start and not hold, rank, whose, hold
+            )
         )
 
     async def run_job(
@@ -277,6 +281,7 @@ class Runtime(Control):
         start: bool = True,
         rank: int = 0,
         tenant: str = "",
+        hold: bool = False,
     ) -> JobRow:
         driver = self._running()
         if on_conflict not in ("reject", "return", "replace"):
@@ -294,7 +299,7 @@ class Runtime(Control):
             now = self._clock.now_ms()
             if self._telemetry is not None:
                 own = self._telemetry.submitting(id_, program.blueprint.name, own)
-            row = requests.job_row(id_, program, value, now, key, own, owner, rank, tenant)
+            row = requests.job_row(id_, program, value, now, key, own, owner, rank, tenant, hold)
             submitted = await driver.lease.submit(row, on_conflict)
             if submitted.outcome == "exists":
                 if on_conflict == "reject":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..engine.jobs import Job
 from ..engine.watch import JobEvent
 from ..stores.base import JobRow
 from .types import EventView, JobView
@@ -32,6 +33,11 @@ def job_view(row: JobRow) -> JobView:
         updated_at=row.updated_at,
         version=row.seq,
     )
+
+
+def shown_job(job: Job) -> JobView:
+    """A job as the runtime gives it."""
+    return JobView(**{name: getattr(job, name) for name in JobView.__struct_fields__})
 
 
 def event_view(record: JobEvent) -> EventView:

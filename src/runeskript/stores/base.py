@@ -31,6 +31,7 @@ from ..model.events import Event
 from ..model.values import Value
 from .rows import (
     CLAIMS,
+    HELD,
     SUSPECT,
     Command,
     CommitOutcome,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLAIMS",
+    "HELD",
     "SUSPECT",
     "Command",
     "CommitOutcome",

@@ -40,6 +40,8 @@ ERASED: Final = "erased"
 #: it may be the one that crashes whoever claims it, or a neighbour of that one.
 CLAIMS: Final = 5
 SUSPECT: Final = 2
+#: ``due`` of a job that is held: it begins when something arrives for it, such as ``resume``.
+HELD: Final = 2**62
 
 
 # --- jobs ---------------------------------------------------------------------------------------

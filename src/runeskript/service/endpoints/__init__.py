@@ -16,6 +16,8 @@ ENDPOINTS: Final[dict[str, Callable[[Call], Awaitable[Answer]]]] = {
     "jobs.get": looking.get,
     "jobs.history": looking.history,
     "jobs.why": looking.why,
+    "jobs.graph": looking.graph,
+    "jobs.variables": looking.variables,
     "jobs.export": looking.export,
     "jobs.events": streaming.job_events,
     "events": streaming.events,

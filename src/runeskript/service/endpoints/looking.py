@@ -7,12 +7,11 @@ from ...engine.watch import journal_record
 from ...errors import RequestError
 from ...model.batches import unfold_events
 from ...stores.base import JobRow
-from ...stores.queries import JobFilter
 from ..call import Answer, Call
 from ..reading import read_json, tags
 from ..routes import BYTES
 from ..types import History, JobPage, Why
-from ..views import event_view, job_view
+from ..views import event_view, job_view, shown_job
 
 
 def shown(row: JobRow, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
@@ -27,11 +26,15 @@ async def find(call: Call) -> Answer:
               "updated_from", "updated_before")  # fmt: skip
     given = {name: getattr(wanted, name) for name in fields}
     data = {name: read_json(text.encode()) for name, text in _pairs("data", wanted.data).items()}
-    filter_ = JobFilter(
-        **given, labels=_pairs("label", wanted.label), data=data, tenant=call.caller.tenant
+    page = await call.service.runtime.find_jobs(
+        **given,
+        label=_pairs("label", wanted.label),
+        data=data,
+        tenant=call.caller.tenant,
+        limit=wanted.limit,
+        cursor=wanted.cursor,
     )
-    rows, cursor = await call.service.store.query(filter_, wanted.cursor, wanted.limit)
-    return Answer(JobPage(jobs=[job_view(row) for row in rows], next=cursor))
+    return Answer(JobPage(jobs=[shown_job(job) for job in page.jobs], next=page.cursor))
 
 
 def _pairs(field: str, words: list[str]) -> dict[str, str]:
@@ -71,6 +74,18 @@ async def why(call: Call) -> Answer:
     row = await call.service.row(call.caller, call.params["id"])
     found = await reason_of(call.service.store, row)
     return Answer(Why(**found._asdict()))
+
+
+async def graph(call: Call) -> Answer:
+    """Structure and state of what a job runs."""
+    row = await call.service.row(call.caller, call.params["id"])
+    return Answer((await call.service.runtime.job_graph(row.id)).shown())
+
+
+async def variables(call: Call) -> Answer:
+    """The variables of a job."""
+    row = await call.service.row(call.caller, call.params["id"])
+    return Answer((await call.service.runtime.job_variables(row.id, call.query.at)).shown())
 
 
 async def export(call: Call) -> Answer:

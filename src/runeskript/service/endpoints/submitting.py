@@ -27,7 +27,7 @@ async def submit(call: Call) -> Answer:
     began = service.store.now()
     if what is None:
         raise RequestError("say `skript`, `machine` or `document`", status=422)
-    job = await runtime.submit_job(what, body.data, start=body.start, **options)
+    job = await runtime.submit_job(what, body.data, hold=not body.start, **options)
     row = await service.row(call.caller, job.id)
     fresh = row.created_at >= began
     return shown(row, 201 if fresh else 200, (("location", f"/jobs/{row.id}"),))
