@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from ..errors import JobNotFoundError, RuntimeOptionError
+from ..errors import JobNotFoundError, RuntimeOptionError, StoreError, UnknownSkriptError
 from ..model.events import Status
 from ..stores import Store
+from . import requests
 from .driver import Driver
 from .jobs import Job, job_of
-from .skripts import Skripts
+from .skripts import Deployed, Skripts
 
 if TYPE_CHECKING:
+    from .diffs import SkriptDiff
     from .pictures import JobGraph
     from .variables import JobVariables
 
@@ -153,3 +156,64 @@ class Finding(ABC):
         from .variables import variables_at
 
         return await variables_at(self._store, self._skripts, id, at)
+
+    async def deployed(
+        self,
+        *,
+        kind: Literal["skript", "machine"] | None = None,
+        tenant: str = "",
+        limit: int = 100,
+        after: str = "",
+    ) -> tuple[list[Deployed], str | None]:
+        """A page of a tenant's deployed versions, by name, and what the page behind it is to be
+        asked for with as ``after`` (None: there is none). Raises RuntimeOptionError.
+        """
+        self._running()
+        if type(limit) is not int or limit < 1:
+            raise RuntimeOptionError("limit is a number, at least 1")
+        return await self._skripts.deployed(requests.tenant(tenant), kind, after, limit)
+
+    async def versions(self, name: str, *, tenant: str = "") -> list[Deployed]:
+        """All versions of a deployed skript, lowest first.
+
+        Raises UnknownSkriptError, RuntimeOptionError.
+        """
+        self._running()
+        found = await self._skripts.versions(name, requests.tenant(tenant))
+        if not found:
+            raise UnknownSkriptError(f"nothing is deployed as {name}")
+        return found
+
+    async def diff(self, name: str, old: int, new: int, *, tenant: str = "") -> SkriptDiff:
+        """What differs between two versions of a deployed skript or machine.
+
+        Raises UnknownSkriptError, RuntimeOptionError, StoreError.
+        """
+        from .diffs import diff_blueprints
+
+        known = {one.version: one for one in await self.versions(name, tenant=tenant)}
+        blueprints = []
+        for version in (old, new):
+            if version not in known:
+                raise UnknownSkriptError(f"{name}@{version} is not deployed")
+            blueprint = await self._skripts.blueprint(known[version].digest)
+            if blueprint is None:
+                raise StoreError(f"the Blueprint of {name}@{version} is not in the store")
+            blueprints.append(blueprint)
+        return await asyncio.to_thread(diff_blueprints, name, (old, new), *blueprints)
+
+    async def source(
+        self, name: str, version: int | None = None, *, tenant: str = ""
+    ) -> str | None:
+        """The text of a deployed version (None: the highest); None where it was built without one.
+
+        Raises UnknownSkriptError, RuntimeOptionError, StoreError.
+        """
+        found = await self.versions(name, tenant=tenant)
+        one = next((d for d in reversed(found) if version in (None, d.version)), None)
+        if one is None:
+            raise UnknownSkriptError(f"{name}@{version} is not deployed")
+        blueprint = await self._skripts.blueprint(one.digest)
+        if blueprint is None:
+            raise StoreError(f"the Blueprint of {name}@{one.version} is not in the store")
+        return blueprint.debug.source or None

@@ -8,7 +8,7 @@ skripts of its own: but for the tenant without a name they are the records ``TEN
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ..errors import (
     BlueprintError,
@@ -45,6 +45,7 @@ class Deployed(NamedTuple):
     version: int
     digest: str
     ast_hash: str
+    kind: Literal["skript", "machine"] = "skript"
 
 
 class Skripts:
@@ -190,6 +191,7 @@ class Skripts:
                 "version": version,
                 "digest": program.digest,
                 "ast_hash": blueprint.ast_hash,
+                "kind": "skript" if blueprint.machine is None else "machine",
             }
             known = await self._store.get_record("skripts", name)
             if known is not None and _deployed(known.value).ast_hash != blueprint.ast_hash:
@@ -206,6 +208,28 @@ class Skripts:
         """All deployed versions of a tenant's name, lowest first."""
         records = await self._store.list_records("skripts", f"{owned_name(tenant, name)}@")
         return sorted((_deployed(r.value) for r in records), key=lambda d: d.version)
+
+    async def deployed(
+        self, tenant: str, kind: str | None, after: str, limit: int
+    ) -> tuple[list[Deployed], str | None]:
+        """Deployed versions of a tenant by the names of their records, at most ``limit`` of a kind
+        (None: of any), behind ``after``; and what the page behind them is to begin after.
+        """
+        prefix = owned_name(tenant, "")
+        found: list[Deployed] = []
+        at = prefix + after
+        while True:
+            records = await self._store.list_records("skripts", prefix, at, limit + 1)
+            for record in records:
+                if len(found) == limit:
+                    return found, at.removeprefix(prefix)
+                one = _deployed(record.value)
+                # Records of other tenants stand among those of who has no name.
+                if kind in (None, one.kind) and record.name == f"{prefix}{one.name}@{one.version}":
+                    found.append(one)
+                at = record.name
+            if len(records) <= limit:
+                return found, None
 
     async def find(self, name: str, version: int | None, tenant: str = "") -> Deployed | None:
         """A deployed version; the highest where none is named."""
@@ -249,4 +273,5 @@ def _elsewhere(blueprint: Blueprint) -> set[str]:
 
 
 def _deployed(value: Any) -> Deployed:
-    return Deployed(value["name"], value["version"], value["digest"], value["ast_hash"])
+    digest, ast_hash = value["digest"], value["ast_hash"]
+    return Deployed(value["name"], value["version"], digest, ast_hash, value["kind"])

@@ -141,6 +141,10 @@ PAYLOAD_BYTES: Final = 64 * 1024
 SNAPSHOT_BYTES: Final = 256 * 1024 * 1024
 #: Nesting of the records that values stand in when they are stored.
 RECORD_DEPTH: Final = 10
+#: Differences between two versions of a skript that are listed, and lines of its text up to which
+#: texts are compared: looking for what differs least takes the square of them at worst.
+DIFFERENCES: Final = 1_000
+DIFF_LINES: Final = 20_000
 #: Branches of a job that are shown one by one, where its variables are asked for.
 SHOWN_BRANCHES: Final = 100
 #: Messages of one job's inbox that are loaded with it; the others are read when these are used up.
