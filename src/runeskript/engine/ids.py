@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Protocol
+from typing import Final, Protocol
+
+#: Four random bits -> the variant's two, and two of them.
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 class Ids(Protocol):
@@ -33,10 +36,9 @@ class SystemIds:
 
     def job_id(self) -> str:
         """A UUIDv7 (RFC 9562, section 5.7)."""
-        noise = int.from_bytes(os.urandom(10), "big")
-        high = _now_ms() << 16 | 0x7000 | noise >> 68
-        digits = f"{high << 64 | 0b10 << 62 | noise & (1 << 62) - 1:032x}"
-        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+        time, noise = f"{_now_ms():012x}", os.urandom(10).hex()
+        variant = _VARIANT[noise[3]]
+        return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{variant}{noise[4:7]}-{noise[8:]}"
 
     def message_id(self) -> str:
         """A UUIDv7."""

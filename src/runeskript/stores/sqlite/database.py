@@ -12,7 +12,7 @@ its end is written from its beginning again, and does not grow.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from time import perf_counter
@@ -105,6 +105,20 @@ class Database:
     def rows(self, sql: str, args: tuple[Any, ...] = ()) -> Rows:
         """All rows of a statement inside the transaction."""
         return self.ex(sql, args).fetchall()
+
+    def insert_all(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> bool:
+        """One INSERT for many rows inside the transaction; False, and nothing done, where a row is
+        there already.
+        """
+        self.ex("SAVEPOINT many")
+        try:
+            self.ex_many(sql, rows)
+            new = True
+        except apsw.ConstraintError:
+            self.ex("ROLLBACK TO many")
+            new = False
+        self.ex("RELEASE many")
+        return new
 
     def last_rowid(self) -> int:
         """The number that the last insert gave a row."""

@@ -154,7 +154,7 @@ class SqliteStore:
 
     async def post(self, items: Sequence[Message | Command]) -> list[PostOutcome]:
         """Take in messages and commands; see ``Store.post``."""
-        return await self._db.write(lambda: [self._units.post(item) for item in items])
+        return await self._db.write(self._units.post_all, items)
 
     async def commit(self, units: Sequence[Unit]) -> list[Committed]:
         """Apply the units; see ``Store.commit``."""

@@ -11,7 +11,7 @@ from ...model.events import Event
 from ...model.machine import may_change
 from ...model.payloads import Payloads
 from ...model.segments import pack_one, unpack
-from ..rows import Committed, Message, PostOutcome, RowChange, Unit
+from ..rows import Command, Committed, Message, PostOutcome, RowChange, Unit
 from .database import Database
 from .heads import LAST_SEQ, LISTENERS, SEQ_BITS, TIMERS, Head, Heads
 from .jobs import APPEND, Jobs
@@ -125,8 +125,8 @@ class Units:
             return OK
         if unit.snapshot is not None:
             self._snapshot(head, unit.snapshot)
-        for number in unit.inbox:
-            self._mail.consume(head, number)
+        if unit.inbox:
+            self._mail.consume(head, unit.inbox)
         if unit.furnished:
             self._carry_out(head, unit)
         if change is not None:
@@ -241,7 +241,14 @@ class Units:
                 if target is not None and target.tenant == tenant:
                     mail.command(item)
 
-    def post(self, item: Any) -> PostOutcome:
+    def post_all(self, items: Sequence[Message | Command]) -> list[PostOutcome]:
+        """Take in messages and commands, in their order."""
+        if len(items) > 1 and all(type(item) is Command for item in items):
+            commands: Any = items
+            return self._mail.commands(commands)
+        return [self.post(item) for item in items]
+
+    def post(self, item: Message | Command) -> PostOutcome:
         """Take in a message or a command."""
         if isinstance(item, Message):
             return self._mail.post(item)
