@@ -79,6 +79,33 @@ async def test_what_is_posted_quickly_waits_in_the_store(
     assert not driver.behind(live)
 
 
+async def test_what_waits_in_the_store_is_read_once(
+    runtime: Start, store: Store, settle: Any, peaks: Peaks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    inbox = store.inbox
+
+    async def counted(*args: Any) -> Any:
+        rows = await inbox(*args)
+        read.extend(row.number for row in rows)
+        return rows
+
+    monkeypatch.setattr(store, "inbox", counted)
+    rt = await runtime(store=store)
+    live, other = await listening(rt, settle), await listening(rt, settle, OTHER)
+    await store.post(messages(1_000))
+    await rt._running().collect()
+    rt._running().poke()
+    await settle()
+    await store.post([*messages()[1_000:], Message("s", "stop", None, None, "now")])
+    await rt._running().collect()
+    rt._running().poke()
+    assert await rt.result(live.id) == MANY - 1
+    assert await rt.result(other.id) == "now"
+    assert peaks.most <= inboxes.INBOX
+    assert sorted(read) == list(range(1, MANY + 2))
+
+
 async def test_it_holds_up_no_other(
     runtime: Start, store: Store, settle: Any, peaks: Peaks
 ) -> None:

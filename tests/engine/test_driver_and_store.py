@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,14 @@ class Noting(MemoryStore):
         return await super().commit(units)
 
     async def inbox(
-        self, worker: str, after: int, limit: int, job: str | None = None
+        self,
+        worker: str,
+        after: int,
+        limit: int,
+        job: str | None = None,
+        without: Collection[str] = (),
     ) -> list[InboxRow]:
-        found = await super().inbox(worker, after, limit, job)
+        found = await super().inbox(worker, after, limit, job, without)
         self.rows |= {row.number: row for row in found}
         await asyncio.sleep(0)
         await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -194,3 +195,34 @@ async def _upto(runtime: Runtime, job: str, state: str) -> Any:
         yield record
         if record.data.get("to") == state:
             return
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_many_at_once_are_as_one_after_the_other(
+    file: Path, tmp_path: Path, seed: int
+) -> None:
+    """Whatever comes for whichever job, sent before or not."""
+    draw = Random(seed)
+    names, who = ("coin", "push", "kick"), (None, "ada")
+    drawn = [
+        (draw.randrange(5), draw.choice(names), draw.randrange(3), draw.choice(who), f"{n}")
+        for n in range(200)
+    ]
+    drawn += [draw.choice(drawn) for _ in range(20)]  # sent twice
+    told, rows = [], []
+    for many in (True, False):
+        async with Runtime(store=f"sqlite:///{tmp_path}/{many}.db") as runtime:
+            jobs = [(await runtime.submit_job(file, {"n": n})).id for n in range(4)] + ["nobody"]
+            events = [
+                EventFor(jobs[at], name, data, actor, id=id_)
+                for at, name, data, actor, id_ in drawn
+            ]
+            if many:
+                answers = await runtime.send_many(events)
+            else:
+                answers = [answer for one in events for answer in await runtime.send_many([one])]
+            told.append([(one.event, one.state, type(one.error)) for one in answers])
+            rows.append([await runtime.get_job(job) for job in jobs[:-1]])
+            assert {one.state for one in answers} == {"open", "locked", None}
+    assert told[0] == told[1]
+    assert [(row.state, row.data) for row in rows[0]] == [(row.state, row.data) for row in rows[1]]

@@ -19,7 +19,7 @@ from ..model.events import (
     Path,
 )
 from ..model.limits import CANCEL_GRACE_MS, LOADED_MESSAGES
-from ..stores.base import Command, InboxRow, Message, PostOutcome, Store
+from ..stores.base import URGENT, Command, InboxRow, Message, PostOutcome, Store
 from .arrivals import Arrivals
 from .cancelling import Asked, asked_by
 from .children import child_done
@@ -27,13 +27,13 @@ from .clock import Clock
 from .lease import Lease
 from .live import Live
 from .secrets import Vault
+from .sending import event_of
 
 #: Inbox rows read at once, and those of one job that are in memory: the others stay in the store
 #: until half of these are used up. A run takes them as fast as it is advanced, but for one that
 #: computes, or is not live yet; whoever posts may be quicker.
 INBOX: Final = 1_000
-#: Rows that do not wait for those before them, and of one job how many at most: what interrupts it.
-URGENT: Final = ("cancel", "pause")
+#: Rows of one job that do not wait for those before them, at most: what interrupts it.
 AHEAD: Final = 16
 
 
@@ -87,10 +87,14 @@ class Inboxes(Arrivals):
             self._collecting = False
 
     async def _collect(self) -> None:
+        taken: dict[str, int] = {}
         for job in list(self._left):
-            await self._catch_up(job)
+            number = await self._catch_up(job)
+            if number:
+                taken[job] = number
         while True:
-            rows = await self.store.inbox(self.lease.worker.id, self._seen, INBOX)
+            others = (*taken, *self._left)
+            rows = await self.store.inbox(self.lease.worker.id, self._seen, INBOX, None, others)
             for row in rows:
                 self._seen = row.number
                 live = self.lives.get(row.job)
@@ -101,7 +105,14 @@ class Inboxes(Arrivals):
                 else:
                     self._left.setdefault(row.job, row.number)
             if len(rows) < INBOX:
+                # Up to there all was read, by itself or with the others.
+                self._seen = max(self._seen, *taken.values(), 0)
                 return
+            for job in dict.fromkeys(row.job for row in rows):  # no more of them: there is no room
+                live = self.lives.get(job)
+                waiting = self._early.get(job, ()) if live is None else live.arrivals
+                if len(waiting) >= INBOX:
+                    self._left.setdefault(job, self._seen + 1)
 
     def _offer(self, live: Live, row: InboxRow) -> None:
         """Deliver a row, or leave it in the store where too many wait already."""
@@ -116,19 +127,21 @@ class Inboxes(Arrivals):
             live.ahead.add(row.number)
             self._deliver(live, row)
 
-    async def _catch_up(self, job: str) -> None:
-        """Take what was left in the store of a job's rows, if there is room for them by now."""
+    async def _catch_up(self, job: str) -> int:
+        """Take what was left in the store of a job's rows, if there is room for them by now; the
+        number of the last one.
+        """
         live = self.lives.get(job)
         if live is None:
             if job not in self._early:
                 del self._left[job]  # it is not here any more
-            return
+            return 0
         room = INBOX - len(live.arrivals)
         if room < INBOX // 2:
-            return
+            return 0
         rows = await self.store.inbox(self.lease.worker.id, self._left[job] - 1, room, job)
         if self.lives.get(job) is not live or job not in self._left:
-            return
+            return 0
         if len(rows) == room:
             self._left[job] = rows[-1].number + 1
         else:
@@ -139,6 +152,7 @@ class Inboxes(Arrivals):
                 if row.number not in live.ahead:
                     self._deliver(live, row)
         live.ahead = {number for number in live.ahead if number > live.mail}
+        return rows[-1].number if rows else 0
 
     def behind(self, live: Live) -> bool:
         """Whether rows of a job were left in the store."""
@@ -208,18 +222,16 @@ class Inboxes(Arrivals):
         if row.kind == "message" and isinstance(data, dict):
             return MessageIn(self.at(), row.path, row.n, data)
         if row.kind == "event":
-            from .sending import event_of as sent
-
-            return sent(row, self.at())
+            return event_of(row, self.at())
         if row.kind == "slot":
             self.on_slot(live, row.path, row.n)
             return None
         if row.kind in ("complete", "fail"):
-            from .completing import event_of
+            from .completing import event_of as completion
 
             if self.vault.used:
                 row = row._replace(data=self.vault.scrub(data))
-            return event_of(live.program, live.run, row, self.at())
+            return completion(live.program, live.run, row, self.at())
         if row.kind == "child" and isinstance(data, dict):
             token = live.run.calls.get(row.path)
             if token is not None and token.child == data.get("job"):

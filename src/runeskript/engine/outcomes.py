@@ -15,7 +15,16 @@ from .driver import Driver
 from .ids import Ids
 from .recovery import Recovery
 from .requests import name
-from .sending import OUTCOMES, Answer, EventFor, Outcome, answer_of, event_command, table_of
+from .sending import (
+    OUTCOMES,
+    Answer,
+    EventFor,
+    Expected,
+    Outcome,
+    answer_of,
+    event_command,
+    table_of,
+)
 from .skripts import Skripts
 
 #: Seconds between two looks at a job that somebody else runs.
@@ -32,7 +41,11 @@ async def send_all(
     events: Sequence[EventFor],
 ) -> list[Answer]:
     """See ``Runtime.send_many``."""
-    numbers = [ids.message_id() if one.id is None else name(one.id, "an id") for one in events]
+    base = ids.message_id()
+    numbers = [
+        (f"{base}/{at}" if at else base) if one.id is None else name(one.id, "an id")
+        for at, one in enumerate(events)
+    ]
     commands = [event_command(one, number) for one, number in zip(events, numbers, strict=True)]
     jobs = list(dict.fromkeys(one.job for one in events))
     rows = dict(zip(jobs, await store.get(jobs), strict=True))
@@ -46,8 +59,10 @@ async def send_all(
         except (JobNotFoundError, NoMachineError, BlueprintError) as exc:
             errors[job] = exc
     sound = [at for at, one in enumerate(events) if one.job in tables]
+    wanted: dict[str, list[str]] = {}
     for at in sound:
-        driver.answers.expect(events[at].job, numbers[at])
+        wanted.setdefault(events[at].job, []).append(numbers[at])
+    expected = {job: driver.answers.expect(job, mine) for job, mine in wanted.items()}
     try:
         outcomes = await driver.post_all([commands[at] for at in sound])
         posted = dict(zip(sound, outcomes, strict=True))
@@ -62,13 +77,25 @@ async def send_all(
                 found, at_seq = await _look(store, row.id, numbers[at], 0)
                 row = row._replace(seq=at_seq)
             if posted[at] != "unknown" and found is None:
-                found = await outcome(store, driver, recovery, row, numbers[at])
+                mine = expected[one.job]
+                if numbers[at] in mine.left:
+                    await _here(driver, mine, numbers[at])
+                found = mine.found.get(numbers[at])
+                if found is None:
+                    found = await outcome(store, driver, recovery, row, numbers[at])
             body: Any = commands[at].data
             answers.append(answer_of(row, tables[one.job], one, body["actor"], found))
         return answers
     finally:
-        for at in sound:
-            driver.answers.forget(events[at].job, numbers[at])
+        for mine in expected.values():
+            driver.answers.forget(mine)
+
+
+async def _here(driver: Driver, expected: Expected, id_: str) -> None:
+    """Wait until event ``id_`` is decided, as long as its job is live here: nobody has to look."""
+    live = driver.lives.get(expected.job)
+    while live is not None and not live.ended and id_ in expected.left:
+        await asyncio.wait((expected.decided,), timeout=LOOK)
 
 
 async def outcome(
@@ -77,17 +104,14 @@ async def outcome(
     """What became of event ``id_`` of a job, whoever runs it; None where the job ended before it
     was its turn. Raises JobNotFoundError where it is gone.
     """
-    told = driver.answers.expect(row.id, id_)
+    expected = driver.answers.expect(row.id, (id_,))
     position = row.seq
     try:
-        while not told.done():
+        while expected.left:
             mark = await store.wait(0, 0)
             if row.id in driver.lives or await recovery.take_one(row.id):
-                # It is decided here: nobody has to look, as long as the job stays.
-                live = driver.lives.get(row.id)
-                while live is not None and not told.done() and not live.ended:
-                    await asyncio.wait((told,), timeout=LOOK)
-                if told.done():
+                await _here(driver, expected, id_)
+                if not expected.left:
                     break
             found, position = await _look(store, row.id, id_, position)
             if found is not None:
@@ -100,9 +124,9 @@ async def outcome(
                 return found
             if row.id not in driver.lives:
                 await store.wait(mark, LOOK)
-        return told.result()
+        return expected.found[id_]
     finally:
-        driver.answers.forget(row.id, id_)
+        driver.answers.forget(expected)
 
 
 async def _look(store: Store, job: str, id_: str, position: int) -> tuple[Outcome | None, int]:

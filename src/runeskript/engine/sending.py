@@ -7,7 +7,7 @@ where both are one process.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..errors import (
@@ -36,7 +36,7 @@ Outcome: TypeAlias = "Moved | Refused | MoveFailed"
 OUTCOMES: Final = (Moved, Refused, MoveFailed)
 #: Characters of what somebody says about an event.
 WHY: Final = 10_000
-_FIELDS: Final = ("job", "event", "data", "actor", "roles", "why")
+_new: Any = tuple.__new__  # skips the NamedTuple's own constructor
 
 
 @record
@@ -68,44 +68,53 @@ def event_command(one: EventFor, id_: str) -> Command:
 
     ``actor`` None: this process itself, which needs no role.
     """
-    event: Any
-    roles: Any
-    why: Any
-    job, event, data, actor, roles, why = (getattr(one, field) for field in _FIELDS)
+    event: Any = one.event
+    data, why, given = one.data, one.why, one.actor
     if not isinstance(event, str) or not 0 < len(event) <= NAME or not is_text(event):
         raise RuntimeOptionError(f"an event is a text of 1 to {NAME} characters")
-    if actor == SYSTEM:
-        raise RuntimeOptionError(f"`{SYSTEM}` is who fires what a machine raises itself")
-    if roles and actor is None:
-        raise RuntimeOptionError("roles say what an actor is: name the actor, too")
-    if not isinstance(roles, list | tuple) or not all(
-        isinstance(role, str) and 0 < len(role) <= NAME and is_text(role) for role in roles
-    ):
-        raise RuntimeOptionError(f"roles are a list of texts of 1 to {NAME} characters")
+    roles = _roles(one.roles, given)
     if why is not None and (not isinstance(why, str) or len(why) > WHY or not is_text(why)):
         raise RuntimeOptionError(f"why is a text of at most {WHY:,} characters")
     try:
         value = normalise(data)
     except NotAValueError as exc:
         raise RuntimeOptionError(f"the event's data is no value: {exc.message}") from None
-    who = SYSTEM if actor is None else requests.name(actor, "the actor")
+    who = SYSTEM if given is None else requests.name(given, "the actor")
     body: dict[str, Value] = {
         "id": id_,
         "event": event,
         "data": value,
-        "actor": {"id": who, "roles": [*roles]},
+        "actor": {"id": who, "roles": roles},
         "why": why,
     }
-    return Command(job, "event", body, f"event {id_}")
+    return Command(one.job, "event", body, f"event {id_}")
+
+
+def _roles(given: Any, actor: str | None) -> list[Value]:
+    """The roles of who fires an event. Raises RuntimeOptionError."""
+    if actor is None and given == ():
+        return []
+    if actor is None:
+        if given:
+            raise RuntimeOptionError("roles say what an actor is: name the actor, too")
+    elif actor == SYSTEM:
+        raise RuntimeOptionError(f"`{SYSTEM}` is who fires what a machine raises itself")
+    if not isinstance(given, list | tuple) or not all(
+        isinstance(role, str) and 0 < len(role) <= NAME and is_text(role) for role in given
+    ):
+        raise RuntimeOptionError(f"roles are a list of texts of 1 to {NAME} characters")
+    return [*given]
 
 
 def event_of(row: InboxRow, at: int) -> Sent | None:
     """The event that an inbox row becomes; None for what is none."""
     data: Any = row.data
     try:
-        return Sent(at, data["id"], data["event"], data["data"], data["actor"], data["why"])
+        fields = (at, data["id"], data["event"], data["data"], data["actor"], data["why"])
     except (TypeError, KeyError):
         return None
+    found: Sent = _new(Sent, fields)
+    return found
 
 
 # --- what is written of a machine's job ---------------------------------------------------------
@@ -121,40 +130,60 @@ def with_state(live: Live, change: RowChange, *, moved: bool) -> RowChange:
 
 
 # --- what became of it --------------------------------------------------------------------------
+class Expected:
+    """Events of one job that somebody waits for, and what became of those that are decided."""
+
+    __slots__ = ("decided", "found", "job", "left")
+
+    def __init__(self, job: str, ids: Iterable[str]) -> None:
+        self.job = job
+        self.found: dict[str, Outcome] = {}
+        self.left = set(ids)
+        #: Done as soon as all of them are decided.
+        self.decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def told(self, event: Outcome) -> None:
+        """What became of one of them."""
+        if event.id in self.left:
+            self.found[event.id] = event
+            self.left.remove(event.id)
+            if not self.left and not self.decided.done():
+                self.decided.set_result(None)
+
+
 class Answers:
-    """Who waits in this process for what became of an event."""
+    """Who waits in this process for what became of events."""
 
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        #: By job and id of the event, with how many ask.
-        self._waiting: dict[tuple[str, str], tuple[asyncio.Future[Outcome], int]] = {}
+        self._waiting: dict[str, list[Expected]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def expect(self, job: str, id_: str) -> asyncio.Future[Outcome]:
-        """To be told of event ``id_`` of a job; ``forget`` it afterwards."""
-        known = self._waiting.get((job, id_))
-        future = known[0] if known else asyncio.get_running_loop().create_future()
-        self._waiting[job, id_] = (future, known[1] + 1 if known else 1)
-        return future
+    def expect(self, job: str, ids: Iterable[str]) -> Expected:
+        """To be told of some events of a job; ``forget`` it afterwards."""
+        one = Expected(job, ids)
+        self._waiting.setdefault(job, []).append(one)
+        return one
 
-    def forget(self, job: str, id_: str) -> None:
-        """One of those who asked does not any more."""
-        future, number = self._waiting[job, id_]
-        if number > 1:
-            self._waiting[job, id_] = (future, number - 1)
-        else:
-            del self._waiting[job, id_]
+    def forget(self, one: Expected) -> None:
+        """Nobody waits for it any more."""
+        others = self._waiting[one.job]
+        others.remove(one)
+        if not others:
+            del self._waiting[one.job]
 
     def tell(self, job: str, events: Sequence[Event]) -> None:
         """These events of a job are durable now."""
+        waiting = self._waiting.get(job)
+        if waiting is None:
+            return
         for event in events:
             if isinstance(event, OUTCOMES):
-                known = self._waiting.get((job, event.id))
-                if known is not None and not known[0].done():
-                    known[0].set_result(event)
+                for one in waiting:
+                    one.told(event)
 
 
 def answer_of(

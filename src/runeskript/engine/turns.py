@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from ..errors import StoreError, StoreTooLargeError
 from ..kernel import Halt, Ready, advance, next_call
-from ..model.batches import unfold_effects, weight
+from ..model.batches import unfold_effects, weights
 from ..model.events import CallDone, CallOut, Event, Finished
 from ..model.values import Value
 from ..stores.base import Committed, RowChange, Store, Unit
@@ -244,7 +244,7 @@ class Turns(Endings):
         """The turn is durable: carry out what it asks for."""
         live, ready = turn.live, turn.ready
         first = live.seq
-        live.seq += sum(map(weight, ready.events))
+        live.seq += weights(ready.events)
         live.started = True
         for watch in live.watches:
             watch.wake()

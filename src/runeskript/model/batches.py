@@ -56,8 +56,15 @@ def weight(event: Event) -> int:
     return len(event.indexes) if type(event) is CallsDone else 1
 
 
+def weights(events: Sequence[Event]) -> int:
+    """How many single events some stand for."""
+    return sum(map(weight, events)) if CallsDone in map(type, events) else len(events)
+
+
 def within(events: Sequence[Event], bound: int) -> int:
     """How many of the events, at least one, are worth ``bound`` single ones or reach it."""
+    if CallsDone not in map(type, events):
+        return min(max(bound, 1), len(events))
     taken = 0
     for number, event in enumerate(events, 1):
         taken += weight(event)

@@ -28,7 +28,7 @@ from zlib import crc32
 
 from ..errors import CodecError, DamagedError, FormatVersionError
 from . import limits, versions
-from .batches import split, weight
+from .batches import split, weight, weights
 from .events import KIND_OF, CallsDone, Event
 from .journal import from_record
 from .payloads import SEALED, Payloads
@@ -89,8 +89,9 @@ def pack(
     if len(events) == 1 and type(event := events[0]) is not CallsDone:
         held, body = 1, payloads.dumps([(KIND_OF[type(event)], *event)])
     else:
-        body = payloads.dumps([(KIND_OF[type(event)], *event) for event in events])
-        held = sum(map(weight, events))
+        held = weights(events)
+        if held <= limits.SEGMENT_EVENTS:
+            body = payloads.dumps([(KIND_OF[type(event)], *event) for event in events])
     if held <= limits.SEGMENT_EVENTS and len(body) <= limits.PAYLOAD_BYTES:
         return [_segment(payloads, job, first, before, held, body)]
     segments: list[Segment] = []

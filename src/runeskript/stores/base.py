@@ -24,7 +24,7 @@ What is asked for rarely has a module of its own, so that a plain run does not p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ..model.events import Event
@@ -33,6 +33,7 @@ from .rows import (
     CLAIMS,
     HELD,
     SUSPECT,
+    URGENT,
     Command,
     CommitOutcome,
     Committed,
@@ -62,6 +63,7 @@ __all__ = [
     "CLAIMS",
     "HELD",
     "SUSPECT",
+    "URGENT",
     "Command",
     "CommitOutcome",
     "Committed",
@@ -132,10 +134,15 @@ class Store(Protocol):
         """Events of a job from sequence number ``start`` on, which stand for at most ``limit``."""
 
     async def inbox(
-        self, worker: str, after: int, limit: int, job: str | None = None
+        self,
+        worker: str,
+        after: int,
+        limit: int,
+        job: str | None = None,
+        without: Collection[str] = (),
     ) -> list[InboxRow]:
         """Unconsumed rows over number ``after`` for jobs that the worker owns, in order; for one
-        ``job`` of these alone.
+        ``job`` of these alone. ``without``: jobs of which only the ``URGENT`` ones are wanted.
         """
 
     async def heartbeat(self, worker: Worker, lease: int) -> bool:

@@ -30,6 +30,8 @@ JobKind = Literal["skript", "machine", "bare", "call", "chunk"]
 #: a machine. The store itself adds ``message`` (for listener (path, n)) and ``slot`` (call ``n``
 #: of the token has got the slots it stood queued for).
 CommandKind = Literal["cancel", "pause", "resume", "retry", "complete", "fail", "child", "event"]
+#: What a job takes before all that arrived earlier.
+URGENT: Final = ("cancel", "pause")
 InboxKind = Literal[
     "cancel", "pause", "resume", "retry", "complete", "fail", "child", "event", "message", "slot"
 ]

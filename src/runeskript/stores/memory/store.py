@@ -8,7 +8,7 @@ jobs that ended first are forgotten.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ...errors import StoreError
@@ -16,6 +16,7 @@ from ...model.events import Event
 from ...model.limits import LOADED_MESSAGES
 from ...model.values import Value
 from ..rows import (
+    URGENT,
     Command,
     Committed,
     InboxRow,
@@ -149,7 +150,12 @@ class MemoryStore:
         return found
 
     async def inbox(
-        self, worker: str, after: int, limit: int, job: str | None = None
+        self,
+        worker: str,
+        after: int,
+        limit: int,
+        job: str | None = None,
+        without: Collection[str] = (),
     ) -> list[InboxRow]:
         """Unconsumed inbox rows for a worker's jobs, in order of arrival."""
         self._open()
@@ -161,7 +167,11 @@ class MemoryStore:
         if job is not None:
             rows = by_id[job].inbox if job in by_id else {}
         for row in rows.values():
-            if row.number > after and by_id[row.job].row.owner == worker:
+            if (
+                row.number > after
+                and by_id[row.job].row.owner == worker
+                and (row.job not in without or row.kind in URGENT)
+            ):
                 found.append(row)
                 if len(found) == limit:
                     break

@@ -177,12 +177,7 @@ class Mail:
         heads: list[Head] = []
         for item in items:
             head = self._heads.get(item.job)
-            if (
-                head is None
-                or item.id is None
-                or item.kind != "event"
-                or head.status not in _OPEN
-            ):
+            if head is None or item.id is None or item.kind != "event" or head.status not in _OPEN:
                 return [self.command(item) for item in items]
             heads.append(head)
         pairs = list(zip(heads, items, strict=True))

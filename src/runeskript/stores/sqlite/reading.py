@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 from ...errors import (
@@ -13,11 +13,12 @@ from ...errors import (
     StoreError,
 )
 from ...model.batches import piece, weight
+from ...model.codec import encode
 from ...model.events import CallsDone, Event
 from ...model.payloads import Payloads
 from ...model.segments import HEADER, genesis, head_of, unpack, whole
 from ..queries import Change, JobFilter
-from ..rows import InboxRow, JobRow
+from ..rows import URGENT, InboxRow, JobRow
 from .heads import LAST_SEQ, SEQ_BITS
 from .rows import COLUMNS, FROM, unpack_row
 
@@ -29,6 +30,13 @@ _JOBS: Final = f"SELECT {COLUMNS} {FROM} "
 _PAGE: Final = 200
 #: Bytes of the chain that a stored snapshot begins with.
 CHAIN: Final = 16
+_WITHOUT: Final = (
+    f"AND (inbox.kind IN {URGENT} "  # noqa: S608
+    "OR job.id NOT IN (SELECT value FROM json_each(?4))) "
+)
+#: An empty path.
+_NOWHERE: Final = encode([])
+_new: Any = tuple.__new__  # skips the NamedTuple's own constructor
 UNREADABLE: Final = (DamagedError, FormatVersionError, SealedError)
 
 
@@ -167,6 +175,25 @@ class Reading:
         data = self._payloads.bytes_out(rows[0][0], f"{id_}/snapshot/{seq}")
         return data[:CHAIN], data[CHAIN:]
 
+    def arrived(
+        self, worker: str, after: int, limit: int, job: str | None, without: Collection[str]
+    ) -> list[InboxRow]:
+        """See ``Store.inbox``."""
+        args: tuple[Any, ...] = (after, worker, limit)
+        of = ""
+        if job is not None:
+            of, args = "AND job.id = ?4 ", (*args, job)
+        elif without:
+            from json import dumps
+
+            of = _WITHOUT
+            args = (*args, dumps(list(without)))
+        return self.inbox(
+            "JOIN worker ON worker.number = job.owner WHERE inbox.number > ?1 AND worker.id = ?2 "
+            f"{of}ORDER BY inbox.number LIMIT ?3",
+            args,
+        )
+
     def inbox(self, where: str, args: tuple[Any, ...]) -> list[InboxRow]:
         """Inbox rows that an SQL condition lets through."""
         payloads = self._payloads
@@ -245,10 +272,14 @@ def inbox_row(
 ) -> InboxRow:
     """An inbox row from what the table has of it."""
     try:
-        body = payloads.unpack(data, "inbox")
+        body, place = (
+            payloads.unpack(data, "inbox"),
+            () if path == _NOWHERE else payloads.loads(path),
+        )
     except UNREADABLE as exc:
         raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
-    return InboxRow(number, id_, kind, tuple(payloads.loads(path)), n, body)
+    found: InboxRow = _new(InboxRow, (number, id_, kind, tuple(place), n, body))
+    return found
 
 
 def _cut(events: list[Event], first: int, start: int, end: int) -> Iterator[Event]:

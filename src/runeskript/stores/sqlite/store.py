@@ -9,7 +9,7 @@ its last 4 MB or so), always the latest ones and whole: the file stays consisten
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Literal
 
 from ...errors import StoreError
@@ -188,15 +188,15 @@ class SqliteStore:
         return self._db.reading(lambda: self._reading.journal(job, start, limit))
 
     async def inbox(
-        self, worker: str, after: int, limit: int, job: str | None = None
+        self,
+        worker: str,
+        after: int,
+        limit: int,
+        job: str | None = None,
+        without: Collection[str] = (),
     ) -> list[InboxRow]:
         """Unconsumed inbox rows for a worker's jobs, in order of arrival."""
-        of = "" if job is None else "AND job.id = ?4 "
-        return self._reading.inbox(
-            "JOIN worker ON worker.number = job.owner WHERE inbox.number > ?1 AND worker.id = ?2 "
-            f"{of}ORDER BY inbox.number LIMIT ?3",
-            (after, worker, limit) if job is None else (after, worker, limit, job),
-        )
+        return self._reading.arrived(worker, after, limit, job, without)
 
     # --- workers --------------------------------------------------------------------------------
     async def heartbeat(self, worker: Worker, lease: int) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...model.limits import LOADED_MESSAGES
-from ...stores.base import Command, Unit
-from .world import DONE, Checks, World, equal, job, listener, message, unit
+from ...stores.base import Command, RowChange, Unit
+from .world import DONE, ME, Checks, World, equal, job, listener, message, unit
 
 CHECKS = Checks()
 
@@ -235,3 +235,59 @@ async def the_inbox_of_one_job_is_read_by_itself(w: World) -> None:
     equal(await w.store.inbox("me", rest[-1].number, 9, "b"), [])
     equal(await w.store.inbox("you", 0, 9, "b"), [])
     equal(await w.store.inbox("me", 0, 9, "nobody"), [])
+
+
+@CHECKS
+async def what_one_job_has_may_be_left_out(w: World) -> None:
+    """But for what does not wait for it."""
+    await w.own("a", "b")
+    for n in range(2):
+        await w.send(Command("a", "event", n, f"event {n}"), Command("b", "event", 10 + n))
+        await w.send(Command("a", "cancel", 20 + n))
+    rows = await w.store.inbox("me", 0, 9, None, ["a", "nobody"])
+    equal([(row.job, row.data) for row in rows], [("b", 10), ("a", 20), ("b", 11), ("a", 21)])
+    rest = await w.store.inbox("me", rows[0].number, 2, None, ("a",))
+    equal([row.data for row in rest], [20, 11])
+    equal([row.data for row in await w.store.inbox("me", 0, 9, "a")], [0, 20, 1, 21])
+
+
+@CHECKS
+async def commands_in_numbers_are_posted_as_each_would_be(w: World) -> None:
+    """In their order, each id once for its job, whatever stands beside them."""
+    await w.own("a", "b", "c")
+    await w.ended("over")
+    due = w.store.now() + 60_000
+    await w.store.submit([job("free", due=due), job("late", due=due)])
+    items = [Command("a", "event", n, f"event {n % 7}") for n in range(10)]
+    items += [Command("b", "event", n, f"event {n}") for n in range(3)]
+    items += [Command("over", "event", 1, "event 1"), Command("nobody", "event", 1, "event 1")]
+    items += [Command("c", "event", 5), Command("c", "pause", None, "pause", (1, 2), 3)]
+    items += [Command("free", "event", 1, "event 1")]
+    said = ["accepted"] * 7 + ["duplicate"] * 3 + ["accepted"] * 3 + ["unknown"] * 2
+    equal(await w.send(*items), [*said, *["accepted"] * 3])
+    rows = await w.inbox()
+    arrived = [*range(7), *range(3), 5, None]
+    equal([row.data for row in rows], arrived)
+    equal([row.number for row in rows], sorted(row.number for row in rows))
+    equal([(row.path, row.n) for row in rows], [((), 0)] * 11 + [((1, 2), 3)])
+    equal(await w.claim(ME), ["free"])
+    again = [Command(job, "event", 99, "event 1") for job in ("a", "b", "free")]
+    equal(await w.send(*again), ["duplicate"] * 3)
+    only = [Command(job, "event", 7, "event x") for job in ("a", "b", "late")]
+    equal(await w.send(*only), ["accepted"] * 3)
+    equal(await w.claim(ME), ["late"])
+    equal([row.data for row in (await w.inbox())[-4:]], [1, 7, 7, 7])
+    equal(await w.send(*only), ["duplicate"] * 3)
+
+
+@CHECKS
+async def a_paused_job_is_not_woken_by_events(w: World) -> None:
+    """Though it takes them, however many come."""
+    await w.own("a")
+    await w.run("a")
+    await w.store.commit([unit("a", 1, row=RowChange("Suspended", 2, rest=True))])
+    await w.send(*(Command("a", "event", n, f"event {n}") for n in range(9)))
+    equal(await w.claim(ME), [])
+    await w.send(Command("a", "resume"))
+    equal(await w.claim(ME), ["a"])
+    equal(len(await w.inbox()), 10)

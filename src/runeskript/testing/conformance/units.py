@@ -134,6 +134,29 @@ async def inbox_rows_go_with_what_they_became(w: World) -> None:
 
 
 @CHECKS
+async def inbox_rows_go_in_numbers(w: World) -> None:
+    """Those that are named, whether they stand together or not."""
+    await w.own("a", "b")
+    for n in range(10):
+        await w.send(Command("a", "event", n), Command("a", "event", 100 + n))
+        await w.send(Command("b", "event", n))
+    rows = await w.inbox()
+    mine = [row for row in rows if row.job == "a"]
+    apart = [row.number for row in mine if row.data in range(1, 9)]
+    equal(await w.outcomes(unit("a", inbox=[*apart, rows[2].number])), ["ok"])
+    left = [row for row in rows if row.number not in apart]
+    equal(await w.inbox(), left)
+    together = [row.number for row in left if row.number < rows[20].number]
+    equal(await w.outcomes(unit("a", 1, inbox=together)), ["ok"])
+    gone = {row.number for row in left if row.job == "a"} & set(together)
+    equal(await w.inbox(), [row for row in left if row.number not in gone])
+    await w.send(*(Command("a", "event", n) for n in range(8)))
+    rows = (await w.inbox())[-8:]
+    equal(await w.outcomes(unit("a", 2, inbox=[row.number for row in rows[1:7]])), ["ok"])
+    equal((await w.inbox())[-2:], [rows[0], rows[7]])
+
+
+@CHECKS
 async def nobody_consumes_what_is_anothers(w: World) -> None:
     """An inbox row goes with a unit of its own job only."""
     await w.own("a", "b")
