@@ -32,8 +32,6 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 #: Who sent what nobody has to be known for.
 NOBODY: Final = Caller("", "", frozenset())
 PROBLEM: Final = "application/problem+json"
-#: Seconds that a piece of a stream may take to be taken by whoever reads it.
-SLOW: Final = 30.0
 #: Characters of a request's id that somebody else has given it.
 REQUEST_ID: Final = 128
 _BODYLESS: Final = frozenset((204, 304))
@@ -108,7 +106,11 @@ class App:
                 request=id_,
             )
         bare = scope["method"] == "HEAD" or answer.status in _BODYLESS
-        await _answer(answer, (*extra, ("x-request-id", id_)), receive, send, bare=bare)
+        if isinstance(answer.body, AsyncIterator) and not bare:
+            await _head(answer, (*extra, ("x-request-id", id_)), send, None)
+            await _stream(answer.body, receive, send, service.settings.slow)
+        else:
+            await _answer(answer, (*extra, ("x-request-id", id_)), send, bare=bare)
 
     def _route(self, scope: Scope) -> tuple[Route, dict[str, str]]:
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
@@ -231,19 +233,22 @@ def _refusal(error: Exception, scope: Scope, id_: str) -> Answer:
 
 
 async def _answer(
-    answer: Answer,
-    extra: tuple[tuple[str, str], ...],
-    receive: Receive,
-    send: Send,
-    *,
-    bare: bool,
+    answer: Answer, extra: tuple[tuple[str, str], ...], send: Send, *, bare: bool
 ) -> None:
     """Send it. ``bare``: without a body."""
     body = answer.body
-    stream = body if isinstance(body, AsyncIterator) else None
-    data = b"" if stream is not None or body is None else body
-    if not isinstance(data, bytes):
-        data = _encode(data)
+    if isinstance(body, AsyncIterator):
+        await _close(body)
+        body = None
+    data = b"" if body is None else body if isinstance(body, bytes) else _encode(body)
+    await _head(answer, extra, send, len(data))
+    await send({"type": "http.response.body", "body": b"" if bare else data})
+
+
+async def _head(
+    answer: Answer, extra: tuple[tuple[str, str], ...], send: Send, length: int | None
+) -> None:
+    """Send the head of an answer. ``length``: that of its body; None: it comes piece by piece."""
     head = [
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
@@ -252,20 +257,16 @@ async def _answer(
     ]
     if answer.status not in _BODYLESS:
         head.append((b"content-type", answer.media.encode()))
-        if stream is None:
-            head.append((b"content-length", str(len(data)).encode()))
+        if length is not None:
+            head.append((b"content-length", str(length).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": head})
-    if stream is None or bare:
-        if stream is not None:
-            await _close(stream)
-        await send({"type": "http.response.body", "body": b"" if bare else data})
-        return
-    await _stream(stream, receive, send)
 
 
-async def _stream(stream: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """Send what comes, until it ends, or whoever reads is gone or too slow."""
-    reading = asyncio.ensure_future(_forward(stream, send))
+async def _stream(stream: AsyncIterator[bytes], receive: Receive, send: Send, slow: float) -> None:
+    """Send what comes, until it ends, or whoever reads is gone, or takes longer for a piece than
+    ``slow`` seconds.
+    """
+    reading = asyncio.ensure_future(_forward(stream, send, slow))
     gone = asyncio.ensure_future(_until_gone(receive))
     try:
         await asyncio.wait((reading, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -280,9 +281,9 @@ async def _stream(stream: AsyncIterator[bytes], receive: Receive, send: Send) ->
         await _close(stream)
 
 
-async def _forward(stream: AsyncIterator[bytes], send: Send) -> None:
+async def _forward(stream: AsyncIterator[bytes], send: Send, slow: float) -> None:
     async for part in stream:
-        async with asyncio.timeout(SLOW):
+        async with asyncio.timeout(slow):
             await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 

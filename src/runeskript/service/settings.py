@@ -14,6 +14,8 @@ RATE: Final = 5_000
 STREAMS: Final = 1_000
 #: Seconds after which a stream without events says that it lives.
 HEARTBEAT: Final = 15.0
+#: Seconds that whoever reads a stream may take for a piece of it.
+SLOW: Final = 30.0
 #: Milliseconds for which an answer is kept for whoever asks again with its idempotency key.
 KEPT: Final = 24 * 3600 * 1000
 #: Seconds that requests under way have to end when the service closes.
@@ -24,7 +26,8 @@ CLOSING: Final = 10
 class Settings:
     """``hosts``: names by which it may be called besides those of loopback. ``origins``: of pages
     that browsers may call it from. ``may_be_open``: whether it needs no token as long as there is
-    none. ``rate``: requests a second of one caller. ``works``: whether it runs jobs, too.
+    none. ``rate``: requests a second of one caller. ``heartbeat``, ``slow``: seconds between two
+    signs of life of a stream, and that a piece of one may take. ``works``: whether it runs jobs.
     """
 
     hosts: tuple[str, ...] = ()
@@ -34,4 +37,5 @@ class Settings:
     rate: int = RATE
     streams: int = STREAMS
     heartbeat: float = HEARTBEAT
+    slow: float = SLOW
     works: bool = True
