@@ -105,6 +105,7 @@ class Client:
         task = asyncio.create_task(
             self.app(self.scope("GET", path, named), stream.receive, stream.send)
         )
+        task.add_done_callback(lambda _: stream.over.set())
         try:
             await stream.started.wait()
             yield stream
@@ -126,6 +127,8 @@ class Stream:
         self.started = asyncio.Event()
         self.gone = asyncio.Event()
         self.ended = asyncio.Event()
+        #: Whether the service has done with it, ended or not.
+        self.over = asyncio.Event()
         self.takes = asyncio.Event()
         self.takes.set()
         self.status = 0

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from ..errors import RequestError, RuneskriptError
+from ..errors import RequestError, RuneskriptError, UnauthorizedError
 from . import guards
-from .access import PUBLIC, Caller, authorise
+from .access import HOOK, PUBLIC, Caller, authorise
 from .call import Answer, Call
 from .endpoints import ENDPOINTS
 from .idempotency import once
@@ -85,7 +85,7 @@ class App:
         try:
             extra = guards.check(scope, headers, service.settings)
             route, params = self._route(scope)
-            caller = await service.caller(_authorization(scope, route))
+            caller = await self._caller(scope, route)
             service.rates.take(caller, _peer(scope))
             authorise(route, caller, params.get("topic"))
             call = Call(service, route, caller or NOBODY, params, headers, id_)
@@ -108,9 +108,24 @@ class App:
         bare = scope["method"] == "HEAD" or answer.status in _BODYLESS
         if isinstance(answer.body, AsyncIterator) and not bare:
             await _head(answer, (*extra, ("x-request-id", id_)), send, None)
-            await _stream(answer.body, receive, send, service.settings.slow)
+            ends = service.ends(caller)
+            await _stream(answer.body, receive, send, service.settings.slow, ends)
         else:
             await _answer(answer, (*extra, ("x-request-id", id_)), send, bare=bare)
+
+    async def _caller(self, scope: Scope, route: Route) -> Caller | None:
+        """Who asks; to what is for everybody nobody has to say. Raises UnauthorizedError, and
+        RateLimitedError for who guesses.
+        """
+        if route.scope == PUBLIC:
+            return None
+        given = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
+        query: bytes = scope["query_string"] if route.scope == HOOK else b""
+        try:
+            return await self.service.gate.caller(given, query)
+        except UnauthorizedError:
+            self.service.rates.take(None, _peer(scope))
+            raise
 
     def _route(self, scope: Scope) -> tuple[Route, dict[str, str]]:
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
@@ -186,13 +201,6 @@ def _request_id(headers: Mapping[str, str], service: Service) -> str:
     return service.ids.message_id()
 
 
-def _authorization(scope: Scope, route: Route) -> list[bytes]:
-    """What a request says who it is; to what is for everybody nobody has to."""
-    if route.scope == PUBLIC:
-        return []
-    return [value for name, value in scope["headers"] if name.lower() == b"authorization"]
-
-
 async def _body(headers: Mapping[str, str], receive: Receive, most: int) -> bytes:
     """The body of a request. Raises RequestError where it is too large or does not come whole."""
     large = RequestError(f"the body has more than {most:,} bytes", status=413, code="RUNE-6523")
@@ -262,22 +270,29 @@ async def _head(
     await send({"type": "http.response.start", "status": answer.status, "headers": head})
 
 
-async def _stream(stream: AsyncIterator[bytes], receive: Receive, send: Send, slow: float) -> None:
-    """Send what comes, until it ends, or whoever reads is gone, or takes longer for a piece than
-    ``slow`` seconds.
+async def _stream(
+    stream: AsyncIterator[bytes],
+    receive: Receive,
+    send: Send,
+    slow: float,
+    ends: Coroutine[Any, Any, None],
+) -> None:
+    """Send what comes, until it ends, or whoever reads is gone, takes longer for a piece than
+    ``slow`` seconds, or is let in no more, which is when ``ends`` returns.
     """
     reading = asyncio.ensure_future(_forward(stream, send, slow))
     gone = asyncio.ensure_future(_until_gone(receive))
+    over = asyncio.ensure_future(ends)
     try:
-        await asyncio.wait((reading, gone), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((reading, gone, over), return_when=asyncio.FIRST_COMPLETED)
         if reading.done():
             reading.result()
     except (TimeoutError, OSError):
         return  # dropped: what it missed is in the journal
     finally:
-        for task in (reading, gone):
+        for task in (reading, gone, over):
             task.cancel()
-        await asyncio.gather(reading, gone, return_exceptions=True)
+        await asyncio.gather(reading, gone, over, return_exceptions=True)
         await _close(stream)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import parse_qsl
 
 from ..errors import UnauthorizedError
 from ..stores.base import Store
@@ -17,6 +18,8 @@ from .access import OPEN, Caller
 
 #: Bytes of an Authorization header that are looked at; a token has 86 characters.
 MOST: Final = 256
+#: Characters of a query that are looked at for a token.
+LONGEST: Final = 8_192
 
 
 class Gate:
@@ -34,21 +37,40 @@ class Gate:
             self._closed = await tokens.any_token(self._store)
         return not self._closed
 
-    async def caller(self, authorization: Iterable[bytes | str]) -> Caller | None:
+    async def caller(
+        self, authorization: Iterable[bytes | str], query: bytes = b""
+    ) -> Caller | None:
         """Who sent a request with these Authorization headers (all of them); None: no token was
-        sent, and one is needed.
+        sent, and one is needed. ``query``: that of a hook, whose sender may not be able to set
+        headers: ``token=rune_...``, which is taken of tokens of hooks alone, for URLs are logged.
 
         Raises UnauthorizedError for a token that lets nobody in, also where none is needed, and
         for headers that are none; StoreError.
         """
         given = list(authorization)
-        if not given:
+        in_url = not given and b"token=" in query
+        if not given and not in_url:
             return OPEN if await self.is_open() else None
-        text = _bearer(given)
+        text = _in_query(query) if in_url else _bearer(given)
         token = await tokens.check(self._store, text, self._store.now())
-        if token is None:
+        if token is None or (in_url and token.hook is None):
             raise UnauthorizedError("the token is unknown, expired or revoked")
         return token.caller()
+
+    async def still(self, caller: Caller) -> bool:
+        """Whether a caller who was let in would be let in now. Raises StoreError."""
+        if caller.token is None:
+            return await self.is_open()
+        return await tokens.is_valid(self._store, caller.token, self._store.now())
+
+
+def _in_query(query: bytes) -> str:
+    """The token of a URL, which names one. Raises UnauthorizedError."""
+    pairs = parse_qsl(query.decode("latin-1")[:LONGEST], keep_blank_values=True)
+    found = [value for name, value in pairs if name == "token"]
+    if len(found) != 1:
+        raise UnauthorizedError("one token, in a header: Authorization: Bearer rune_...")
+    return found[0]
 
 
 def _bearer(given: list[bytes | str]) -> str:

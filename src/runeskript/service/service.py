@@ -92,9 +92,16 @@ class Service:
         return await tokens.any_token(self.store)
 
     # --- what every endpoint asks -----------------------------------------------------------------
-    async def caller(self, authorization: list[bytes]) -> Caller | None:
-        """Who sent a request. Raises UnauthorizedError."""
-        return await self.gate.caller(authorization)
+    async def ends(self, caller: Caller | None) -> None:
+        """Return when a caller whose stream is open is let in no more."""
+        while caller is None or await self._still(caller):
+            await asyncio.sleep(self.settings.heartbeat)
+
+    async def _still(self, caller: Caller) -> bool:
+        try:
+            return await self.gate.still(caller)
+        except StoreError:
+            return True  # a stream that cannot be read ends by itself
 
     async def row(self, caller: Caller, id_: str) -> JobRow:
         """A job of the caller's tenant: others' do not exist for it. Raises JobNotFoundError."""

@@ -141,6 +141,16 @@ async def check(store: Store, text: object, now: int) -> Token | None:
     return token if isinstance(token, Token) and token.state(now) == "valid" else None
 
 
+async def is_valid(store: Store, id_: str, now: int) -> bool:
+    """Whether a token that was checked before lets somebody in still. Raises StoreError."""
+    try:
+        found = await store.get_record("tokens", id_)
+    except StoreDamagedError:
+        return False
+    token = None if found is None else _read(id_, found.value)
+    return isinstance(token, Token) and token.state(now) == "valid"
+
+
 async def any_token(store: Store) -> bool:
     """Whether there is any token: valid, expired, revoked or damaged."""
     try:
