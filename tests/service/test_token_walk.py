@@ -47,8 +47,9 @@ class World(NamedTuple):
 
     def path(self, route: Route) -> str:
         """The route's path, about what is the shop's."""
-        name = f"door-{MARK}" if route.path.startswith("/machines") else f"waits-{MARK}"
+        name = "door-of-shop" if route.path.startswith("/machines") else "waits-of-shop"
         path = route.path.replace("{id}", self.job).replace("{topic}", "parcels")
+        path = path.replace("{version}", "1")
         return path.replace("{name}", name) + _QUERIES.get(route.name, "")
 
 
@@ -56,7 +57,8 @@ _QUERIES: Final = {"skripts.diff": "?from=1&to=1", "machines.diff": "?from=1&to=
 
 
 def _text(text: str, name: str, mark: str) -> str:
-    return text.replace("NAME", f"{name}-{mark}").replace("MARK", mark)
+    whose = "of-shop" if mark == MARK else mark
+    return text.replace("NAME", f"{name}-{whose}").replace("MARK", mark)
 
 
 @asynccontextmanager
@@ -387,7 +389,7 @@ async def test_messages_and_names_stay_with_their_tenant() -> None:
         for send in (("/signals", {"topic": "go"}), ("/hooks/go", {"x": 1})):
             assert (await rival.post(*send)).status in (200, 202)
         assert (await shop.get(f"/jobs/{here.job}")).json["status"] == "Running"
-        name = f"waits-{MARK}"
+        name = "waits-of-shop"
         for asked in (name, f"shop/{name}", f"shop/{name}@1", f"../shop/{name}"):
             reply = await rival.post("/jobs", {"skript": asked})
             assert (reply.status, reply.json["code"]) == (404, "RUNE-6006"), asked

@@ -301,10 +301,16 @@ class DeployedView(View):
     ast_hash: str
 
 
+class SourceView(DeployedView):
+    """A deployed version with the text it was compiled from; null where it was built without."""
+
+    source: str | None
+
+
 class DeployedPage(View):
     """Deployed versions by name; ``next``: the ``cursor`` of the page behind it."""
 
-    skripts: list[DeployedView]
+    deployed: list[DeployedView]
     next: str | None
 
 
