@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .engine.jobs import Job, JobResult
     from .engine.runtime import Runtime
     from .engine.sync import compile, run  # noqa: A004 - the verbs of the command line, too
+    from .engine.telemetry.telemetry import Telemetry
     from .errors import (
         CompileError,
         InputError,
@@ -57,6 +58,7 @@ _HOME = {
     "Skript": "compiler.frontends.builder",
     "StateMachine": "compiler.frontends.machine_builder",
     "StepError": "errors",
+    "Telemetry": "engine.telemetry.telemetry",
     "Transition": "compiler.frontends.machine_builder",
     "compile": "engine.sync",
     "concurrency": "engine.handlers",
@@ -96,6 +98,7 @@ __all__ = [  # noqa: RUF022 - what most people need stands first
     "JobResult",
     "RuneskriptError",
     "StepError",
+    "Telemetry",
     "__version__",
 ]
 

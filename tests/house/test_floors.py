@@ -42,6 +42,8 @@ PURE = ("errors", "model", "expr", "compiler", "kernel")
 LIBRARIES = {
     "aiohttp": ("aiohttp", ("engine",)),
     "lsprotocol": ("pygls", ("cli",)),
+    "opentelemetry": ("opentelemetry-api", ("engine",)),
+    "prometheus_client": ("prometheus-client", ("engine",)),
     "pygls": ("pygls", ("cli",)),
     "apsw": ("apsw", ("stores", "cli")),
     "cronsim": ("cronsim", ("engine",)),

@@ -396,6 +396,7 @@ class Stores(RuleBasedStateMachine):
             ("changes", (self.cursor, 3)),
             ("list_records", ("audit",)),
             ("get_blob", ("b2",)),
+            ("tally", ()),
             ("query", (JobFilter(state="draft"), None, 9)),
             ("query", (JobFilter(owner="w1", data={"n": 1}), None, 9)),
         ):

@@ -24,7 +24,7 @@ def may_go_ahead(live: Live, ready: Ready) -> bool:
     elif len(live.held.events) >= HELD or monotonic() >= live.held_until:
         return False
     done = ready.more or ready.finished is not None
-    others = len(ready.ahead) < len(ready.effects) or live.arrivals or live.watches
+    others = len(ready.ahead) < len(ready.effects) or live.arrivals or live.narrator
     return not (done or others or live.pausing or live.later) and live.started
 
 

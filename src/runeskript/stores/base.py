@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from ..model.events import Event
+from ..model.events import Event, Status
 from ..model.values import Value
 from .rows import (
     CLAIMS,
@@ -177,6 +177,9 @@ class Store(Protocol):
         self, wanted: JobFilter, cursor: str | None, limit: int
     ) -> tuple[list[JobRow], str | None]:
         """Jobs, newest first, and the cursor of the next page (None: no more)."""
+
+    async def tally(self) -> dict[Status, int]:
+        """How many jobs there are, by status; a status that no job has may be missing."""
 
     async def changes(self, cursor: int, limit: int) -> tuple[list[Change], int]:
         """Jobs that changed after ``cursor`` (0: all jobs), and the next cursor.

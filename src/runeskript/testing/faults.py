@@ -90,6 +90,7 @@ _OPERATIONS: Final = frozenset(
         "release",
         "workers",
         "query",
+        "tally",
         "changes",
         "get_record",
         "put_record",

@@ -117,6 +117,8 @@ class Exchange:
         headers = {name: _text(value) for name, value in params.headers.items()}
         if method not in _IDEMPOTENT and "idempotency-key" not in map(str.lower, headers):
             headers["Idempotency-Key"] = ctx.idempotency_key
+        if ctx.traceparent is not None and "traceparent" not in map(str.lower, headers):
+            headers["traceparent"] = ctx.traceparent
         try:
             async with asyncio.timeout(seconds):
                 return await self._follow(method, url, headers, params)

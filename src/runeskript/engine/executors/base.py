@@ -42,6 +42,8 @@ class CallJob(Protocol):
 _log = logging.getLogger("runeskript.engine")
 
 Ticket: TypeAlias = "tuple[CallJob, CallOut, Lane]"
+#: What a handler that ran elsewhere came to: (True, its result) or (False, an error object).
+Outcome: TypeAlias = tuple[bool, Any]
 
 
 class Member(CallOut):
@@ -165,6 +167,19 @@ class Call:
             self.timer = None
 
 
+class Sent(Protocol):
+    """Who watches a handler's calls, as worker processes see it."""
+
+    def sent(self, job: CallJob, effect: CallOut) -> str | None:
+        """A call is sent to a worker process; the context of a trace that it takes along."""
+
+    def over(self, job: CallJob, effect: CallOut, outcome: Outcome | None) -> None:
+        """It has ended; None: its process has, and it is made anew in another."""
+
+    def took(self, us: int) -> None:
+        """How many microseconds the handler ran."""
+
+
 class Lane:
     """A handler with its queue: at most ``limit`` of its calls have left it and not ended."""
 
@@ -180,6 +195,7 @@ class Lane:
         "parts",
         "pool",
         "prepare",
+        "probe",
         "registered",
         "timeout_ms",
         "waiting",
@@ -207,6 +223,8 @@ class Lane:
         self.pool = pool
         #: Where calls go at once if nothing bounds the handler; whoever appends sees to the rest.
         self.direct: deque[Batch] | None = None
+        #: Who watches its calls, if somebody does; asked by what talks to worker processes alone.
+        self.probe: Sent | None = None
         self.active = 0
         #: As in the queues of the pools: each call that a run waits for once, and of those that
         #: were given up no more than ``Lanes.gave_up`` leaves.
@@ -289,10 +307,6 @@ def arguments(call: CallOut, lane: Lane, vault: Vault) -> Any:
     """The parameters as the handler gets them: its own copy, secrets filled in, validated."""
     params = open_params(call.params, vault)
     return params if lane.prepare is None else lane.prepare(params)
-
-
-#: What a handler that ran elsewhere came to: (True, its result) or (False, an error object).
-Outcome: TypeAlias = tuple[bool, Any]
 
 
 def outcome_of(value: object) -> Outcome:

@@ -24,6 +24,7 @@ from ..handlers.decorator import Handler
 from ..handlers.failures import clean, failure_of
 from ..handlers.loading import import_file
 from ..handlers.sink import Origin
+from ..telemetry.logs import FIELDS, call_fields
 from .base import outcome_of
 from .frames import HEAD, pack, unpack
 
@@ -49,6 +50,8 @@ class Worker:
         self._teardowns: list[Callable[[dict[str, Any]], Any]] = []
         self._set_up: set[Any] = set()
         self._call = 0
+        #: That of the call at hand.
+        self.context: HandlerContext | None = None
 
     # --- the sink of contexts -------------------------------------------------------------------
     @property
@@ -97,6 +100,7 @@ class Worker:
         path: list[int],
         n: int,
         origin: list[Any] | None,
+        traced: str | None,
     ) -> None:
         self._call = id_
         began = perf_counter_ns()
@@ -108,11 +112,16 @@ class Worker:
         try:
             handler = self._find(module, file, attribute)
             given = params if handler.typed is None else handler.typed.convert(params)
-            result = handler.function(given, HandlerContext(_Job(job, called), call, self))
+            context = self.context = HandlerContext(_Job(job, called), call, self, _trace=traced)
+            if traced is None:
+                result = handler.function(given, context)
+            else:
+                result = _in_trace(traced, handler, given, context)
         except (Exception, SystemExit) as exc:
             good, value = False, failure_of(exc)
         else:
             good, value = outcome_of(result)
+        self.context = None
         took = (perf_counter_ns() - began) // 1000
         self.send("done" if good else "fail", id_, value, took)
 
@@ -139,6 +148,20 @@ class Worker:
         return found
 
 
+def _in_trace(traced: str, handler: Handler, given: Any, context: HandlerContext) -> Any:
+    """Run a handler with the span of its call as the current one."""
+    from ..telemetry.tracecontext import (  # the library is loaded where somebody traces
+        attached,
+        detach,
+    )
+
+    token = attached(traced)
+    try:
+        return handler.function(given, context)
+    finally:
+        detach(token)
+
+
 #: Characters of a line of the log that cross over.
 LOGGED: Final = 1_000_000
 _PLAIN = logging.Formatter()
@@ -153,12 +176,16 @@ class _Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one record."""
-        job, step = getattr(record, "job", None), getattr(record, "step", None)
+        context = self._worker.context
+        said = vars(record)
+        extra: dict[str, Any] = {name: str(said[name]) for name in FIELDS if name in said}
+        if context is not None:
+            extra.update(call_fields(context))
         text = record.getMessage()
         if record.exc_info:
             text = f"{text}\n{_PLAIN.formatException(record.exc_info)}"
         text = text if len(text) <= LOGGED else f"{text[:LOGGED]}…"
-        self._worker.send("log", record.name, record.levelno, text, job, step)
+        self._worker.send("log", record.name, record.levelno, text, extra)
 
 
 def main() -> None:

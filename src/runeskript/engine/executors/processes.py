@@ -112,6 +112,8 @@ class ProcessPool:
         """Note how long a call took."""
         before = self.average.get(lane)
         self.average[lane] = us if before is None else before + LATEST * (us - before)
+        if lane.probe is not None:
+            lane.probe.took(us)
 
 
 class _Worker:
@@ -242,6 +244,7 @@ class _Worker:
             effect.path,
             effect.n,
             ticket[0].called,
+            None if lane.probe is None else lane.probe.sent(ticket[0], effect),
         ]
 
     # --- what comes back ------------------------------------------------------------------------
@@ -261,9 +264,8 @@ class _Worker:
     def _receive(self, frame: list[Any]) -> None:
         word = frame[0]
         if word == "log":
-            _, name, level, text, job, step = frame
-            logger = logging.getLogger(str(name))
-            logger.log(level, "%s", self._host.masked(text), extra={"job": job, "step": step})
+            _, name, level, text, extra = frame
+            logging.getLogger(str(name)).log(level, "%s", self._host.masked(text), extra=extra)
             return
         id_, call = frame[1], self._current
         if not self._sent or self._sent[0][0] != id_:
@@ -273,6 +275,7 @@ class _Worker:
                 self._host.progress(call.context, *frame[2:])
             return
         _, ticket = self._sent.popleft()
+        _over(ticket, (word == "done", frame[2]))
         self._pool.took(ticket[2], frame[3])
         if call is None:
             ticket[2].release()
@@ -295,12 +298,23 @@ class _Worker:
         self._sent.clear()
         call, self._current = self._current, None
         if sent:
+            text = clean(f"the worker process ended with status {status}")
+            outcome = False, error or failure("handler.ProcessDied", text)
+            _over(sent[0], outcome)
             if call is None:
                 sent[0][2].release()
             else:
-                text = clean(f"the worker process ended with status {status}")
-                self._end(call, (False, error or failure("handler.ProcessDied", text)))
+                self._end(call, outcome)
+            for ticket in sent[1:]:
+                _over(ticket, None)
             self._pool.give_back(sent[1:])
+
+
+def _over(ticket: Ticket, outcome: Outcome | None) -> None:
+    """Tell who watches a handler's calls that one is over, or its process is gone."""
+    job, effect, lane = ticket
+    if lane.probe is not None:
+        lane.probe.over(job, effect, outcome)
 
 
 async def _ended(process: Process) -> int:

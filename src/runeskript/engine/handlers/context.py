@@ -33,6 +33,8 @@ class HandlerContext(msgspec.Struct, gc=False, eq=False):
     _log: logging.LoggerAdapter[logging.Logger] | None = None
     #: Which call of a batch it is, counted from 0.
     _position: int = 0
+    #: The context of the attempt's span, where somebody traces.
+    _trace: str | None = None
 
     def __repr__(self) -> str:
         return f"<context of {self.step}, attempt {self.attempt}, job {self.job_id}>"
@@ -79,6 +81,13 @@ class HandlerContext(msgspec.Struct, gc=False, eq=False):
         call = self.call
         return completion_token(self._job.id, call.path, call.n, call.attempt)
 
+    @property
+    def traceparent(self) -> str | None:
+        """The span of this attempt as the header ``traceparent`` has it, for whatever the handler
+        asks others to do; None where nobody traces.
+        """
+        return self._trace
+
     def pending(self) -> Pending:
         """What a handler returns whose result is told later: ``complete_call(token, result)``.
 
@@ -107,10 +116,14 @@ class HandlerContext(msgspec.Struct, gc=False, eq=False):
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger (``runeskript.handler.NAME``) whose records carry ``job`` and ``step``."""
+        """A logger (``runeskript.handler.NAME``) whose records say which attempt of which step of
+        which job it is.
+        """
         if self._log is None:
             logger = logging.getLogger(f"runeskript.handler.{self._call.handler}")
-            self._log = _Log(logger, self._sink, {"job": self.job_id, "step": self.step})
+            origin = {"job": self.job_id, "step": self.step, "attempt": self.attempt}
+            origin["handler"] = self._call.handler
+            self._log = _Log(logger, self._sink, origin)
         return self._log
 
 

@@ -8,11 +8,12 @@ jobs that ended first are forgotten.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ...errors import StoreError
-from ...model.events import Event
+from ...model.events import Event, Status
 from ...model.limits import LOADED_MESSAGES
 from ...model.values import Value
 from ..rows import (
@@ -270,6 +271,11 @@ class MemoryStore:
                     return found, str(found[-1].number) if found else None
                 found.append(row)
         return found, None
+
+    async def tally(self) -> dict[Status, int]:
+        """How many jobs there are, by status."""
+        self._open()
+        return Counter(job.row.status for job in self._core.jobs.by_id.values())
 
     async def changes(self, cursor: int, limit: int) -> tuple[list[Change], int]:
         """What changed after a cursor."""

@@ -14,7 +14,7 @@ from ...errors import (
 )
 from ...model.batches import piece, weight
 from ...model.codec import encode
-from ...model.events import CallsDone, Event
+from ...model.events import CallsDone, Event, Status
 from ...model.payloads import Payloads
 from ...model.segments import HEADER, genesis, head_of, unpack, whole
 from ..queries import Change, JobFilter
@@ -249,6 +249,10 @@ class Reading:
                 return
             before = rows[-1].number
             yield None
+
+    def tally(self) -> dict[Status, int]:
+        """How many jobs there are, by status."""
+        return dict(self._read("SELECT status, count(*) FROM job GROUP BY status", ()))
 
     def changes(self, cursor: int, limit: int) -> tuple[list[Change], int]:
         """What changed after a cursor."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Literal
 
 from ...errors import StoreError
-from ...model.events import Event
+from ...model.events import Event, Status
 from ...model.payloads import PayloadCodec, Payloads
 from ...model.values import Value
 from ..fastcodec import dumps, loads
@@ -231,6 +231,10 @@ class SqliteStore:
                 return found
             await asyncio.sleep(0)  # a filter on data may have to read many
         raise AssertionError("a query ends with a page")
+
+    async def tally(self) -> dict[Status, int]:
+        """How many jobs there are, by status; reads an index from end to end."""
+        return self._db.reading(self._reading.tally)
 
     async def changes(self, cursor: int, limit: int) -> tuple[list[Change], int]:
         """What changed after a cursor."""

@@ -222,6 +222,8 @@ async def lists_are_filtered_and_paged(w: World) -> None:
     ):
         found, more = await w.store.query(one, None, 10)
         equal(([row.id for row in found], more), (ids, None))
+    counted = await w.store.tally()
+    equal({status: n for status, n in counted.items() if n}, {"Pending": 6, "Running": 1})
 
 
 @CHECKS

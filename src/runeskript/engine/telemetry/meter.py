@@ -1,0 +1,83 @@
+"""The collectors of one runtime, made from the table, in a registry of their own.
+
+A counter of each label set is looked up once and kept: what is done for every call is a lookup in
+a dict and an addition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ...errors import RuntimeOptionError
+from .table import METRICS, OTHER, TYPES, Metric
+
+#: The format that ``render`` writes, for the header ``Content-Type``.
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Child(dict[Any, Any]):
+    """The children of one metric by the values of its labels, each made when it is first used."""
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: str | tuple[str, ...]) -> Any:
+        found = self[key] = self._make(*((key,) if isinstance(key, str) else key))
+        return found
+
+
+class Meter:
+    """What is counted and measured. Raises RuntimeOptionError where the library is not installed.
+
+    ``of[name]`` is a metric without labels, or its children by the values of its labels.
+    """
+
+    def __init__(self) -> None:
+        try:
+            import prometheus_client as library
+        except ImportError:
+            raise RuntimeOptionError(
+                "metrics need the library prometheus-client: pip install 'runeskript[serve]'"
+            ) from None
+        self._generate: Callable[[Any], bytes] = library.exposition.generate_latest
+        self.registry: Any = library.CollectorRegistry()
+        makers: dict[str, Any] = {"counter": library.Counter, "gauge": library.Gauge}
+        self.of: dict[str, Any] = {}
+        for row in METRICS:
+            self.of[row.name] = self._made(row, makers.get(row.kind, library.Histogram))
+        of = self.of
+        self.events: Any = of["runeskript_events_total"]
+        self.calls: Any = of["runeskript_calls_total"]
+        self.retries: Any = of["runeskript_call_retries_total"]
+        self.seconds: Any = of["runeskript_call_seconds"]
+        self.waited: Any = of["runeskript_call_wait_seconds"]
+        self.recovery: Any = of["runeskript_recovery_total"]
+        self._errors: Any = of["runeskript_call_errors_total"]
+        self._types: dict[str, set[str]] = {}
+
+    def _made(self, row: Metric, maker: Any) -> Any:
+        more = {"buckets": row.buckets} if row.kind == "histogram" else {}
+        made = maker(row.name, row.text, row.labels, registry=self.registry, **more)
+        return Child(made.labels) if row.labels else made
+
+    def failed(self, handler: str, type_: str) -> None:
+        """An attempt failed with an error of this type."""
+        self.calls[handler, "failed"].inc()
+        known = self._types.setdefault(handler, set())
+        if type_ not in known:
+            if len(known) >= TYPES:
+                type_ = OTHER
+            else:
+                known.add(type_)
+        self._errors[handler, type_].inc()
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """The service answered a request."""
+        self.of["runeskript_http_requests_total"][route, str(status)].inc()
+        self.of["runeskript_http_request_seconds"][route].observe(seconds)
+
+    def render(self) -> bytes:
+        """All of it, in Prometheus' text format."""
+        return self._generate(self.registry)
