@@ -173,6 +173,9 @@ class Sent(Protocol):
     def sent(self, job: CallJob, effect: CallOut) -> str | None:
         """A call is sent to a worker process; the context of a trace that it takes along."""
 
+    def trace(self, job: CallJob, effect: CallOut) -> str | None:
+        """That context again."""
+
     def over(self, job: CallJob, effect: CallOut, outcome: Outcome | None) -> None:
         """It has ended; None: its process has, and it is made anew in another."""
 

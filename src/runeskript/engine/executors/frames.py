@@ -4,8 +4,9 @@ A frame is its length (4 bytes, big-endian) and one array that begins with a wor
 values, names and numbers: reading a frame runs nothing, whoever wrote it.
 
 To the worker: ``["run", [[id, module, file, attribute, handler, params, job, step, attempt, path,
-n, origin], ...]]``, a chunk of calls, run in order; ``origin``: null, or whose call it is (``[job,
-path, n, attempt]``). From the worker: ``["ready"]``, ``["done", id, result,
+n, origin, trace], ...]]``, a chunk of calls, run in order; ``origin``: null, or whose call it is
+(``[job, path, n, attempt]``); ``trace``: null, or the context of the call's span.
+From the worker: ``["ready"]``, ``["done", id, result,
 us]``, ``["fail", id, error, us]``, ``["progress", id, done, total, message]``, ``["log", logger,
 level, text, job, step]``. ``us``: microseconds the handler took.
 

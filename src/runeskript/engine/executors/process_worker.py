@@ -24,7 +24,6 @@ from ..handlers.decorator import Handler
 from ..handlers.failures import clean, failure_of
 from ..handlers.loading import import_file
 from ..handlers.sink import Origin
-from ..telemetry.logs import FIELDS, call_fields
 from .base import outcome_of
 from .frames import HEAD, pack, unpack
 
@@ -177,15 +176,14 @@ class _Forward(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Send one record."""
         context = self._worker.context
-        said = vars(record)
-        extra: dict[str, Any] = {name: str(said[name]) for name in FIELDS if name in said}
-        if context is not None:
-            extra.update(call_fields(context))
+        job, step = getattr(record, "job", None), getattr(record, "step", None)
+        if job is None and context is not None:
+            job, step = context.job_id, context.step
         text = record.getMessage()
         if record.exc_info:
             text = f"{text}\n{_PLAIN.formatException(record.exc_info)}"
         text = text if len(text) <= LOGGED else f"{text[:LOGGED]}…"
-        self._worker.send("log", record.name, record.levelno, text, extra)
+        self._worker.send("log", record.name, record.levelno, text, job, step)
 
 
 def main() -> None:

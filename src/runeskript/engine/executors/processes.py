@@ -22,6 +22,7 @@ from typing import Any, Final
 from ...model.values import Value
 from ..handlers.failures import clean, failure, failure_of
 from ..secrets import open_params
+from ..telemetry.logs import call_fields
 from .base import Call, Host, Lane, Outcome, Ticket, begin, deliver, swept, take, wanted
 from .frames import HEAD, GarbledError, TooLargeError, answer, pack, size_of
 from .killing import APART, kill_all_of
@@ -257,17 +258,21 @@ class _Worker:
             if wanted(ticket):
                 self._current = begin(self._host, ticket)
                 self._current.owner = self
+                if ticket[2].probe is not None:
+                    self._current.context._trace = ticket[2].probe.trace(*ticket[:2])
             elif self._process is not None:
                 # The process is in a call that nobody wants, without a timeout of its own.
                 kill_all_of(self._process)
 
     def _receive(self, frame: list[Any]) -> None:
-        word = frame[0]
+        word, call = frame[0], self._current
         if word == "log":
-            _, name, level, text, extra = frame
+            _, name, level, text, job, step = frame
+            extra = {} if call is None else call_fields(call.context)
+            extra.update({} if job is None else {"job": job, "step": step})
             logging.getLogger(str(name)).log(level, "%s", self._host.masked(text), extra=extra)
             return
-        id_, call = frame[1], self._current
+        id_ = frame[1]
         if not self._sent or self._sent[0][0] != id_:
             return
         if word == "progress":

@@ -69,7 +69,7 @@ class ObservedDriver(Driver):
     """The driver; ``watching`` is given to it before anything arrives."""
 
     watching: Watching
-    _seen = False
+    _done_counted = False
 
     def begin(self, row: JobRow, program: Program, inbox: Collection[InboxRow]) -> Live:
         """Start a job; see Driver."""
@@ -108,7 +108,7 @@ class ObservedDriver(Driver):
     # --- calls ------------------------------------------------------------------------------------
     def done(self, job: CallJob, call: CallOut, result: Value) -> None:
         """A call succeeded; see Host."""
-        self._seen = True
+        self._done_counted = True
         meter = self.watching.meter
         if meter is not None and not job.ended:
             meter.calls[call.handler, "done"].inc()
@@ -133,10 +133,10 @@ class ObservedDriver(Driver):
 
     def lead(self, batch: Batch, call: CallOut, result: Value) -> tuple[CallDone, CallOut] | None:
         """The one call of a batch succeeded; see Turns."""
-        self._seen = False
+        self._done_counted = False
         found = super().lead(batch, call, result)
         meter = self.watching.meter
-        if not self._seen and meter is not None:  # else ``done`` has counted it
+        if not self._done_counted and meter is not None:  # else ``done`` has counted it
             meter.calls[call.handler, "done"].inc()
         return found
 

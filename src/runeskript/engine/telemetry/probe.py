@@ -121,6 +121,11 @@ class Probe:
         self._sent[job.id, effect.path, effect.n] = span
         return self._spans.text(span)
 
+    def trace(self, job: CallJob, effect: CallOut) -> str | None:
+        """The context of the span of such a call."""
+        span = self._sent.get((job.id, effect.path, effect.n))
+        return None if span is None or self._spans is None else self._spans.text(span)
+
     def over(self, job: CallJob, effect: CallOut, outcome: Outcome | None) -> None:
         """Such a call is over; None: the process is gone, and another will make it."""
         span = self._sent.pop((job.id, effect.path, effect.n), None)
