@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from ..suspects import newest_first, room
 
 if TYPE_CHECKING:
     from ..leases import Worker
+    from ..queries import Change
 
 #: Removed jobs that the feed remembers.
 REMOVALS: Final = 10_000
@@ -183,6 +185,24 @@ class Jobs:
         self.feed[self._changes] = job.row.id
 
     # --- owners ---------------------------------------------------------------------------------
+    def changes(self, cursor: int, limit: int) -> tuple[list[Change], int]:
+        """What changed after a cursor, and the next one. Raises StoreError (RUNE-7010)."""
+        from ..queries import Change
+
+        if 0 < cursor < self.forgotten:
+            raise StoreError("the feed is forgotten this far back; read anew", code="RUNE-7010")
+        found: list[Change] = []
+        for number, id_ in self.feed.items():
+            if number > cursor and len(found) < limit:
+                job = self.by_id.get(id_)
+                known = job is not None and job.changed == number
+                found.append(Change(number, id_, job.shown() if job and known else None))
+        return found, found[-1].number if found else cursor
+
+    def tally(self) -> dict[Status, int]:
+        """How many there are, by status."""
+        return Counter(job.row.status for job in self.by_id.values())
+
     def make_due(self, job: Job, due: int | None) -> None:
         """Set from when on a job without an owner may be claimed."""
         job.row = job.row._replace(due=due)

@@ -8,7 +8,6 @@ jobs that ended first are forgotten.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -275,22 +274,12 @@ class MemoryStore:
     async def tally(self) -> dict[Status, int]:
         """How many jobs there are, by status."""
         self._open()
-        return Counter(job.row.status for job in self._core.jobs.by_id.values())
+        return self._core.jobs.tally()
 
     async def changes(self, cursor: int, limit: int) -> tuple[list[Change], int]:
         """What changed after a cursor."""
-        from ..queries import Change
-
         self._open()
-        if 0 < cursor < self._core.jobs.forgotten:
-            raise StoreError("the feed is forgotten this far back; read anew", code="RUNE-7010")
-        found: list[Change] = []
-        for number, id_ in self._core.jobs.feed.items():
-            if number > cursor and len(found) < limit:
-                job = self._core.jobs.by_id.get(id_)
-                known = job is not None and job.changed == number
-                found.append(Change(number, id_, job.shown() if job and known else None))
-        return found, found[-1].number if found else cursor
+        return self._core.jobs.changes(cursor, limit)
 
     # --- records --------------------------------------------------------------------------------
     async def get_record(self, table: RecordTable, name: str) -> Record | None:
