@@ -25,6 +25,7 @@ from runeskript.model.codes import CODES
 from runeskript.model.ir_text import expression_text
 from runeskript.model.isa import ROWS, STATEMENTS, Operand, Row
 from runeskript.model.values import Value
+from runeskript.service.reference import page as http_page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 #: One document for each pass of the optimizer.
@@ -260,6 +261,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/optimizer.md": optimizer_page,
     "reference/handlers.md": lambda: f"{NOTE}\n\n{handlers_page()}",
     "reference/cli.md": lambda: f"{NOTE}\n\n{command_page()}",
+    "reference/http.md": lambda: f"{NOTE}\n\n{http_page()}",
 }
 
 

@@ -175,7 +175,7 @@ async def served(
     *, store: Any = "memory://", settings: Settings | None = None, **options: Any
 ) -> AsyncIterator[Client]:
     """A service that runs, and a client of it that says no more than it is told to."""
-    service = Service(Runtime(store=store, **options), settings)
+    service = Service(Runtime(store=store, **options), settings, options.get("telemetry"))
     await service.start()
     try:
         yield Client(App(service))

@@ -14,6 +14,7 @@ from runeskript.service.access import OPEN, SCOPES, Caller, authorise
 class Row(NamedTuple):
     name: str
     scope: str
+    whole: bool = False
 
 
 def caller(*scopes: str) -> Caller:
@@ -65,3 +66,10 @@ def test_a_token_of_a_hook_opens_nothing_else(scope: str) -> None:
 def test_a_scope_that_nobody_knows_is_for_nobody(scope: str) -> None:
     with pytest.raises(ForbiddenError):
         authorise(Row("r", scope), caller(*SCOPES, scope), "a")
+
+
+def test_what_tells_of_all_tenants_is_for_the_default_one() -> None:
+    row = Row("metrics", "read", True)
+    authorise(row, Caller("ada", "", frozenset({"read"})))
+    with pytest.raises(ForbiddenError):
+        authorise(row, Caller("ada", "shop", frozenset({"read", "admin"})))

@@ -54,3 +54,15 @@ async def test_a_version_is_one_content() -> None:
         assert (await client.put("/skripts", {"document": fixed})).status == 201
         other = await client.put("/skripts", {"document": fixed.replace("return: 1", "return: 2")})
         assert (other.status, other.json["code"]) == (409, "RUNE-6007")
+
+
+async def test_a_document_may_be_the_body() -> None:
+    async with served() as client:
+        yaml = {"content_type": "application/yaml"}
+        assert (await client.ask("PUT", "/skripts", raw=ONE.encode(), **yaml)).status == 201
+        checked = await client.ask("POST", "/check", raw=b"skript: x", **yaml)
+        assert (checked.status, checked.json["ok"]) == (200, False)
+        assert (await client.ask("PUT", "/skripts", raw=b"\xff", **yaml)).status == 400
+        assert (await client.ask("POST", "/jobs", raw=ONE.encode(), **yaml)).status == 415
+        plain = await client.ask("PUT", "/skripts", raw=ONE.encode(), content_type="text/plain")
+        assert plain.status == 415

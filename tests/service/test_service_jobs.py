@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from runeskript.engine.telemetry.telemetry import Telemetry
 from serving import Client, served
 
 HELLO = "skript: hello\ndo:\n  - return: \"${'hi ' + input.name}\"\n"
@@ -290,3 +291,19 @@ async def test_cursors_of_other_lists_are_refused() -> None:
         assert (await client.get(f"/jobs?limit=1&cursor={cursor}")).status == 200
         for path in (f"/jobs?status=Failed&cursor={cursor}", "/jobs?cursor=1", "/jobs?cursor=%27"):
             assert (await client.get(path)).status == 400, path
+
+
+async def test_metrics_count_requests_by_route() -> None:
+    telemetry = Telemetry()
+    async with served(telemetry=telemetry) as client:
+        made = await client.post("/jobs", {"document": HELLO, "data": {"name": "Ada"}})
+        await ended(client, made.json["id"])
+        await client.get("/nowhere")
+        found = await client.get("/metrics")
+        assert found.headers["content-type"].startswith("text/plain")
+        text = found.body.decode()
+        assert 'runeskript_http_requests_total{route="jobs.submit",status="201"} 1.0' in text
+        assert 'runeskript_http_requests_total{route="none",status="404"} 1.0' in text
+        assert 'runeskript_jobs{status="Completed"} 1.0' in text
+    async with served() as client:
+        assert (await client.get("/metrics")).status == 404

@@ -146,6 +146,8 @@ def declared(route: Route, kind: str) -> str:
         return "yes"
     if kind in DENIED:
         return "401"
+    if route.whole:
+        return "403"
     if kind == "other tenant's":
         return "404" if {"id", "name"} & set(route.parameters) else "its own"
     if kind in SCOPES:
@@ -241,7 +243,8 @@ def page(found: dict[tuple[str, str], str]) -> str:
         "",
         "`OPTIONS` of a path needs no token and says which methods it has; `HEAD` needs what `GET` needs. Paths are",
         "exact: a path that is written in another way (a slash more, another case, `..`) is none. A store that has",
-        "no token at all is open to whoever reaches the service on this machine, with all scopes.",
+        "no token at all is open to whoever reaches the service on this machine, with all scopes. These tokens are",
+        "of a tenant with a name; `GET /metrics`, which counts the jobs of all tenants, is for the default one.",
     ]
     return "\n".join(lines)
 

@@ -34,6 +34,10 @@ class Route(Protocol):
     def scope(self) -> str:
         """One of ``SCOPES``, ``public`` or ``hook``."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether it tells of all tenants together, so that it is for the default one alone."""
+
 
 class Caller(NamedTuple):
     """Who sent a request, as its token says.
@@ -63,6 +67,8 @@ def authorise(route: Route, caller: Caller | None, topic: str | None = None) -> 
         return
     if caller is None:
         raise UnauthorizedError("this needs a token: Authorization: Bearer rune_...")
+    if route.whole and caller.tenant:
+        raise ForbiddenError(f"`{route.name}` is of all tenants", route.name, route.scope)
     if "admin" in caller.scopes and route.scope in (*SCOPES, HOOK):
         return
     needed = route.scope

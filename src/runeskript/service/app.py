@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from time import perf_counter
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -21,8 +22,8 @@ from .endpoints import ENDPOINTS
 from .idempotency import once
 from .matching import Matcher
 from .problems import problem_of
-from .reading import as_type, read_json, read_query, segments
-from .routes import ANY, Route
+from .reading import as_type, read_json, read_query, read_text, segments
+from .routes import ANY, DOCUMENTS, Route
 from .service import Service
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -76,6 +77,7 @@ class App:
     # --- one request ----------------------------------------------------------------------------
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         service = self.service
+        began = perf_counter()
         headers = _headers(scope["headers"])
         id_ = _request_id(headers, service)
         extra: guards.Headers = ()
@@ -105,6 +107,9 @@ class App:
                 peer=_peer(scope),
                 request=id_,
             )
+        if service.telemetry is not None:
+            name = "none" if route is None else route.name
+            service.telemetry.request(name, answer.status, perf_counter() - began)
         bare = scope["method"] == "HEAD" or answer.status in _BODYLESS
         if isinstance(answer.body, AsyncIterator) and not bare:
             await _head(answer, (*extra, ("x-request-id", id_)), send, None)
@@ -153,6 +158,9 @@ class App:
         if route.body is None:
             return
         raw = call.raw = await _body(call.headers, receive, self.service.settings.max_body)
+        if route.body in DOCUMENTS and guards.is_yaml(call.headers):
+            call.body = as_type({"document": read_text(raw)}, route.body)
+            return
         if raw:
             guards.check_media(call.headers)
         if route.body is ANY:

@@ -180,6 +180,12 @@ def check_media(headers: Mapping[str, str]) -> None:
             raise MediaTypeError(f"Content-Type says {given[:MOST]!r}; JSON is UTF-8")
 
 
+def is_yaml(headers: Mapping[str, str]) -> bool:
+    """Whether the body is said to be YAML, which no page can send without asking first either."""
+    kind = headers.get("content-type", "")[:MOST].lower().partition(";")[0].strip()
+    return kind in ("application/yaml", "application/x-yaml")
+
+
 # --- what is allowed ----------------------------------------------------------------------------
 def hosts(given: Sequence[str]) -> tuple[str, ...]:
     """What ``--name`` says, checked. Raises RuntimeOptionError."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from .routes import ANY, BYTES, METRICS, ROUTES, STREAM, Route
+from .routes import ANY, BYTES, DOCUMENTS, METRICS, ROUTES, STREAM, Route
 from .types import Problem
 
 _REFS: Final = "#/components/schemas/{name}"
@@ -139,6 +139,9 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             "required": needed,
             "content": {"application/json": {"schema": schema}},
         }
+        if route.body in DOCUMENTS:
+            text = {"schema": {"type": "string"}}
+            found["requestBody"]["content"]["application/yaml"] = text
     return found
 
 
@@ -170,6 +173,7 @@ def _response(route: Route, status: int) -> dict[str, Any]:
 
 def _content(answer: Any) -> dict[str, Any]:
     if answer in (STREAM, METRICS, BYTES):
+        answer = answer.partition(";")[0]
         return {answer: {"schema": {"type": "string"}}}
     if _is_struct(answer):
         return {"application/json": {"schema": _ref(answer)}}

@@ -26,12 +26,18 @@ _R = TypeVar("_R", bound=Request)
 
 
 # --- bodies -------------------------------------------------------------------------------------
+def read_text(data: bytes) -> str:
+    """A body as a text. Raises RequestError."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise RequestError(f"the body is not UTF-8: {exc.reason} at byte {exc.start}") from None
+
+
 def read_json(data: bytes) -> Any:
     """The value of a JSON text. Raises RequestError."""
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
-    except UnicodeDecodeError as exc:
-        raise RequestError(f"the body is not UTF-8: {exc.reason} at byte {exc.start}") from None
+        return json.loads(read_text(data), object_pairs_hook=_object, parse_constant=_constant)
     except RecursionError:
         raise RequestError("the body nests too deep") from None
     except ValueError as exc:

@@ -18,11 +18,14 @@ STREAM: Final = "text/event-stream"
 BYTES: Final = "application/octet-stream"
 METRICS: Final = "text/plain"
 ANY: Final = "any JSON"
+#: Bodies that may be the document itself, as ``application/yaml`` (RFC 9512).
+DOCUMENTS: Final = (t.Deploy, t.Check)
 
 
 class Route(NamedTuple):
     """One row. ``ok``: the statuses of success, the first with ``answer`` as its body; ``refuses``:
-    those of refusals besides what any route of its kind may answer.
+    those of refusals besides what any route of its kind may answer. ``whole``: it tells of all
+    tenants together, so it is for tokens of the default one.
     """
 
     method: Method
@@ -35,6 +38,7 @@ class Route(NamedTuple):
     answer: Any = None
     ok: tuple[int, ...] = (200,)
     refuses: tuple[int, ...] = ()
+    whole: bool = False
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -140,6 +144,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     # --- the service itself
     Route("GET", "/audit", "audit", "admin", "Every change that was made or refused.",
           query=t.AuditQuery, answer=t.AuditPage),
+    Route("GET", "/metrics", "metrics", "read", "Metrics in the text format of Prometheus.",
+          answer=METRICS, refuses=(404,), whole=True),
     Route("GET", "/healthz", "healthz", "public", "Whether the process lives.", answer=t.Health),
     Route("GET", "/readyz", "readyz", "public", "Whether it can take work.",
           answer=t.Health, ok=(200, 503)),

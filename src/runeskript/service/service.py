@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ..engine.ids import Ids, SystemIds
 from ..engine.runtime import Runtime
+from ..engine.telemetry.telemetry import Telemetry
 from ..errors import JobNotFoundError, RequestError, StoreError
 from ..stores import Store
 from ..stores.base import JobRow
@@ -31,9 +32,16 @@ _log = logging.getLogger("runeskript.service")
 class Service:
     """What endpoints have in common. ``start`` and ``stop`` are for the loop that serves."""
 
-    def __init__(self, runtime: Runtime, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        settings: Settings | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        """``telemetry``: that of the runtime, which requests are counted by, too."""
         self.runtime = runtime
         self.settings = settings or Settings()
+        self.telemetry = telemetry
         self.ids: Ids = SystemIds()
         self.store: Store = runtime.store
         self.gate = Gate(self.store, may_be_open=self.settings.may_be_open)

@@ -81,6 +81,7 @@ def execute(args: Namespace) -> int:
         raise UsageError(
             f"rune serve needs {exc.name}", hint="pip install 'runeskript[serve]'"
         ) from None
+    from ...engine.telemetry.telemetry import Telemetry
     from ...service import guards
     from ...service.service import Service
     from ...service.settings import Settings
@@ -94,7 +95,9 @@ def execute(args: Namespace) -> int:
         rate=_rate(args.rate),
         works=not args.no_work,
     )
+    telemetry = Telemetry()
     runtime = Runtime(
+        telemetry=telemetry,
         store=args.store,
         handlers=load_registry(args.handlers, builtin=False),
         allow_hosts=args.allow_host,
@@ -108,7 +111,7 @@ def execute(args: Namespace) -> int:
     as_json = terminal.mode(args.output) == "json"
 
     async def main() -> None:
-        service = Service(runtime, settings)
+        service = Service(runtime, settings, telemetry)
         opened = await service.gate.is_open()
         if not local and not await service.has_token():
             raise RequestError(

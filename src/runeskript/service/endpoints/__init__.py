@@ -44,6 +44,7 @@ ENDPOINTS: Final[dict[str, Callable[[Call], Awaitable[Answer]]]] = {
     "machines.diff": documents.diff,
     "check": documents.check,
     "audit": serving.audit,
+    "metrics": serving.metrics,
     "healthz": serving.healthz,
     "readyz": serving.readyz,
     "openapi": serving.openapi,

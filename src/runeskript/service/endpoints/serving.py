@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...errors import StoreError
+from ...errors import RequestError, StoreError
 from ...model.records import fields_of
 from ..audit import Entry, page
 from ..call import Answer, Call
@@ -40,6 +40,14 @@ async def readyz(call: Call) -> Answer:
 async def openapi(call: Call) -> Answer:
     """The table of routes as OpenAPI."""
     return Answer(document())
+
+
+async def metrics(call: Call) -> Answer:
+    """All metrics, of all tenants."""
+    telemetry = call.service.telemetry
+    if telemetry is None:
+        raise RequestError("this service has no metrics", status=404, code="RUNE-6521")
+    return Answer(await telemetry.scrape(), media=telemetry.content_type)
 
 
 async def audit(call: Call) -> Answer:
