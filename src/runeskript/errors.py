@@ -44,6 +44,8 @@ __all__ = [
     "RuntimeClosedError",
     "RuntimeOptionError",
     "SealedError",
+    "ServiceError",
+    "ServiceUnreachableError",
     "StepError",
     "StoreBusyError",
     "StoreDamagedError",
@@ -493,6 +495,22 @@ class RequestError(RuneskriptError):
         self.status = status
         self.hint = hint
         self.allow = allow
+
+
+class ServiceError(RuneskriptError):
+    """A client of the service got an answer that no service gives; ``status``: that of HTTP."""
+
+    code = "RUNE-6540"
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ServiceUnreachableError(ServiceError):
+    """A client cannot reach the service, or lost it, and may ask again."""
+
+    code = "RUNE-6541"
 
 
 class JobFailedError(RuneskriptError):

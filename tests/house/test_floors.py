@@ -40,14 +40,14 @@ FLOORS = {
 PURE = ("errors", "model", "expr", "compiler", "kernel")
 #: Third-party library -> (distribution that declares it, rooms that may import it).
 LIBRARIES = {
-    "aiohttp": ("aiohttp", ("engine",)),
+    "aiohttp": ("aiohttp", ("client", "engine")),
     "lsprotocol": ("pygls", ("cli",)),
     "opentelemetry": ("opentelemetry-api", ("engine",)),
     "prometheus_client": ("prometheus-client", ("engine",)),
     "pygls": ("pygls", ("cli",)),
     "apsw": ("apsw", ("stores", "cli")),
     "cronsim": ("cronsim", ("engine",)),
-    "yarl": ("aiohttp", ("engine",)),
+    "yarl": ("aiohttp", ("client", "engine")),
     "pytest": ("pytest", ("testing",)),
     "msgspec": ("msgspec", ("engine", "cli", "stores", "service", "client")),
     "rich": ("rich", ("cli",)),

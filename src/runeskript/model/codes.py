@@ -266,6 +266,8 @@ CODES: dict[str, Code] = {
     "RUNE-6525": Code("idempotency-key", "error", "An idempotency key came with another request"),
     "RUNE-6526": Code("closing", "error", "The service is closing"),
     "RUNE-6527": Code("bind", "error", "The service cannot listen there"),
+    "RUNE-6540": Code("service-answer", "error", "An answer is none that the service gives"),
+    "RUNE-6541": Code("service-unreachable", "error", "The service cannot be reached"),
     # --- 7xxx stores ------------------------------------------------------------ (section: store)
     "RUNE-7000": Code("store", "error", "The store refused or failed an operation"),
     "RUNE-7001": Code("store-url", "error", "No store has this URL"),
