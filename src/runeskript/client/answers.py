@@ -137,9 +137,8 @@ def _problem(reply: Reply) -> Problem | None:
 
 def _classes() -> Iterator[tuple[str, type[RuneskriptError]]]:
     """Codes and their classes; a class that only inherits its code is not the one."""
-    for name in errors.__all__:
-        kind = getattr(errors, name)
-        if "code" in vars(kind):
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, RuneskriptError) and "code" in vars(kind):
             yield kind.code, kind
 
 

@@ -34,7 +34,7 @@ def _deployed(name: str) -> Paged[t.DeployedPage, t.DeployedView]:
     def page(cursor: str | None) -> Ask[t.DeployedPage]:
         return Ask(name, t.DeployedPage, query=t.DeployedQuery(limit=PAGE, cursor=cursor))
 
-    return Paged(page, lambda found: found.skripts, lambda found: found.next)
+    return Paged(page, lambda found: found.deployed, lambda found: found.next)
 
 
 def skripts() -> Paged[t.DeployedPage, t.DeployedView]:
@@ -55,6 +55,16 @@ def skript_versions(name: str) -> Ask[t.DeployedPage]:
 def machine_versions(name: str) -> Ask[t.DeployedPage]:
     """The versions of a machine. Raises UnknownSkriptError."""
     return Ask("machines.versions", t.DeployedPage, {"name": name})
+
+
+def skript_source(name: str, version: int) -> Ask[t.SourceView]:
+    """A version of a skript, with its text. Raises UnknownSkriptError."""
+    return Ask("skripts.source", t.SourceView, {"name": name, "version": str(version)})
+
+
+def machine_source(name: str, version: int) -> Ask[t.SourceView]:
+    """A version of a machine, with its text. Raises UnknownSkriptError."""
+    return Ask("machines.source", t.SourceView, {"name": name, "version": str(version)})
 
 
 def skript_diff(name: str, old: int, new: int) -> Ask[dict[str, Any]]:

@@ -158,6 +158,8 @@ class Methods:
     machines = Rows(asks_documents.machines)
     skript_versions = One(asks_documents.skript_versions)
     machine_versions = One(asks_documents.machine_versions)
+    skript_source = One(asks_documents.skript_source)
+    machine_source = One(asks_documents.machine_source)
     skript_diff = One(asks_documents.skript_diff)
     machine_diff = One(asks_documents.machine_diff)
 
@@ -177,6 +179,7 @@ METHOD_OF: Final = {
     "jobs.why": "why", "jobs.graph": "graph", "jobs.variables": "variables",
     "jobs.export": "export", "jobs.events": "job_events", "events": "events", "batch": "batch",
     "signals": "signal", "hooks": "hook", "skripts.deploy": "deploy", "skripts.list": "skripts",
+    "skripts.source": "skript_source", "machines.source": "machine_source",
     "skripts.versions": "skript_versions", "skripts.diff": "skript_diff",
     "machines.deploy": "deploy_machine", "machines.list": "machines",
     "machines.versions": "machine_versions", "machines.diff": "machine_diff", "check": "check",
