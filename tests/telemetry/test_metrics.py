@@ -175,11 +175,12 @@ async def test_a_commit_that_fails(scraped):
 
 def test_requests(scraped):
     telemetry = Telemetry(traces=False)
-    telemetry.request("jobs.state", 409, 0.002)
-    telemetry.request("jobs.state", 409, 0.002)
+    for measured in (True, False):
+        with telemetry.request() as request:
+            request.answered("jobs.state", 409, measured=measured)
     found = scraped(telemetry.render())
     assert found("runeskript_http_requests_total", route="jobs.state", status="409") == 2
-    assert found("runeskript_http_request_seconds_count", route="jobs.state") == 2
+    assert found("runeskript_http_request_seconds_count", route="jobs.state") == 1
 
 
 async def test_types_of_errors_do_not_grow(scraped):
@@ -238,7 +239,8 @@ async def test_every_row_is_fed(scraped, tmp_path: Path):
     runtime, telemetry = watched(store=FaultyStore(store, Once("commit", "before", 30)))
     async with runtime:
         await runtime.work(until_idle=True)
-        telemetry.request("jobs.list", 200, 0.1)
+        with telemetry.request() as request:
+            request.answered("jobs.list", 200)
         found = scraped(await telemetry.scrape())
     silent = {"runeskript_jobs_live", "runeskript_calls_running", "runeskript_queue_depth"}
     for row in METRICS:
@@ -284,7 +286,8 @@ async def test_one_telemetry_is_of_one_runtime_at_a_time(scraped):
 
 def test_without_metrics():
     telemetry = Telemetry(metrics=False, traces=False)
-    telemetry.request("a", 200, 0.1)
+    with telemetry.request() as request:
+        request.answered("a", 200)
     with pytest.raises(RuneskriptError, match="no metrics"):
         telemetry.render()
 

@@ -284,3 +284,11 @@ def add_log(parser: argparse.ArgumentParser) -> None:
         metavar="LEVEL",
         help=f"least level that is logged: {', '.join(LEVELS)}",
     )
+    parser.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        metavar="text|json",
+        help="json: an object a line, with job, step, attempt, handler, tenant and worker, also of "
+        "what handlers log by loggers of their own; text is the default",
+    )

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping
-from time import perf_counter
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from ..engine.telemetry.telemetry import Telemetry
 from ..errors import RequestError, RuneskriptError, UnauthorizedError
 from . import guards
 from .access import HOOK, PUBLIC, Caller, authorise
@@ -50,7 +50,10 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's scope, as ASGI 3 has it."""
         if scope["type"] == "http":
-            await self._request(scope, receive, send)
+            if self.service.telemetry is None:
+                await self._request(scope, receive, send)
+            else:
+                await self._observed(self.service.telemetry, scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "websocket":
@@ -75,9 +78,21 @@ class App:
                 return
 
     # --- one request ----------------------------------------------------------------------------
-    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _observed(
+        self, telemetry: Telemetry, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """The same, counted and traced."""
+        found = (value for name, value in scope["headers"] if name.lower() == b"traceparent")
+        with telemetry.request(next(found, b"").decode("latin-1")) as request:
+            route, answer = await self._request(scope, receive, send)
+            name = "none" if route is None else route.name
+            stream = isinstance(answer.body, AsyncIterator)
+            request.answered(name, answer.status, measured=not stream)
+
+    async def _request(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> tuple[Route | None, Answer]:
         service = self.service
-        began = perf_counter()
         headers = _headers(scope["headers"])
         id_ = _request_id(headers, service)
         extra: guards.Headers = ()
@@ -107,9 +122,6 @@ class App:
                 peer=_peer(scope),
                 request=id_,
             )
-        if service.telemetry is not None:
-            name = "none" if route is None else route.name
-            service.telemetry.request(name, answer.status, perf_counter() - began)
         bare = scope["method"] == "HEAD" or answer.status in _BODYLESS
         if isinstance(answer.body, AsyncIterator) and not bare:
             await _head(answer, (*extra, ("x-request-id", id_)), send, None)
@@ -117,6 +129,7 @@ class App:
             await _stream(answer.body, receive, send, service.settings.slow, ends)
         else:
             await _answer(answer, (*extra, ("x-request-id", id_)), send, bare=bare)
+        return route, answer
 
     async def _caller(self, scope: Scope, route: Route) -> Caller | None:
         """Who asks; to what is for everybody nobody has to say. Raises UnauthorizedError, and

@@ -102,6 +102,7 @@ def execute(args: Namespace) -> int:
         raise UsageError("--mocks goes with --dry-run; `rune test` takes it, too")
     mode = terminal.mode(args.output)
     registry = load_registry(args.handlers, builtin=False)
+    telemetry = logs.telemetry_of(args)
     runtime = Runtime(
         store=_store(args.store),
         handlers=registry,
@@ -112,12 +113,13 @@ def execute(args: Namespace) -> int:
         grace=args.grace,
         limits=call_limits(args),
         queues=args.queue,
+        telemetry=telemetry,
     )
     value = inputs.parse(args.input)
     skript = load_skript(args.file, runtime.handlers, chosen_passes(args))
     plan = Plan(runtime, skript, value, args, watched=mode == "text")
     try:
-        with logs.logging_to_stderr(args.log) as log:
+        with logs.logging_to_stderr(args.log, telemetry) as log:
             job, stuck = drive(lambda interrupts: _run(plan, log, interrupts))
     except StoppedError:
         terminal.note("stopped")

@@ -81,7 +81,6 @@ def execute(args: Namespace) -> int:
         raise UsageError(
             f"rune serve needs {exc.name}", hint="pip install 'runeskript[serve]'"
         ) from None
-    from ...engine.telemetry.telemetry import Telemetry
     from ...service import guards
     from ...service.service import Service
     from ...service.settings import Settings
@@ -95,7 +94,7 @@ def execute(args: Namespace) -> int:
         rate=_rate(args.rate),
         works=not args.no_work,
     )
-    telemetry = Telemetry()
+    telemetry = logs.telemetry_of(args, metrics=True)
     runtime = Runtime(
         telemetry=telemetry,
         store=args.store,
@@ -123,7 +122,7 @@ def execute(args: Namespace) -> int:
             port = listening.getsockname()[1]
             await serve(service, listening, lambda: _say(args.host, port, opened, as_json))
 
-    with logs.logging_to_stderr(args.log):
+    with logs.logging_to_stderr(args.log, telemetry):
         asyncio.run(main())
     return 0
 

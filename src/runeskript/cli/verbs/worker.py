@@ -53,6 +53,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(args: Namespace) -> int:
     """Work."""
+    telemetry = logs.telemetry_of(args)
     runtime = Runtime(
         store=args.store,
         handlers=load_registry(args.handlers, builtin=False),
@@ -63,9 +64,10 @@ def execute(args: Namespace) -> int:
         grace=args.grace,
         limits=call_limits(args),
         queues=args.queue or ("",),
+        telemetry=telemetry,
     )
     try:
-        with logs.logging_to_stderr(args.log):
+        with logs.logging_to_stderr(args.log, telemetry):
             ended, _ = drive(lambda interrupts: _work(runtime, args.until_idle, interrupts))
     except StoppedError:
         return EXIT_STOPPED

@@ -73,10 +73,11 @@ class Meter:
                 known.add(type_)
         self._errors[handler, type_].inc()
 
-    def request(self, route: str, status: int, seconds: float) -> None:
-        """The service answered a request."""
+    def request(self, route: str, status: int, seconds: float | None) -> None:
+        """A service answered a request."""
         self.of["runeskript_http_requests_total"][route, str(status)].inc()
-        self.of["runeskript_http_request_seconds"][route].observe(seconds)
+        if seconds is not None:
+            self.of["runeskript_http_request_seconds"][route].observe(seconds)
 
     def render(self) -> bytes:
         """All of it, in Prometheus' text format."""

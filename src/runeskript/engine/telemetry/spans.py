@@ -76,6 +76,20 @@ class Spans:
         text = text_of(span)
         return labels if text is None else {**labels, LABEL: text}
 
+    def request(self, traceparent: str | None) -> Span:
+        """The span of a request that a service was sent."""
+        given = remote(traceparent or "")
+        context = None if given is None else trace.set_span_in_context(given)
+        return self._tracer.start_span("request", context, SpanKind.SERVER)
+
+    def answered(self, span: Span, route: str, status: int) -> None:
+        """It has been answered."""
+        span.update_name(route)
+        span.set_attribute("http.route", route)
+        span.set_attribute("http.response.status_code", status)
+        if status >= 500:
+            span.set_status(Status(StatusCode.ERROR))
+
     # --- jobs -------------------------------------------------------------------------------------
     def job(self, live: Live) -> JobSpans:
         """The spans of a job that begins here, or is gone on with."""

@@ -121,13 +121,13 @@ METRICS: Final = (
         "runeskript_http_requests_total",
         "counter",
         ("route", "status"),
-        "Requests that the service answered, by the name of the route.",
+        "Requests that the service answered, by the name of the route; `none` where there is none.",
     ),
     Metric(
         "runeskript_http_request_seconds",
         "histogram",
         ("route",),
-        "From a request to the end of its answer.",
+        "From a request to the end of its answer; streams of events are left out.",
         REQUESTS,
     ),
 )  # fmt: skip

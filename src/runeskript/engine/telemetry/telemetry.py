@@ -10,13 +10,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import os
+import sys
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ...errors import RuntimeOptionError, StoreError
 from ...model.events import Path, Status
 from ...stores import Store
 from ..assembly import Kinds
 from ..driver import Driver
+from .logs import JsonFormatter
 from .meter import CONTENT_TYPE, Meter
 from .observed import (
     ObservedDriver,
@@ -68,11 +72,16 @@ class Telemetry:
         """The id of the worker; empty before the runtime was entered."""
         return "" if self._driver is None else self._driver.lease.worker.id
 
+    def formatter(self) -> JsonFormatter:
+        """Log records as JSON lines that say which worker they are of."""
+        return JsonFormatter(lambda: self.worker)
+
     # --- what is asked ----------------------------------------------------------------------------
-    def request(self, route: str, status: int, seconds: float) -> None:
-        """A service in front of the runtime answered a request. ``route``: its name, not a path."""
-        if self.meter is not None:
-            self.meter.request(route, status, seconds)
+    def request(self, traceparent: str | None = None) -> Request:
+        """A request came to a service in front of the runtime: what stands around its answer.
+        ``traceparent``: the header of that name.
+        """
+        return Request(self.meter, self.spans, traceparent)
 
     async def scrape(self) -> bytes:
         """The metrics as Prometheus reads them, with the jobs of the store counted now.
@@ -140,9 +149,44 @@ class Telemetry:
         self.waits.clear()
 
 
+class Request:
+    """One request of a service, from its head to the end of its answer. A context manager, in whose
+    block its span is the current one: a job that is submitted there belongs to its trace.
+    """
+
+    __slots__ = ("_attached", "_began", "_meter", "_span", "_spans", "_status", "route")
+
+    def __init__(self, meter: Meter | None, spans: Spans | None, traceparent: str | None) -> None:
+        self._meter = meter
+        self._spans = spans
+        self._span = None if spans is None else spans.request(traceparent)
+        self._attached: Any = None
+        self._began = perf_counter()
+        self._status = 500
+        #: The name of its route, never its path.
+        self.route = ""
+
+    def __enter__(self) -> Self:
+        if self._span is not None and self._spans is not None:
+            _, self._attached = self._spans.enter(self._span)
+        return self
+
+    def answered(self, route: str, status: int, *, measured: bool = True) -> None:
+        """It was answered. ``measured`` False: with a stream, which lasts as long as it lasts."""
+        self.route, self._status = route, status
+        if self._meter is not None:
+            seconds = perf_counter() - self._began
+            self._meter.request(route, status, seconds if measured else None)
+
+    def __exit__(self, *raised: object) -> None:
+        if self._span is not None and self._spans is not None:
+            self._spans.answered(self._span, self.route, self._status)
+            self._spans.leave(self._span, self._attached, None)
+
+
 def _spans(traces: bool | TracerProvider | None) -> Spans | None:
     """Who makes spans, if somebody wants any."""
-    if traces is False:
+    if traces is False or (traces is None and not _may_be_configured()):
         return None
     try:
         from .spans import Spans, configured
@@ -155,3 +199,8 @@ def _spans(traces: bool | TracerProvider | None) -> Spans | None:
     if traces is None and not configured():
         return None
     return Spans(None if isinstance(traces, bool) or traces is None else traces)
+
+
+def _may_be_configured() -> bool:
+    """Whether the process may have a tracer provider; asked before the library is loaded."""
+    return "opentelemetry.trace" in sys.modules or "OTEL_PYTHON_TRACER_PROVIDER" in os.environ

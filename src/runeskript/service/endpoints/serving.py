@@ -45,7 +45,7 @@ async def openapi(call: Call) -> Answer:
 async def metrics(call: Call) -> Answer:
     """All metrics, of all tenants."""
     telemetry = call.service.telemetry
-    if telemetry is None:
+    if telemetry is None or telemetry.meter is None:
         raise RequestError("this service has no metrics", status=404, code="RUNE-6521")
     return Answer(await telemetry.scrape(), media=telemetry.content_type)
 
