@@ -40,8 +40,8 @@ def _routes() -> Iterator[str]:
         place = route.name.replace(".", "")
         yield f"| [`{route.method} {route.path}`](#{place}) | {route.scope} | {route.summary} |"
     for route in ROUTES:
-        yield f'\n### `{route.method} {route.path}` <a id="{route.name.replace(".", "")}"></a>\n'
-        yield route.summary + "\n"
+        yield f"\n### {route.name}\n"
+        yield f"`{route.method} {route.path}`: {route.summary}\n"
         yield from _said(route)
 
 
