@@ -34,6 +34,7 @@ __all__ = [
     "LoopRunningError",
     "MediaTypeError",
     "NotAValueError",
+    "NotAllowedError",
     "OriginError",
     "PositionError",
     "RateLimitedError",
@@ -467,6 +468,22 @@ class RateLimitedError(RuneskriptError):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(f"{message}; again in {retry_after} s")
         self.retry_after = retry_after
+
+
+class NotAllowedError(RuneskriptError):
+    """A document names what the policy does not allow it. ``skript``: its name; ``kind``:
+    ``handlers``, ``secrets`` or ``env``; ``names``: those it may not use.
+    """
+
+    code = "RUNE-6508"
+
+    def __init__(self, skript: str, kind: str, names: tuple[str, ...]) -> None:
+        shown = ", ".join(f"`{name}`" for name in names[:10])
+        more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+        super().__init__(f"{skript} may not use these {kind}: {shown}{more}")
+        self.skript = skript
+        self.kind = kind
+        self.names = names
 
 
 class CompletionError(RuneskriptError):

@@ -172,3 +172,13 @@ def test_json_is_one_line(rune: Rune, tmp_path: Path) -> None:
     done = rune("submit", "waits.yaml", "--store", URL)
     assert json.loads(done.out) == done.json
     assert set(done.json) == {"job", "state"}
+
+
+def test_a_policy_that_is_none(rune: Rune, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("[defualt]\n")
+    (tmp_path / "latin.toml").write_bytes(b"# \xff\n")
+    (tmp_path / "good.toml").write_text("[default]\nhandlers = ['*']\n")
+    for file, code in (("bad", "RUNE-6509"), ("latin", "RUNE-6509"), ("none", "RUNE-8003")):
+        done = rune("worker", "--until-idle", "--policy", f"{file}.toml")
+        assert (done.code, code in done.err) == (2, True), done.err
+    assert rune("worker", "--until-idle", "--policy", "good.toml").code == 0

@@ -17,6 +17,7 @@ from .usage import UsageError
 
 if TYPE_CHECKING:
     from ..engine.handlers.limits import CallLimit
+    from ..engine.policy import Policy
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -247,6 +248,29 @@ def add_allow(parser: argparse.ArgumentParser) -> None:
         help="for all workers of the store together: 8 (at once), 100/1s (in a time), 1@account "
         "(for each value of a parameter); may be repeated",
     )
+
+
+def add_policy(parser: argparse.ArgumentParser) -> None:
+    """``--policy``, for the verbs that run the jobs of others."""
+    parser.add_argument(
+        "--policy",
+        metavar="FILE",
+        help="which handlers, hosts, secrets and variables of the environment each skript may use "
+        "(TOML); without it, all",
+    )
+
+
+def chosen_policy(args: argparse.Namespace) -> Policy | None:
+    """What ``--policy`` says. Raises UsageError, RuntimeOptionError."""
+    if args.policy is None:
+        return None
+    from ..engine import policy
+    from . import documents
+
+    try:
+        return policy.read(documents.read_whole(args.policy).decode())
+    except UnicodeDecodeError as exc:
+        raise UsageError(f"{args.policy}: {exc}", code="RUNE-6509") from None
 
 
 def call_limits(args: argparse.Namespace) -> dict[str, list[CallLimit]]:

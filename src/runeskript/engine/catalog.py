@@ -10,7 +10,7 @@ from .handlers.loading import Source, collect, discover
 from .handlers.registry import HandlerRegistry
 
 if TYPE_CHECKING:
-    from .builtin.common import Resolver
+    from .builtin.common import Resolver, Rule
 
 #: What ``allow`` can switch on.
 ALLOWABLE: Final = ("exec",)
@@ -22,6 +22,7 @@ def full_registry(
     allow: Collection[str],
     resolver: Resolver | None,
     discovering: bool,
+    rule: Rule | None = None,
 ) -> HandlerRegistry:
     """Every name goes to the first that has it; the built-in handlers get this runtime's settings.
 
@@ -37,7 +38,7 @@ def full_registry(
         _check_hosts(allow_hosts)
     if discovering:
         registry.defer(discover)
-    registry.defer(lambda to: _add_builtins(to, allow_hosts, allow, resolver))
+    registry.defer(lambda to: _add_builtins(to, allow_hosts, allow, resolver, rule))
     return registry
 
 
@@ -51,10 +52,11 @@ def _add_builtins(
     allow_hosts: Sequence[str],
     allow: Collection[str],
     resolver: Resolver | None,
+    rule: Rule | None = None,
 ) -> None:
     from .builtin import BuiltIn, builtins  # dear, and used only by those who call one
 
-    for item in builtins(allow_hosts=allow_hosts, allow=allow, resolver=resolver):
+    for item in builtins(allow_hosts=allow_hosts, allow=allow, resolver=resolver, rule=rule):
         known = registry.find_loaded(item.name)
         if known is None or isinstance(known.source, BuiltIn):
             registry.add(item, replace=True)

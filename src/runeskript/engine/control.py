@@ -32,8 +32,8 @@ class Control(Finding):
     _skripts: Skripts
 
     @abstractmethod
-    async def _load(self, skript: Skript) -> Program:
-        """The program of a skript, which is then in the store."""
+    async def _load(self, skript: Skript, tenant: str = "", *, deploying: bool = False) -> Program:
+        """The program of a skript, which is then in the store. Raises NotAllowedError."""
 
     async def cancel_job(
         self,
@@ -258,7 +258,7 @@ class Control(Finding):
         self._running()
         own, rank = requests.labels(labels), requests.priority(priority)
         whose = requests.tenant(tenant)
-        program = await self._load(skript)
+        program = await self._load(skript, whose, deploying=True)
         value = self._skripts.accept(program, input)
         plans = self._plans()
         plans.check(program)

@@ -13,6 +13,7 @@ from ..model.limits import TOPIC
 from ..model.values import Value, is_text, normalise
 from ..stores.base import HELD, JobRow, Message
 from .handlers.durations import milliseconds
+from .secrets import PREFIX
 from .skripts import needed
 
 #: A lease is renewed three times in its length; one that is longer holds up recovery.
@@ -57,10 +58,12 @@ def tenant(text: object) -> str:
 
 
 def declared(environment: Mapping[str, str], names: Sequence[str]) -> dict[str, Value]:
-    """The variables of the environment that a skript declares; null where one is not set."""
+    """The variables of the environment that a skript declares; null where one is not set, or holds
+    a secret: those are for ``secrets`` alone.
+    """
     found: dict[str, Value] = {}
     for key in names:
-        text = environment.get(key)
+        text = None if key.startswith(PREFIX) else environment.get(key)
         if text is not None and not is_text(text):
             text = text.encode("utf-8", "replace").decode()
         found[key] = text

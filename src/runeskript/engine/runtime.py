@@ -53,6 +53,7 @@ from .watch import JobEvent
 
 if TYPE_CHECKING:
     from .builtin.common import Resolver
+    from .policy import Policy
 
 MAX_JOBS: Final = 10_000
 
@@ -82,6 +83,7 @@ class Runtime(Control):
         grace: str | int = CANCEL_GRACE_MS,
         queues: Collection[str] | None = None,
         telemetry: Observer | None = None,
+        policy: Policy | None = None,
     ) -> None:
         """``store``: a URL or a store object. ``handlers``: functions under ``@handler``, modules,
         files, registries, or lists of them; those of installed packages are found by themselves
@@ -97,7 +99,8 @@ class Runtime(Control):
         end, where whoever cancels does not say. ``queues``: those it takes jobs from, and calls on
         them (``("", "gpu")``; ``""`` is the unnamed one); by default the unnamed one, and those
         that calls of the jobs it runs itself are on. ``telemetry``: a ``Telemetry`` of its own
-        (metrics, spans, logs).
+        (metrics, spans, logs). ``policy``: what documents may use (``engine.policy``); by default
+        all there is.
 
         Raises RuntimeOptionError, HandlerDefinitionError, StoreError.
         """
@@ -112,7 +115,10 @@ class Runtime(Control):
         self._clock = clock or SystemClock()
         self._ids = ids or SystemIds()
         self._store = open_store(store, self._clock.now_ms) if isinstance(store, str) else store
-        self._registry = full_registry(handlers, allow_hosts, allow, resolver, discover_handlers)
+        rule = None if policy is None else lambda job: self._skripts.grants(policy, job)
+        self._registry = full_registry(
+            handlers, allow_hosts, allow, resolver, discover_handlers, rule
+        )
         self._env = os.environ if env is None else env
         self._vault = Vault(secrets)
         self._max_jobs = max_jobs
@@ -124,7 +130,7 @@ class Runtime(Control):
         self._sizes = (max_tasks, max_threads, max_processes)
         self._source = Source(self._registry)
         self._resources = Resources()
-        self._skripts = Skripts(self._store, self._registry, self._resources)
+        self._skripts = Skripts(self._store, self._registry, self._resources, policy)
         self._driver: Driver | None = None
         self._recovery: Recovery
         self._follower: asyncio.Task[None] | None = None
@@ -289,7 +295,7 @@ class Runtime(Control):
         own = requests.labels(labels)
         if key is not None:
             requests.name(key, "the key")
-        program = await self._load(skript)
+        program = await self._load(skript, tenant)
         value = self._skripts.accept(program, given)
         await self._places.acquire()
         live: Live | None = None
@@ -314,8 +320,11 @@ class Runtime(Control):
                 self._places.release()
         return submitted.row
 
-    async def _load(self, skript: Skript) -> Program:
+    async def _load(self, skript: Skript, tenant: str = "", *, deploying: bool = False) -> Program:
         blueprint, children = self._source.blueprints(skript)
+        if self._skripts.policy is not None:
+            all_ = (blueprint, *children.values())
+            await self._skripts.permit(all_, tenant, deploying=deploying)
         for child in children.values():
             await self._skripts.put(child)
         return await self._skripts.put(blueprint)
@@ -371,5 +380,5 @@ class Runtime(Control):
         """
         self._running()
         whose = requests.tenant(tenant)
-        program = await self._load(skript)
+        program = await self._load(skript, whose, deploying=True)
         return await self._skripts.deploy(program.blueprint, whose)

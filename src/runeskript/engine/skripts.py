@@ -8,7 +8,8 @@ skripts of its own: but for the tenant without a name they are the records ``TEN
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import (
     BlueprintError,
@@ -29,6 +30,9 @@ from .handlers.registry import HandlerRegistry, Registered
 from .inputs import InputCheck
 from .resources import Resources
 from .retrying import program_of
+
+if TYPE_CHECKING:
+    from .policy import Grants, Policy
 
 #: Programs kept ready; others are loaded again from their blob.
 PROGRAMS: Final = 256
@@ -51,8 +55,17 @@ class Deployed(NamedTuple):
 class Skripts:
     """Programs by digest, and deployed skripts by name and version."""
 
-    def __init__(self, store: Store, registry: HandlerRegistry, resources: Resources) -> None:
+    def __init__(
+        self,
+        store: Store,
+        registry: HandlerRegistry,
+        resources: Resources,
+        policy: Policy | None = None,
+    ) -> None:
         self._store = store
+        self.policy = policy
+        #: By tenant, name and AST, what is known to be deployed; it stays so.
+        self._deployed: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._registry = registry
         self._resources = resources
         self._programs: OrderedDict[str, Program] = OrderedDict()
@@ -169,6 +182,40 @@ class Skripts:
                 )
             handlers.append(found)
         return handlers
+
+    # --- what they may use ----------------------------------------------------------------------
+    async def permit(
+        self, blueprints: Sequence[Blueprint], tenant: str, *, deploying: bool = False
+    ) -> None:
+        """Refuse a Blueprint, the first of those given, that names what it may not use; the others
+        go with it. Raises NotAllowedError.
+        """
+        first, policy = blueprints[0], self.policy
+        if policy is None:
+            return
+        deployed = deploying or await self._is_deployed(tenant, first.name, first.ast_hash)
+        grants = policy.deployed(first.name, tenant) if deployed else policy.carried()
+        for blueprint in blueprints:
+            grants.check(blueprint)
+
+    async def grants(self, policy: Policy, job: str) -> Grants:
+        """What the document of a job may use."""
+        (row,) = await self._store.get([job])
+        if row is not None and await self._is_deployed(row.tenant, row.skript, row.ast_hash):
+            return policy.deployed(row.skript, row.tenant)
+        return policy.carried()
+
+    async def _is_deployed(self, tenant: str, name: str, ast_hash: str) -> bool:
+        key = (tenant, name, ast_hash)
+        if key in self._deployed:
+            return True
+        versions = await self.versions(name, tenant)
+        if not any(one.name == name and one.ast_hash == ast_hash for one in versions):
+            return False
+        self._deployed[key] = None
+        while len(self._deployed) > PROGRAMS:
+            self._deployed.popitem(last=False)
+        return True
 
     # --- deployed -------------------------------------------------------------------------------
     async def deploy(self, blueprint: Blueprint, tenant: str = "") -> Deployed:

@@ -259,6 +259,8 @@ CODES: dict[str, Code] = {
     "RUNE-6505": Code("origin", "error", "A browser sent the request for another site"),
     "RUNE-6506": Code("content-type", "error", "The body of the request is not said to be JSON"),
     "RUNE-6507": Code("rate", "error", "Too many requests of one caller"),
+    "RUNE-6508": Code("not-allowed", "error", "The policy does not allow a document what it names"),
+    "RUNE-6509": Code("policy", "error", "The policy cannot be read"),
     "RUNE-6520": Code("bad-request", "error", "A request is not what the route takes"),
     "RUNE-6521": Code("no-route", "error", "The service has no such route"),
     "RUNE-6522": Code("method-not-allowed", "error", "The route has no such method"),

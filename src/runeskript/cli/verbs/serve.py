@@ -16,9 +16,11 @@ from ..options import (
     add_lease,
     add_log,
     add_output,
+    add_policy,
     add_queue,
     add_store,
     call_limits,
+    chosen_policy,
 )
 from ..registry import load_registry
 from ..usage import UsageError
@@ -64,6 +66,7 @@ def configure(parser: ArgumentParser) -> None:
     add_grace(parser)
     add_queue(parser, "the unnamed one alone is the default")
     add_allow(parser)
+    add_policy(parser)
     add_log(parser)
     add_output(parser)
     parser.epilog = (
@@ -106,6 +109,7 @@ def execute(args: Namespace) -> int:
         grace=args.grace,
         limits=call_limits(args),
         queues=args.queue or ("",),
+        policy=chosen_policy(args),
     )
     as_json = terminal.mode(args.output) == "json"
 

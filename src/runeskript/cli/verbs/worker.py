@@ -16,9 +16,11 @@ from ..options import (
     add_lease,
     add_log,
     add_output,
+    add_policy,
     add_queue,
     add_store,
     call_limits,
+    chosen_policy,
 )
 from ..registry import load_registry
 from ..running import EXIT_STOPPED, Interrupts, StoppedError, drive
@@ -32,6 +34,7 @@ def configure(parser: ArgumentParser) -> None:
     add_grace(parser)
     add_queue(parser, "the unnamed one alone is the default")
     add_allow(parser)
+    add_policy(parser)
     parser.add_argument(
         "--until-idle",
         action="store_true",
@@ -65,6 +68,7 @@ def execute(args: Namespace) -> int:
         limits=call_limits(args),
         queues=args.queue or ("",),
         telemetry=telemetry,
+        policy=chosen_policy(args),
     )
     try:
         with logs.logging_to_stderr(args.log, telemetry):

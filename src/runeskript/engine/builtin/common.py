@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..handlers.decorator import Handler
 from ..handlers.params import TypedParams
 
+if TYPE_CHECKING:
+    from ..policy import Grants
+
 #: Host name and port -> IP addresses as text. Raises OSError.
 Resolver: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
+#: Id of a job -> what its document may use.
+Rule: TypeAlias = "Callable[[str], Awaitable[Grants]]"
 
 
 #: Deriving a validator costs a millisecond; several handlers share one.

@@ -14,7 +14,7 @@ from typing import Any, Final
 from ...model.values import Value
 from ..handlers.context import HandlerContext
 from ..handlers.decorator import Handler
-from .common import BuiltIn, Resolver
+from .common import BuiltIn, Resolver, Rule
 from .guard import HostPolicy
 from .http_params import ReadParams, RequestParams, WriteParams, seconds
 
@@ -39,10 +39,10 @@ _KEY: Final = """The header
 
 
 def http_handlers(
-    allow_hosts: Sequence[str] = (), resolver: Resolver | None = None
+    allow_hosts: Sequence[str] = (), resolver: Resolver | None = None, rule: Rule | None = None
 ) -> list[Handler]:
     """The handlers of one runtime; they share a pool of connections."""
-    client = HttpClient(HostPolicy(allow_hosts), resolver)
+    client = HttpClient(HostPolicy(allow_hosts), resolver, rule)
 
     def one(name: str, params: type, doc: str, *, idempotent: bool) -> Handler:
         verb = name.upper()
@@ -74,8 +74,9 @@ def http_handlers(
 class HttpClient:
     """The connections of one runtime; opened when first used."""
 
-    def __init__(self, policy: HostPolicy, resolver: Resolver | None) -> None:
+    def __init__(self, policy: HostPolicy, resolver: Resolver | None, rule: Rule | None) -> None:
         self._policy = policy
+        self._rule = rule
         self._resolver = resolver
         self._exchange: Any = None
 
@@ -86,7 +87,8 @@ class HttpClient:
             from .http_exchange import Exchange
 
             self._exchange = Exchange(self._policy, self._resolver)
-        result: Value = await self._exchange.send(method, params, seconds(params), ctx)
+        grants = None if self._rule is None else await self._rule(ctx.job_id)
+        result: Value = await self._exchange.send(method, params, seconds(params), ctx, grants)
         return result
 
     async def close(self, resources: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from yarl import URL
 from ...errors import StepError
 from ...model.values import Value, is_text
 from ..handlers.context import HandlerContext
+from ..policy import Grants
 from .common import Resolver
 from .guard import AddressDeniedError, HostPolicy, literal
 from .http_body import read_body
@@ -107,9 +108,16 @@ class Exchange:
         await self._session.close()
 
     async def send(
-        self, method: str, params: ReadParams, seconds: float, ctx: HandlerContext
+        self,
+        method: str,
+        params: ReadParams,
+        seconds: float,
+        ctx: HandlerContext,
+        grants: Grants | None = None,
     ) -> Value:
-        """Send, follow, read. Raises StepError for everything that goes wrong."""
+        """Send, follow, read. ``grants``: the hosts it may reach, None: all that are public or
+        allowed. Raises StepError for everything that goes wrong.
+        """
         method = method.upper()
         if not _METHOD.fullmatch(method):
             raise StepError("params", f"{method[:20]!r} is no HTTP method")
@@ -121,17 +129,22 @@ class Exchange:
             headers["traceparent"] = ctx.traceparent
         try:
             async with asyncio.timeout(seconds):
-                return await self._follow(method, url, headers, params)
+                return await self._follow(method, url, headers, params, grants)
         except TimeoutError:
             text = f"{method} {_shown(url)}: no answer within {seconds:g} s"
             raise StepError("timeout", text, retryable=True) from None
 
     async def _follow(
-        self, method: str, url: URL, headers: dict[str, str], params: ReadParams
+        self,
+        method: str,
+        url: URL,
+        headers: dict[str, str],
+        params: ReadParams,
+        grants: Grants | None,
     ) -> Value:
         body = _body(params, headers)
         for _ in range(REDIRECTS + 1):
-            self._check(url)
+            self._check(url, grants)
             response = await self._once(method, url, headers, body)
             async with response:
                 target = response.headers.get("Location")
@@ -141,9 +154,16 @@ class Exchange:
                 url, headers = _redirected(url, target, headers, keep_body=body is not None)
         raise StepError("http.redirect", f"more than {REDIRECTS} redirects, last to {_shown(url)}")
 
-    def _check(self, url: URL) -> None:
-        """Addresses written in the URL never come to the resolver, so they are checked here."""
+    def _check(self, url: URL, grants: Grants | None) -> None:
+        """Whether the document may go there. Addresses written in the URL never come to the
+        resolver, so they are checked here.
+        """
         address = literal(url.host or "")
+        if grants is not None:
+            name = (url.raw_host or "") if address is None else str(address)
+            if not grants.reaches(name, url.port or 0):
+                text = f"the policy does not let this skript reach {name}"
+                raise StepError("http.denied", text)
         if address is None:
             return
         try:
