@@ -119,3 +119,52 @@ def test_a_skript_takes_no_events(
     _, made = run(capsys, "submit", "a.yaml")
     status, found = run(capsys, "jobs", "send", made["job"], "go")
     assert (status, found["error"]["code"]) == (2, "RUNE-6023")
+
+
+def test_a_bare_job_is_made_of_data_and_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, made = run(capsys, "submit", "--data", '{"n": 1}', "--key", "k", "--tenant", "acme")
+    assert (code, made["state"]) == (0, "Pending")
+    code, found = run(capsys, "jobs", "send", made["job"], "start", "--data", '{"m": 2}')
+    assert (code, found["state"], found["status"]) == (0, "Running", "Running")
+    assert main(["jobs", "send", made["job"], "resume"]) != 0
+    assert "RUNE-6020" in capsys.readouterr().err
+    _, shown = run(capsys, "jobs", "show", made["job"])
+    assert (shown["kind"], shown["data"], shown["tenant"]) == ("bare", {"n": 1, "m": 2}, "acme")
+    assert (shown["skript"], shown["skript_version"], shown["version"]) == ("", None, 4)
+    for words in (("list", "--kind", "bare", "--tenant", "acme"), ("list", "--state", "Running")):
+        _, listed = run(capsys, "jobs", *words)
+        assert listed["job"] == made["job"]
+    code, why = run(capsys, "jobs", "why", made["job"])
+    assert (code, why["kind"], why["events"]) == (
+        0,
+        "event",
+        ["suspend", "complete", "fail", "cancel"],
+    )
+    assert main(["jobs", "history", made["job"], "--output", "text"]) == 0
+    assert "transition.refused" in capsys.readouterr().out
+    assert main(["jobs", "fork", made["job"], "--at", "1"]) != 0
+    assert "RUNE-6014" in capsys.readouterr().err
+    assert main(["jobs", "export", made["job"], "--out", "job.runejob"]) == 0
+    assert main(["replay", "job.runejob"]) != 0
+    assert "RUNE-4014" in capsys.readouterr().err
+    assert run(capsys, "jobs", "send", made["job"], "cancel")[1]["status"] == "Cancelled"
+    assert main(["jobs", "erase", made["job"]]) == 0
+    capsys.readouterr()
+    assert run(capsys, "jobs", "show", made["job"])[1]["data"] is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["a.yaml", "--data", "{}"], ["--data", "{"], ["--data", "{}", "--input", "a=1"]],
+)
+def test_what_is_submitted(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", *words]) == 2
+    assert "RUNE-80" in capsys.readouterr().err
+
+
+def test_data_that_is_no_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["submit", "--data", "[1]"]) != 0

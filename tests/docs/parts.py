@@ -33,7 +33,7 @@ from runeskript.expr.formats import FORMATS
 from runeskript.expr.functions import FUNCTIONS
 from runeskript.expr.schema_rules import KEYWORDS as SCHEMA_KEYWORDS
 from runeskript.model import limits
-from runeskript.model.machine import FINAL, TRANSITIONS
+from runeskript.model.machine import EVENTS, FINAL, STATUSES
 
 
 def parts() -> dict[str, str]:
@@ -101,13 +101,13 @@ def _cell(text: str) -> str:
 
 def default_machine() -> str:
     """The whole table of the machine that every job has."""
-    states = list(TRANSITIONS)
-    lines = [f"| from, to | {' | '.join(states)} |", f"|---|{'---|' * len(states)}"]
-    for before, after in TRANSITIONS.items():
-        cells = ["yes" if state in after else "" for state in states]
-        ended = " (ended)" if before in FINAL else ""
-        lines.append(f"| {before}{ended} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n\nFailed becomes Running by a retry."
+    lines = ["| from | event | to |", "|---|---|---|"]
+    for status in STATUSES:
+        ended = " (ended)" if status in FINAL else ""
+        rows = [(event, to) for source, event, to in EVENTS if source == status]
+        for event, to in rows or [("", "")]:
+            lines.append(f"| {status}{ended} | {event and f'`{event}`'} | {to} |")
+    return "\n".join(lines)
 
 
 # --- expressions ----------------------------------------------------------------------------------

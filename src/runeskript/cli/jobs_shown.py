@@ -32,7 +32,7 @@ def shown(row: JobRow, *, whole: bool) -> dict[str, Any]:
         parent = None if row.parent is None else row.parent.job
         found |= {"parent": parent, "kind": row.kind, "queue": row.queue}
         found |= {"blueprint": row.blueprint, "handlers": list(row.handlers)}
-        if row.kind == "machine":
+        if row.kind in ("machine", "bare"):
             found["data"] = row.data
         found |= {"input": row.input, "output": row.output, "error": row.error}
     return found
@@ -51,7 +51,8 @@ def tell_row(row: JobRow, at: int, as_json: bool) -> None:
         key = "" if row.key is None else f"  {row.key}"
         reason = "" if row.reason is None else f"  ({row.reason})"
         state = "" if row.state == row.status else f"  [{row.state}]"
-        say(f"{row.id}  {row.status:<9}  {time_of(at)}  {row.skript}{state}{key}{reason}")
+        what = row.skript or row.kind
+        say(f"{row.id}  {row.status:<9}  {time_of(at)}  {what}{state}{key}{reason}")
 
 
 def say(text: str) -> None:

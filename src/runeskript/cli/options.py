@@ -157,6 +157,11 @@ def add_job(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_tenant(parser: argparse.ArgumentParser) -> None:
+    """``--tenant``, for the verbs that make something of one."""
+    parser.add_argument("--tenant", default="", metavar="NAME", help="whose it is; else nobody's")
+
+
 def add_priority(parser: argparse.ArgumentParser) -> None:
     """``--priority``, for the verbs that store a job."""
     parser.add_argument(

@@ -6,15 +6,15 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import EraseError, JobNotFoundError, ScheduleNotFoundError
+from ..errors import EraseError, JobExistsError, JobNotFoundError, ScheduleNotFoundError
 from ..kernel import Program
-from ..stores.base import Command, PostOutcome
+from ..stores.base import Command, OnConflict, PostOutcome
 from . import requests
 from .cancelling import asked_for, command
 from .compiling import Skript
 from .finding import Finding
 from .ids import Ids
-from .jobs import Job
+from .jobs import Job, job_of
 from .recovery import Recovery
 from .sending import Answer, EventFor
 from .skripts import Skripts, owned_name
@@ -34,6 +34,34 @@ class Control(Finding):
     @abstractmethod
     async def _load(self, skript: Skript, tenant: str = "", *, deploying: bool = False) -> Program:
         """The program of a skript, which is then in the store. Raises NotAllowedError."""
+
+    async def create_job(
+        self,
+        data: object = None,
+        *,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        tenant: str = "",
+        priority: int = 0,
+        on_conflict: OnConflict = "return",
+    ) -> Job:
+        """Create a bare job: it runs nothing, has ``data`` (an object), and is moved by others,
+        through :meth:`send` and :meth:`set_state`, from Pending on.
+
+        The other options as those of :meth:`submit_job`. Raises RuntimeOptionError,
+        JobExistsError.
+        """
+        driver = self._running()
+        own, rank = requests.labels(labels), requests.priority(priority)
+        whose, conflict = requests.tenant(tenant), requests.on_conflict(on_conflict)
+        if key is not None:
+            requests.name(key, "the key")
+        now = driver.clock.now_ms()
+        row = requests.bare_row(self._ids.job_id(), data, now, key, own, rank, whose)
+        (submitted,) = await self._store.submit([row], conflict)
+        if submitted.outcome == "exists" and conflict == "reject":
+            raise JobExistsError(submitted.row.id, key)
+        return job_of(submitted.row)
 
     async def cancel_job(
         self,
@@ -55,7 +83,7 @@ class Control(Finding):
         """
         driver = self._running()
         await driver.post(command(id, asked_for(str(reason), grace, force)))
-        return await self.get_job(id)
+        return await self._told(id)
 
     async def send(
         self,
@@ -102,7 +130,15 @@ class Control(Finding):
         no further one begins; timers keep their due time. Raises JobNotFoundError.
         """
         await self._running().post(Command(id, "pause"))
-        return await self.get_job(id)
+        return await self._told(id)
+
+    async def _told(self, id_: str) -> Job:
+        """The job behind a command; a bare one needs nobody who runs it."""
+        job = await self.get_job(id_)
+        if job.kind != "bare":
+            return job
+        await self._recovery.take_one(id_)
+        return await self.get_job(id_)
 
     async def resume_job(self, id: str) -> Job:  # noqa: A002 - it is one
         """Go on with a job that stands still, paused or parked. Raises JobNotFoundError."""

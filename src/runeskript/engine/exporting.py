@@ -19,8 +19,10 @@ async def export_job(store: Store, id_: str) -> bytes:
     if loaded is None:
         raise JobNotFoundError(f"no job has the id {id_}")
     row = loaded.row
-    blueprint = await store.get_blob(row.blueprint)
-    if blueprint is None:
+    blueprint = None
+    if row.kind != "bare":
+        blueprint = await store.get_blob(row.blueprint)
+    if blueprint is None and row.kind != "bare":
         raise StoreError(f"job {id_}: its Blueprint {row.blueprint[:12]} is not in the store")
     return encode_export(_described(row, store.now()), blueprint, loaded.events)
 
@@ -29,6 +31,7 @@ def _described(row: JobRow, now: int) -> dict[str, Any]:
     parent = None if row.parent is None else row.parent.job
     return {
         "id": row.id,
+        "kind": row.kind,
         "skript": row.skript,
         "version": row.version,
         "key": row.key,
@@ -42,6 +45,7 @@ def _described(row: JobRow, now: int) -> dict[str, Any]:
         "updated_at": row.updated_at,
         "exported_at": now,
         "input": row.input,
+        "data": row.data,
         "output": row.output,
         "error": row.error,
     }

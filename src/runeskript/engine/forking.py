@@ -45,6 +45,8 @@ async def fork_job(
     origin = loaded.row
     if origin.kind == "call" and origin.parent is not None:
         raise ForkError(f"job {id_} is a call of job {origin.parent.job}; fork that one")
+    if origin.kind == "bare":
+        raise ForkError(f"job {id_} is bare: it runs nothing; create another one with its data")
     program = await program_of(store, origin)
     now, new = store.now(), ids.job_id()
     events = plan_fork(

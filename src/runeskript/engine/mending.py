@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import ReplayMismatchError
+from ..kernel import Ready
 from ..model.events import Event, ListenSet, Path, TimerSet
 from ..model.run import Run
 from ..stores.base import InboxRow, Listener, RowChange, Timer, Unit
@@ -91,3 +92,12 @@ def mend(
         part=0 if said else loaded.part + 1,
     )
     return unit if always or change is not None or unit.furnished else None
+
+
+def its_end(run: Run, said: Sequence[Event]) -> Ready:
+    """The turn by which a run ended that replay brought to its end, and what its machine said."""
+    ready = Ready()
+    if run.finished is not None:
+        ready.events = [*said, run.finished]
+    ready.finished, ready.moved = run.finished, run.machine is not None
+    return ready

@@ -6,11 +6,18 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ..errors import BlueprintError, JobNotFoundError, NoMachineError, RuneskriptError
+from ..errors import (
+    BlueprintError,
+    JobNotFoundError,
+    NoMachineError,
+    RuneskriptError,
+    RuntimeOptionError,
+)
 from ..model.batches import unfold_events
 from ..model.blueprint import MachineTable
 from ..model.machine import FINAL
-from ..stores.base import JobRow, Store
+from ..model.values import type_name
+from ..stores.base import Command, JobRow, Store
 from .driver import Driver
 from .ids import Ids
 from .recovery import Recovery
@@ -55,9 +62,11 @@ async def send_all(
         try:
             if row is None:
                 raise JobNotFoundError(f"no job has the id {job}")
-            tables[job] = table_of(row, await skripts.machine(row.blueprint))
+            tables[job] = await _table(row, skripts)
         except (JobNotFoundError, NoMachineError, BlueprintError) as exc:
             errors[job] = exc
+    for one, command in zip(events, commands, strict=True):
+        _check_data(rows[one.job], command)
     sound = [at for at, one in enumerate(events) if one.job in tables]
     wanted: dict[str, list[str]] = {}
     for at in sound:
@@ -96,6 +105,27 @@ async def _here(driver: Driver, expected: Expected, id_: str) -> None:
     live = driver.lives.get(expected.job)
     while live is not None and not live.ended and id_ in expected.left:
         await asyncio.wait((expected.decided,), timeout=LOOK)
+
+
+async def _table(row: JobRow, skripts: Skripts) -> MachineTable:
+    """The machine of a job: its own, or the default one. Raises NoMachineError, BlueprintError."""
+    if row.kind == "bare":
+        from .bare import default_machine
+
+        return default_machine()
+    return table_of(row, await skripts.machine(row.blueprint))
+
+
+def _check_data(row: JobRow | None, command: Command) -> None:
+    """What comes with an event for a bare job is merged into its data. Raises RuntimeOptionError
+    where it cannot be.
+    """
+    body: Any = command.data
+    if row is not None and row.kind == "bare" and not isinstance(body["data"], dict | None):
+        found = type_name(body["data"])
+        raise RuntimeOptionError(
+            f"what comes with an event for a bare job is an object, not {found}"
+        )
 
 
 async def outcome(

@@ -15,7 +15,7 @@ from ..model.ast import Document
 from ..model.blueprint import Blueprint, MachineTable
 from ..model.diagnostics import Diagnostics
 from ..model.isa import BY_OP, Op
-from ..model.machine import FINAL, TRANSITIONS
+from ..model.machine import EVENTS, FINAL, STATUSES
 from ..model.rows import NamedTuple
 
 #: What a step is, by the first of its instructions that is one of these.
@@ -60,17 +60,12 @@ def outline_of(blueprint: Blueprint) -> Outline:
 
 def default_outline() -> Outline:
     """That of a job which others move: the statuses, and what may follow what."""
-    states = {status: state_id(status) for status in TRANSITIONS}
+    states = {status: state_id(status) for status in STATUSES}
     nodes = [
         StepNode(id_, "final" if status in FINAL else "state", status, None)
         for status, id_ in states.items()
     ]
-    ways = [
-        Way(states[source], "", states[target], None)
-        for source, targets in TRANSITIONS.items()
-        for target in TRANSITIONS
-        if target in targets
-    ]
+    ways = [Way(states[source], event, states[target], None) for source, event, target in EVENTS]
     return Outline(nodes, [], ways, {str(name): id_ for name, id_ in states.items()})
 
 

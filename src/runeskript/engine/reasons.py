@@ -55,6 +55,8 @@ async def reason_of(store: Store, row: JobRow) -> Reason:
     """The one reason. Raises the errors of a job that cannot be read."""
     if row.status in FINAL:
         return Reason("ended", f"it has ended: {row.status}")
+    if row.kind == "bare":
+        return _bare(row)
     if row.status == "Suspended":
         kind: Kind = "paused" if row.reason == "paused" else "parked"
         return Reason(kind, f"it stands still: {row.reason}")
@@ -79,6 +81,17 @@ async def reason_of(store: Store, row: JobRow) -> Reason:
         return held._replace(kind=next_.kind, text=text, detail=next_.detail)
     text = f"worker {row.owner} holds it (lease until {_instant(until)}): {found.text}"
     return held._replace(text=text)
+
+
+def _bare(row: JobRow) -> Reason:
+    """A bare job waits for events of the default machine."""
+    from .bare import default_machine
+
+    can = allowed(default_machine(), row.status, {"id": SYSTEM})
+    text = f"an event in status {row.status}: {' or '.join(can)}"
+    if row.reason is not None:
+        text += f"; it stands still: {row.reason}"
+    return Reason("event", text, owner=row.owner, detail={"state": row.status, "events": can})
 
 
 async def _unclaimed(store: Store, row: JobRow) -> Reason:

@@ -27,8 +27,8 @@ from ..errors import (
     StoreReadOnlyError,
 )
 from ..expr.runtime import Context
-from ..kernel import Program, Ready, outstanding, resume
-from ..model.events import Event, Finished, Path, Retried
+from ..kernel import Program, outstanding, resume
+from ..model.events import Finished, Path, Retried
 from ..model.machine import FINAL
 from ..model.run import Run
 from ..stores.base import HELD, JobRow, RowChange, Unit
@@ -37,7 +37,7 @@ from .driver import Driver
 from .handlers.registry import HandlerRegistry
 from .live import GivenBackError, Live, own_calls
 from .loads import FIRST, collector_waits, next_load
-from .mending import mend, overtaken, timers_of
+from .mending import its_end, mend, overtaken, timers_of
 from .resting import make_room, rest
 from .skripts import Skripts
 from .suspects import Suspects
@@ -253,6 +253,11 @@ class Recovery:
                 return  # it is somebody else's by now
             row = loaded.row
             self._suspects.came(row)
+            if row.kind == "bare":
+                from .bare import go_on  # of no use to a plain run
+
+                await go_on(self._driver, loaded)
+                return
             program = await self._skripts.program(row.blueprint)
             if program is None:
                 raise ReplayMismatchError(f"its Blueprint {row.blueprint[:12]} is not in the store")
@@ -381,17 +386,8 @@ class Recovery:
                      stood=stood, used=used)  # fmt: skip
         driver.outlet.bear(live, children)
         if ended:
-            live.ready = _its_end(run, resumed.said)
+            live.ready = its_end(run, resumed.said)
             driver.schedule(live)
-
-
-def _its_end(run: Run, said: Sequence[Event]) -> Ready:
-    """The turn by which a run ended that replay brought to its end, and what its machine said."""
-    ready = Ready()
-    if run.finished is not None:
-        ready.events = [*said, run.finished]
-    ready.finished, ready.moved = run.finished, run.machine is not None
-    return ready
 
 
 def _given_back(row: JobRow) -> Release:

@@ -10,8 +10,8 @@ from ..errors import NotAValueError, RuntimeOptionError
 from ..kernel import Program
 from ..model.blueprint import MachineTable
 from ..model.limits import TOPIC
-from ..model.values import Value, is_text, normalise
-from ..stores.base import HELD, JobRow, Message
+from ..model.values import Value, copy_value, is_text, normalise, type_name
+from ..stores.base import HELD, JobRow, Message, OnConflict
 from .handlers.durations import milliseconds
 from .secrets import PREFIX
 from .skripts import needed
@@ -55,6 +55,13 @@ def tenant(text: object) -> str:
             "a letter or a digit"
         )
     return text
+
+
+def on_conflict(given: OnConflict) -> OnConflict:
+    """What becomes of a key that a job has already. Raises RuntimeOptionError."""
+    if given not in ("reject", "return", "replace"):
+        raise RuntimeOptionError("on_conflict is `reject`, `return` or `replace`")
+    return given
 
 
 def declared(environment: Mapping[str, str], names: Sequence[str]) -> dict[str, Value]:
@@ -120,6 +127,41 @@ def job_row(
         due=HELD if hold else None,
         tenant=tenant,
         **({} if table is None else _machine(table, value)),
+    )
+
+
+def bare_row(
+    id_: str,
+    data: object,
+    now: int,
+    key: str | None,
+    own: dict[str, str],
+    rank: int,
+    tenant: str,
+) -> JobRow:
+    """A new job that others move. Raises RuntimeOptionError for data that is no object."""
+    try:
+        value = normalise({} if data is None else data)
+    except NotAValueError as exc:
+        raise RuntimeOptionError(f"the job's data is no value: {exc.message}") from None
+    if not isinstance(value, dict):
+        raise RuntimeOptionError(f"a bare job's data is an object, not {type_name(value)}")
+    return JobRow(
+        id=id_,
+        key=key,
+        labels=own,
+        skript="",
+        version=None,
+        blueprint="",
+        ast_hash="",
+        input=value,
+        data=copy_value(value),
+        created_at=now,
+        updated_at=now,
+        kind="bare",
+        priority=rank,
+        tenant=tenant,
+        due=HELD,
     )
 
 

@@ -29,6 +29,8 @@ async def check_retry(store: Store, id_: str) -> None:
             f"job {id_} is a part of job {row.parent.job}, which has been told of its end; "
             "retry that one"
         )
+    if row.kind == "bare":
+        return
     plan_retry(await program_of(store, row), loaded.events, store.now())
 
 

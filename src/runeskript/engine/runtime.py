@@ -290,8 +290,7 @@ class Runtime(Control):
         hold: bool = False,
     ) -> JobRow:
         driver = self._running()
-        if on_conflict not in ("reject", "return", "replace"):
-            raise RuntimeOptionError("on_conflict is `reject`, `return` or `replace`")
+        requests.on_conflict(on_conflict)
         own = requests.labels(labels)
         if key is not None:
             requests.name(key, "the key")

@@ -207,7 +207,7 @@ def answer_of(
 
 
 def table_of(row: JobRow, table: MachineTable | None) -> MachineTable:
-    """The table of a job's machine. Raises NoMachineError."""
+    """The table of a declared machine's job. Raises NoMachineError."""
     if table is None:
         raise NoMachineError(f"job {row.id} runs the skript {row.skript}, which is no machine")
     return table

@@ -77,7 +77,7 @@ async def variables_at(
     if type(position) is not int or not 0 <= position <= last:
         raise PositionError(f"the journal of job {id_} has positions 0 to {last}, not {at}")
     if row.kind == "bare":
-        return _bare(row, loaded, position, last)
+        return await _bare(store, loaded, position, last)
     program = await skripts.readable(row)
     loaded, events = await _up_to(store, loaded, position)
     run = start_of(program, loaded)
@@ -131,9 +131,14 @@ def _copied(variables: dict[str, Value]) -> dict[str, Any]:
     return {name: copy_value(value) for name, value in variables.items()}
 
 
-def _bare(row: JobRow, loaded: Loaded, position: int, last: int) -> JobVariables:
-    """A job that others move has its data, as it is now, and no variables."""
-    events = list(unfold_events(loaded.events))[: position - loaded.first]
+async def _bare(store: Store, loaded: Loaded, position: int, last: int) -> JobVariables:
+    """A job that others move has data, and no variables."""
+    from .bare import replayed
+
+    row, first = loaded.row, 0 if position < last else max(last - 1, 0)
+    read = await store.journal(row.id, first, position - first) if position else []
+    events = list(unfold_events(read))
+    data = row.data if position == last else replayed(row.input, events).data
     event = journal_record(position - 1, events[-1]) if events else None
     return JobVariables(
         row.id,
@@ -142,7 +147,7 @@ def _bare(row: JobRow, loaded: Loaded, position: int, last: int) -> JobVariables
         None if event is None else event.at,
         None if event is None else event.kind,
         None,
-        {"data": copy_value(row.data)} if position == last else {},
+        {"data": copy_value(data)},
         (),
         0,
         row.status in FINAL,

@@ -11,9 +11,9 @@ offset   bytes  content
 =======  =====  ==============================================================================
 
 One section ``JOB `` (an object that describes the job, in the encoding of ``codec.py``), one
-``BLUE`` (its Blueprint), any number of ``BLOB`` (the 32 bytes of its digest, then a payload that
-the journal keeps apart), and any number of ``SEGM``: the segments (``segments.py``) from the first
-event on, chained. What a store had sealed is in the open here.
+``BLUE`` (its Blueprint; a bare job has none), any number of ``BLOB`` (the 32 bytes of its digest,
+then a payload that the journal keeps apart), and any number of ``SEGM``: the segments
+(``segments.py``) from the first event on, chained. What a store had sealed is in the open here.
 """
 
 from __future__ import annotations
@@ -40,20 +40,27 @@ _DIGEST: Final = 32
 
 
 class Export(NamedTuple):
-    """What a file holds. ``job``: its row in words, at least ``id``; ``events``: its journal."""
+    """What a file holds. ``job``: its row in words, at least ``id``; ``events``: its journal.
+
+    ``blueprint``: None of a bare job.
+    """
 
     job: dict[str, Any]
-    blueprint: Blueprint
+    blueprint: Blueprint | None
     events: list[Event]
 
 
 # --- writing ------------------------------------------------------------------------------------
-def encode_export(job: Mapping[str, Any], blueprint: bytes, events: Sequence[Event]) -> bytes:
+def encode_export(
+    job: Mapping[str, Any], blueprint: bytes | None, events: Sequence[Event]
+) -> bytes:
     """The file of a job: its description, its encoded Blueprint, its journal from the start."""
     blobs: dict[str, bytes] = {}
     payloads = Payloads(blobs.__setitem__, blobs.get)
     id_ = str(job["id"])
-    parts = [_section(_JOB, encode_deep(dict(job))), _section(_BLUEPRINT, blueprint)]
+    parts = [_section(_JOB, encode_deep(dict(job)))]
+    if blueprint is not None:
+        parts.append(_section(_BLUEPRINT, blueprint))
     segments = pack(payloads, id_, 0, genesis(id_), events) if events else []
     parts += [_section(_BLOB, bytes.fromhex(name) + data) for name, data in blobs.items()]
     parts += [_section(_SEGMENT, segment.data) for segment in segments]
@@ -88,7 +95,7 @@ def decode_export(data: bytes) -> Export:
             segments.append(part)
         else:
             raise DamagedError(f"the export has a section {kind!r} that does not belong there")
-    if job is None or blueprint is None:
+    if job is None or (blueprint is None) != (job.get("kind") == "bare"):
         raise DamagedError("the export lacks its job or its Blueprint")
     return Export(job, blueprint, _events(str(job["id"]), segments, blobs))
 

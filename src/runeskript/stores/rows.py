@@ -284,8 +284,12 @@ def _canonical(value: Any) -> Any:
     return value
 
 
-def wakes(status: Status, kind: str) -> bool:
-    """Whether something of this kind that arrives makes a job without an owner claimable."""
+def wakes(status: Status, kind: str, of: JobKind = "skript") -> bool:
+    """Whether something of this kind that arrives makes a job (``of`` its kind) without an owner
+    claimable.
+    """
+    if of == "bare" and kind == "event":
+        return True
     if status == "Suspended":
         return kind in ("cancel", "resume")
     if status == "Failed":
@@ -293,8 +297,12 @@ def wakes(status: Status, kind: str) -> bool:
     return status in ("Pending", "Running")
 
 
-def takes(status: Status, kind: str) -> bool:
-    """Whether a job of this status takes a command of this kind at all."""
+def takes(status: Status, kind: str, of: JobKind = "skript") -> bool:
+    """Whether a job (``of`` its kind) of this status takes a command of this kind at all: a bare
+    one is retried by an event, too.
+    """
+    if of == "bare" and kind == "event" and status == "Failed":
+        return True
     if kind == "retry":
         return status == "Failed"
     return status in ("Pending", "Running", "Suspended")

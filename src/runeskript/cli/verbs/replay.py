@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any, Final
 
 from ...engine.watch import journal_record
-from ...errors import ReplayMismatchError
+from ...errors import ExportError, ReplayMismatchError
 from ...kernel import load
 from ...kernel.stepping import Stepper
 from ...model.exports import Export, decode_export
@@ -60,6 +60,9 @@ def execute(args: Namespace) -> int:
 
 def _open(export: Export) -> Stepper:
     """The stepper at the start, of a journal that is known to fit."""
+    if export.blueprint is None:
+        text = f"job {export.job['id']} is bare: it runs nothing that could be stepped through"
+        raise ExportError(text)
     program = load(export.blueprint)
     if export.job.get("blueprint") != program.digest:
         raise ReplayMismatchError("the export's job ran another Blueprint than the one beside it")

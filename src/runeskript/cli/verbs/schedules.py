@@ -9,6 +9,7 @@ from typing import Any, Final
 from ...engine.registered import DamagedSchedule, Scheduled
 from ...engine.runtime import Runtime
 from ...engine.schedules import tick_text, ticks_of
+from ...engine.skripts import owned_name
 from ...errors import ScheduleNotFoundError
 from ...model.blueprint import Blueprint
 from ...model.durations import show_duration
@@ -21,6 +22,7 @@ from ..options import (
     add_passes,
     add_priority,
     add_store,
+    add_tenant,
     chosen_passes,
     job_labels,
 )
@@ -44,6 +46,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("action", choices=ACTIONS, metavar="ACTION", help=", ".join(ACTIONS))
     parser.add_argument("words", metavar="NAME", nargs="*", help="skripts; add: a document")
     add_store(parser)
+    add_tenant(parser)
     add_input(parser)
     add_handlers(parser)
     parser.add_argument(
@@ -95,9 +98,9 @@ async def _run(args: Namespace, as_json: bool) -> None:
         async with runtime:
             if isinstance(skript, Blueprint):
                 for child in pinned(args.words[0], skript):
-                    await runtime.deploy(child)
-            labels = job_labels(args)
-            made = await runtime.schedule(skript, value, labels=labels, priority=args.priority)
+                    await runtime.deploy(child, tenant=args.tenant)
+            labels, own = job_labels(args), {"priority": args.priority, "tenant": args.tenant}
+            made = await runtime.schedule(skript, value, labels=labels, **own)
         _tell(made, as_json)
         return
     async with runtime:
@@ -110,23 +113,25 @@ async def _run(args: Namespace, as_json: bool) -> None:
             await _next(runtime, args, as_json)
         for name in args.words if args.action != "next" else ():
             if args.action == "remove":
-                await runtime.remove_schedule(name)
+                await runtime.remove_schedule(name, tenant=args.tenant)
                 if as_json:
                     terminal.say_json({"schedule": name, "removed": True})
                 else:
                     terminal.note(terminal.printable(f"{name}: removed"))
             elif args.action == "pause":
-                _tell(await runtime.pause_schedule(name), as_json)
+                _tell(await runtime.pause_schedule(name, tenant=args.tenant), as_json)
             else:
-                _tell(await runtime.resume_schedule(name), as_json)
+                _tell(await runtime.resume_schedule(name, tenant=args.tenant), as_json)
 
 
 async def _next(runtime: Runtime, args: Namespace, as_json: bool) -> None:
     (name,) = args.words
-    found = [one for one in await runtime.schedules() if one.name == name]
+    found = [
+        one for one in await runtime.schedules() if (one.tenant, one.name) == (args.tenant, name)
+    ]
     if not found:
         for bad in await runtime.damaged_schedules():
-            if bad.name == name:
+            if bad.name == owned_name(args.tenant, name):
                 raise bad.error()
         raise ScheduleNotFoundError(f"no schedule has the name {name}")
     ticks = ticks_of(found[0].schedule).after(runtime._store.now())
@@ -141,7 +146,8 @@ def _tell(one: Scheduled, as_json: bool) -> None:
     """A schedule in one line."""
     plan = one.schedule
     if as_json:
-        found: dict[str, Any] = {"schedule": one.name, "paused": one.paused, "next": one.next}
+        found: dict[str, Any] = {"schedule": one.name, "tenant": one.tenant}
+        found |= {"paused": one.paused, "next": one.next}
         found |= {"cron": plan.cron, "every": plan.every, "timezone": plan.timezone}
         found |= {"missed": plan.missed, "overlap": plan.overlap, "job": one.job}
         found |= {"waiting": list(one.waiting), "fired": one.fired, "left_out": one.left_out}

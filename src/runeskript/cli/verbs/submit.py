@@ -1,15 +1,15 @@
-"""``rune submit``: store a job for whoever runs it, and run nothing."""
+"""``rune submit``: store a job for whoever runs it, or a bare one that others move; run nothing."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from argparse import ArgumentParser, Namespace
 
 from ...engine.jobs import Job
 from ...engine.runtime import Runtime
 from .. import inputs, terminal
 from ..options import (
-    add_file,
     add_handlers,
     add_input,
     add_job,
@@ -17,21 +17,29 @@ from ..options import (
     add_passes,
     add_priority,
     add_store,
+    add_tenant,
     chosen_passes,
     job_labels,
 )
 from ..registry import load_registry
 from ..skripts import Skript, deploy, load_skript
+from ..usage import UsageError
 
 
 def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
-    add_file(parser)
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="the skript (YAML or JSON); - reads stdin"
+    )
+    parser.add_argument(
+        "--data", metavar="JSON", help="in place of FILE: a bare job with this data, an object"
+    )
     add_input(parser)
     add_handlers(parser)
     add_store(parser)
     add_job(parser)
     add_priority(parser)
+    add_tenant(parser)
     parser.add_argument(
         "--on-conflict",
         choices=("reject", "return", "replace"),
@@ -44,7 +52,8 @@ def configure(parser: ArgumentParser) -> None:
     add_output(parser)
     parser.epilog = (
         "The handlers are needed to check the document by; they are not called. Once the job's id\n"
-        "is printed, the job is as durable as the store, and `rune worker` runs it."
+        "is printed, the job is as durable as the store, and `rune worker` runs it.\n"
+        "A bare job (--data) runs nothing: `rune jobs send` moves it."
     )
 
 
@@ -55,9 +64,16 @@ def execute(args: Namespace) -> int:
         handlers=load_registry(args.handlers),
         discover_handlers=False,
     )
-    value = inputs.parse(args.input)
-    skript = load_skript(args.file, runtime.handlers, chosen_passes(args))
-    job = asyncio.run(_submit(runtime, skript, value, args))
+    if (args.file is None) == (args.data is None):
+        raise UsageError("write: rune submit FILE, or rune submit --data JSON")
+    if args.data is not None:
+        if args.input:
+            raise UsageError("--input is for a skript; a bare job has --data")
+        job = asyncio.run(_create(runtime, _data(args.data), args))
+    else:
+        value = inputs.parse(args.input)
+        skript = load_skript(args.file, runtime.handlers, chosen_passes(args))
+        job = asyncio.run(_submit(runtime, skript, value, args))
     if terminal.mode(args.output) == "json":
         terminal.say_json({"job": job.id, "state": job.state})
     else:
@@ -76,4 +92,24 @@ async def _submit(runtime: Runtime, skript: Skript, value: object, args: Namespa
             on_conflict=args.on_conflict,
             start=False,
             priority=args.priority,
+            tenant=args.tenant,
+        )
+
+
+def _data(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        raise UsageError(f"--data {text}: {exc}") from None
+
+
+async def _create(runtime: Runtime, data: object, args: Namespace) -> Job:
+    async with runtime:
+        return await runtime.create_job(
+            data,
+            key=args.key,
+            labels=job_labels(args),
+            on_conflict=args.on_conflict,
+            priority=args.priority,
+            tenant=args.tenant,
         )

@@ -246,14 +246,14 @@ class Core:
             return "unknown"
         if item.id is not None and item.id in job.commands:
             return "duplicate"
-        erased = item.kind == "retry" and job.row.reason == ERASED
-        if erased or not takes(job.row.status, item.kind):
+        row = job.row
+        if row.reason == ERASED or not takes(row.status, item.kind, row.kind):
             return "unknown"
         if item.id is not None:
             job.commands.add(item.id)
         if item.kind in ("resume", "retry"):
             job.row = job.row._replace(claims=0)
-        if item.kind == "retry":
+        if row.status in FINAL:
             self._ended_events -= self._ended.pop(item.job, 0)
         self._arrive(job, item.kind, item.path, item.n, item.data)
         return "accepted"

@@ -104,7 +104,7 @@ class Job:
     def due_at_rest(self, now: int) -> int | None:
         """From when on a job without an owner may be claimed, where nothing of it is under way."""
         status = self.row.status
-        if any(wakes(status, one.kind) for one in self.inbox.values()):
+        if any(wakes(status, one.kind, self.row.kind) for one in self.inbox.values()):
             return now
         if status not in ("Pending", "Running"):
             return None
@@ -214,7 +214,7 @@ class Jobs:
     def wake(self, job: Job, kind: str, now: int) -> None:
         """Something arrived: a job that waits for it becomes due."""
         row = job.row
-        if row.owner is None and wakes(row.status, kind):
+        if row.owner is None and wakes(row.status, kind, row.kind):
             self.make_due(job, now if row.due is None else min(row.due, now))
 
     def free(self, job: Job, now: int, *, rest: bool = False) -> None:

@@ -28,7 +28,8 @@ _OVER: Final = ", ".join(f"'{status}'" for status in sorted(FINAL))
 #: Inbox rows that wake a job that is Suspended, Failed, or neither; see ``rows.wakes``.
 _WAKING: Final = (
     "(job.status = 'Suspended' AND inbox.kind IN ('cancel', 'resume') OR "
-    "job.status = 'Failed' AND inbox.kind = 'retry' OR job.status IN ('Pending', 'Running'))"
+    "job.status = 'Failed' AND inbox.kind = 'retry' OR job.status IN ('Pending', 'Running') OR "
+    "job.kind = 'bare' AND inbox.kind = 'event')"
 )
 #: From when on a job may be claimed that has no owner and nothing under way; ?1 is now.
 _DUE_AT_REST: Final = (

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from ...model.events import Path
+from ...model.machine import FINAL
 from ...model.payloads import Payloads
 from ...model.values import Value
 from ..rows import (
     ERASED,
     Command,
     InboxKind,
+    JobKind,
     Listener,
     Message,
     PostOutcome,
@@ -160,7 +162,8 @@ class Mail:
             if self._db.rows("SELECT 1 FROM command WHERE job=? AND id=?", known):
                 return "duplicate"
         status: Any = head.status
-        if not takes(status, item.kind) or (item.kind == "retry" and self._erased(head)):
+        of = self._kind(head, item.kind)
+        if not takes(status, item.kind, of) or (status in FINAL and self._erased(head)):
             return "unknown"
         if item.id is not None:
             self._db.ex("INSERT INTO command(job, id) VALUES(?, ?)", (head.number, item.id))
@@ -206,6 +209,13 @@ class Mail:
             self._wake(head, "event")
         return ["accepted"] * len(pairs)
 
+    def _kind(self, head: Head, kind: InboxKind) -> JobKind:
+        """The kind of a job, where it matters to what arrives for it."""
+        if kind != "event" or head.status in ("Pending", "Running"):
+            return "skript"
+        ((found,),) = self._db.rows("SELECT kind FROM job WHERE number=?", (head.number,))
+        return "bare" if found == "bare" else "skript"
+
     def _erased(self, head: Head) -> bool:
         rows = self._db.rows("SELECT reason FROM job WHERE number=?", (head.number,))
         return bool(rows and rows[0][0] == ERASED)
@@ -226,7 +236,7 @@ class Mail:
     def _wake(self, head: Head, kind: InboxKind) -> None:
         """Something has arrived for a job: if nobody has it, it may be claimed."""
         status: Any = head.status
-        if head.owner is None and wakes(status, kind):
+        if head.owner is None and wakes(status, kind, self._kind(head, kind)):
             now = self._now()
             self._db.ex(
                 "UPDATE job SET due=?1 WHERE number=?2 AND (due IS NULL OR due > ?1)",

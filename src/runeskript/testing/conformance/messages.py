@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ...model.events import Status
 from ...model.limits import LOADED_MESSAGES
-from ...stores.base import Command, RowChange, Unit
+from ...stores.base import HELD, Command, RowChange, Unit
 from .world import DONE, ME, Checks, World, equal, job, listener, message, unit
 
 CHECKS = Checks()
@@ -291,3 +292,41 @@ async def a_paused_job_is_not_woken_by_events(w: World) -> None:
     await w.send(Command("a", "resume"))
     equal(await w.claim(ME), ["a"])
     equal(len(await w.inbox()), 10)
+
+
+@CHECKS
+async def an_event_wakes_a_bare_job_whatever_its_status(w: World) -> None:
+    """Failed, too: it may be one that has it go on. What has ended for good takes none."""
+    await w.beat()
+    await w.store.submit([job("a", kind="bare", due=HELD)])
+    equal(await w.claim(), [])
+    moves: tuple[Status, ...] = ("Suspended", "Failed", "Running", "Completed")
+    for n, status in enumerate(moves):
+        equal(await w.send(Command("a", "event", n, str(n))), ["accepted"])
+        equal(await w.claim(), ["a"])
+        (row,) = await w.inbox()
+        equal(row.data, n)
+        change = RowChange(status, n, data={"n": n}, rest=True)
+        one = unit("a", n, epoch=n + 1, row=change, inbox=[row.number])
+        equal(await w.outcomes(one), ["ok"])
+        equal(await w.inbox(), [])
+        equal(await w.claim(), [])
+        found = await w.row("a")
+        equal((found.status, found.state, found.data), (status, status, {"n": n}))
+        equal((found.owner, found.seq), (None, n + 1))
+    equal(await w.send(Command("a", "event", 9, "9")), ["unknown"])
+
+
+@CHECKS
+async def an_event_wakes_no_other_job_that_stands_still(w: World) -> None:
+    """It is there when the job goes on; one that has failed takes none."""
+    await w.own("a", kind="machine")
+    still = unit("a", row=RowChange("Suspended", 5, reason="paused", rest=True))
+    equal(await w.outcomes(still), ["ok"])
+    equal(await w.send(Command("a", "event", 1)), ["accepted"])
+    equal(await w.claim(), [])
+    await w.send(Command("a", "resume"))
+    equal(await w.claim(), ["a"])
+    equal([row.kind for row in await w.inbox()], ["event", "resume"])
+    equal(await w.outcomes(unit("a", 1, epoch=2, row=RowChange("Failed", 6))), ["ok"])
+    equal(await w.send(Command("a", "event", 2)), ["unknown"])
