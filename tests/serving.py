@@ -161,6 +161,12 @@ class Stream:
                 found.append(Event(fields.get("id"), fields["event"], json.loads(fields["data"])))
         return found
 
+    async def ready(self) -> None:
+        """Until it says where it stands."""
+        while b"\nid: " not in self.text:
+            self._more.clear()
+            await self._more.wait()
+
     async def until(self, number: int) -> list[Event]:
         """The events once there are so many."""
         while len(found := self.events()) < number:

@@ -140,12 +140,16 @@ def test_a_job_from_its_beginning_to_its_end(client: Any) -> None:
     assert client.cancel(fork.id, "enough").id == fork.id
     with pytest.raises(JobCancelledError, match="enough"):
         client.result(fork.id)
-    assert client.erase(fork.id).reason == "erased"
+    assert [one.outcome for one in client.erase(fork.id, dry=True).jobs] == ["erased"]
+    assert client.job(fork.id).reason is None
+    assert [one.job for one in client.erase(fork.id).jobs] == [fork.id]
+    assert client.job(fork.id).reason == "erased"
     assert client.job(job.id).status == "Completed"
     found = {one.id for one in client.jobs(skript="waits", label={"a": "b"})}
     assert job.id in found and fork.id not in {one.id for one in client.jobs(status="Completed")}
     page = client.jobs_page(limit=1)
     assert len(page.jobs) == 1 and page.next is not None
+    assert client.jobs_page(limit=1, after=page.jobs[0].id).jobs[0].id != page.jobs[0].id
     assert client.jobs_page(limit=1, cursor=page.next).jobs[0].id != page.jobs[0].id
 
 

@@ -147,3 +147,16 @@ async def test_streams_are_bounded_and_end_when_the_service_closes() -> None:
         assert (await client.post("/jobs", {"document": STEPS})).status == 503
         assert (await client.get("/readyz")).status == 503
         assert (await client.get("/healthz")).status == 200
+
+
+async def test_the_feed_from_now_on() -> None:
+    async with served() as client:
+        await client.post("/jobs", {"document": STEPS})
+        async with client.stream("/events?last_event_id=now") as stream:
+            await stream.ready()
+            made = await client.post("/jobs", {"document": STEPS})
+            (first, *_) = await stream.until(1)
+            assert first.data["id"] == made.json["id"]
+        assert (await client.get("/jobs/x/events?last_event_id=now")).status == 404
+        job = made.json["id"]
+        assert (await client.get(f"/jobs/{job}/events?last_event_id=now")).status == 400

@@ -69,10 +69,12 @@ def answer_of(ask: Ask[Any], reply: Reply) -> Any:
     if reply.status not in ask.route.ok:
         raise exception_of(reply, ask)
     if ask.answer == BYTES:
-        return reply.body
-    if ask.answer == METRICS:
-        return reply.body.decode("utf-8", "replace")
-    return decoded(reply.body, ask.answer)
+        found: Any = reply.body
+    elif ask.answer == METRICS:
+        found = reply.body.decode("utf-8", "replace")
+    else:
+        found = decoded(reply.body, ask.answer)
+    return (reply.status, found) if ask.told else found
 
 
 def decoded(data: bytes, kind: Any) -> Any:

@@ -22,6 +22,7 @@ class Ask(Generic[T]):
     """One request: the route, what stands in its path and query, its body, the type of its answer.
 
     ``key``: the idempotency key of a change, None: the client makes one. ``headers``: further ones.
+    ``told``: the answer is (its status, what it says).
     """
 
     def __init__(
@@ -34,7 +35,9 @@ class Ask(Generic[T]):
         body: Any = msgspec.UNSET,
         key: str | None = None,
         headers: Mapping[str, str] | None = None,
+        told: bool = False,
     ) -> None:
+        self.told = told
         self.route: Route = BY_NAME[name]
         self.answer = answer
         self.params = dict(params or {})

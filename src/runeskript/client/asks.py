@@ -76,15 +76,16 @@ def jobs_page(
     updated_before: int | None = None,
     limit: int = 100,
     cursor: str | None = None,
+    after: str | None = None,
 ) -> Ask[t.JobPage]:
     """A page of jobs, newest first; every condition that is given must hold. ``data``: fields by
-    dotted path and the JSON they must equal (``customer.id=7``).
+    dotted path and the JSON they must equal (``customer.id=7``). ``after``: a job to begin behind.
     """
     query = t.JobsQuery(
         status=status, state=state, skript=skript, kind=kind, key=key,
         label=[f"{name}={text}" for name, text in (label or {}).items()], data=list(data),
         created_from=created_from, created_before=created_before, updated_from=updated_from,
-        updated_before=updated_before, limit=limit, cursor=cursor,
+        updated_before=updated_before, limit=limit, cursor=cursor, after=after,
     )  # fmt: skip
     return Ask("jobs.list", t.JobPage, query=query)
 
@@ -192,9 +193,12 @@ def fork(
     return Ask("jobs.fork", t.JobView, {"id": id}, body=body, key=idempotency_key)
 
 
-def erase(id: str, *, idempotency_key: str | None = None) -> Ask[t.JobView]:
-    """Erase what a job that has ended was given, did and gave. Raises EraseError."""
-    return Ask("jobs.erase", t.JobView, {"id": id}, key=idempotency_key)
+def erase(id: str, *, dry: bool = False, idempotency_key: str | None = None) -> Ask[t.Erased]:
+    """Erase what a job that has ended was given, did and gave, and its copies in its parts.
+
+    ``dry``: only say which jobs those are. Raises EraseError.
+    """
+    return Ask("jobs.erase", t.Erased, {"id": id}, body=t.Erase(dry=dry), key=idempotency_key)
 
 
 # --- messages -------------------------------------------------------------------------------------
@@ -305,7 +309,9 @@ def job_events(id: str, after: int | None = None) -> Streamed[t.EventView]:
 
 
 def events(after: str | None = None) -> Streamed[JobChange]:
-    """Every job that changes, as it changes; for ever. Without ``after`` all jobs come first."""
+    """Every job that changes, as it changes; for ever. Without ``after`` all jobs come first;
+    ``"now"``: those that change from now on.
+    """
 
     def read(id_: str, kind: str, data: bytes) -> JobChange | None:
         return JobChange(id_, decoded(data, t.JobView)) if kind == "job" else None

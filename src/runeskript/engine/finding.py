@@ -102,7 +102,7 @@ class Finding(ABC):
 
         Raises InvalidCursorError, RuntimeOptionError.
         """
-        from .searching import JobPage, cursor_of, job_filter, page_size, place_of
+        from .searching import JobPage, search
 
         self._running()
         given = {
@@ -111,10 +111,7 @@ class Finding(ABC):
             "created_before": created_before, "updated_from": updated_from,
             "updated_before": updated_before, "data": data,
         }  # fmt: skip
-        wanted, size = job_filter(given), page_size(limit)
-        place = None if cursor is None else place_of(wanted, cursor)
-        rows, more = await self._store.query(wanted, place, size)
-        following = None if more is None else cursor_of(wanted, more)
+        rows, following = await search(self._store, given, limit, cursor)
         return JobPage(tuple(map(job_of, rows)), following)
 
     async def notice(self, id: str) -> Job | None:  # noqa: A002

@@ -11,15 +11,21 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final, get_args
 
-from ..errors import InvalidCursorError, NotAValueError, RuntimeOptionError
+from ..errors import (
+    InvalidCursorError,
+    JobNotFoundError,
+    NotAValueError,
+    RuntimeOptionError,
+)
 from ..model.codec import encode
 from ..model.events import Status
 from ..model.limits import INT_MAX, TOPIC
 from ..model.nearest import did_you_mean
 from ..model.records import fields_of, record
 from ..model.values import Value, is_text, normalise
+from ..stores import Store
 from ..stores.queries import JobFilter
-from ..stores.rows import JobKind
+from ..stores.rows import JobKind, JobRow
 from . import requests
 from .jobs import Job
 
@@ -101,6 +107,25 @@ def page_size(limit: object) -> int:
     if type(limit) is not int or not 1 <= limit <= PAGE:
         raise RuntimeOptionError(f"limit is a number from 1 to {PAGE:,}")
     return limit
+
+
+async def search(
+    store: Store, given: Mapping[str, Any], limit: int, cursor: str | None, after: str | None = None
+) -> tuple[list[JobRow], str | None]:
+    """A page of the jobs that fit, and the cursor of the next. ``after``: a job to begin behind, in
+    place of a cursor. Raises InvalidCursorError, RuntimeOptionError, JobNotFoundError.
+    """
+    wanted, size = job_filter(given), page_size(limit)
+    place = None if cursor is None else place_of(wanted, cursor)
+    if after is not None:
+        if cursor is not None:
+            raise RuntimeOptionError("a page begins behind a job or at a cursor, one of the two")
+        (last,) = await store.get([after])
+        if last is None or wanted.tenant not in (None, last.tenant):
+            raise JobNotFoundError(f"no job has the id {after}")
+        place = str(last.number)
+    rows, more = await store.query(wanted, place, size)
+    return rows, None if more is None else cursor_of(wanted, more)
 
 
 # --- cursors ------------------------------------------------------------------------------------

@@ -91,6 +91,15 @@ def position(text: str | None) -> int:
     return int(text)
 
 
+async def end(store: Store) -> int:
+    """The cursor behind all that the feed holds now."""
+    cursor = 0
+    while True:
+        found, cursor = await store.changes(cursor, PAGE)
+        if len(found) < PAGE:
+            return cursor
+
+
 async def job_events(
     store: Store, changes: Changes, row: JobRow, after: int | None, heartbeat: float
 ) -> AsyncIterator[bytes]:
@@ -131,6 +140,7 @@ async def feed(
     changes.open += 1
     try:
         yield RETRY
+        yield b"id: %d\n" % cursor + ALIVE  # whoever begins now is here, if nothing comes at all
         while not changes.closing:
             changed = changes.mark()
             found, cursor_now = await store.changes(cursor, PAGE)

@@ -96,6 +96,8 @@ class Submit(Request):
 class JobView(View):
     """A job as it is now. ``version``: its revision, which is also its ETag; ``skript_version``:
     that of what it runs. ``state``: that of its machine; equal to ``status`` where it has none.
+    ``owner``: the worker that has it; ``due``: when the next may take it; ``parent``: the job that
+    it is a part of; ``queue``, ``blueprint``, ``handlers``: what a worker needs to run it.
     """
 
     id: str
@@ -116,6 +118,12 @@ class JobView(View):
     created_at: int
     updated_at: int
     version: int
+    owner: str | None
+    due: int | None
+    parent: str | None
+    queue: str
+    blueprint: str
+    handlers: list[str]
 
 
 class JobPage(View):
@@ -128,6 +136,7 @@ class JobPage(View):
 class JobsQuery(Request):
     """Which jobs; every condition that is given must hold. ``label``: ``NAME=TEXT``. ``data``: a
     field by dotted path, and the JSON it must equal (``customer.id=7``). ``*_before`` is excluded.
+    ``after``: a job to begin behind, in place of a cursor.
     """
 
     status: Status | None = None
@@ -143,6 +152,7 @@ class JobsQuery(Request):
     updated_before: Millis | None = None
     limit: Limit = 100
     cursor: Text | None = None
+    after: Text | None = None
 
 
 class Move(Request):
@@ -158,6 +168,29 @@ class Move(Request):
     why: Long | None = None
     id: Text | None = None
     wait: Duration = "10s"
+
+
+class Erase(Request):
+    """``dry``: only say which jobs it would be."""
+
+    dry: bool = False
+
+
+class Erasure(View):
+    """What became of one job. ``by``: of ``unfinished`` that job which has not ended."""
+
+    job: str
+    outcome: Literal["erased", "unfinished", "unknown"]
+    by: str | None
+
+
+class Erased(View):
+    """A job's parts and what told of its failure, which have copies of what it held; itself last.
+
+    All of them are erased or, where one has not ended, none.
+    """
+
+    jobs: list[Erasure]
 
 
 class Cancel(Request):
@@ -257,7 +290,9 @@ class VariablesQuery(Request):
 
 
 class StreamQuery(Request, rename={"after": "last_event_id"}):
-    """``last_event_id``: in place of the header, which browsers do not let one set."""
+    """``last_event_id``: in place of the header, which browsers do not let one set; of ``/events``
+    also ``now``: what changes from now on.
+    """
 
     after: Annotated[str, Meta(max_length=64)] | None = None
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine.jobs import Job
 from ..engine.watch import JobEvent
-from ..stores.base import JobRow
+from ..stores.base import HELD, JobRow
 from .types import EventView, JobView
 
 
@@ -32,12 +31,13 @@ def job_view(row: JobRow) -> JobView:
         created_at=row.created_at,
         updated_at=row.updated_at,
         version=row.seq,
+        owner=row.owner,
+        due=None if row.due == HELD else row.due,
+        parent=None if row.parent is None else row.parent.job,
+        queue=row.queue,
+        blueprint=row.blueprint,
+        handlers=list(row.handlers),
     )
-
-
-def shown_job(job: Job) -> JobView:
-    """A job as the runtime gives it."""
-    return JobView(**{name: getattr(job, name) for name in JobView.__struct_fields__})
 
 
 def event_view(record: JobEvent) -> EventView:

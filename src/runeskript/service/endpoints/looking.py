@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...engine.reasons import reason_of
+from ...engine.searching import search
 from ...engine.watch import journal_record
 from ...errors import RequestError
 from ...model.batches import unfold_events
@@ -11,7 +14,7 @@ from ..call import Answer, Call
 from ..reading import read_json, tags
 from ..routes import BYTES
 from ..types import History, JobPage, Why
-from ..views import event_view, job_view, shown_job
+from ..views import event_view, job_view
 
 
 def shown(row: JobRow, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
@@ -24,17 +27,13 @@ async def find(call: Call) -> Answer:
     wanted = call.query
     fields = ("status", "state", "skript", "kind", "key", "created_from", "created_before",
               "updated_from", "updated_before")  # fmt: skip
-    given = {name: getattr(wanted, name) for name in fields}
+    given: dict[str, Any] = {name: getattr(wanted, name) for name in fields}
     data = {name: read_json(text.encode()) for name, text in _pairs("data", wanted.data).items()}
-    page = await call.service.runtime.find_jobs(
-        **given,
-        label=_pairs("label", wanted.label),
-        data=data,
-        tenant=call.caller.tenant,
-        limit=wanted.limit,
-        cursor=wanted.cursor,
+    given |= {"label": _pairs("label", wanted.label), "data": data, "tenant": call.caller.tenant}
+    rows, following = await search(
+        call.service.store, given, wanted.limit, wanted.cursor, wanted.after
     )
-    return Answer(JobPage(jobs=[shown_job(job) for job in page.jobs], next=page.cursor))
+    return Answer(JobPage(jobs=[job_view(row) for row in rows], next=following))
 
 
 def _pairs(field: str, words: list[str]) -> dict[str, str]:

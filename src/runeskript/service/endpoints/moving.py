@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from ...engine.erasing import erase_job
 from ...engine.handlers.durations import milliseconds
-from ...errors import RequestError
+from ...errors import EraseError, JobNotFoundError, RequestError
 from ..call import Answer, Call
+from ..types import Erased, Erasure
 from .looking import shown
 
 
@@ -82,8 +84,13 @@ async def retry(call: Call) -> Answer:
 
 
 async def erase(call: Call) -> Answer:
-    """Erase what a job holds."""
-    service = call.service
-    row = await service.row(call.caller, call.params["id"])
-    await service.runtime.erase_job(row.id)
-    return shown(await service.row(call.caller, row.id))
+    """Erase what a job holds, and what others hold of it; or say what that would be."""
+    store, dry = call.service.store, call.body.dry
+    row = await call.service.row(call.caller, call.params["id"])
+    found = await erase_job(store, row.id, dry=dry)
+    for one in found:
+        if one.outcome == "unknown":
+            raise JobNotFoundError("no job has this id")
+        if one.outcome == "unfinished" and not dry:
+            raise EraseError(f"job {one.by or one.job} has not ended, so it cannot be erased")
+    return Answer(Erased(jobs=[Erasure(**one._asdict()) for one in found]))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...errors import RequestError
 from ...model.machine import FINAL
 from .. import streams
 from ..call import Answer, Call
 from ..routes import STREAM
+
+#: In place of the id of an event: what comes from now on.
+NOW: Final = "now"
 
 
 def _after(call: Call) -> str | None:
@@ -38,8 +43,9 @@ async def job_events(call: Call) -> Answer:
 async def events(call: Call) -> Answer:
     """The feed of the caller's tenant."""
     service = call.service
-    after = streams.position(_after(call))
+    text = _after(call)
     _room(call)
+    after = await streams.end(service.store) if text == NOW else streams.position(text)
     await service.store.changes(after, 1)  # forgotten: said with a status
     beat = service.settings.heartbeat
     body = streams.feed(service.store, service.changes, call.caller.tenant, after, beat)
