@@ -19,6 +19,7 @@ from ..errors import RequestError, StoreError
 from .app import App
 from .service import Service
 from .settings import CLOSING
+from .wire import BoundedProtocol
 
 #: Connections that the system holds for us while we are busy.
 BACKLOG: Final = 2_048
@@ -75,6 +76,7 @@ async def serve(service: Service, listening: socket.socket, ready: Callable[[], 
     """Serve until a signal comes, or no more jobs can be run. Raises what ended the runtime."""
     config = uvicorn.Config(
         App(service),
+        http=BoundedProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

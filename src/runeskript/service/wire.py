@@ -1,0 +1,78 @@
+"""How requests come over a connection, bounded: uvicorn bounds neither the size of a head nor the
+time that a request takes to come, so anybody could fill the memory, or hold connections for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+#: Bytes of a head; a piece that is read at once (256 KB) may be over it.
+HEAD: Final = 64 * 1024
+#: Seconds from a connection, or the first byte of a request on it, to the last byte of the request.
+COMING: Final = 60.0
+_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"connection: close\r\ncontent-length: 0\r\n\r\n"
+)
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 as uvicorn speaks it. A request that comes whole in one piece, as most do, costs
+    nothing here.
+    """
+
+    _in_head = True
+    _head = 0
+    #: Whether no request is under way to here.
+    _whole = True
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection is there."""
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(COMING, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """A piece has come."""
+        if self._in_head:
+            self._head += len(data)
+        super().data_received(data)
+        if self._whole:
+            self._stop()
+        elif self._timer is None and not self.transport.is_closing():
+            self._timer = self.loop.call_later(COMING, self._too_slow)
+        if self._in_head and self._head > HEAD and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._whole, self._in_head = False, True
+
+    def on_headers_complete(self) -> None:
+        """Its head is there."""
+        self._in_head, self._head = False, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of it is there."""
+        self._whole = self._in_head = True
+        super().on_message_complete()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        self.transport.close()

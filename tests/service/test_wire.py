@@ -1,0 +1,149 @@
+"""Bytes on a connection, as clients and attackers write them, to a server that listens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from runeskript.engine.clock import SystemClock
+from runeskript.engine.runtime import Runtime
+from runeskript.service import tokens, wire
+from runeskript.service.server import bound, serve
+from runeskript.service.service import Service
+from runeskript.stores.memory import MemoryStore
+
+HOST = b"Host: localhost\r\n"
+JSON = b"Content-Type: application/json\r\n"
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[tuple[int, bytes]]:
+    """A server on loopback: its port, and the header with a token that may read."""
+    store = MemoryStore(SystemClock().now_ms)
+    text = await tokens.create(store, name="x", scopes=["read"], now=store.now())
+    service = Service(Runtime(store=store, discover_handlers=False))
+    ready = asyncio.Event()
+    with bound("127.0.0.1", 0) as socket:
+        task = asyncio.create_task(serve(service, socket, ready.set))
+        await ready.wait()
+        try:
+            yield socket.getsockname()[1], b"Authorization: Bearer %s\r\n" % text.encode()
+        finally:
+            service.on_failure()
+            await task
+
+
+async def exchange(port: int, data: bytes) -> bytes:
+    """What is answered until the connection is closed, or a whole answer is there."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(data)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        return head + await reader.readexactly(int(length or b"0"))
+    finally:
+        writer.close()
+
+
+def get(path: bytes, *more: bytes) -> bytes:
+    return b"GET %s HTTP/1.1\r\n%s\r\n" % (path, b"".join(more))
+
+
+async def test_what_is_answered_to_odd_requests() -> None:
+    async with listening() as (port, auth):
+        for data, status in (
+            (get(b"/jobs", HOST, auth), 200),
+            (get(b"/jobs", HOST), 401),
+            (get(b"/jobs", auth), 421),  # no Host
+            (get(b"/jobs", HOST, b"Host: evil.example\r\n", auth), 421),
+            (get(b"/jobs", b"Host: evil.example\r\n", auth), 421),
+            (get(b"/jobs", HOST, auth, auth), 401),
+            (get(b"/jobs", HOST, auth, b"Origin: https://evil.example\r\n"), 403),
+            (get(b"http://evil.example/jobs", b"Host: evil.example\r\n", auth), 421),
+            (get(b"/healthz/../jobs", HOST), 404),
+            (get(b"//localhost/jobs", HOST), 404),
+            (get(b"/healthz#/jobs", HOST), 200),  # what stands behind # is no part of a path
+            (get(b"/jobs\0", HOST, auth), 400),
+            (get(b"/jobs\xff", HOST, auth), 400),
+            (get(b"/jobs", HOST, b"Authorization: Bearer\r\n x\r\n"), 400),  # folded
+            (b"GET /jobs HTTP/1.0\r\n" + auth + b"\r\n", 421),
+            (b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n", 404),
+            (b"CONNECT localhost:1 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),  # TLS
+            (b"POST /check HTTP/1.1\r\n" + HOST + auth + b"Content-Length: -1\r\n\r\n", 400),
+            (b"POST /check HTTP/1.1\r\n" + HOST + auth + JSON + b"Content-Length: 2\r\n"
+             b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+            (b"POST /check HTTP/1.1\r\n" + HOST + auth + JSON
+             + b"Content-Length: 99999999999999999999\r\n\r\n", 400),
+            (b"POST /check HTTP/1.1\r\n" + HOST + auth + JSON
+             + b"Content-Length: 99999999999999\r\n\r\n", 413),
+            (b"POST /check HTTP/1.1\r\n" + HOST + auth + b"Content-Length: 2\r\n\r\n{}", 415),
+        ):  # fmt: skip
+            found = await exchange(port, data)
+            assert found.startswith(b"HTTP/1.1 %d " % status), (data[:80], found)
+
+
+async def test_two_requests_on_one_connection_are_each_asked_who_they_are() -> None:
+    async with listening() as (port, auth):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(get(b"/jobs", HOST, auth) + get(b"/jobs", HOST))
+        for status in (b"200", b"401"):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.split(b" ", 2)[1] == status
+            length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+            await reader.readexactly(int(length))
+        writer.close()
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
+async def test_a_head_without_end_is_not_kept(end: bytes) -> None:
+    async with listening() as (port, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /jobs HTTP/1.1\r\n" + HOST + b"X-Long: ")
+        try:
+            for _ in range(64):
+                writer.write(b"a" * 64 * 1024)
+                await writer.drain()
+            writer.write(end)
+            found = await reader.read()
+        except ConnectionError:
+            found = b"HTTP/1.1 431"  # it was faster to close than we to read
+        assert found.startswith(b"HTTP/1.1 431")
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"GET /jobs HT",
+        b"GET /jobs HTTP/1.1\r\nHost: localhost\r\n",
+        b"POST /check HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{",
+        get(b"/healthz", HOST) + b"GET /jo",
+    ],
+)
+async def test_a_request_that_does_not_come_is_dropped(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "COMING", 0.05)
+    async with listening() as (port, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(data)
+        await reader.read()  # until it is closed
+        writer.close()
+
+
+async def test_a_stream_is_no_request_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "COMING", 0.02)
+    async with listening() as (port, auth):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(get(b"/events", HOST, auth))
+        await reader.readuntil(b"retry: 1000")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.readuntil(b"nothing"), 0.1)
+        assert not reader.at_eof()
+        writer.close()
