@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from runeskript.cli import bench_chain, bench_durable, bench_jobs, bench_memory
+from runeskript.cli import bench_batch, bench_chain, bench_durable, bench_jobs, bench_memory
 from runeskript.cli import bench_scenarios as bench
 from runeskript.cli.verbs import bench as bench_verb
 from runeskript.compiler.pipeline import compile_text
@@ -127,3 +127,11 @@ def test_memory_is_a_cost_measured_in_processes_of_their_own() -> None:
     assert (figure.scenario, figure.n, figure.extra) == ("memory.timer", 500, {"bar": 1_500})
     assert figure.cost and figure.ratio == figure.least
     assert "bytes/branch " in bench_verb._line(figure) and "/s" not in bench_verb._line(figure)
+
+
+@pytest.mark.parametrize("start", [False, True])
+def test_the_batch_scenario_counts_jobs(monkeypatch: pytest.MonkeyPatch, start: bool) -> None:
+    monkeypatch.setattr(bench_batch, "JOBS", 60)
+    figure = bench_batch._batch(1, "normal", start=start)
+    assert (figure.scenario, figure.n) == ("batch-start" if start else "batch", 60)
+    assert figure.extra["sync"] == "NORMAL" and ("ended" in figure.extra) == start

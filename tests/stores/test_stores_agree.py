@@ -276,6 +276,45 @@ class Stores(RuleBasedStateMachine):
     def post(self, door: int, fault: str, items: list[Any]) -> None:
         self.both(door, fault, "post", items)
 
+    @rule(
+        door=doors,
+        fault=faults,
+        rows=st.lists(
+            st.tuples(
+                st.sampled_from((*JOBS, *(f"n{n}" for n in range(30)))),
+                st.sampled_from((None, None, None, "k", "l")),
+                st.sampled_from((None, "w1", "nobody")),
+                st.sampled_from((None, {"n": 1}, "large")),
+                st.sampled_from(({}, {"l": "many"})),
+            ),
+            min_size=5,
+            max_size=9,
+            unique_by=lambda one: one[0],
+        ),
+        twice=st.booleans(),
+        on_conflict=st.sampled_from(("return", "replace")),
+    )
+    def submit_many(
+        self, door: int, fault: str, rows: list[Any], twice: bool, on_conflict: Any
+    ) -> None:
+        jobs = []
+        for id_, key, owner, given, labels in (*rows, *(rows[:1] if twice else ())):
+            body = "x" * 70_000 if given == "large" else given
+            row = JobRow(id_, key, labels, "s", None, "b", "h", body, 1, 1, owner=owner, data=body)
+            jobs.append(row)
+        self.both(door, fault, "submit", jobs, on_conflict)
+
+    @rule(
+        door=doors,
+        fault=faults,
+        items=st.lists(
+            st.tuples(ids, st.integers(0, 40), paths), min_size=4, max_size=9, unique=True
+        ),
+    )
+    def send_many(self, door: int, fault: str, items: list[Any]) -> None:
+        events = [Command(job, "event", n, f"e{n}", path, n) for job, n, path in items]
+        self.both(door, fault, "post", events)
+
     # --- workers --------------------------------------------------------------------------------
     @rule(door=doors, fault=faults, worker=st.sampled_from(WORKERS))
     def heartbeat(self, door: int, fault: str, worker: Worker) -> None:

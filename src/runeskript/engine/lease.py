@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -56,17 +57,17 @@ class Lease:
             except StoreError as exc:
                 _log.warning("the worker's lease could not be renewed: %s", exc)
 
-    async def submit(self, row: JobRow, on_conflict: OnConflict) -> Submitted:
-        """Create a job, the worker's own if the row says so. If the reply is lost it may be there,
-        and nobody here knows it: then it is given back.
+    async def submit(self, rows: Sequence[JobRow], on_conflict: OnConflict) -> list[Submitted]:
+        """Create jobs, the worker's own where the row says so. If the reply is lost they may be
+        there, and nobody here knows them: then they are given back.
         """
         try:
-            (submitted,) = await self._store.submit([row], on_conflict)
+            return await self._store.submit(rows, on_conflict)
         except StoreError:
-            if row.owner is not None:
-                self.drop(row.id, 1)
+            for row in rows:
+                if row.owner is not None:
+                    self.drop(row.id, 1)
             raise
-        return submitted
 
     def drop(self, job: str, epoch: int) -> None:
         """The worker cannot go on with a job: somebody else may, once it is given back."""

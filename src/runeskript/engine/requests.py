@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from ..errors import NotAValueError, RuntimeOptionError
 from ..kernel import Program
-from ..model.blueprint import MachineTable
 from ..model.limits import TOPIC
 from ..model.values import Value, copy_value, is_text, normalise, type_name
 from ..stores.base import HELD, JobRow, Message, OnConflict
@@ -44,7 +43,11 @@ def queues(given: Collection[str] | None) -> tuple[str, ...] | None:
 
 def labels(given: Mapping[str, str] | None) -> dict[str, str]:
     """Labels for a job. Raises RuntimeOptionError."""
-    return {name(k, "a label"): name(v, "a label") for k, v in (given or {}).items()}
+    if not given:
+        return {}
+    if not isinstance(given, Mapping):
+        raise RuntimeOptionError("labels are a mapping of texts to texts")
+    return {name(k, "a label"): name(v, "a label") for k, v in given.items()}
 
 
 def tenant(text: object) -> str:
@@ -95,9 +98,30 @@ def priority(number: int) -> int:
     return number
 
 
+def job_shape(program: Program) -> JobRow:
+    """What all jobs that run a program have in common."""
+    blueprint = program.blueprint
+    table = blueprint.machine
+    return JobRow(
+        id="",
+        key=None,
+        labels=dict(blueprint.labels),
+        skript=blueprint.name,
+        version=blueprint.version,
+        blueprint=program.digest,
+        ast_hash=blueprint.ast_hash,
+        input=None,
+        created_at=0,
+        updated_at=0,
+        state="Pending" if table is None else table.states[table.initial].name,
+        kind="skript" if table is None else "machine",
+        handlers=needed(blueprint),
+    )
+
+
 def job_row(
+    shape: JobRow,
     id_: str,
-    program: Program,
     value: Value,
     now: int,
     key: str | None,
@@ -107,26 +131,19 @@ def job_row(
     tenant: str = "",
     hold: bool = False,
 ) -> JobRow:
-    """A new job that runs a program; ``own``: its labels besides those of the skript."""
-    blueprint = program.blueprint
-    table = blueprint.machine
-    return JobRow(
+    """A new job of a shape; ``own``: its labels besides those of the skript."""
+    return shape._replace(
         id=id_,
         key=key,
-        labels={**blueprint.labels, **own},
-        skript=blueprint.name,
-        version=blueprint.version,
-        blueprint=program.digest,
-        ast_hash=blueprint.ast_hash,
+        labels={**shape.labels, **own},
         input=value,
         created_at=now,
         updated_at=now,
-        handlers=needed(blueprint),
+        tenant=tenant,
         priority=rank,
         owner=owner,
         due=HELD if hold else None,
-        tenant=tenant,
-        **({} if table is None else _machine(table, value)),
+        data=value if shape.kind == "machine" else None,
     )
 
 
@@ -163,11 +180,6 @@ def bare_row(
         tenant=tenant,
         due=HELD,
     )
-
-
-def _machine(table: MachineTable, data: Value) -> dict[str, Any]:
-    """What the row of a machine's job has besides."""
-    return {"kind": "machine", "state": table.states[table.initial].name, "data": data}
 
 
 def message(

@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from ..errors import (
-    JobExistsError,
     RuntimeClosedError,
     RuntimeOptionError,
 )
@@ -49,6 +48,7 @@ from .resources import Resources
 from .secrets import Source as Secrets
 from .secrets import Vault
 from .skripts import Deployed, Skripts
+from .submitting import Receipt, Submission, Submitting
 from .watch import JobEvent
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ class Runtime(Control):
         self._follower: asyncio.Task[None] | None = None
         self._lanes: Lanes
         self._places: asyncio.Semaphore
+        self._submitting: Submitting
 
     # --- life -----------------------------------------------------------------------------------
     async def __aenter__(self) -> Self:
@@ -176,6 +177,15 @@ class Runtime(Control):
             self._follower = asyncio.get_running_loop().create_task(self._recovery.follow())
         self._places = asyncio.Semaphore(self._max_jobs)
         self._driver = driver
+        self._submitting = Submitting(
+            driver,
+            self._ids,
+            self._clock,
+            self._source,
+            self._skripts,
+            self._places,
+            self._telemetry,
+        )
         return self
 
     async def __aexit__(
@@ -191,6 +201,7 @@ class Runtime(Control):
         driver, self._driver = self._driver, None
         if driver is None:
             return
+        self._submitting.closed = True
         if self._follower is not None:
             self._follower.cancel()
         try:
@@ -255,12 +266,19 @@ class Runtime(Control):
         Raises CompileError, InputError, RuntimeOptionError and the errors of a Blueprint that
         cannot be loaded.
         """
-        rank, whose = requests.priority(priority), requests.tenant(tenant)
-        return job_of(
-            await self._submit(
-                skript, input, key, labels, on_conflict, start and not hold, rank, whose, hold
-            )
+        item = Submission(
+            skript, input, None, key, labels, on_conflict, start, hold, priority, tenant
         )
+        return job_of(await self._submitter().one(item))
+
+    async def submit_many(self, items: Sequence[Submission]) -> list[Receipt]:
+        """Create up to 10,000 jobs, in their order, and let them run: what :meth:`submit_job` does
+        for each, in a tenth of the time. What became of each, in their order.
+
+        One that is refused harms no other: its receipt has the error that :meth:`submit_job` would
+        raise. Raises RuntimeOptionError for more than that, RuntimeClosedError.
+        """
+        return await self._submitter().many(items)
 
     async def run_job(
         self,
@@ -273,60 +291,17 @@ class Runtime(Control):
         tenant: str = "",
     ) -> JobResult:
         """Submit a job and await its end; a failed job is a result, not an exception."""
-        whose = requests.tenant(tenant)
-        row = await self._submit(skript, input, key, labels, on_conflict, tenant=whose)
+        item = Submission(skript, input, None, key, labels, on_conflict, tenant=tenant)
+        row = await self._submitter().one(item)
         return result_of(await self._end_of(row.id))
 
-    async def _submit(
-        self,
-        skript: Skript,
-        given: object,
-        key: str | None,
-        labels: Mapping[str, str] | None,
-        on_conflict: OnConflict,
-        start: bool = True,
-        rank: int = 0,
-        tenant: str = "",
-        hold: bool = False,
-    ) -> JobRow:
-        driver = self._running()
-        requests.on_conflict(on_conflict)
-        own = requests.labels(labels)
-        if key is not None:
-            requests.name(key, "the key")
-        program = await self._load(skript, tenant)
-        value = self._skripts.accept(program, given)
-        await self._places.acquire()
-        live: Live | None = None
-        try:
-            await driver.lease.ensure()
-            id_, owner = self._ids.job_id(), driver.lease.worker.id if start else None
-            now = self._clock.now_ms()
-            if self._telemetry is not None:
-                own = self._telemetry.submitting(id_, program.blueprint.name, own)
-            row = requests.job_row(id_, program, value, now, key, own, owner, rank, tenant, hold)
-            submitted = await driver.lease.submit(row, on_conflict)
-            if submitted.outcome == "exists":
-                if on_conflict == "reject":
-                    raise JobExistsError(submitted.row.id, key)
-            elif start:
-                self._running()
-                live = driver.adopt(submitted.row, program)
-                live.place = True
-                driver.poke()
-        finally:
-            if live is None:
-                self._places.release()
-        return submitted.row
+    def _submitter(self) -> Submitting:
+        self._running()
+        return self._submitting
 
     async def _load(self, skript: Skript, tenant: str = "", *, deploying: bool = False) -> Program:
         blueprint, children = self._source.blueprints(skript)
-        if self._skripts.policy is not None:
-            all_ = (blueprint, *children.values())
-            await self._skripts.permit(all_, tenant, deploying=deploying)
-        for child in children.values():
-            await self._skripts.put(child)
-        return await self._skripts.put(blueprint)
+        return await self._skripts.put_all(blueprint, children, tenant, deploying=deploying)
 
     def _leave(self, live: Live) -> None:
         """A live job has ended."""

@@ -8,14 +8,16 @@ skripts of its own: but for the tenant without a name they are the records ``TEN
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import (
     BlueprintError,
     InputError,
     RuneskriptError,
+    RuntimeOptionError,
     UnknownHandlerError,
+    UnknownSkriptError,
     VersionConflictError,
 )
 from ..kernel import Program, load
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 PROGRAMS: Final = 256
 #: Programs kept of jobs that run elsewhere.
 READ: Final = 32
+#: Digits of a version.
+_DIGITS: Final = 18
 #: Attempts to write a version number that others write too.
 RACES: Final = 20
 
@@ -94,6 +98,24 @@ class Skripts:
         while len(self._by_object) > PROGRAMS:
             self._by_object.popitem(last=False)
         return program
+
+    async def put_all(
+        self,
+        blueprint: Blueprint,
+        children: Mapping[str, Blueprint],
+        tenant: str = "",
+        *,
+        deploying: bool = False,
+    ) -> Program:
+        """The same for one with those that it pins, if they may use what they name.
+
+        Raises NotAllowedError, too.
+        """
+        if self.policy is not None:
+            await self.permit((blueprint, *children.values()), tenant, deploying=deploying)
+        for child in children.values():
+            await self.put(child)
+        return await self.put(blueprint)
 
     async def blueprint(self, digest: str) -> Blueprint | None:
         """A Blueprint that was put, or None; whether its handlers are here or not."""
@@ -277,6 +299,22 @@ class Skripts:
                 at = record.name
             if len(records) <= limit:
                 return found, None
+
+    async def named(self, text: str, tenant: str = "") -> Program:
+        """What a tenant has deployed as ``NAME`` or ``NAME@VERSION``.
+
+        Raises UnknownSkriptError, RuntimeOptionError, and the errors of ``program``.
+        """
+        if not isinstance(text, str):
+            raise RuntimeOptionError("what is deployed is named by a text")
+        name, at, number = text.partition("@")
+        if at and not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
+            raise RuntimeOptionError(f"{text!r}: a version is a number")
+        found = await self.find(name, int(number) if at else None, tenant)
+        program = None if found is None else await self.program(found.digest)
+        if program is None:
+            raise UnknownSkriptError(f"no skript is deployed as {text!r}")
+        return program
 
     async def find(self, name: str, version: int | None, tenant: str = "") -> Deployed | None:
         """A deployed version; the highest where none is named."""

@@ -105,6 +105,8 @@ SCHEDULE_MAX: Final = 366 * 24 * 3600 * 1000
 ATTEMPTS: Final = 10_000
 #: Branches started at once: a millisecond's work. The last of them starts the next ones.
 WAVE: Final = 500
+#: Jobs that are submitted in one go.
+SUBMITS: Final = 10_000
 #: Completions that one batch event stands for: as many as a segment of a journal holds.
 BATCH_EVENTS: Final = 1_000
 #: Bytes of the results in a batch event of several: they fit a segment (256 KB) with its head.

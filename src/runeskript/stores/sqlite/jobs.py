@@ -1,4 +1,4 @@
-"""Jobs coming and going, changing hands, and the feed of what changed."""
+"""Jobs going, changing, changing hands, and the feed of what changed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ...model.machine import FINAL
 from ...model.payloads import Payloads
 from ...model.segments import genesis, pack
 from ...model.values import UNSET
-from ..rows import CLAIMS, ERASED, SUSPECT, JobRow, OnConflict, RowChange, SubmitOutcome
+from ..rows import CLAIMS, ERASED, SUSPECT, RowChange
 from .database import Database
 from .heads import COMMANDS, KEPT, LINES, SEQ_BITS, TIMERS, Head, Heads
 from .lines import Lines
 from .mail import Mail
-from .rows import DATA, ERROR, INPUT, OUTPUT, PLACES, pack_head, sum_of
+from .rows import DATA, ERROR, OUTPUT, PLACES, sum_of
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -97,94 +97,15 @@ class Jobs:
         self._changes += 1
         return self._changes
 
+    def unchanged(self, count: int) -> None:
+        """The latest places in the feed were not used."""
+        self._changes -= count
+
     def forget_feed(self) -> None:
         """A transaction was undone: the last place is read again."""
         self._changes_of = -1
 
-    # --- coming and going -----------------------------------------------------------------------
-    def submit(
-        self, row: JobRow, on_conflict: OnConflict, journal: Sequence[Event] = ()
-    ) -> tuple[SubmitOutcome, JobRow | str]:
-        """Create a job; the outcome, and its row or the id of the one that is there already."""
-        if self._heads.get(row.id) is not None:
-            return "exists", row.id
-        outcome: SubmitOutcome = "created"
-        if row.key is not None:
-            rows = self._db.rows(
-                f"SELECT id, {OVER} FROM job WHERE tenant=? AND key=?",  # noqa: S608
-                (row.tenant, row.key),
-            )
-            if rows:
-                holder, over = rows[0]
-                if on_conflict != "replace" or not over:
-                    return "exists", holder
-                self.remove(holder)
-                outcome = "replaced"
-        return outcome, self._create(row, journal)
-
-    def _create(self, row: JobRow, journal: Sequence[Event]) -> JobRow:
-        now, payloads, ex = self._now(), self._payloads, self._db.ex
-        owner = None if row.owner is None else self._workers.alive(row.owner, now)
-        due = None
-        if owner is None and row.status != "Suspended":
-            due = now if row.due is None else row.due
-        self.lifted.clear()
-        head_data = pack_head(payloads, row)
-        epoch = 0 if owner is None else 1
-        bodies = (row.input is not None) << INPUT | (row.data is not None) << DATA
-        ex(
-            "INSERT INTO job(id, tenant, key, skript, kind, parent, blueprint, created_at, head, "
-            "need, priority, updated_at, status, state, reason, epoch, owner, due, claims, "
-            "progress, seq, bodies, sum, changed) "
-            "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)",
-            (
-                row.id,
-                row.tenant,
-                row.key,
-                row.skript,
-                row.kind,
-                None if row.parent is None else row.parent.job,
-                row.blueprint,
-                row.created_at,
-                head_data,
-                self._workers.need(row.handlers, row.queue),
-                row.priority,
-                row.updated_at,
-                row.status,
-                row.state,
-                row.reason,
-                epoch,
-                owner,
-                due,
-                epoch,
-                bodies,
-                sum_of(row.status, row.state, row.reason, row.updated_at, 0, bodies),
-                self.next_change(),
-            ),
-        )
-        number = self._db.last_rowid()
-        head = Head(row.id, number, row.tenant)
-        head.status, head.epoch, head.owner, head.has = row.status, epoch, owner, 0
-        head.length, head.chain, head.bodies = 0, genesis(row.id), bodies
-        for name, value in row.labels.items():
-            ex("INSERT INTO label(name, value, job) VALUES(?, ?, ?)", (name, value, number))
-        for what, body in ((INPUT, row.input), (DATA, row.data)):
-            if body is not None:
-                self.put_payload(head, what, body)
-        if journal:
-            self.append(head, journal)
-            ex("UPDATE job SET progress=? WHERE number=?", (head.length, number))
-        self.note_blobs(head)
-        self._heads.put(head)
-        return row._replace(
-            epoch=epoch,
-            seq=head.length,
-            owner=None if owner is None else row.owner,
-            due=due,
-            claims=epoch,
-            number=number,
-        )
-
+    # --- journals, payloads -----------------------------------------------------------------------
     def append(self, head: Head, events: Sequence[Event]) -> None:
         """Write events behind a job's journal."""
         base, before = head.number << SEQ_BITS, head.chain or b""

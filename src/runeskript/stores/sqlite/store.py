@@ -33,6 +33,7 @@ from ..rows import (
     Unit,
 )
 from .claims import Claims
+from .creating import Creating
 from .database import Database
 from .files import prepare
 from .heads import Heads
@@ -74,7 +75,8 @@ class SqliteStore:
         self._mail = mail = Mail(db, heads, payloads, now)
         self._lines = lines = Lines(db, payloads, now)
         self._jobs = jobs = Jobs(db, heads, payloads, mail, lines, workers, now)
-        self._units = Units(db, heads, payloads, jobs, mail, lines)
+        self._creating = creating = Creating(db, heads, payloads, jobs, workers, now)
+        self._units = Units(db, heads, payloads, jobs, creating, mail, lines)
         self._claims = Claims(db, heads, jobs, lines, workers, now)
         self._records = Records(db, payloads)
         self._reading = Reading(db.read, payloads)
@@ -141,7 +143,9 @@ class SqliteStore:
         def work() -> list[tuple[SubmitOutcome, JobRow | str]]:
             if record is not None and self._records.put(*record, self._now()) is None:
                 return []
-            submit = self._jobs.submit
+            if not known:
+                return self._creating.submit_all(jobs, on_conflict)
+            submit = self._creating.submit
             return [submit(row, on_conflict, known.get(row.id, ())) for row in jobs]
 
         found: list[Submitted] = []

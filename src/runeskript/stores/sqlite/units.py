@@ -12,6 +12,7 @@ from ...model.machine import may_change
 from ...model.payloads import Payloads
 from ...model.segments import pack_one, unpack
 from ..rows import Command, Committed, Message, PostOutcome, RowChange, Unit
+from .creating import Creating
 from .database import Database
 from .heads import LAST_SEQ, LISTENERS, SEQ_BITS, TIMERS, Head, Heads
 from .jobs import APPEND, Jobs
@@ -36,6 +37,7 @@ class Units:
         heads: Heads,
         payloads: Payloads,
         jobs: Jobs,
+        creating: Creating,
         mail: Mail,
         lines: Lines,
     ) -> None:
@@ -43,6 +45,7 @@ class Units:
         self._heads = heads
         self._payloads = payloads
         self._jobs = jobs
+        self._creating = creating
         self._mail = mail
         self._lines = lines
 
@@ -232,7 +235,7 @@ class Units:
             asked: set[tuple[int, Any, int]] = {(number, t.path, t.n) for t in unit.takes}
             self._jobs.settle(asked)
         for child in unit.children:
-            self._jobs.submit(child._replace(tenant=tenant), "return")
+            self._creating.submit(child._replace(tenant=tenant), "return")
         for item in unit.messages:
             if isinstance(item, Message):
                 mail.post(item._replace(tenant=tenant))

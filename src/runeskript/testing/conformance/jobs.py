@@ -76,6 +76,43 @@ async def a_key_is_unique_per_tenant(w: World) -> None:
 
 
 @CHECKS
+async def jobs_in_numbers_are_submitted_as_each_would_be(w: World) -> None:
+    """Each with its own outcome, whatever stands beside it."""
+    await w.beat(ME)
+    large = "x" * 100_000
+    rows = [
+        job(f"j{n}", key=f"k{n % 6}" if n % 2 else None, labels={"n": str(n)}, input=[n, large])
+        for n in range(9)
+    ]
+    rows += [job("mine", owner="me", data={"n": 1}), job("theirs", owner="nobody", priority=3)]
+    said = await w.store.submit(rows)
+    taken = {7: "j1"}
+    for n, (row, done) in enumerate(zip(rows, said, strict=True)):
+        there = taken.get(n, row.id)
+        equal((done.outcome, done.row.id), ("exists" if n in taken else "created", there))
+        equal(done.row, await w.row(there))
+    equal((await w.row("mine")).owner, "me")
+    equal((await w.row("j3")).input, [3, large])
+    found, _ = await w.store.query(JobFilter(labels={"n": "5"}), None, 9)
+    equal([row.id for row in found], ["j5"])
+    equal(await w.outcomes(unit("mine", row=RUNNING)), ["ok"])
+    more = [job(f"more{n}") for n in range(9)]
+    equal(
+        [one.outcome for one in await w.store.submit([*more, rows[0]])],
+        ["created"] * 9 + ["exists"],
+    )
+    fresh = [job(f"fresh{n}") for n in range(9)]
+    made = await w.store.submit(fresh)
+    equal([one.outcome for one in made], ["created"] * 9)
+    numbers = [one.row.number for one in made]
+    equal(numbers, list(range(numbers[0], numbers[0] + 9)))
+    equal([one.row for one in made], await w.store.get([row.id for row in fresh]))
+    equal((await w.ids())[:9], [row.id for row in reversed(fresh)])
+    changed, _ = await w.store.changes(0, 1_000)
+    equal([one.job for one in changed[-9:]], [row.id for row in fresh])
+
+
+@CHECKS
 async def replace_replaces_what_has_ended(w: World) -> None:
     """And only that; the old job is gone."""
     await w.own("a", key="k")

@@ -1,0 +1,225 @@
+"""``Runtime.submit_many``: each item has its own outcome, the one that ``submit_job`` would have."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from runeskript.engine import submitting
+from runeskript.engine.runtime import Runtime
+from runeskript.engine.submitting import Receipt, Submission
+from runeskript.errors import (
+    CompileError,
+    InputError,
+    JobExistsError,
+    RuntimeOptionError,
+    StoreError,
+    StoreTooLargeError,
+    UnknownSkriptError,
+)
+from runeskript.model.limits import SUBMITS
+from runeskript.stores.base import JobRow, OnConflict, Store, Submitted
+
+Start = Callable[..., Awaitable[Runtime]]
+
+ADD = """
+skript: add
+labels: {of: add}
+input: {type: object, properties: {n: {type: integer}}, required: [n]}
+do: [{return: "${input.n + 1}"}]
+"""
+DOUBLE = "skript: double\nversion: 2\ndo: [{return: '${input * 2}'}]\n"
+WAIT = "skript: wait\ndo: [{listen: never}]\n"
+GATE = "machine: gate\ninitial: a\nstates: {a: {}, b: {final: true}}\n"
+GATE += "transitions: [{from: a, event: go, to: b}]\n"
+
+
+def said(receipts: Sequence[Receipt]) -> list[Any]:
+    return [one.outcome if one.error is None else type(one.error) for one in receipts]
+
+
+async def test_each_has_an_outcome_of_its_own(runtime: Start, store: Store) -> None:
+    rt = await runtime(store=store)
+    await rt.deploy(DOUBLE)
+    await rt.deploy(DOUBLE, tenant="acme")
+    first = await rt.submit_job(ADD, {"n": 1}, key="old")
+    assert await rt.result(first.id) == 2
+    other = await rt.submit_job(ADD, {"n": 1}, tenant="acme")
+    wrong: Any = 5
+    receipts = await rt.submit_many(
+        [
+            Submission(ADD, {"n": 1}, key="k", labels={"a": "b"}, priority=3),
+            Submission(ADD, {"n": "x"}),
+            Submission("skript: [\n", None),
+            Submission("nowhere.yaml"),
+            Submission(deployed="double@2", input=4),
+            Submission(deployed="double", input=5, tenant="acme"),
+            Submission(deployed="double@3"),
+            Submission(deployed="double@x"),
+            Submission(deployed=wrong),
+            Submission(DOUBLE, deployed="double"),
+            Submission(),
+            wrong,
+            Submission(ADD, {"n": 2}, key="k"),
+            Submission(ADD, {"n": 2}, key="k", on_conflict="reject"),
+            Submission(ADD, {"n": 2}, key="old", on_conflict="replace"),
+            Submission(ADD, {"n": 2}, key="k", tenant="acme"),
+            Submission(ADD, {"n": 2}, key=""),
+            Submission(ADD, {"n": 2}, labels={"a": wrong}),
+            Submission(ADD, {"n": 2}, labels=wrong),
+            Submission(ADD, {"n": 2}, priority=1_000),
+            Submission(ADD, {"n": 2}, tenant="A"),
+            Submission(ADD, {"n": 2}, on_conflict=wrong),
+            Submission(ADD, {"n": 2}, id=""),
+            Submission(ADD, {"n": 2}, id=other.id),
+            Submission(ADD, {"n": float("nan")}),
+            Submission(GATE, {"n": 1}),
+            Submission(GATE, 5),
+            Submission(ADD, {"n": 7}, start=False),
+            Submission(ADD, {"n": 8}, hold=True),
+        ]
+    )
+    bad = RuntimeOptionError
+    assert said(receipts) == [
+        *("created", InputError, CompileError, bad),
+        *("created", "created", UnknownSkriptError, bad, bad, bad, bad, bad),
+        *("exists", JobExistsError, "replaced", "created"),
+        *[bad] * 8,
+        *(InputError, "created", InputError, "created", "created"),
+    ]
+    assert receipts[12].id == receipts[0].id
+    assert [one.id is None for one in receipts] == [one.error is not None for one in receipts]
+    for at, output in ((0, 2), (4, 8), (5, 10), (14, 3), (15, 3)):
+        assert await rt.result(receipts[at].id or "") == output
+    made = await rt.get_job(receipts[0].id or "")
+    assert (made.key, made.labels, made.priority) == ("k", {"of": "add", "a": "b"}, 3)
+    gate = await rt.get_job(receipts[25].id or "")
+    assert (gate.kind, gate.state, gate.data) == ("machine", "a", {"n": 1})
+    later, held = [await rt.get_job(receipts[at].id or "") for at in (27, 28)]
+    assert (later.status, held.status) == ("Pending", "Pending")
+    await rt.work(until_idle=True)
+    assert [(await rt.get_job(one.id)).status for one in (later, held)] == ["Completed", "Pending"]
+    assert await rt.submit_many([]) == []
+
+
+async def test_an_id_makes_one_job(runtime: Start, store: Store) -> None:
+    """Whoever asks again for what may have been done does so with the same ids."""
+    rt = await runtime(store=store)
+    options: list[Any] = ["return", "replace", "reject"] * 2
+    items = [
+        Submission(ADD, {"n": n}, id=f"mine-{n}", key=f"k{n}", on_conflict=options[n])
+        for n in range(6)
+    ]
+    assert said(await rt.submit_many([*items, items[0]])) == ["created"] * 6 + ["exists"]
+    assert [await rt.result(f"mine-{n}") for n in range(6)] == [1, 2, 3, 4, 5, 6]
+    again = await rt.submit_many(items)
+    assert said(again) == ["exists"] * 6
+    assert [one.id for one in again] == [one.id for one in items]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_many_are_as_one_after_the_other(runtime: Start, tmp_path: Path, seed: int) -> None:
+    draw = Random(seed)
+    drawn: list[Any] = [
+        Submission(
+            draw.choice((ADD, ADD, DOUBLE, GATE)),
+            draw.choice(({"n": n}, {"n": n}, n, None)),
+            key=draw.choice((None, None, "a", "b")),
+            labels=draw.choice((None, {"x": str(n)})),
+            on_conflict=draw.choice(("return", "return", "reject")),
+            start=draw.random() < 0.5,
+            priority=draw.choice((0, 5)),
+            tenant=draw.choice(("", "acme")),
+            id=draw.choice((None, f"id-{n % 40}")),
+        )
+        for n in range(120)
+    ]
+    outcomes, jobs = [], []
+    for many in (True, False):
+        rt = await runtime(store=f"sqlite:///{tmp_path}/{many}.db?sync=normal")
+        if many:
+            receipts = await rt.submit_many(drawn)
+        else:
+            receipts = [one for item in drawn for one in await rt.submit_many([item])]
+        assert {"created", "exists", "refused"} <= {one.outcome for one in receipts}
+        outcomes.append(said(receipts))
+        rows = [await rt.get_job(one.id) for one in receipts if one.id and one.outcome == "created"]
+        jobs.append(
+            [(row.key, row.labels, row.tenant, row.kind, row.input, row.priority) for row in rows]
+        )
+    assert outcomes[0] == outcomes[1]
+    assert jobs[0] == jobs[1]
+
+
+async def test_more_than_may_live_at_once(runtime: Start, store: Store) -> None:
+    """The others wait for a place, and nobody for one that is held for nothing."""
+    rt = await runtime(store=store, max_jobs=3)
+    items = [Submission(ADD, {"n": n}, start=n % 4 > 0) for n in range(20)]
+    receipts = await rt.submit_many(items)
+    assert said(receipts) == ["created"] * 20
+    await rt.work(until_idle=True)
+    assert [await rt.result(one.id or "") for one in receipts] == list(range(1, 21))
+    waiting = [(await rt.submit_job(WAIT)).id for _ in range(2)]
+    task = asyncio.create_task(rt.submit_many([Submission(WAIT), Submission(WAIT)]))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert not task.done()
+    await rt.cancel_job(waiting[0])
+    assert said(await task) == ["created"] * 2
+
+
+async def test_too_many_are_refused_at_once(runtime: Start, store: Store) -> None:
+    rt = await runtime(store=store)
+    with pytest.raises(RuntimeOptionError, match="10,000"):
+        await rt.submit_many([Submission(ADD, {"n": 1})] * (SUBMITS + 1))
+    assert await rt.list_jobs() == []
+
+
+async def test_what_the_store_refuses(
+    runtime: Start, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is too large harms no other; where the store fails the others are told so."""
+    monkeypatch.setattr(submitting, "PORTION", 5)
+    submit, asked = store.submit, list[int]()
+
+    async def failing(rows: Sequence[JobRow], *args: Any) -> list[Submitted]:
+        asked.append(len(rows))
+        given: list[Any] = [row.input for row in rows]
+        if {"n": 12} in given:
+            raise StoreError("gone")
+        if {"n": 2} in given:
+            raise StoreTooLargeError("too large")
+        return await submit(rows, *args)
+
+    monkeypatch.setattr(store, "submit", failing)
+    rt = await runtime(store=store)
+    receipts = await rt.submit_many([Submission(ADD, {"n": n}) for n in range(20)])
+    expected: list[Any] = ["created"] * 10 + [StoreError] * 10
+    expected[2] = StoreTooLargeError
+    assert said(receipts) == expected
+    assert asked == [5, 1, 1, 1, 1, 1, 5, 5]
+    assert [await rt.result(one.id) for one in receipts[5:10] if one.id] == [6, 7, 8, 9, 10]
+    assert rt._places._value == 10_000
+
+
+async def test_runs_of_one_option_are_written_in_one_go(
+    runtime: Start, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, asked = store.submit, list[tuple[int, OnConflict]]()
+
+    async def counted(
+        rows: Sequence[JobRow], on_conflict: OnConflict = "return"
+    ) -> list[Submitted]:
+        asked.append((len(rows), on_conflict))
+        return await submit(rows, on_conflict)
+
+    monkeypatch.setattr(store, "submit", counted)
+    rt = await runtime(store=store)
+    options: list[Any] = ["return", "reject", "replace", "replace", "return"]
+    await rt.submit_many([Submission(ADD, {"n": 1}, on_conflict=one) for one in options])
+    assert asked == [(2, "return"), (2, "replace"), (1, "return")]
