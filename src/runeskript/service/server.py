@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
@@ -21,6 +24,8 @@ from .service import Service
 from .settings import CLOSING
 from .wire import BoundedProtocol
 
+#: What asks it to stop.
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 #: Connections that the system holds for us while we are busy.
 BACKLOG: Final = 2_048
 #: Seconds that a connection without a request is kept.
@@ -60,6 +65,21 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self._service = service
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle them while it serves. Unlike uvicorn's this does not raise them once more at the
+        end: a service that was asked to stop, and did, has not failed.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {one: signal.signal(one, self.handle_exit) for one in SIGNALS}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal came."""
