@@ -13,6 +13,8 @@ import os
 import re
 import runpy
 import shlex
+import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,15 +30,19 @@ from support import PLUGIN
 from .markdown import ROOT
 
 #: Programs of the system that a page may use.
-PROGRAMS = frozenset({"cat", "grep", "head", "ls", "sed", "sort", "tail", "wc"})
+PROGRAMS = frozenset({"cat", "curl", "grep", "head", "jq", "ls", "sed", "sort", "tail", "wc"})
 #: What a page may show without its being run: it would set up a machine.
 SETUP = ("git clone ", "cd ", "make ", "pip install ", "python -m pip install ", "uv ")
 #: The port pages use for the bundled shop; here it gets a free one.
 SHOP_PORT = "8080"
 SHOP = f"python examples/shop/service.py --port {SHOP_PORT} &"
+#: The port of the service; here it gets a free one.
+SERVE_PORT = "8440"
+_ASSIGNED = re.compile(r"([A-Z]+)=\$\((.+)\)")
 #: What differs from run to run -> how a rewritten page shows it.
 VARYING = (
-    (re.compile(r"(127\.0\.0\.1:)(?!8080\b)\d+"), r"\1..."),
+    (re.compile(r"(127\.0\.0\.1:)(?!8080\b|8440\b)\d+"), r"\1..."),
+    (re.compile(r"\b179\d{10}\b"), "..."),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "..."),
     (re.compile(r"\b[0-9a-f]{64}\b"), "..."),
     (re.compile(r"(-)[0-9a-f]{8}\b"), r"\1..."),
@@ -64,6 +70,8 @@ class Terminal:
         self.code = 0
         self.here = folder
         self._shop: str | None = None
+        self._serve: str | None = None
+        self._variables: dict[str, str] = {}
         self._stack = ExitStack()
         if shop:
             self._open_shop()
@@ -91,8 +99,16 @@ class Terminal:
         if command == "echo $?":
             text, self.code = f"{self.code}\n", 0
             return text
+        for name, value in self._variables.items():
+            command = command.replace(f"${name}", value)
         screen = io.BytesIO()
-        if command.endswith("&"):
+        if command.startswith("rune serve ") and command.endswith("&"):
+            screen.write(self._begin_to_serve(shlex.split(command)[2:-1]))
+        elif assigned := _ASSIGNED.fullmatch(command):
+            said = io.BytesIO()
+            self._pipeline(_words(assigned[2]), screen, said)
+            self._variables[assigned[1]] = said.getvalue().decode().strip()
+        elif command.endswith("&"):
             assert self.real(SHOP) == command, f"only `{SHOP}` runs in the background"
             self.code = 0
             screen.write(f"the shop listens on http://127.0.0.1:{self._shop}\n".encode())
@@ -102,28 +118,37 @@ class Terminal:
 
     def real(self, text: str) -> str:
         """A page's text with the port that the shop has here."""
+        if self._serve is not None:
+            text = text.replace(f":{SERVE_PORT}", f":{self._serve}")
         return text if self._shop is None else text.replace(f":{SHOP_PORT}", f":{self._shop}")
 
     def shown(self, text: str) -> str:
         """What was printed, as the page shows it: without what belongs to this machine."""
         if self._shop is not None:
             text = text.replace(f":{self._shop}", f":{SHOP_PORT}")
+        if self._serve is not None:
+            text = text.replace(f":{self._serve}", f":{SERVE_PORT}")
         text = text.replace(f"{self.folder}/", "").replace(f"{ROOT}/", "")
         return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
-    def _pipeline(self, words: list[str], screen: io.BytesIO) -> None:
+    def _pipeline(
+        self, words: list[str], screen: io.BytesIO, said: io.BytesIO | None = None
+    ) -> None:
+        """``said``: what stands in place of the screen for what the last stage writes."""
         stages = _split(words, "|")
         target = None
         if ">" in stages[-1]:
             stages[-1], (target,) = _split(stages[-1], ">")
         data = b""
         for number, stage in enumerate(stages, 1):
-            last = number == len(stages) and target is None
+            last = number == len(stages) and target is None and said is None
             out = screen if last else io.BytesIO()
             self.code = self._stage(stage, data, out, screen, last=last)
             data = out.getvalue()
         if target is not None:
             Path(target).write_bytes(data)
+        if said is not None:
+            said.write(data)
 
     def _stage(
         self, words: list[str], data: bytes, out: io.BytesIO, screen: io.BytesIO, *, last: bool
@@ -144,6 +169,9 @@ class Terminal:
                 return self._inside(program, rest, data, out, screen, last=last)
             assert program in PROGRAMS or program == "python", f"{program} cannot be run here"
             program = sys.executable if program == "python" else program
+            if program in ("curl", "jq") and shutil.which(program) is None:
+                rest = [str(Path(__file__).with_name(f"{program}.py")), *rest]
+                program = sys.executable
             done = subprocess.run(
                 [program, *rest], input=data, capture_output=True, check=False, timeout=60
             )
@@ -178,6 +206,20 @@ class Terminal:
                 stream.flush()
                 stream.detach()
 
+    def _begin_to_serve(self, words: list[str]) -> bytes:
+        """`rune serve` in a process of its own, on a free port; what it says at the beginning."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._serve = str(free.getsockname()[1])
+        command = [sys.executable, "-m", "runeskript", "serve", "--port", self._serve, *words]
+        process = subprocess.Popen(
+            [*command, "--output", "text"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        self._stack.callback(_end, process)
+        assert process.stderr is not None
+        self.code = 0
+        return process.stderr.readline()
+
     def _open_shop(self) -> None:
         """The bundled shop, on a free port, from the beginning: files of the page name its port."""
         service: Any = runpy.run_path(str(ROOT / "examples/shop/service.py"), run_name="shop")
@@ -185,6 +227,12 @@ class Terminal:
         service["_Server"].handle_error = lambda server, request, address: None
         base, _ = self._stack.enter_context(service["running"]())
         self._shop = base.rpartition(":")[2]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a service to end, and wait until it has."""
+    process.terminate()
+    process.communicate(timeout=60)
 
 
 async def _never(self: Watch, runtime: object, job: str) -> None:
