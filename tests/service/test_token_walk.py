@@ -419,6 +419,28 @@ async def test_what_was_refused_and_done_is_in_the_log_of_its_tenant() -> None:
             (f"{MARK}-read", "jobs.cancel", here.job, 403),
             (f"{MARK}-operate", "jobs.pause", here.job, 202),
         ]
+        await shop.put("/skripts", {"document": _text(WAITS, "late", "x")})
+        last = (await shop.get("/audit")).json["entries"][-1]
+        assert (last["route"], last["target"], last["status"]) == (
+            "skripts.deploy",
+            "late-x@1",
+            201,
+        )
         theirs = (await here.clients["other tenant's"].get("/audit")).body.decode()
         assert MARK not in theirs.replace(here.job, "")
         assert json.loads(theirs)["entries"][-1]["status"] == 404
+
+
+async def test_what_was_refused_at_the_door_is_in_the_log_of_the_default_tenant() -> None:
+    async with world() as here:
+        text = await tokens.create(here.store, name="root", scopes=["admin"], now=here.store.now())
+        path = f"/jobs/{here.job}/cancel"
+        admin = here.clients["admin"]
+        assert (await admin.post(path, {}, origin="https://evil.example")).status == 403
+        assert (await admin.post(path, {}, host="evil.example")).status == 421
+        assert (await admin.get("/jobs", host="evil.example")).status == 421
+        assert (await admin.post("/nothing", {}, host="evil.example")).status == 421
+        found = (await here.client.as_(text).get("/audit")).json["entries"]
+        assert [(one["target"], one["status"], one["actor"]) for one in found] == [
+            (here.job, 403, None), (here.job, 421, None),
+        ]  # fmt: skip

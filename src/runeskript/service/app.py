@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from ..engine.telemetry.telemetry import Telemetry
-from ..errors import RequestError, RuneskriptError, UnauthorizedError
+from ..errors import HostError, OriginError, RequestError, RuneskriptError, UnauthorizedError
 from . import guards
 from .access import HOOK, PUBLIC, Caller, authorise
 from .call import Answer, Call
@@ -25,6 +25,7 @@ from .problems import problem_of
 from .reading import as_type, read_json, read_query, read_text, segments
 from .routes import ANY, DOCUMENTS, Route
 from .service import Service
+from .types import DeployedView
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -113,6 +114,8 @@ class App:
             answer = exc.answer
         except Exception as exc:
             answer = _refusal(exc, scope, id_)
+            if isinstance(exc, HostError | OriginError):
+                route, params = self._meant(scope)
         if route is not None and route.changes:
             await service.audit.note(
                 caller,
@@ -144,6 +147,13 @@ class App:
         except UnauthorizedError:
             self.service.rates.take(None, _peer(scope))
             raise
+
+    def _meant(self, scope: Scope) -> tuple[Route | None, dict[str, str]]:
+        """The route of what was refused at the door, which the audit log is to name."""
+        try:
+            return self._route(scope)
+        except (RequestError, _PreflightError):
+            return None, {}
 
     def _route(self, scope: Scope) -> tuple[Route, dict[str, str]]:
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
@@ -212,6 +222,8 @@ def _target(params: Mapping[str, str], answer: Answer) -> str:
     """What a request was about: what its path names, or what it has made."""
     for value in params.values():
         return value
+    if isinstance(answer.body, DeployedView):
+        return f"{answer.body.name}@{answer.body.version}"
     return dict(answer.headers).get("location", "").rpartition("/")[2]
 
 
