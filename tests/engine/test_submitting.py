@@ -63,7 +63,7 @@ async def test_each_has_an_outcome_of_its_own(runtime: Start, store: Store) -> N
             Submission(deployed="double@x"),
             Submission(deployed=wrong),
             Submission(DOUBLE, deployed="double"),
-            Submission(),
+            Submission(input=5),
             wrong,
             Submission(ADD, {"n": 2}, key="k"),
             Submission(ADD, {"n": 2}, key="k", on_conflict="reject"),
@@ -82,6 +82,8 @@ async def test_each_has_an_outcome_of_its_own(runtime: Start, store: Store) -> N
             Submission(GATE, 5),
             Submission(ADD, {"n": 7}, start=False),
             Submission(ADD, {"n": 8}, hold=True),
+            Submission(input={"n": 9}, key="bare", labels={"a": "b"}),
+            Submission(),
         ]
     )
     bad = RuntimeOptionError
@@ -90,7 +92,7 @@ async def test_each_has_an_outcome_of_its_own(runtime: Start, store: Store) -> N
         *("created", "created", UnknownSkriptError, bad, bad, bad, bad, bad),
         *("exists", JobExistsError, "replaced", "created"),
         *[bad] * 8,
-        *(InputError, "created", InputError, "created", "created"),
+        *(InputError, "created", InputError, *["created"] * 4),
     ]
     assert receipts[12].id == receipts[0].id
     assert [one.id is None for one in receipts] == [one.error is not None for one in receipts]
@@ -102,6 +104,12 @@ async def test_each_has_an_outcome_of_its_own(runtime: Start, store: Store) -> N
     assert (gate.kind, gate.state, gate.data) == ("machine", "a", {"n": 1})
     later, held = [await rt.get_job(receipts[at].id or "") for at in (27, 28)]
     assert (later.status, held.status) == ("Pending", "Pending")
+    bare = await rt.get_job(receipts[29].id or "")
+    assert (bare.kind, bare.status, bare.data, bare.key) == ("bare", "Pending", {"n": 9}, "bare")
+    assert (await rt.create_job(key="bare")).id == bare.id
+    nothing: Any = None
+    with pytest.raises(RuntimeOptionError):
+        await rt.submit_job(nothing)
     await rt.work(until_idle=True)
     assert [(await rt.get_job(one.id)).status for one in (later, held)] == ["Completed", "Pending"]
     assert await rt.submit_many([]) == []

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import EraseError, JobExistsError, JobNotFoundError, ScheduleNotFoundError
+from ..errors import EraseError, JobNotFoundError, ScheduleNotFoundError
 from ..kernel import Program
 from ..stores.base import Command, OnConflict, PostOutcome
 from . import requests
@@ -18,6 +18,7 @@ from .jobs import Job, job_of
 from .recovery import Recovery
 from .sending import Answer, EventFor
 from .skripts import Skripts, owned_name
+from .submitting import Submission, Submitting
 
 if TYPE_CHECKING:
     from .registered import DamagedSchedule, Scheduled
@@ -35,6 +36,10 @@ class Control(Finding):
     async def _load(self, skript: Skript, tenant: str = "", *, deploying: bool = False) -> Program:
         """The program of a skript, which is then in the store. Raises NotAllowedError."""
 
+    @abstractmethod
+    def _submitter(self) -> Submitting:
+        """Who creates its jobs. Raises RuntimeClosedError."""
+
     async def create_job(
         self,
         data: object = None,
@@ -51,17 +56,11 @@ class Control(Finding):
         The other options as those of :meth:`submit_job`. Raises RuntimeOptionError,
         JobExistsError.
         """
-        driver = self._running()
-        own, rank = requests.labels(labels), requests.priority(priority)
-        whose, conflict = requests.tenant(tenant), requests.on_conflict(on_conflict)
-        if key is not None:
-            requests.name(key, "the key")
-        now = driver.clock.now_ms()
-        row = requests.bare_row(self._ids.job_id(), data, now, key, own, rank, whose)
-        (submitted,) = await self._store.submit([row], conflict)
-        if submitted.outcome == "exists" and conflict == "reject":
-            raise JobExistsError(submitted.row.id, key)
-        return job_of(submitted.row)
+        item = Submission(
+            None, data, key=key, labels=labels, on_conflict=on_conflict, priority=priority,
+            tenant=tenant,
+        )  # fmt: skip
+        return job_of(await self._submitter().one(item))
 
     async def cancel_job(
         self,

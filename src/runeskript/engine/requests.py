@@ -147,22 +147,27 @@ def job_row(
     )
 
 
-def bare_row(
-    id_: str,
-    data: object,
-    now: int,
-    key: str | None,
-    own: dict[str, str],
-    rank: int,
-    tenant: str,
-) -> JobRow:
-    """A new job that others move. Raises RuntimeOptionError for data that is no object."""
+def bare_data(data: object) -> Value:
+    """The data of a bare job. Raises RuntimeOptionError for what is no object."""
     try:
         value = normalise({} if data is None else data)
     except NotAValueError as exc:
         raise RuntimeOptionError(f"the job's data is no value: {exc.message}") from None
     if not isinstance(value, dict):
         raise RuntimeOptionError(f"a bare job's data is an object, not {type_name(value)}")
+    return value
+
+
+def bare_row(
+    id_: str,
+    value: Value,
+    now: int,
+    key: str | None,
+    own: dict[str, str],
+    rank: int,
+    tenant: str,
+) -> JobRow:
+    """A new job that others move; ``value``: its data."""
     return JobRow(
         id=id_,
         key=key,

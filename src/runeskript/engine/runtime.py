@@ -48,7 +48,7 @@ from .resources import Resources
 from .secrets import Source as Secrets
 from .secrets import Vault
 from .skripts import Deployed, Skripts
-from .submitting import Receipt, Submission, Submitting
+from .submitting import Receipt, Submission, Submitting, skript_of
 from .watch import JobEvent
 
 if TYPE_CHECKING:
@@ -266,8 +266,9 @@ class Runtime(Control):
         Raises CompileError, InputError, RuntimeOptionError and the errors of a Blueprint that
         cannot be loaded.
         """
+        what = skript_of(skript)
         item = Submission(
-            skript, input, None, key, labels, on_conflict, start, hold, priority, tenant
+            what, input, None, key, labels, on_conflict, start, hold, priority, tenant
         )
         return job_of(await self._submitter().one(item))
 
@@ -291,7 +292,8 @@ class Runtime(Control):
         tenant: str = "",
     ) -> JobResult:
         """Submit a job and await its end; a failed job is a result, not an exception."""
-        item = Submission(skript, input, None, key, labels, on_conflict, tenant=tenant)
+        what = skript_of(skript)
+        item = Submission(what, input, None, key, labels, on_conflict, tenant=tenant)
         row = await self._submitter().one(item)
         return result_of(await self._end_of(row.id))
 

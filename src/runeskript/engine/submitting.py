@@ -43,8 +43,9 @@ class Submission:
     """A job to be; see ``Runtime.submit_job`` and ``submit_many``.
 
     ``skript``: what it runs, or ``deployed``: ``NAME`` or ``NAME@VERSION`` of what its tenant has
-    deployed. ``id``: of equal ones only the first makes a job; whoever derives it from what it is
-    for may submit again what may have been submitted. Without it the job gets a new one.
+    deployed; without either it is a bare job, which nothing begins, and ``input`` its data. ``id``:
+    of equal ones only the first makes a job; whoever derives it from what it is for may submit
+    again what may have been submitted. Without it the job gets a new one.
     """
 
     skript: Skript | None = None
@@ -72,12 +73,17 @@ class Receipt:
 
 
 class Asked(NamedTuple):
-    """A submission that has been checked: what it runs, and its input."""
+    """A submission that has been checked: what it runs (None: it is bare), and its input."""
 
     item: Submission
-    program: Program
+    program: Program | None
     value: Value
     labels: dict[str, str]
+
+    @property
+    def begins(self) -> bool:
+        """Whether it is to run here."""
+        return self.program is not None and self.item.start and not self.item.hold
 
 
 class Shared:
@@ -140,7 +146,9 @@ class Submitting:
 
     async def one(self, item: Submission) -> JobRow:
         """Create a job, or find the one that has its key. Raises what is wrong with it."""
-        (found,) = await self._write([self._asked(item, await self._program(item))])
+        bare = item.skript is None and item.deployed is None
+        program = None if bare else await self._program(item)
+        (found,) = await self._write([self._asked(item, program)])
         if isinstance(found, RuneskriptError):
             raise found
         return found.row
@@ -175,6 +183,8 @@ class Submitting:
             what: Any = item
             if not isinstance(what, Submission):
                 raise RuntimeOptionError(f"{type(item).__name__} is no Submission")
+            if item.skript is None and item.deployed is None:
+                return self._asked(item, None)
             program = shared.program(item)
             if program is None:
                 try:
@@ -204,7 +214,9 @@ class Submitting:
             raise RuntimeOptionError("a job runs a skript, or what is deployed: say one of them")
         return await self._skripts.put_all(*self._source.blueprints(skript), tenant)
 
-    def _asked(self, item: Submission, program: Program, before: Submission | None = None) -> Asked:
+    def _asked(
+        self, item: Submission, program: Program | None, before: Submission | None = None
+    ) -> Asked:
         """Check an item; ``before``: a sound one. Raises InputError, RuntimeOptionError."""
         if (
             before is None
@@ -220,6 +232,8 @@ class Submitting:
             requests.name(item.key, "the key")
         if item.id is not None:
             requests.name(item.id, "the id")
+        if program is None:
+            return Asked(item, None, requests.bare_data(item.input), labels)
         return Asked(item, program, self._skripts.accept(program, item.input), labels)
 
     # --- what is written ------------------------------------------------------------------------
@@ -232,7 +246,7 @@ class Submitting:
             held, part = 0, list[Asked]()
             try:
                 for one in asked[len(found) :]:
-                    if one.item.start and not one.item.hold:
+                    if one.begins:
                         if held and self._places.locked():
                             break  # nobody waits for one while others are held for nothing
                         await self._places.acquire()
@@ -252,16 +266,20 @@ class Submitting:
         await lease.ensure()
         now, worker, rows = self._clock.now_ms(), lease.worker.id, list[JobRow]()
         shapes: dict[str, JobRow] = {}
-        for item, program, value, own in asked:
+        for one in asked:
+            item, program, value, own = one
             id_ = self._ids.job_id() if item.id is None else item.id
+            key, rank, tenant = item.key, item.priority, item.tenant
+            if program is None:
+                rows.append(requests.bare_row(id_, value, now, key, own, rank, tenant))
+                continue
             labels = own
             if self._observer is not None:
                 labels = self._observer.submitting(id_, program.blueprint.name, own)
             shape = shapes.get(program.digest)
             if shape is None:
                 shape = shapes[program.digest] = requests.job_shape(program)
-            owner = worker if item.start and not item.hold else None
-            key, rank, tenant = item.key, item.priority, item.tenant
+            owner = worker if one.begins else None
             rows.append(
                 requests.job_row(
                     shape, id_, value, now, key, labels, owner, rank, tenant, item.hold
@@ -298,17 +316,25 @@ class Submitting:
 
     def _begin(self, asked: Asked, found: Found) -> bool:
         """Let a job begin if it is new and to run here; whether it has taken its place."""
-        item = asked.item
+        program = asked.program
         if isinstance(found, RuneskriptError) or found.outcome == "exists":
             return False
-        if not item.start or item.hold:
+        if program is None or not asked.begins:
             return False
         if self.closed:
             raise RuntimeClosedError("the runtime was closed while the job was submitted")
-        live = self._driver.adopt(found.row, asked.program)
+        live = self._driver.adopt(found.row, program)
         live.place = True
         self._driver.poke()
         return True
+
+
+def skript_of(given: Any) -> Skript:
+    """What a job that is to run something runs. Raises RuntimeOptionError for nothing."""
+    if given is None:
+        raise RuntimeOptionError("None is no skript to run")
+    found: Skript = given
+    return found
 
 
 def _said(item: Submission, row: JobRow, found: Found) -> Found:
