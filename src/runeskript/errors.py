@@ -389,6 +389,21 @@ class TransitionRefusedError(RuneskriptError):
         self.error = error or {}
 
 
+class VersionMismatchError(RuneskriptError):
+    """What was to be done to a job at one revision came when it had another one: nothing was.
+
+    ``version``: the one that the job has; ``expected``: the one it was to have.
+    """
+
+    code = "RUNE-6025"
+
+    def __init__(self, message: str, job: str, version: int, expected: int | None) -> None:
+        super().__init__(message)
+        self.job = job
+        self.version = version
+        self.expected = expected
+
+
 class TransitionForbiddenError(TransitionRefusedError):
     """A machine's transition is for roles that the actor has not."""
 

@@ -34,6 +34,7 @@ from runeskript.model.events import (
     Refused,
     Retried,
     Sent,
+    SentIf,
     Started,
     TimerFired,
 )
@@ -64,6 +65,8 @@ LATER: list[Event] = [
     TimerFired(15, (), -1),
     Sent(16, "e", "pay", {"n": [1]}, {"id": "ada", "roles": ["clerk"]}, "late"),
     Moved(17, "draft", "paid", "pay", "e", {"id": "ada", "roles": []}, None),
+    SentIf(16, "e", "pay", {"n": [1]}, {"id": "ada", "roles": []}, None, 3, "paid", 3),
+    SentIf(16, "e", "pay", None, {"id": "ada", "roles": []}, "late", None, None, -1),
     Refused(18, "paid", "pay", "f", {"id": "ada"}, "conflict", {"type": "x", "message": ""}),
     MoveFailed(19, "draft", "paid", "pay", "g", {}, {"type": "x", "data": None}),
 ]

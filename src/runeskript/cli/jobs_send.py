@@ -44,10 +44,12 @@ async def send(store: Store, args: Namespace, as_json: bool, data: Any) -> None:
                     roles=args.role,
                     why=args.reason or None,
                     event_id=number,
+                    if_version=args.if_version,
                 )
         except TimeoutError:
             # It may not have come as far as the store: of two with one id only one counts.
-            one = EventFor(id_, event, data, args.actor, args.role, args.reason or None)
+            why, version = args.reason or None, args.if_version
+            one = EventFor(id_, event, data, args.actor, args.role, why, number, version)
             await store.post([event_command(one, number)])
         except TransitionRefusedError as refused:
             if refused.allowed and not as_json:

@@ -13,13 +13,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import NotAValueError, ReplayMismatchError
-from ..kernel.machine import SYSTEM, refusal
+from ..kernel.machine import SYSTEM, refusal, stale
 from ..model import versions
 from ..model.batches import unfold_events
 from ..model.blueprint import MachineTable, StateRow, TransitionRow
 from ..model.codec import encode
 from ..model.codes import code_for_type
-from ..model.events import Event, Finished, Moved, Refused, Sent, Status
+from ..model.events import Event, Finished, Moved, Refused, Sent, SentIf, Status
 from ..model.machine import EVENTS, FINAL, STATUSES
 from ..model.rows import NamedTuple
 from ..model.values import UNSET, Value, copy_value, normalise
@@ -76,9 +76,12 @@ def merged(data: Value, patch: Value) -> Value:
     return found
 
 
-def take(before: Stands, event: Sent) -> tuple[Stands, list[Event]]:
+def take(before: Stands, event: Sent | SentIf) -> tuple[Stands, list[Event]]:
     """Where the job stands behind an event, and what it says of that."""
     table = default_machine()
+    if isinstance(event, SentIf) and event.expected not in (None, event.version):
+        text = f"the job is at version {event.version}, not {event.expected}"
+        return before, [stale(event.at, before.status, event, text)]
     found = refusal(table, before.status, event)
     if found is not None:
         return _refused(before, event, found[0], f"machine.{found[0]}", found[1])
@@ -101,7 +104,7 @@ def take(before: Stands, event: Sent) -> tuple[Stands, list[Event]]:
 
 
 def _refused(
-    before: Stands, event: Sent, reason: Any, type_: str, text: str
+    before: Stands, event: Sent | SentIf, reason: Any, type_: str, text: str
 ) -> tuple[Stands, list[Event]]:
     error: dict[str, Value] = {"type": type_, "message": text}
     return before, [
@@ -109,7 +112,7 @@ def _refused(
     ]
 
 
-def _error(status: Status, event: Sent) -> dict[str, Value] | None:
+def _error(status: Status, event: Sent | SentIf) -> dict[str, Value] | None:
     """What is wrong with a job that was failed or cancelled by an event."""
     if status not in ("Failed", "Cancelled"):
         return None
@@ -136,7 +139,7 @@ def replayed(given: Value, journal: Iterable[Event]) -> Stands:
         if said:
             if event != said.pop(0):
                 raise ReplayMismatchError(f"record {position}: it does not follow: {event!r}")
-        elif isinstance(event, Sent):
+        elif isinstance(event, Sent) or (isinstance(event, SentIf) and event.version == position):
             stands, said = take(stands, event)
         else:
             raise ReplayMismatchError(f"record {position}: a bare job has no {event!r}")
@@ -144,10 +147,11 @@ def replayed(given: Value, journal: Iterable[Event]) -> Stands:
 
 
 # --- what has arrived ---------------------------------------------------------------------------
-def sent_of(row: InboxRow, at: int) -> Sent | None:
-    """The event that something in the inbox is; None where it is none."""
+def sent_of(row: InboxRow, at: int, position: int) -> Sent | SentIf | None:
+    """The event that something in the inbox is, at its position; None where it is none."""
     if row.kind == "event":
-        return event_of(row, at)
+        event = event_of(row, at)
+        return event._replace(version=position) if isinstance(event, SentIf) else event
     if row.kind not in _COMMANDS:
         return None
     why = asked_by(row.data).reason if row.kind == "cancel" else None
@@ -167,7 +171,7 @@ def decide(row: JobRow, inbox: Sequence[InboxRow], at: int, part: int) -> list[U
     first = row.seq
     for place, one in enumerate(inbox, 1):
         used.append(one.number)
-        event = sent_of(one, at)
+        event = sent_of(one, at, first + len(events))
         if event is not None:
             stands, said = take(stands, event)
             events += [event, *said]

@@ -94,21 +94,57 @@ class Control(Finding):
         roles: Sequence[str] = (),
         why: str | None = None,
         event_id: str | None = None,
+        if_version: int | None = None,
     ) -> Job:
-        """Fire an event at a machine's job, and wait until it was its turn; the job as it is then.
+        """Fire an event at a machine's or a bare job, and wait until it was its turn; the job as it
+        is then.
 
         ``actor``, ``roles``: who fires it, and what they are; without an actor it is this process,
         which may fire everything. ``why``: a word for the journal. ``event_id``: of equal ones only
-        the first counts. A job that is paused takes the event when it goes on.
+        the first counts. A machine's job that is paused takes the event when it goes on.
+        ``if_version``: only if that is the job's version when it is its turn, and nothing that came
+        before is still to be dealt with: of several for one version exactly one counts.
+
+        ``data`` of a bare job: merged into the job's, as a JSON Merge Patch (RFC 7396).
 
         Raises TransitionRefusedError where the state does not take it or no guard holds,
         TransitionForbiddenError where the actor has no role that may, TransitionFailedError where
-        the action failed, JobNotFoundError, NoMachineError, RuntimeOptionError.
+        the action failed, VersionMismatchError, JobNotFoundError, NoMachineError,
+        RuntimeOptionError.
         """
-        one = EventFor(id, event, data, actor, roles, why, event_id)
+        one = EventFor(id, event, data, actor, roles, why, event_id, if_version)
         (answer,) = await self.send_many([one])
         if answer.error is not None:
             raise answer.error
+        return await self.get_job(id)
+
+    async def set_state(
+        self,
+        id: str,  # noqa: A002 - it is one
+        state: str,
+        data: object = None,
+        *,
+        actor: str | None = None,
+        roles: Sequence[str] = (),
+        why: str | None = None,
+        event_id: str | None = None,
+        if_version: int | None = None,
+    ) -> Job:
+        """Bring a job to a state: fire the event of the first transition of its present state, in
+        the order of the machine, that leads there and that the actor may fire. Transitions of the
+        same event to other states are not taken. The rest as :meth:`send`.
+
+        Of a job that runs a skript ``Cancelled``, ``Suspended`` and ``Running`` ask for a cancel, a
+        pause, a resume or a retry, and it returns at once; without data and version.
+
+        Raises what ``send`` raises; where no transition leads there TransitionRefusedError, whose
+        ``allowed`` are states.
+        """
+        from .setting import set_state
+
+        self._running()
+        one = EventFor(id, "", data, actor, roles, why, event_id, if_version, state)
+        await set_state(self, self._store, self._skripts, one)
         return await self.get_job(id)
 
     async def send_many(self, events: Sequence[EventFor]) -> list[Answer]:

@@ -12,6 +12,7 @@ from ..errors import (
     NoMachineError,
     RuneskriptError,
     RuntimeOptionError,
+    VersionMismatchError,
 )
 from ..model.batches import unfold_events
 from ..model.blueprint import MachineTable
@@ -62,12 +63,17 @@ async def send_all(
         try:
             if row is None:
                 raise JobNotFoundError(f"no job has the id {job}")
-            tables[job] = await _table(row, skripts)
+            tables[job] = await machine_of_job(row, skripts)
         except (JobNotFoundError, NoMachineError, BlueprintError) as exc:
             errors[job] = exc
     for one, command in zip(events, commands, strict=True):
         _check_data(rows[one.job], command)
-    sound = [at for at, one in enumerate(events) if one.job in tables]
+    late: dict[int, RuneskriptError] = {
+        at: error
+        for at, one in enumerate(events)
+        if one.job in tables and (error := _too_late(rows[one.job], one)) is not None
+    }
+    sound = [at for at, one in enumerate(events) if one.job in tables and at not in late]
     wanted: dict[str, list[str]] = {}
     for at in sound:
         wanted.setdefault(events[at].job, []).append(numbers[at])
@@ -79,7 +85,8 @@ async def send_all(
         for at, one in enumerate(events):
             row = rows[one.job]
             if at not in posted or row is None:
-                answers.append(Answer(one.job, one.event, None, errors[one.job]))
+                refused = late[at] if at in late else errors[one.job]
+                answers.append(Answer(one.job, one.event, None, refused))
                 continue
             found: Outcome | None = None
             if posted[at] == "duplicate":  # it may have been its turn long ago
@@ -107,13 +114,23 @@ async def _here(driver: Driver, expected: Expected, id_: str) -> None:
         await asyncio.wait((expected.decided,), timeout=LOOK)
 
 
-async def _table(row: JobRow, skripts: Skripts) -> MachineTable:
+async def machine_of_job(row: JobRow, skripts: Skripts) -> MachineTable:
     """The machine of a job: its own, or the default one. Raises NoMachineError, BlueprintError."""
     if row.kind == "bare":
         from .bare import default_machine
 
         return default_machine()
     return table_of(row, await skripts.machine(row.blueprint))
+
+
+def _too_late(row: JobRow | None, one: EventFor) -> VersionMismatchError | None:
+    """Revisions only rise, so nobody has to be asked about an event for an earlier one; unless it
+    has an id, and so may have been sent before.
+    """
+    if row is None or one.if_version is None or one.id is not None or row.seq <= one.if_version:
+        return None
+    text = f"job {row.id}: the job is at version {row.seq}, not {one.if_version}"
+    return VersionMismatchError(text, row.id, row.seq, one.if_version)
 
 
 def _check_data(row: JobRow | None, command: Command) -> None:

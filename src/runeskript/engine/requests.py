@@ -8,7 +8,7 @@ from typing import Final
 
 from ..errors import NotAValueError, RuntimeOptionError
 from ..kernel import Program
-from ..model.limits import TOPIC
+from ..model.limits import INT_MAX, TOPIC
 from ..model.values import Value, copy_value, is_text, normalise, type_name
 from ..stores.base import HELD, JobRow, Message, OnConflict
 from .handlers.durations import milliseconds
@@ -89,6 +89,13 @@ def lease_ms(text: str | int) -> int:
     if not LEASE_MIN <= found <= LEASE_MAX:
         raise RuntimeOptionError("lease is a duration from 100ms to 1h")
     return found
+
+
+def version(number: int) -> int:
+    """The revision that a job is to have. Raises RuntimeOptionError."""
+    if type(number) is not int or not 0 <= number <= INT_MAX:
+        raise RuntimeOptionError("the version of a job is a number, at least 0")
+    return number
 
 
 def priority(number: int) -> int:

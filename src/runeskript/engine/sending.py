@@ -18,9 +18,10 @@ from ..errors import (
     TransitionFailedError,
     TransitionForbiddenError,
     TransitionRefusedError,
+    VersionMismatchError,
 )
 from ..kernel.machine import SYSTEM, allowed, data_of, state_of
-from ..model.events import Event, Moved, MoveFailed, Refused, Sent
+from ..model.events import Event, Moved, MoveFailed, Refused, Sent, SentIf
 from ..model.limits import NAME
 from ..model.records import record
 from ..model.values import Value, is_text, normalise
@@ -50,6 +51,8 @@ class EventFor:
     roles: Sequence[str] = ()
     why: str | None = None
     id: str | None = None
+    if_version: int | None = None
+    to: str | None = None
 
 
 @record
@@ -87,6 +90,10 @@ def event_command(one: EventFor, id_: str) -> Command:
         "actor": {"id": who, "roles": roles},
         "why": why,
     }
+    if one.if_version is not None:
+        body["if_version"] = requests.version(one.if_version)
+    if one.to is not None:
+        body["to"] = requests.name(one.to, "the state")
     return Command(one.job, "event", body, f"event {id_}")
 
 
@@ -106,13 +113,17 @@ def _roles(given: Any, actor: str | None) -> list[Value]:
     return [*given]
 
 
-def event_of(row: InboxRow, at: int) -> Sent | None:
+def event_of(row: InboxRow, at: int) -> Sent | SentIf | None:
     """The event that an inbox row becomes; None for what is none."""
     data: Any = row.data
     try:
         fields = (at, data["id"], data["event"], data["data"], data["actor"], data["why"])
     except (TypeError, KeyError):
         return None
+    if len(data) > 5:  # with conditions
+        expected, to = data.get("if_version"), data.get("to")
+        if (expected is None or type(expected) is int) and (to is None or type(to) is str):
+            return SentIf(*fields, expected, to, -1)
     found: Sent = _new(Sent, fields)
     return found
 
@@ -198,12 +209,20 @@ def answer_of(
         error = TransitionRefusedError(text, row.id, row.state, one.event, ())
     elif isinstance(found, MoveFailed):
         error = TransitionFailedError(row.id, found.source, one.event, found.error)
+    elif found.reason == "version":
+        text = f"job {row.id}: {found.error.get('message')}"
+        error = VersionMismatchError(text, row.id, _number(found), one.if_version)
     else:
         can = tuple(allowed(table, found.state, actor))
         text = f"job {row.id}: {found.error.get('message')}"
         kind = TransitionForbiddenError if found.reason == "forbidden" else TransitionRefusedError
         error = kind(text, row.id, found.state, one.event, can, found.error)
     return Answer(row.id, one.event, None, error)
+
+
+def _number(found: Refused) -> int:
+    version: Any = found.error.get("version")
+    return version if type(version) is int else -1
 
 
 def table_of(row: JobRow, table: MachineTable | None) -> MachineTable:

@@ -201,6 +201,9 @@ class Turns(Endings):
 
     def _slice(self, live: Live, events: list[Event], halt: Halt | None = None) -> Ready:
         began = monotonic()
+        live.run.length = live.seq
+        if live.held is not None:
+            live.run.length += weights(live.held.events)
         # A slice makes up to thousands of objects that all live on: the collector would walk them
         # a dozen times and free none (a fifth of a fan-out's time, measured).
         pause = gc.isenabled()

@@ -33,6 +33,7 @@ from ..model.events import (
     Refused,
     Retried,
     Sent,
+    SentIf,
     Started,
     TimerFired,
 )
@@ -60,6 +61,7 @@ KINDS: Final[dict[type[Any], str]] = {
     CallPending: "call.pending",
     GraceGiven: "cancel.grace",
     Sent: "event.sent",
+    SentIf: "event.sent",
     Moved: "transition.done",
     Refused: "transition.refused",
     MoveFailed: "transition.failed",

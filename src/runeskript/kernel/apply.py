@@ -26,6 +26,7 @@ from ..model.events import (
     MessageIn,
     Retried,
     Sent,
+    SentIf,
     Started,
     TimerFired,
     is_force,
@@ -47,7 +48,7 @@ from .dispatch import (
 )
 from .faulting import fault_of
 from .forcing import abandoned, force, give_grace, is_cancelled
-from .machine import sent, time_is_over
+from .machine import sent, sent_if, time_is_over
 from .numbering import raise_floor, skip_draws
 from .ready import Vm
 from .scopes import drop_child, drop_wait
@@ -371,4 +372,5 @@ APPLY: Final[dict[type[Any], Callable[[Vm, Any], Event | None]]] = {
     Retried: _retried,
     Forked: _forked,
     Sent: sent,
+    SentIf: sent_if,
 }

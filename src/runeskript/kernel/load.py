@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..expr.branches import BranchLoop
 
 #: (state, event) -> for each transition its place among those of its state, and its roles.
-Ways: TypeAlias = dict[tuple[int, str], list[tuple[int, tuple[str, ...] | None]]]
+Ways: TypeAlias = dict[tuple[int, str], list[tuple[int, tuple[str, ...] | None, str]]]
 #: A generated expression or region: (frame, context) -> value or exit index.
 Function: TypeAlias = Callable[[list[Any], Any], Any]
 
@@ -354,7 +354,8 @@ def _ways(table: MachineTable) -> Ways:
     ways: Ways = {}
     numbers = [0] * len(table.states)
     for row in table.transitions:
-        ways.setdefault((row.source, row.event), []).append((numbers[row.source], row.roles))
+        way = (numbers[row.source], row.roles, table.states[row.to].name)
+        ways.setdefault((row.source, row.event), []).append(way)
         numbers[row.source] += 1
     return ways
 

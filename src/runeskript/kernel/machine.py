@@ -13,8 +13,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..errors import StepError
+from ..model.batches import weights
 from ..model.blueprint import MachineTable
-from ..model.events import Moved, MoveFailed, Refused, Sent
+from ..model.events import Moved, MoveFailed, Refused, Sent, SentIf
 from ..model.faults import Fault
 from ..model.limits import MACHINE_QUEUE
 from ..model.machine import RAISED
@@ -26,6 +27,8 @@ from .scopes import drop_wait, take_undos
 
 #: Who fires what a machine raises by itself. It needs no role.
 SYSTEM: Final = "system"
+#: In the line, in the place of a count of moves: an event that came for another revision.
+STALE: Final = -1
 
 
 def machine_of(vm: Vm) -> tuple[MachineState, MachineTable]:
@@ -47,9 +50,48 @@ def sent(vm: Vm, event: Sent) -> Sent | None:
     return event
 
 
+def sent_if(vm: Vm, event: SentIf) -> SentIf | None:
+    """An event with conditions. One that is for a revision is decided at once, or refused: what
+    stands in line in front of it changes the job.
+    """
+    run = vm.run
+    machine = run.machine
+    if machine is None or run.root is None or run.ending is not None or run.finished is not None:
+        return None
+    if not run.replaying:
+        event = event._replace(version=run.length + weights(vm.out.events))
+    moves = None
+    if event.expected is not None:
+        token = machine.token
+        rests = token is not None and token.state == TokenState.WAITING and not machine.queue
+        moves = None if rests and event.version == event.expected else STALE
+    machine.queue.append((event, moves))
+    return event
+
+
+def _stale(vm: Vm, event: Sent | SentIf) -> None:
+    machine, table = machine_of(vm)
+    version, expected = event[-1], event[-3]
+    text = f"the job is at version {version}, not {expected}"
+    if version == expected:
+        text = f"the job is about to leave version {version}: an event is being dealt with"
+    state = table.states[machine.state].name
+    vm.out.events.append(stale(vm.run.now, state, event, text))
+
+
+def stale(at: int, state: str, event: Sent | SentIf, message: str) -> Refused:
+    """What is said of an event for another revision; behind that the job has this ``version``."""
+    version: Any = event[-1]
+    error: dict[str, Value] = {"type": "machine.version", "message": message}
+    error["version"] = version + 2
+    return Refused(at, state, event.name, event.id, event.actor, "version", error)
+
+
 def choose(vm: Vm) -> None:
     """Take events out of the line while the machine rests, until one wakes it."""
     machine, _ = machine_of(vm)
+    if machine.queue[-1][1] == STALE:
+        _stale(vm, machine.queue.pop()[0])
     # What the machine raised itself needs no place: there are few of these, and they come once.
     while len(machine.queue) > MACHINE_QUEUE and machine.queue[-1][1] is None:
         event, _ = machine.queue.pop()
@@ -82,15 +124,18 @@ def choose(vm: Vm) -> None:
         return
 
 
-def _next(vm: Vm, machine: MachineState, event: Sent, after: int) -> int:
+def _next(vm: Vm, machine: MachineState, event: Sent | SentIf, after: int) -> int:
     """Try the next transition behind the ``after``-th that the event may take, by its name and
     roles; its place among those of the state, or -1.
     """
     if event.id and event.name in RAISED:
         return -1
     ways = vm.program.machine.get((machine.state, event.name), ())
+    to = event.to if type(event) is SentIf else None
     for at in range(after + 1, len(ways)):
-        number, roles = ways[at]
+        number, roles, target = ways[at]
+        if to is not None and to != target:
+            continue
         if roles is None or may(roles, event.actor):
             machine.tried = at
             return number
@@ -117,7 +162,7 @@ def allowed(table: MachineTable, state: str, actor: dict[str, Value]) -> list[st
     return list(dict.fromkeys(found))
 
 
-def refusal(table: MachineTable, state: str, event: Sent) -> tuple[str, str] | None:
+def refusal(table: MachineTable, state: str, event: Sent | SentIf) -> tuple[str, str] | None:
     """(reason, message) where no transition of a state could take an event, guards aside."""
     if event.id and event.name in RAISED:
         return "conflict", f"`{event.name}` is raised by the end of an activity only"
@@ -126,6 +171,11 @@ def refusal(table: MachineTable, state: str, event: Sent) -> tuple[str, str] | N
         for row in table.transitions
         if row.event == event.name and table.states[row.source].name == state
     ]
+    if type(event) is SentIf and event.to is not None:
+        rows = [row for row in rows if table.states[row.to].name == event.to]
+        if not rows:
+            text = f"no transition leads from state `{state}` to `{event.to}` by `{event.name}`"
+            return "conflict", text
     if not rows:
         return "conflict", f"no transition takes `{event.name}` in state `{state}`"
     if any(may(row.roles, event.actor) for row in rows):
@@ -134,7 +184,7 @@ def refusal(table: MachineTable, state: str, event: Sent) -> tuple[str, str] | N
     return "forbidden", f"`{event.name}` in state `{state}` is for {', '.join(roles) or 'nobody'}"
 
 
-def _refuse_here(vm: Vm, event: Sent) -> None:
+def _refuse_here(vm: Vm, event: Sent | SentIf) -> None:
     """No transition of the state takes the event; one the machine raised itself goes unsaid."""
     machine, table = machine_of(vm)
     found = refusal(table, table.states[machine.state].name, event)
@@ -142,7 +192,7 @@ def _refuse_here(vm: Vm, event: Sent) -> None:
         _refuse(vm, event, found[0], f"machine.{found[0]}", found[1])
 
 
-def _refuse(vm: Vm, event: Sent, reason: Any, type_: str, message: str) -> None:
+def _refuse(vm: Vm, event: Sent | SentIf, reason: Any, type_: str, message: str) -> None:
     machine, table = machine_of(vm)
     error: dict[str, Value] = {"type": type_, "message": message}
     state = table.states[machine.state].name

@@ -133,7 +133,7 @@ def _entries(program: Program, pc: int) -> dict[str, Entry]:
         plans = tuple(_plan(program, table, to) for to in pick[2])
         for (source, name), ways in program.machine.items():
             if source == state and name not in RAISED:
-                number, roles = ways[0]
+                number, roles, _ = ways[0]
                 found[name] = Entry(roles, number, event, actor, into, pick[1], plans)
     program.plans[pc] = found
     return found

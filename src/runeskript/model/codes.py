@@ -250,6 +250,7 @@ CODES: dict[str, Code] = {
     "RUNE-6022": Code("transition-failed", "error", "The action of a transition failed"),
     "RUNE-6023": Code("no-machine", "error", "The job has no machine"),
     "RUNE-6024": Code("cursor", "error", "The cursor is of another search"),
+    "RUNE-6025": Code("version-mismatch", "error", "The job is at another version by now"),
     "RUNE-6030": Code("no-position", "error", "The job's journal has no such position"),
     "RUNE-6500": Code("unauthorized", "error", "The request has no token that lets it in"),
     "RUNE-6501": Code("forbidden", "error", "The token is not for this"),

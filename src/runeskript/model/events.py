@@ -23,6 +23,7 @@ from .machine_events import Moved as Moved
 from .machine_events import MoveFailed as MoveFailed
 from .machine_events import Refused as Refused
 from .machine_events import Sent as Sent
+from .machine_events import SentIf as SentIf
 from .rows import NamedTuple
 from .values import Value
 
@@ -213,6 +214,7 @@ Event: TypeAlias = (
     | CallPending
     | GraceGiven
     | Sent
+    | SentIf
     | Moved
     | Refused
     | MoveFailed
@@ -237,6 +239,7 @@ EVENT_KINDS: dict[int, type[Any]] = {
     15: Moved,
     16: Refused,
     17: MoveFailed,
+    18: SentIf,
 }
 KIND_OF: dict[type[Any], int] = {cls: number for number, cls in EVENT_KINDS.items()}
 

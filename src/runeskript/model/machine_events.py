@@ -19,6 +19,23 @@ class Sent(NamedTuple):
     why: str | None
 
 
+class SentIf(NamedTuple):
+    """The same with conditions. ``expected``: the revision that the job must have when it comes,
+    that is, the position of this very event in the journal, which ``version`` then says (-1: it has
+    not come yet). ``to``: the state it must lead to; transitions to others are not for it.
+    """
+
+    at: int
+    id: str
+    name: str
+    data: Value
+    actor: dict[str, Value]
+    why: str | None
+    expected: int | None
+    to: str | None
+    version: int
+
+
 class Moved(NamedTuple):
     """The machine is in state ``to``. Derived, as all that a machine says of itself.
 
@@ -39,8 +56,8 @@ class Refused(NamedTuple):
     """An event changed nothing. Derived.
 
     ``reason``: ``conflict`` (no transition of the state takes it, or no guard holds), ``forbidden``
-    (the actor has no role that may), ``guard`` (a guard failed), ``limit`` (too many wait).
-    ``error``: type and message.
+    (the actor has no role that may), ``guard`` (a guard failed), ``limit`` (too many wait),
+    ``version`` (the job has another revision, or is about to). ``error``: type and message.
     """
 
     at: int
@@ -48,7 +65,7 @@ class Refused(NamedTuple):
     event: str
     id: str
     actor: dict[str, Value]
-    reason: Literal["conflict", "forbidden", "guard", "limit"]
+    reason: Literal["conflict", "forbidden", "guard", "limit", "version"]
     error: dict[str, Value]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-from .events import Event, Finished, Path, Sent
+from .events import Event, Finished, Path, Sent, SentIf
 from .faults import Fault
 
 
@@ -281,11 +281,11 @@ class MachineState:
         self.due: int | None = None
         #: Events that wait, each with ``moves`` as it was when the machine raised it by itself
         #: (it counts for that state only), else None.
-        self.queue: deque[tuple[Sent, int | None]] = deque()
+        self.queue: deque[tuple[Sent | SentIf, int | None]] = deque()
         #: The token that rests until an event comes.
         self.token: Token | None = None
         #: The event that is being dealt with, and the row of the transition that is tried.
-        self.moving: Sent | None = None
+        self.moving: Sent | SentIf | None = None
         self.tried = -1
 
 
@@ -303,6 +303,7 @@ class Run:
         "graces",
         "inbox",
         "job",
+        "length",
         "listens",
         "machine",
         "now",
@@ -336,6 +337,9 @@ class Run:
         self.root: Token | None = None
         self.machine: MachineState | None = None
         self.seq = 0
+        #: How many events the journal holds already, where a machine's are to know: set by whoever
+        #: writes it, before each turn.
+        self.length = 0
         #: Whether events come from a journal and their step names are checked.
         self.replaying = False
         #: Replay only: where the token in front must stop for the next event.

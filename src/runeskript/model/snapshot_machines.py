@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .machine_events import Sent
+from .machine_events import Sent, SentIf
 from .run import MachineState, Token
 
 
@@ -29,9 +29,9 @@ def written(
     )
 
 
-def _sent(event: Sent, cell: Callable[[Any], Any]) -> list[Any]:
-    at, id_, name, data, actor, why = event
-    return [at, id_, name, cell(data), cell(actor), why]
+def _sent(event: Sent | SentIf, cell: Callable[[Any], Any]) -> list[Any]:
+    at, id_, name, data, actor, why, *conditions = event
+    return [at, id_, name, cell(data), cell(actor), why, *conditions]
 
 
 def read(
@@ -48,6 +48,7 @@ def read(
     return m
 
 
-def _back(raw: list[Any], value: Callable[[Any], Any]) -> Sent:
-    at, id_, name, data, actor, why = raw
-    return Sent(at, id_, name, value(data), value(actor), why)
+def _back(raw: list[Any], value: Callable[[Any], Any]) -> Sent | SentIf:
+    at, id_, name, data, actor, why, *conditions = raw
+    fields = (at, id_, name, value(data), value(actor), why)
+    return SentIf(*fields, *conditions) if conditions else Sent(*fields)

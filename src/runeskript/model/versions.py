@@ -11,7 +11,9 @@ from typing import Final
 #: keeps its identity. Format 2 has two sections more, format 3 a machine's table and its opcodes.
 BLUEPRINT: Final = 3
 BLUEPRINT_OLDEST: Final = 1
-#: Segments, their records, and payloads (``segments.py``, ``journal.py``, ``payloads.py``).
+#: Segments, their records, and payloads (``segments.py``, ``journal.py``, ``payloads.py``). A new
+#: kind of event does not raise it: who does not know one refuses the record that has it, and what
+#: has none is written as before.
 JOURNAL: Final = 1
 SNAPSHOT: Final = 1
 #: Files of ``rune jobs export`` (``exports.py``), around a Blueprint and segments of their own.

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..kernel import Program, Ready, advance, load, new_run
 from ..model import limits
-from ..model.batches import unfold_effects, unfold_events
+from ..model.batches import unfold_effects, unfold_events, weights
 from ..model.blueprint import Blueprint
 from ..model.events import (
     CallDone,
@@ -136,8 +136,8 @@ class Simulation:
     # --- driving ------------------------------------------------------------------------------
     def feed(self, *events: Event) -> Ready:
         """Advance the run by events, then carry out what it asks for."""
-        ready = advance(self.program, self.run_state, events, self.turns)
-        self._record(ready)
+        self.run_state.length = weights(self.journal) if self.run_state.machine else 0
+        self._record(ready := advance(self.program, self.run_state, events, self.turns))
         return ready
 
     def cancel(

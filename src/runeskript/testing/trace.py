@@ -35,6 +35,7 @@ from ..model.events import (
     Refused,
     Retried,
     Sent,
+    SentIf,
     Started,
     TimerDrop,
     TimerFired,
@@ -75,7 +76,7 @@ def show_event(event: Event) -> str:
         return f"forked from {event.origin} at {event.position} {_json(event.variables)}"
     if isinstance(event, CallPending):
         return f"pending {event.step} [{_path(event.path)}#{event.n}] attempt {event.attempt}"
-    if isinstance(event, Sent):
+    if isinstance(event, Sent | SentIf):
         return f"event {event.name} {_json(event.data)} by {_json(event.actor.get('id'))}"
     if isinstance(event, Moved):
         return f"moved {event.source or '-'} -> {event.to} by {event.event or '-'}"

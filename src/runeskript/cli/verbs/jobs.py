@@ -56,7 +56,7 @@ ONLY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("complete", "fail"): ("data",),
     ("fail",): ("reason", "type"),
     ("signal",): ("key", "data", "keep", "id", "job"),
-    ("send",): ("data", "id", "actor", "role", "reason", "wait"),
+    ("send",): ("data", "id", "actor", "role", "reason", "if_version", "wait"),
     ("export",): ("out",),
 }
 _EPILOG: Final = (
@@ -155,6 +155,9 @@ def configure(parser: Parser) -> None:
         default="10s",
         metavar="DURATION",
         help="send: how long to wait for what becomes of it",
+    )
+    parser.add_argument(
+        "--if-version", type=int, metavar="N", help="send: only if that is the job's version then"
     )
     parser.add_argument("--job", metavar="ID", help="signal: to the listeners of this job alone")
     parser.add_argument(
