@@ -8,7 +8,7 @@ that leads elsewhere; where it is refused in another state, the choice is made a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ..errors import JobNotFoundError, RuntimeOptionError, TransitionRefusedError
 from ..kernel.machine import SYSTEM, may
@@ -22,14 +22,33 @@ from .sending import EventFor
 from .skripts import Skripts
 
 if TYPE_CHECKING:
-    from .control import Control
     from .jobs import Job
+    from .sending import Answer
 
 #: How often the event is chosen anew where the job has left its state meanwhile.
 TRIES: Final = 50
 
 
-async def set_state(runtime: Control, store: Store, skripts: Skripts, one: EventFor) -> None:
+class Commands(Protocol):
+    """What a runtime can be asked to do with a job."""
+
+    async def send_many(self, events: Sequence[EventFor]) -> list[Answer]:
+        """Fire events."""
+
+    async def cancel_job(self, id: str, reason: str = "") -> Job:  # noqa: A002
+        """Cancel it."""
+
+    async def pause_job(self, id: str) -> Job:  # noqa: A002
+        """Have it stand still."""
+
+    async def resume_job(self, id: str) -> Job:  # noqa: A002
+        """Go on with it."""
+
+    async def retry_job(self, id: str) -> Job:  # noqa: A002
+        """Go on with it from its failed step."""
+
+
+async def set_state(runtime: Commands, store: Store, skripts: Skripts, one: EventFor) -> None:
     """Bring a job to the state ``one.to``; see ``Runtime.set_state``."""
     to = name(one.to, "a state")
     error: TransitionRefusedError | None = None
@@ -101,7 +120,7 @@ def _actor(actor: str | None, roles: Sequence[str]) -> dict[str, Value]:
 
 
 # --- jobs that run a skript -----------------------------------------------------------------------
-async def _command(runtime: Control, row: JobRow, one: EventFor, to: str) -> None:
+async def _command(runtime: Commands, row: JobRow, one: EventFor, to: str) -> None:
     """What people ask of a run. Raises TransitionRefusedError, RuntimeOptionError, RetryError."""
     if one.if_version is not None or one.data is not None:
         raise RuntimeOptionError(
