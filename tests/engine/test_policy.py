@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from runeskript import Runtime, handler
 from runeskript.engine import policy
 from runeskript.engine.policy import Grants
+from runeskript.engine.submitting import Submission
 from runeskript.errors import NotAllowedError, RuntimeOptionError
 
 TEXT = """
@@ -259,3 +260,27 @@ async def test_no_secret_is_read_by_way_of_the_environment() -> None:
                   head="env: [RUNE_SECRET_SHOP_KEY, PRICING]\n")  # fmt: skip
     async with Runtime(env=env, discover_handlers=False) as rt:
         assert (await rt.run_job(text)).output == [None, "fast"]
+
+
+async def test_of_many_each_is_looked_at() -> None:
+    async with runtime() as rt:
+        text, mine = skript("order", SECRET), skript("mine", PRICE)
+        await rt.deploy(text)
+        await rt.deploy(skript("import-x", PAY), tenant="acme")
+        receipts = await rt.submit_many(
+            [
+                Submission(skript=text, start=False),
+                Submission(skript=text, start=False, tenant="acme"),
+                Submission(skript=mine, start=False),
+                Submission(skript=skript("mine", PAY), start=False),
+                Submission(deployed="import-x", start=False, tenant="acme"),
+                Submission(deployed="import-x", start=False),
+                Submission(skript=text, start=False),
+            ]
+        )
+        assert [one.outcome for one in receipts] == [
+            "created", "refused", "created", "refused", "created", "refused", "created",
+        ]  # fmt: skip
+        assert [type(one.error).__name__ for one in receipts if one.error] == [
+            "NotAllowedError", "NotAllowedError", "UnknownSkriptError",
+        ]  # fmt: skip
