@@ -116,7 +116,7 @@ def test_every_route_has_a_method_that_takes_what_the_route_takes() -> None:
         assert route.changes == ("idempotency_key" in taken), name
         assert getattr(Methods, method).__doc__
     named = {name for name, one in vars(Methods).items() if hasattr(one, "function")}
-    assert named - set(METHOD_OF.values()) == {"jobs", "history", "fail"}
+    assert named - set(METHOD_OF.values()) == {"jobs", "history", "fail", "watch"}
 
 
 def test_a_job_from_its_beginning_to_its_end(client: Any) -> None:
@@ -263,6 +263,14 @@ def test_the_service_itself(client: Any) -> None:
     assert client.openapi()["openapi"].startswith("3.1")
     client.submit(document=HELLO, data={"name": "x"})
     assert "jobs.submit" in {one.route for one in client.audit()}
+
+
+def test_what_changes_from_now_on(client: Any) -> None:
+    client.submit(document=WAITS)
+    rows = client.watch()
+    assert next(rows) is None
+    job = client.submit(document=WAITS)
+    assert next(rows).id == job.id
 
 
 def test_the_feed_goes_on_where_one_was(client: Any) -> None:

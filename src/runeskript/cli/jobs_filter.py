@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Final, get_args
+from typing import get_args
 
 from ..model.durations import parse_duration
 from ..model.events import Status
-from ..stores import Store
-from ..stores.base import JobRow
 from ..stores.queries import JobFilter
 from ..stores.rows import JobKind
 from .options import job_labels
 from .usage import UsageError
-
-#: Jobs read at once.
-PAGE: Final = 500
 
 
 def add_filters(parser: ArgumentParser) -> None:
@@ -81,14 +75,3 @@ def _moment(option: str, text: str | None, now: int) -> int | None:
     except (ValueError, OverflowError):
         hint = "a duration (90s, 2h, 7d) or a time (2026-11-22, 2026-11-22T15:00:00Z)"
         raise UsageError(f"{option} {text}: that is no time", hint=hint) from None
-
-
-async def matching(store: Store, wanted: JobFilter) -> AsyncIterator[JobRow]:
-    """All jobs that a filter accepts, newest first."""
-    cursor: str | None = None
-    while True:
-        rows, cursor = await store.query(wanted, cursor, PAGE)
-        for row in rows:
-            yield row
-        if cursor is None:
-            return

@@ -6,14 +6,13 @@ import time
 from argparse import Namespace
 from typing import Final
 
-from ..engine.cancelling import asked_for, command
-from ..errors import JobNotFoundError
+from ..engine.cancelling import asked_for
 from ..model.events import Status
-from ..stores import Store
-from ..stores.base import Command, JobRow
+from ..stores.base import JobRow
 from ..stores.rows import CommandKind
 from . import terminal
-from .jobs_filter import filter_of, matching
+from .desk import Desk
+from .jobs_filter import filter_of
 
 #: What is asked of many jobs at once, and of which statuses it may be.
 TELLING: Final[dict[str, tuple[Status, ...]]] = {
@@ -30,39 +29,29 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def row_of(store: Store, id_: str) -> JobRow:
-    """The row of a job. Raises JobNotFoundError."""
-    (row,) = await store.get([id_])
-    if row is None:
-        raise JobNotFoundError(f"no job has the id {id_}")
-    return row
-
-
-async def tell(store: Store, args: Namespace, as_json: bool) -> None:
+async def tell(desk: Desk, args: Namespace, as_json: bool) -> None:
     """Ask for it."""
     kind: CommandKind = args.action
     asked = asked_for(args.reason, args.grace, args.force) if kind == "cancel" else None
-    if args.words:
-        rows = [await row_of(store, id_) for id_ in args.words]
-    else:
-        wanted = filter_of(args, now())
-        rows = [row async for row in matching(store, wanted) if row.status in TELLING[kind]]
-    for row in rows:
-        id_ = row.id
+    for row in await _meant(desk, args):
         if args.dry_run:
             _would(row, kind, as_json)
             continue
-        if kind == "retry":
-            await _check_retry(store, id_)
-        told = Command(id_, kind) if asked is None else command(id_, asked)
-        (outcome,) = await store.post([told])
-        taken = outcome == "accepted"
+        taken = await desk.ask(row, kind, asked)
         if as_json:
-            terminal.say_json({"job": id_, "status": row.status, "accepted": taken})
+            terminal.say_json({"job": row.id, "status": row.status, "accepted": taken})
         elif taken:
-            terminal.note(f"{id_}: {kind} is asked for")
+            terminal.note(f"{row.id}: {kind} is asked for")
         else:
-            terminal.note(f"{id_}: it is {row.status} already")
+            terminal.note(f"{row.id}: it is {row.status} already")
+
+
+async def _meant(desk: Desk, args: Namespace) -> list[JobRow]:
+    """The jobs that are named, or that the filter lets through and that can be asked for it."""
+    if args.words:
+        return [await desk.get(id_) for id_ in args.words]
+    takes = TELLING[args.action]
+    return [row async for row in desk.matching(filter_of(args, now())) if row.status in takes]
 
 
 def _would(row: JobRow, kind: str, as_json: bool) -> None:
@@ -75,23 +64,10 @@ def _would(row: JobRow, kind: str, as_json: bool) -> None:
         terminal.note(f"{row.id}: {said}")
 
 
-async def _check_retry(store: Store, id_: str) -> None:
-    from ..engine.retrying import check_retry
-
-    await check_retry(store, id_)
-
-
-async def erase(store: Store, args: Namespace, as_json: bool) -> None:
+async def erase(desk: Desk, args: Namespace, as_json: bool) -> None:
     """Erase what jobs hold."""
-    from ..engine.erasing import erase_job
-
-    if args.words:
-        ids = [(await row_of(store, id_)).id for id_ in args.words]
-    else:
-        wanted = filter_of(args, now())
-        ids = [row.id async for row in matching(store, wanted) if row.status in TELLING["erase"]]
-    for id_ in ids:
-        for one in await erase_job(store, id_, dry=args.dry_run):
+    for row in await _meant(desk, args):
+        for one in await desk.erase(row.id, dry=args.dry_run):
             if as_json:
                 found = {"job": one.job, "outcome": one.outcome, "by": one.by, "dry": args.dry_run}
                 terminal.say_json(found)

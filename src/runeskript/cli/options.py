@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..model.limits import CANCEL_GRACE_MS
 from ..model.nearest import did_you_mean
@@ -184,14 +184,29 @@ def job_labels(args: argparse.Namespace) -> dict[str, str]:
     return found
 
 
-def add_store(parser: argparse.ArgumentParser) -> None:
+#: The store of who names none.
+STORE: Final = "sqlite://"
+
+
+def add_store(parser: argparse.ArgumentParser, default: str | None = STORE) -> None:
     """``--store``, for the verbs that work with jobs."""
     parser.add_argument(
         "--store",
-        default="sqlite://",
+        default=default,
         metavar="URL",
         help="where jobs are kept: sqlite:///PATH, sqlite:// (the default) for .rune/jobs.db, or "
         "memory:// for no longer than the command",
+    )
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """``--store`` or ``--server``, for the verbs that ask a service, too; None where left out."""
+    add_store(parser, None)
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        help="in place of a store: a service (`rune serve`) to ask, such as http://127.0.0.1:8440; "
+        "RUNE_TOKEN in the environment says who asks",
     )
 
 

@@ -65,7 +65,7 @@ class AsyncClient(Methods, Async):
         """
         body = ask.payload()
         headers = self._to.headers(ask, has_body=body is not None)
-        limit = aiohttp.ClientTimeout(total=self._to.timeout)
+        limit = aiohttp.ClientTimeout(total=self._to.timeout + ask.waits)
         tries = Tries(self._to.attempts)
         while True:
             try:
@@ -96,18 +96,23 @@ class AsyncClient(Methods, Async):
     async def stream(self, streamed: Streamed[T]) -> AsyncIterator[T]:
         """Events as they come; a stream that breaks is taken up behind the last one."""
         events = Events(streamed.after)
+        begins = streamed.begins
         tries = Tries(self._to.attempts)
         while True:
             try:
                 async for piece in self._pieces(streamed.ask, events.id):
-                    for event in events.feed(piece):
+                    found_here = list(events.feed(piece))
+                    if events.alive:
+                        for one in begins:
+                            yield one
+                        begins = ()
+                        tries = Tries(self._to.attempts)
+                    for event in found_here:
                         found = streamed.read(event.id, event.kind, event.data)
                         if found is not None:
                             yield found
                         if event.kind == streamed.ends:
                             return
-                    if events.alive:
-                        tries = Tries(self._to.attempts)
                 await self._wait(tries.again(), None)
             except _NoMoreError:
                 return

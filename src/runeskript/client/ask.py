@@ -22,7 +22,8 @@ class Ask(Generic[T]):
     """One request: the route, what stands in its path and query, its body, the type of its answer.
 
     ``key``: the idempotency key of a change, None: the client makes one. ``headers``: further ones.
-    ``told``: the answer is (its status, what it says).
+    ``told``: the answer is (its status, what it says). ``waits``: seconds that the service may wait
+    before it answers.
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class Ask(Generic[T]):
         key: str | None = None,
         headers: Mapping[str, str] | None = None,
         told: bool = False,
+        waits: float = 0.0,
     ) -> None:
         self.told = told
+        self.waits = waits
         self.route: Route = BY_NAME[name]
         self.answer = answer
         self.params = dict(params or {})
@@ -88,8 +91,9 @@ class Paged(Generic[P, T]):
 class Streamed(Generic[T]):
     """Events that come as they happen, from behind the event with id ``after`` on.
 
-    ``read`` makes of (id, kind, data) what is told, or None for what is no event of the stream;
-    ``ends``: whether an event of this kind is the last.
+    ``begins``: told first, when whatever happens from then on will be. ``read`` makes of (id, kind,
+    data) what is told, or None for what is no event of the stream; ``ends``: whether an event of
+    this kind is the last.
     """
 
     def __init__(
@@ -99,7 +103,9 @@ class Streamed(Generic[T]):
         *,
         ends: str | None,
         after: str | None,
+        begins: tuple[T, ...] = (),
     ) -> None:
+        self.begins = begins
         self.ask = ask
         self.read = read
         self.ends = ends

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, cast
 
+from ..model.durations import parse_duration
 from ..service import types as t
 from ..service.routes import BYTES
 from .answers import decoded
@@ -140,7 +141,16 @@ def move(
     """
     body = t.Move(event=event, state=state, data=data, why=why, id=event_id, wait=wait)
     headers = {} if version is None else {"if-match": f'"{version}"'}
-    return Ask("jobs.move", t.JobView, {"id": id}, body=body, key=idempotency_key, headers=headers)
+    ms = wait if isinstance(wait, int) else parse_duration(wait) or 0
+    return Ask(
+        "jobs.move",
+        t.JobView,
+        {"id": id},
+        body=body,
+        key=idempotency_key,
+        headers=headers,
+        waits=ms / 1000,
+    )
 
 
 def run(id: str, *, idempotency_key: str | None = None) -> Ask[t.JobView]:
@@ -306,6 +316,15 @@ def job_events(id: str, after: int | None = None) -> Streamed[t.EventView]:
 
     ask: Ask[Any] = Ask("jobs.events", None, {"id": id})
     return Streamed(ask, read, ends="job", after=None if after is None else str(after))
+
+
+def watch() -> Streamed[t.JobView | None]:
+    """Every job that changes from now on, as it changes; None first, when that has begun."""
+
+    def read(id_: str, kind: str, data: bytes) -> t.JobView | None:
+        return cast(t.JobView, decoded(data, t.JobView)) if kind == "job" else None
+
+    return Streamed(Ask("events", None), read, ends=None, after="now", begins=(None,))
 
 
 def events(after: str | None = None) -> Streamed[JobChange]:

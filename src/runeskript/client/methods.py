@@ -150,6 +150,7 @@ class Methods:
     export = One(asks.export)
     job_events = Stream(asks.job_events)
     events = Stream(asks.events)
+    watch = Stream(asks.watch)
 
     check = One(asks_documents.check)
     deploy = One(asks_documents.deploy)

@@ -102,6 +102,7 @@ class Client(Methods, Sync):
     def stream(self, streamed: Streamed[T]) -> Iterator[T]:
         """Events as they come; a stream that breaks is taken up behind the last one."""
         events = Events(streamed.after)
+        begins = streamed.begins
         tries = Tries(self._to.attempts)
         while True:
             connection: http.client.HTTPConnection | None = None
@@ -110,14 +111,17 @@ class Client(Methods, Sync):
                 if response is None:
                     return
                 while piece := response.read1(65_536):
-                    for event in events.feed(piece):
+                    found_here = list(events.feed(piece))
+                    if events.alive:
+                        yield from begins
+                        begins = ()
+                        tries = Tries(self._to.attempts)
+                    for event in found_here:
                         found = streamed.read(event.id, event.kind, event.data)
                         if found is not None:
                             yield found
                         if event.kind == streamed.ends:
                             return
-                    if events.alive:
-                        tries = Tries(self._to.attempts)
                 self._wait(tries.again(), None)
             except LaterError as exc:
                 self._wait(tries.again(exc.reply.headers), None, exc.reply, streamed.ask)
@@ -164,6 +168,10 @@ class Client(Methods, Sync):
         return http.client.HTTPConnection(host, port, timeout=timeout)
 
     def _send(self, ask: Ask[Any], headers: Mapping[str, str], body: bytes | None) -> Reply:
+        if ask.waits:
+            return self._exchange(
+                self._connect(self._to.timeout + ask.waits), ask, headers, body, keep=False
+            )
         with self._lock:
             kept = self._idle.pop() if self._idle else None
         if kept is not None:
@@ -178,6 +186,8 @@ class Client(Methods, Sync):
         ask: Ask[Any],
         headers: Mapping[str, str],
         body: bytes | None,
+        *,
+        keep: bool = True,
     ) -> Reply:
         done = False
         try:
@@ -185,7 +195,7 @@ class Client(Methods, Sync):
             connection.request(ask.route.method, path, body, dict(headers))
             response = connection.getresponse()
             reply = _reply(response, response.read())
-            done = not response.will_close
+            done = keep and not response.will_close
         finally:
             if not done:
                 connection.close()

@@ -6,20 +6,19 @@ import asyncio
 import json
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any, Final
 
 from ...engine import requests
+from ...engine.handlers.durations import milliseconds
 from ...engine.ids import SystemIds
-from ...engine.watch import journal_record
-from ...errors import JobNotFoundError, StoreError
-from ...model.batches import unfold_events
-from ...stores import Store, open_store
+from ...errors import TransitionRefusedError
+from ...stores import open_store
 from .. import documents, terminal
+from ..desk import Desk, End, Event, Note, StoreDesk
 from ..jobs_filter import add_filters, filter_of, is_given
 from ..jobs_shown import say, shown, tell_row, time_of
-from ..jobs_told import TELLING, erase, now, row_of, tell
-from ..options import Parser, add_output, add_store, job_labels
+from ..jobs_told import TELLING, erase, now, tell
+from ..options import STORE, Parser, add_output, add_place, job_labels
 from ..usage import UsageError
 
 #: What can be asked, and what words it takes.
@@ -41,8 +40,6 @@ ACTIONS: Final = {
     "send": "ID EVENT",
     "export": "ID",
 }
-#: Events read at once.
-PAGE: Final = 500
 #: Actions -> the options that are theirs; more than one row may have an option.
 ONLY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("list", "watch", *TELLING): (
@@ -91,7 +88,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "words", metavar="ID", nargs="*", help="jobs; signal: the topic; send: a job and the event"
     )
-    add_store(parser)
+    add_place(parser)
     add_filters(parser)
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="list: at most N jobs")
     parser.add_argument("--after", metavar="ID", help="list: what comes behind this job")
@@ -184,82 +181,67 @@ def execute(args: Namespace) -> int:
         raise UsageError(f"write: rune jobs {args.action} {wanted}".rstrip() + more)
     if args.limit < 1:
         raise UsageError(f"--limit {args.limit}: it is a number of jobs, at least 1")
-    store = open_store(args.store, now)
     mode = terminal.mode(args.output)
+    if args.server is not None:
+        from ..desk_server import ServerDesk, finished
 
-    async def run() -> None:
-        try:
-            await _DO.get(args.action, tell)(store, args, mode == "json")
-        finally:
-            await store.close()
-
-    asyncio.run(run())
+        if args.store is not None:
+            raise UsageError("--store and --server do not go together")
+        finished(_run(ServerDesk(args.server), args, mode == "json"))
+    else:
+        asyncio.run(_run(StoreDesk(open_store(args.store or STORE, now)), args, mode == "json"))
     return 0
 
 
+async def _run(desk: Desk, args: Namespace, as_json: bool) -> None:
+    try:
+        await _DO.get(args.action, tell)(desk, args, as_json)
+    finally:
+        await desk.close()
+
+
 # --- looking ------------------------------------------------------------------------------------
-async def _list(store: Store, args: Namespace, as_json: bool) -> None:
-    cursor = None if args.after is None else str((await row_of(store, args.after)).number)
-    rows, more = await store.query(filter_of(args, now()), cursor, args.limit)
+async def _list(desk: Desk, args: Namespace, as_json: bool) -> None:
+    rows, more = await desk.page(filter_of(args, now()), args.after, args.limit)
     for row in rows:
         tell_row(row, row.created_at, as_json)
-    if more is not None and not as_json:
+    if more and not as_json:
         terminal.note(f"there are more: --after {rows[-1].id}")
 
 
-async def _watch(store: Store, args: Namespace, as_json: bool) -> None:
-    from ..jobs_watch import watch
-
+async def _watch(desk: Desk, args: Namespace, as_json: bool) -> None:
     for id_ in args.words:
-        await row_of(store, id_)
+        await desk.get(id_)
     wanted = filter_of(args, now())
-    await watch(store, args.words, wanted, lambda row: tell_row(row, row.updated_at, as_json))
+    await desk.watch(args.words, wanted, lambda row: tell_row(row, row.updated_at, as_json))
 
 
-async def _show(store: Store, args: Namespace, as_json: bool) -> None:
-    from ...engine.cancelled import cancel_of
-    from ...engine.notices import notice_of
-    from ...engine.notices import shown as notice_shown
-
-    row = await row_of(store, args.words[0])
-    found = shown(row, whole=True)
-    notice = await notice_of(store, row)
-    if notice is not None:
-        found["on_failure"] = notice_shown(notice)
-    with suppress(StoreError):  # the row is shown whatever its journal is like
-        cancel = await cancel_of(store, row)
-        if cancel is not None:
-            found["cancel"] = cancel.shown()
+async def _show(desk: Desk, args: Namespace, as_json: bool) -> None:
+    row = await desk.get(args.words[0])
+    found = shown(row, whole=True) | await desk.about(row)
     if as_json:
         terminal.say_json(found)
     else:
         say(json.dumps(found, indent=2, ensure_ascii=False))
 
 
-async def _history(store: Store, args: Namespace, as_json: bool) -> None:
-    row = await row_of(store, args.words[0])
-    at = 0
-    while at < row.seq:
-        for event in unfold_events(await store.journal(row.id, at, PAGE)):
-            one = journal_record(at, event)
-            at += 1
-            if as_json:
-                found = {"seq": one.seq, "at": one.at, "kind": one.kind, "step": one.step}
-                terminal.say_json({**found, "path": list(one.path), "data": one.data})
-            else:
-                step = "" if one.step is None else f"  {one.step}"
-                path = ".".join(map(str, one.path))
-                data = json.dumps(one.data, ensure_ascii=False)
-                data = data if len(data) <= 60 else data[:57] + "..."
-                where = f"{time_of(one.at)}  {one.kind:<16}  {path}{step}"
-                say(f"{one.seq:>5}  {where}  {data}".rstrip())
+async def _history(desk: Desk, args: Namespace, as_json: bool) -> None:
+    async for one in desk.history(await desk.get(args.words[0])):
+        if as_json:
+            found = {"seq": one.seq, "at": one.at, "kind": one.kind, "step": one.step}
+            terminal.say_json({**found, "path": list(one.path), "data": one.data})
+        else:
+            step = "" if one.step is None else f"  {one.step}"
+            path = ".".join(map(str, one.path))
+            data = json.dumps(one.data, ensure_ascii=False)
+            data = data if len(data) <= 60 else data[:57] + "..."
+            where = f"{time_of(one.at)}  {one.kind:<16}  {path}{step}"
+            say(f"{one.seq:>5}  {where}  {data}".rstrip())
 
 
-async def _why(store: Store, args: Namespace, as_json: bool) -> None:
-    from ...engine.reasons import reason_of
-
-    row = await row_of(store, args.words[0])
-    reason = await reason_of(store, row)
+async def _why(desk: Desk, args: Namespace, as_json: bool) -> None:
+    row = await desk.get(args.words[0])
+    reason = await desk.why(row)
     if as_json:
         found: dict[str, Any] = {
             "job": row.id,
@@ -273,11 +255,9 @@ async def _why(store: Store, args: Namespace, as_json: bool) -> None:
         say(reason.text)
 
 
-async def _export(store: Store, args: Namespace, as_json: bool) -> None:
-    from ...engine.exporting import export_job
-
+async def _export(desk: Desk, args: Namespace, as_json: bool) -> None:
     id_ = args.words[0]
-    data = await export_job(store, id_)
+    data = await desk.export(id_)
     if args.out == "-":
         terminal.say_bytes(data)
         return
@@ -290,9 +270,7 @@ async def _export(store: Store, args: Namespace, as_json: bool) -> None:
 
 
 # --- telling ------------------------------------------------------------------------------------
-async def _fork(store: Store, args: Namespace, as_json: bool) -> None:
-    from ...engine.forking import fork_job
-
+async def _fork(desk: Desk, args: Namespace, as_json: bool) -> None:
     if args.at is None:
         raise UsageError("write: rune jobs fork ID --at N; `rune jobs history ID` counts from 0")
     variables = {}
@@ -301,49 +279,62 @@ async def _fork(store: Store, args: Namespace, as_json: bool) -> None:
         if not equals or not name:
             raise UsageError(f"--set {word}: it is NAME=JSON")
         variables[name] = _json(f"--set {name}", text)
-    id_, labels = args.words[0], job_labels(args)
-    row = await fork_job(store, SystemIds(), id_, args.at, variables, args.key, labels)
+    origin = args.words[0]
+    id_ = await desk.fork(origin, args.at, variables, args.key, job_labels(args))
     if as_json:
-        terminal.say_json({"job": row.id, "origin": id_, "at": args.at})
+        terminal.say_json({"job": id_, "origin": origin, "at": args.at})
     else:
-        terminal.say(row.id)
+        terminal.say(id_)
 
 
-async def _complete(store: Store, args: Namespace, as_json: bool) -> None:
-    from ...engine import completing
-
-    token = args.words[0]
+async def _complete(desk: Desk, args: Namespace, as_json: bool) -> None:
     data = None if args.data is None else _json("--data", args.data)
-    if args.action == "complete":
-        command = completing.completed(token, data)
-    else:
-        command = completing.failed(token, args.type, args.reason, data, False)
-    outcome = await completing.post(store, command)
+    type_ = None if args.action == "complete" else args.type
+    job, outcome = await desk.finish(End(args.words[0], type_, args.reason, data))
     if as_json:
-        terminal.say_json({"job": command.job, "outcome": outcome})
+        terminal.say_json({"job": job, "outcome": outcome})
     else:
-        terminal.note(f"{outcome}: job {command.job}")
+        terminal.note(f"{outcome}: job {job}")
 
 
-async def _signal(store: Store, args: Namespace, as_json: bool) -> None:
+async def _signal(desk: Desk, args: Namespace, as_json: bool) -> None:
     data = None if args.data is None else _json("--data", args.data)
     key = None if args.key is None else _key(args.key)
     name = requests.name(args.id, "--id") if args.id is not None else SystemIds().message_id()
-    message = requests.message(name, args.words[0], key, data, args.keep, args.job)
-    (outcome,) = await store.post([message])
-    if outcome == "unknown":
-        raise JobNotFoundError(f"no job that is alive has the id {args.job}")
+    outcome = await desk.signal(Note(name, args.words[0], key, data, args.keep, args.job))
     if as_json:
         terminal.say_json({"message": name, "outcome": outcome})
     else:
         terminal.note(f"{outcome}: message {name}")
 
 
-async def _send(store: Store, args: Namespace, as_json: bool) -> None:
-    from ..jobs_send import send
-
+async def _send(desk: Desk, args: Namespace, as_json: bool) -> None:
+    id_, event = args.words
     data = None if args.data is None else _json("--data", args.data)
-    await send(store, args, as_json, data)
+    try:
+        seconds = milliseconds(args.wait) / 1000
+    except ValueError as exc:
+        raise UsageError(f"--wait {args.wait}: {exc}") from None
+    if args.role and args.actor is None:
+        raise UsageError("--role says what --actor is: write both")
+    number = SystemIds().message_id() if args.id is None else args.id
+    why = args.reason or None
+    try:
+        by = (args.actor, args.role, why, number, seconds, args.if_version)
+        done = await desk.send(Event(id_, event, data, *by))
+    except TransitionRefusedError as refused:
+        if refused.allowed and not as_json:
+            terminal.note(f"allowed here: {', '.join(refused.allowed)}")
+        raise
+    if as_json:
+        found: dict[str, Any] = {"job": id_, "event": number, "outcome": "accepted"}
+        if done is not None:
+            found |= {"outcome": "done", "state": done[0], "status": done[1]}
+        terminal.say_json(found)
+    elif done is None:
+        terminal.note(f"accepted: event {number} waits for a worker that runs the job")
+    else:
+        say(done[0])
 
 
 def _json(option: str, text: str) -> Any:
@@ -362,7 +353,7 @@ def _key(text: str) -> Any:
     return text if isinstance(found, list | dict) else found
 
 
-_DO: Final[dict[str, Callable[[Store, Namespace, bool], Awaitable[None]]]] = {
+_DO: Final[dict[str, Callable[[Desk, Namespace, bool], Awaitable[None]]]] = {
     "list": _list,
     "show": _show,
     "history": _history,
