@@ -143,7 +143,7 @@ def test_a_cancel_is_shown(two: Two) -> None:
     two.until(id_, "cancel.grace")
     found = two.same("show", id_)[0]
     assert found["cancel"]["reason"] == "enough" and found["cancel"]["due"]
-    assert two.alike("cancel", id_, "--force")[0]["accepted"]
+    two.rune("jobs", "cancel", id_, "--force", "--server", two.server.url)
     two.ended(id_)
     assert two.same("show", id_)[0]["cancel"]["forced"]
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import JobNotFoundError, StoreError
 from ..stores.base import Command, JobRow, PostOutcome, Store
+from .jobs_words import End, Event, Note
 
 if TYPE_CHECKING:
     from ..engine.cancelling import Asked
@@ -24,42 +25,6 @@ if TYPE_CHECKING:
 
 #: Jobs, or events, read at once.
 PAGE: Final = 500
-
-
-class Event(NamedTuple):
-    """An event for a job's machine. ``seconds``: how long to wait for what becomes of it;
-    ``version``: only if the job still has it.
-    """
-
-    job: str
-    name: str
-    data: Any
-    actor: str | None
-    roles: Sequence[str]
-    why: str | None
-    id: str
-    seconds: float
-    version: int | None
-
-
-class End(NamedTuple):
-    """The end of a pending call: its result, or (``type`` is one) the error it fails with."""
-
-    token: str
-    type: str | None
-    message: str
-    data: Any
-
-
-class Note(NamedTuple):
-    """A message to listeners. ``keep``: a duration; ``job``: only to those of one job."""
-
-    id: str
-    topic: str
-    key: Any
-    data: Any
-    keep: str
-    job: str | None
 
 
 class Desk(ABC):

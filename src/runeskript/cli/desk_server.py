@@ -44,7 +44,8 @@ from ..service.types import EventView, JobView
 from ..stores.base import JobRow, ParentRef, PostOutcome
 from ..stores.queries import JobFilter
 from ..stores.rows import CommandKind
-from .desk import Desk, End, Event, Note
+from .desk import Desk
+from .jobs_words import End, Event, Note
 from .usage import UsageError
 
 #: Jobs that one request lists, and events.

@@ -11,7 +11,7 @@ import asyncio
 from ..engine.runtime import Runtime
 from ..engine.sending import EventFor, event_command
 from ..stores import Store
-from .desk import Event
+from .jobs_words import Event
 
 
 async def send(store: Store, event: Event) -> tuple[str, str] | None:

@@ -33,7 +33,7 @@ class Client(Methods, Sync):
         timeout: float = TIMEOUT,
         attempts: int = ATTEMPTS,
         env: Mapping[str, str] | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         new_key: Callable[[], str] | None = None,
     ) -> None:
         """``server``: its URL, else that of ``RUNE_SERVER``; ``token``: else ``RUNE_TOKEN``.
@@ -43,7 +43,7 @@ class Client(Methods, Sync):
         ``env``, ``sleep``, ``new_key`` (idempotency keys): for tests. Raises RuntimeOptionError.
         """
         self._to = Connection(server, token, timeout, attempts, env, new_key)
-        self._sleep = sleep
+        self._sleep = sleep or time.sleep
         self._tls = ssl.create_default_context() if self._to.url.scheme == "https" else None
         self._lock = threading.Lock()
         self._idle: list[http.client.HTTPConnection] = []

@@ -14,10 +14,11 @@ from ...engine.ids import SystemIds
 from ...errors import TransitionRefusedError
 from ...stores import open_store
 from .. import documents, terminal
-from ..desk import Desk, End, Event, Note, StoreDesk
+from ..desk import Desk, StoreDesk
 from ..jobs_filter import add_filters, filter_of, is_given
 from ..jobs_shown import say, shown, tell_row, time_of
 from ..jobs_told import TELLING, erase, now, tell
+from ..jobs_words import End, Event, Note
 from ..options import STORE, Parser, add_output, add_place, job_labels
 from ..usage import UsageError
 
