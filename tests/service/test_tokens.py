@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from runeskript.errors import (
     StoreDamagedError,
@@ -329,3 +333,64 @@ async def test_a_store_that_is_away_is_an_error_and_opens_nothing(store: MemoryS
     for headers in ([], [f"Bearer {await make(store)}"]):
         with pytest.raises(StoreUnavailableError):
             await gate.caller(headers)
+
+
+# --- any order of things ----------------------------------------------------------------------
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("create"), st.sampled_from([None, 1, 5, 50])),
+        st.tuples(st.just("revoke"), st.integers(0, 5)),
+        st.tuples(st.just("damage"), st.integers(0, 5)),
+        st.tuples(st.just("time"), st.integers(0, 20)),
+    ),
+    max_size=25,
+)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=STEPS)
+def test_whoever_is_let_in_is_let_in_by_the_rules(
+    kind: str, steps: list[tuple[str, Any]], tmp_path: Path
+) -> None:
+    async def run() -> None:
+        now = [NOW]
+        place = Path(tempfile.mkdtemp(dir=tmp_path)) / "jobs.db"
+        url = "memory://" if kind == "memory" else f"sqlite:///{place}?sync=normal"
+        store = open_store(url, lambda: now[0])
+        made: list[list[Any]] = []  # text, expires, revoked, damaged
+        for what, value in steps:
+            if what == "create":
+                expires = None if value is None else now[0] + value
+                text = await tokens.create(
+                    store, name=f"n{len(made)}", scopes=["read"], expires_at=expires, now=now[0]
+                )
+                made.append([text, expires, False, False])
+            elif what == "time":
+                now[0] += value
+            elif value < len(made):
+                one = made[value]
+                if what == "revoke":
+                    await tokens.revoke(store, one[0], now[0])
+                    one[2] = True
+                else:
+                    id_ = one[0].split("_")[1]
+                    found = await store.get_record("tokens", id_)
+                    assert found is not None
+                    await store.put_record("tokens", id_, {"hash": "x"}, found.version)
+                    one[3] = True
+            gate = Gate(store)
+            assert (await gate.caller([]) is None) is bool(made)
+            for number, (text, expires, revoked, damaged) in enumerate(made):
+                valid = not revoked and not damaged and (expires is None or now[0] < expires)
+                found_one = await tokens.check(store, text, now[0])
+                assert (found_one is not None) is valid
+                assert await tokens.is_valid(store, text.split("_")[1], now[0]) is valid
+                assert found_one is None or found_one.name == f"n{number}"
+        listed = await tokens.list_tokens(store)
+        assert {one.id for one in listed} == {one[0].split("_")[1] for one in made}
+        await store.close()
+
+    asyncio.run(run())
