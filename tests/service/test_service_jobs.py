@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
 from runeskript.engine.telemetry.telemetry import Telemetry
+from runeskript.errors import StoreBusyError
+from runeskript.service import tokens
 from serving import Client, served
 
 HELLO = "skript: hello\ndo:\n  - return: \"${'hi ' + input.name}\"\n"
@@ -307,3 +310,146 @@ async def test_metrics_count_requests_by_route() -> None:
         assert 'runeskript_jobs{status="Completed"} 1.0' in text
     async with served() as client:
         assert (await client.get("/metrics")).status == 404
+
+
+async def test_a_bare_job_is_only_data() -> None:
+    async with served() as client:
+        made = await client.post("/jobs", {"data": {"seats": 2}, "key": "k"})
+        assert (made.status, made.json["kind"], made.json["status"]) == (201, "bare", "Pending")
+        assert (await client.post("/jobs", {"data": {"seats": 2}, "key": "k"})).status == 200
+        assert (await client.post("/jobs", {"data": [1]})).status == 422
+        path = made.headers["location"]
+        moved = await client.put(f"{path}/state", {"event": "start", "data": {"seats": 3}})
+        assert (moved.status, moved.json["status"]) == (200, "Running")
+        assert moved.json["data"] == {"seats": 3}
+        refused = await client.put(f"{path}/state", {"event": "start"})
+        assert (refused.status, refused.json["state"]) == (409, "Running")
+        assert "complete" in refused.json["allowed"]
+        for part in ("why", "history", "graph", "export", "events"):
+            assert (await client.get(f"{path}/{part}?x=1")).status in (400, 422), part
+
+
+async def test_a_batch_has_an_outcome_for_each() -> None:
+    async with served() as client:
+        await client.put("/skripts", {"document": HELLO})
+        jobs = [
+            {"skript": "hello", "data": {"name": "A"}, "key": "a"},
+            {"document": HELLO, "data": {"name": "B"}},
+            {"document": "skript: x"},
+            {"skript": "nobody"},
+            {"data": {"only": 1}},
+            {"skript": "hello", "document": HELLO},
+            {"skript": "hello", "data": {"name": "A"}, "key": "a"},
+            {"skript": "hello", "data": {"name": "A"}, "key": "a", "on_conflict": "reject"},
+        ]
+        told = (await client.post("/batch", {"jobs": jobs})).json["outcomes"]
+        assert [(one["status"], one["outcome"]) for one in told] == [
+            (201, "created"),
+            (201, "created"),
+            (422, "refused"),
+            (404, "refused"),
+            (201, "created"),
+            (422, "refused"),
+            (200, "exists"),
+            (409, "refused"),
+        ]
+        assert told[2]["problem"]["diagnostics"][0]["code"] == "RUNE-1101"
+        assert told[6]["id"] == told[0]["id"]
+        assert (await ended(client, told[1]["id"]))["output"] == "hi B"
+        assert (await client.post("/batch", {"jobs": []})).status == 422
+        assert (await client.post("/batch", {"jobs": [{}] * 10_001})).status == 422
+        again = [await client.post("/batch", {"jobs": jobs[:3]}, idempotency_key="k") for _ in "ab"]
+        assert again[0].json == again[1].json
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/batch"])
+async def test_a_crash_before_the_answer_was_kept_makes_nothing_twice(path: str) -> None:
+    """The process dies when the job is there and the answer is not kept: whoever asks again with
+    the key gets the job that was made."""
+    job = {"document": HELLO, "data": {"name": "Ada"}}
+    body = job if path == "/jobs" else {"jobs": [job, {"data": {"bare": True}}]}
+    async with served() as client:
+        store = client.app.service.store
+        keep, left = store.put_record, [1]
+
+        async def dies(table: Any, *args: Any) -> Any:
+            if table == "requests":
+                left[0] -= 1
+                if left[0] < 0:
+                    raise StoreBusyError("dead")
+            return await keep(table, *args)
+
+        store.put_record = dies  # type: ignore[method-assign]
+        assert (await client.post(path, body, idempotency_key="k")).status == 503
+        store.put_record = keep  # type: ignore[method-assign]
+        jobs = (await client.get("/jobs")).json["jobs"]
+        again = await client.post(path, body, idempotency_key="k")
+        assert again.status in (200, 201)
+        assert [one["id"] for one in (await client.get("/jobs")).json["jobs"]] == [
+            one["id"] for one in jobs
+        ]
+        other = await client.post(path, {**body, "x": 1}, idempotency_key="k")
+        assert other.status == 422
+
+
+ORDER = """
+machine: order
+data: {type: object}
+initial: draft
+states: {draft: {}, placed: {}, paid: {final: true}}
+transitions:
+  - {event: place, from: draft, to: placed, guard: data.total > 0}
+  - {event: pay, from: placed, to: paid, allow: [cashier]}
+"""
+
+
+async def test_one_of_two_concurrent_moves_wins() -> None:
+    async with served() as client:
+        made = await client.post("/jobs", {"document": ORDER, "data": {"total": 1}})
+        path = f"{made.headers['location']}/state"
+        async with client.stream(f"/jobs/{made.json['id']}/events") as stream:
+            await stream.until(1)
+        tag = (await client.get(made.headers["location"])).etag
+        both = await asyncio.gather(
+            client.put(path, {"event": "place"}, if_match=tag),
+            client.put(path, {"state": "placed"}, if_match=tag),
+        )
+        assert sorted(one.status for one in both) == [200, 412]
+        (won,) = (one for one in both if one.status == 200)
+        (lost,) = (one for one in both if one.status == 412)
+        assert lost.etag == won.etag
+        assert lost.json["version"] == won.json["version"]
+        assert (await client.put(path, {"event": "pay"}, if_match='"x"')).status == 412
+        assert (await client.put(path, {"event": "pay"}, if_match="7")).status == 400
+        paid = await client.put(path, {"event": "pay"}, if_match="*")
+        assert (paid.status, paid.json["state"]) == (200, "paid")
+
+
+async def test_moves_are_refused_and_forbidden() -> None:
+    async with served() as client:
+        store = client.app.service.store
+        texts = {}
+        for roles in ((), ("cashier",)):
+            texts[roles] = await tokens.create(
+                store, name="ada", scopes=["read", "operate"], roles=roles, now=store.now()
+            )
+        ada, cashier = client.as_(texts[()]), client.as_(texts["cashier",])
+        made = await ada.post("/jobs", {"document": ORDER, "data": {"total": 0}})
+        path = f"{made.headers['location']}/state"
+        refused = await ada.put(path, {"event": "pay"})
+        assert (refused.status, refused.json["allowed"]) == (409, ["place"])
+        guarded = await ada.put(path, {"event": "place"})
+        assert (guarded.status, guarded.json["code"]) == (409, "RUNE-6020")
+        made = await ada.post("/jobs", {"document": ORDER, "data": {"total": 1}})
+        path = f"{made.headers['location']}/state"
+        assert (await ada.put(path, {"event": "place", "why": "asked"})).status == 200
+        assert (await ada.put(path, {"event": "pay"})).status == 403
+        assert (await ada.put(path, {"state": "paid"})).status in (403, 409)
+        assert (await ada.put(path, {})).status == 422
+        assert (await cashier.put(path, {"event": "pay"}, idempotency_key="k")).status == 200
+        assert (await cashier.put(path, {"event": "pay"}, idempotency_key="k")).status == 200
+        assert (await cashier.put(path, {"event": "pay"})).status == 409
+        history = (await ada.get(f"{made.headers['location']}/history")).json["events"]
+        sent = [one["data"] for one in history if one["kind"] == "event.sent"]
+        assert [one["actor"]["id"] for one in sent] == ["ada"] * len(sent)
+        assert sent[0]["why"] == "asked"

@@ -108,6 +108,7 @@ class App:
             authorise(route, caller, params.get("topic"))
             call = Call(service, route, caller or NOBODY, params, headers, id_)
             await self._read(call, scope, receive)
+            call.raw = b"%s\n%s" % (scope["query_string"], call.raw)
             endpoint = ENDPOINTS[route.name]
             answer = await (once(call, endpoint) if route.changes else endpoint(call))
         except _PreflightError as exc:

@@ -43,6 +43,7 @@ class Call:
         self.id = id_
         self.query: Any = None
         self.body: Any = None
+        #: Its query and its body, as they came.
         self.raw = b""
 
     @property

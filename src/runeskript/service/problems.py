@@ -46,6 +46,7 @@ from ..errors import (
     UnknownHandlerError,
     UnknownSkriptError,
     VersionConflictError,
+    VersionMismatchError,
 )
 from ..model.codes import CODES
 from ..model.diagnostics import Diagnostic
@@ -66,6 +67,7 @@ STATUS: Final[tuple[tuple[type[RuneskriptError], int], ...]] = (
     (JobNotFoundError, 404),
     (UnknownSkriptError, 404),
     (ScheduleNotFoundError, 404),
+    (VersionMismatchError, 412),
     (TransitionForbiddenError, 403),
     (TransitionRefusedError, 409),
     (TransitionFailedError, 409),

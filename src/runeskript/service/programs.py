@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -20,8 +20,6 @@ FILE: Final = "document"
 #: Compiled texts that are kept, and bytes from which on a text is compiled beside the loop.
 CACHE: Final = 256
 LARGE: Final = 8_192
-#: Names that are looked at for the nearest match.
-NAMES: Final = 1_000
 _OPTIONS: Final = Options(resolve=None)
 
 
@@ -57,17 +55,18 @@ class Programs:
             return list(check_text(data, FILE, catalog, _OPTIONS))
         return list(await asyncio.to_thread(check_text, data, FILE, catalog, _OPTIONS))
 
-    async def deployed(self, name: str, tenant: str, *, machine: bool = False) -> Blueprint:
+    async def deployed(
+        self, name: str, tenant: str, kind: Literal["skript", "machine"]
+    ) -> Blueprint:
         """What is deployed as ``NAME`` or ``NAME@VERSION``. Raises UnknownSkriptError."""
         base, at, text = name.partition("@")
-        what = "machine" if machine else "skript"
         if at and (not text.isascii() or not text.isdigit() or len(text) > 18):
             raise RequestError(f"{name!r}: a version is a number", status=422)
         skripts = self._runtime.skripts
         found = await skripts.find(base, int(text) if at else None, tenant)
         program = None if found is None else await skripts.program(found.digest)
-        if program is None or (machine and program.blueprint.machine is None):
-            raise UnknownSkriptError(f"no {what} is deployed as {name!r}")
+        if program is None or (program.blueprint.machine is None) != (kind == "skript"):
+            raise UnknownSkriptError(f"no {kind} is deployed as {name!r}")
         return program.blueprint
 
 

@@ -110,6 +110,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/events", "events", "read", "Every job that changes, as it changes.",
           query=t.StreamQuery, answer=STREAM, refuses=(409,)),
     # --- many
+    Route("POST", "/batch", "batch", "operate",
+          "Create up to 10,000 jobs, each with an outcome of its own.",
+          body=t.Batch, answer=t.Outcomes),
     # --- messages
     Route("POST", "/signals", "signals", "operate",
           "Send a message to whoever listens to a topic.", body=t.Signal, answer=t.Received),

@@ -12,6 +12,7 @@ from . import documents, looking, moving, sending, serving, streaming, submittin
 ENDPOINTS: Final[dict[str, Callable[[Call], Awaitable[Answer]]]] = {
     "jobs.submit": submitting.submit,
     "jobs.fork": submitting.fork,
+    "batch": submitting.batch,
     "jobs.list": looking.find,
     "jobs.get": looking.get,
     "jobs.history": looking.history,

@@ -7,8 +7,10 @@ from typing import Any
 
 from ...engine.erasing import erase_job
 from ...engine.handlers.durations import milliseconds
-from ...errors import EraseError, JobNotFoundError, RequestError
+from ...errors import EraseError, JobNotFoundError, RequestError, VersionMismatchError
+from ...stores.base import JobRow
 from ..call import Answer, Call
+from ..reading import tags
 from ..types import Erased, Erasure
 from .looking import shown
 
@@ -16,22 +18,43 @@ from .looking import shown
 async def move(call: Call) -> Answer:
     """Fire an event, or go to a state; answered when it was its turn, or 202 when it waits."""
     body, service, id_ = call.body, call.service, call.params["id"]
-    await service.row(call.caller, id_)
-    if body.event is None:
-        raise RequestError("say `event`", status=422)
+    row = await service.row(call.caller, id_)
+    if (body.event is None) == (body.state is None):
+        raise RequestError("say `event` or `state`, one of the two", status=422)
     options: dict[str, Any] = {
         "actor": call.caller.actor,
         "roles": call.caller.roles,
         "why": body.why,
         "event_id": body.id or call.derived("event") or service.ids.message_id(),
+        "if_version": _wanted(call, row),
     }
     runtime = service.runtime
     try:
         async with asyncio.timeout(_seconds(body.wait)):
-            await runtime.send(id_, body.event, body.data, **options)
+            if body.event is not None:
+                await runtime.send(id_, body.event, body.data, **options)
+            else:
+                await runtime.set_state(id_, body.state, body.data, **options)
     except TimeoutError:
         return shown(await service.row(call.caller, id_), 202)
     return shown(await service.row(call.caller, id_))
+
+
+def _wanted(call: Call, row: JobRow) -> int | None:
+    """The revision that ``If-Match`` names; whether the job has it is found out when it is the
+    event's turn. Of several that the job has now. Raises VersionMismatchError.
+    """
+    header = call.headers.get("if-match")
+    wanted = None if header is None else tags(header)
+    if wanted is None:
+        return None
+    if str(row.seq) in wanted:
+        return row.seq
+    (only, *more) = wanted or ("",)
+    if more or not only.isascii() or not only.isdigit() or len(only) > 18:
+        text = f"job {row.id} is at version {row.seq}"
+        raise VersionMismatchError(text, row.id, row.seq, None)
+    return int(only)
 
 
 def _seconds(text: str | int) -> float:

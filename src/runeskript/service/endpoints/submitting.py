@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import RequestError
+from ...engine.submitting import Receipt, Submission
+from ...errors import RequestError, RuneskriptError
 from ..call import Answer, Call
-from ..types import Submit
+from ..problems import problem_of
+from ..types import Outcome, Outcomes, Submit
 from .looking import shown
 
 
@@ -14,37 +16,100 @@ async def submit(call: Call) -> Answer:
     """One job; 200 where its key was known."""
     service = call.service
     service.check_open()
-    body, tenant = call.body, call.caller.tenant
-    options: dict[str, Any] = {
-        "key": body.key,
-        "labels": body.labels,
-        "on_conflict": body.on_conflict,
-        "priority": body.priority,
-        "tenant": tenant,
-    }
-    runtime = service.runtime
-    what = await _program(call, body)
-    began = service.store.now()
-    if what is None:
-        raise RequestError("say `skript`, `machine` or `document`", status=422)
-    job = await runtime.submit_job(what, body.data, hold=not body.start, **options)
-    row = await service.row(call.caller, job.id)
-    fresh = row.created_at >= began
-    return shown(row, 201 if fresh else 200, (("location", f"/jobs/{row.id}"),))
+    id_ = call.derived("job")
+    item = await _submission(call, call.body, id_)
+    (receipt,) = await service.runtime.submit_many([item])
+    if receipt.error is not None:
+        raise receipt.error
+    row = await service.row(call.caller, str(receipt.id))
+    # What was submitted before by the id of this request was made by it.
+    known = receipt.outcome == "exists" and receipt.id != id_
+    return shown(row, 200 if known else 201, (("location", f"/jobs/{row.id}"),))
 
 
-async def _program(call: Call, body: Submit) -> Any:
+async def batch(call: Call) -> Answer:
+    """Many jobs, each with its own outcome."""
+    service = call.service
+    service.check_open()
+    items: list[Submission] = []
+    outcomes: list[Outcome | None] = []
+    key = call.derived("batch")
+    programs: dict[Any, Submission | RuneskriptError] = {}
+    for number, body in enumerate(call.body.jobs):
+        found = await _like(call, body, programs)
+        if isinstance(found, RuneskriptError):
+            outcomes.append(_refused(found))
+            continue
+        id_ = None if key is None else f"{key}-{number}"
+        items.append(_filled(found, body, id_))
+        outcomes.append(None)
+    receipts = iter(await service.runtime.submit_many(items))
+    told = [_outcome(next(receipts)) if one is None else one for one in outcomes]
+    return Answer(Outcomes(outcomes=told))
+
+
+async def _like(
+    call: Call, body: Submit, known: dict[Any, Submission | RuneskriptError]
+) -> Submission | RuneskriptError:
+    """What a submit of a batch runs, or why it cannot; what is the same is found out once."""
+    document = body.document
+    text = id(document) if isinstance(document, dict) else document
+    same = (body.skript, body.machine, text, body.data is None)
+    found = known.get(same)
+    if found is None:
+        try:
+            found = await _submission(call, body, None)
+        except RuneskriptError as exc:
+            found = exc
+        known[same] = found
+    return found
+
+
+async def _submission(call: Call, body: Submit, id_: str | None) -> Submission:
+    """What is to be submitted. Raises CompileError, UnknownSkriptError, RequestError."""
     given = [name for name in ("skript", "machine", "document") if getattr(body, name) is not None]
     if len(given) > 1:
         raise RequestError(f"say {' or '.join(given)}, one of them", status=422)
+    if not given and body.data is None:
+        raise RequestError("say `skript`, `machine`, `document`, or `data` alone", status=422)
     programs, tenant = call.service.programs, call.caller.tenant
+    found = Submission(tenant=tenant)  # a bare one, if nothing is named
     if body.document is not None:
-        return await programs.compiled(body.document)
-    if body.machine is not None:
-        return await programs.deployed(body.machine, tenant, machine=True)
-    if body.skript is not None:
-        return await programs.deployed(body.skript, tenant)
-    return None
+        found = Submission(await programs.compiled(body.document), tenant=tenant)
+    elif body.machine is not None:
+        found = Submission(await programs.deployed(body.machine, tenant, "machine"), tenant=tenant)
+    elif body.skript is not None:
+        found = Submission(await programs.deployed(body.skript, tenant, "skript"), tenant=tenant)
+    return _filled(found, body, id_)
+
+
+def _filled(found: Submission, body: Submit, id_: str | None) -> Submission:
+    """The same, with all else that a body says."""
+    return Submission(
+        found.skript,
+        body.data,
+        None,
+        body.key,
+        body.labels,
+        body.on_conflict,
+        True,
+        not body.start,
+        body.priority,
+        found.tenant,
+        id_,
+    )
+
+
+def _outcome(receipt: Receipt) -> Outcome:
+    if receipt.error is not None:
+        return _refused(receipt.error)
+    status = 200 if receipt.outcome == "exists" else 201
+    return Outcome(status=status, outcome=receipt.outcome, id=receipt.id)
+
+
+def _refused(error: RuneskriptError) -> Outcome:
+    problem = problem_of(error)
+    return Outcome(status=problem.status, outcome="refused", problem=problem)
 
 
 async def fork(call: Call) -> Answer:
