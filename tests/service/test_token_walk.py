@@ -444,3 +444,19 @@ async def test_what_was_refused_at_the_door_is_in_the_log_of_the_default_tenant(
         assert [(one["target"], one["status"], one["actor"]) for one in found] == [
             (here.job, 403, None), (here.job, 421, None),
         ]  # fmt: skip
+
+
+async def test_one_token_leaves_streams_for_others() -> None:
+    async with world(streams_each=2) as here:
+        mine, others = here.clients["read"], here.clients["admin"]
+        async with mine.stream("/events") as one, mine.stream(f"/jobs/{here.job}/events") as two:
+            await one.until(1)
+            await two.until(1)
+            reply = await mine.get("/events")
+            assert (reply.status, reply.json["code"]) == (429, "RUNE-6507")
+            assert reply.headers["retry-after"] == "5"
+            assert (await mine.get("/jobs")).status == 200
+            async with others.stream("/events") as theirs:
+                assert theirs.status == 200
+        async with mine.stream("/events") as again:
+            assert again.status == 200

@@ -12,6 +12,8 @@ MAX_BODY: Final = 16 * 1024 * 1024
 RATE: Final = 5_000
 #: Streams of events that are open at once: each is a connection and a task.
 STREAMS: Final = 1_000
+#: Of these, those of one token: the others are for others.
+STREAMS_EACH: Final = 250
 #: Seconds after which a stream without events says that it lives.
 HEARTBEAT: Final = 15.0
 #: Seconds that whoever reads a stream may take for a piece of it.
@@ -36,6 +38,7 @@ class Settings:
     max_body: int = MAX_BODY
     rate: int = RATE
     streams: int = STREAMS
+    streams_each: int = STREAMS_EACH
     heartbeat: float = HEARTBEAT
     slow: float = SLOW
     works: bool = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -45,6 +45,8 @@ class Changes:
         self._task: asyncio.Task[None] | None = None
         #: Streams that are open.
         self.open = 0
+        #: The same by the token of whoever reads.
+        self.of: dict[str, int] = {}
         self.closing = False
 
     def close(self) -> None:
@@ -102,7 +104,7 @@ async def end(store: Store) -> int:
 
 async def job_events(
     store: Store, changes: Changes, row: JobRow, after: int | None, heartbeat: float
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The events of one job's journal from behind number ``after`` on, until it has ended."""
     at = 0 if after is None else after + 1
     changes.open += 1
@@ -131,7 +133,7 @@ async def job_events(
 
 async def feed(
     store: Store, changes: Changes, tenant: str, after: int, heartbeat: float
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Every job of a tenant that has changed since cursor ``after``, as it is by then.
 
     A job that is removed is told of nobody: whose it was is forgotten with it.
