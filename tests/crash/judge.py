@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from runeskript.engine.bare import replayed
 from runeskript.kernel import load, replay
 from runeskript.model import blueprint_codec
 from runeskript.model.batches import unfold_events
 from runeskript.model.completions import read_token
-from runeskript.model.events import CallDone, CallFailed, Finished, Retried
+from runeskript.model.events import CallDone, CallFailed, Event, Finished, Moved, Refused, Retried
 from runeskript.model.ids import idempotency_key
 from runeskript.model.retries import standing
 from runeskript.stores.base import JobRow
@@ -115,6 +116,8 @@ async def _journal(
     """What a job has written down."""
     found: list[Finding] = []
     events = await store.journal(row.id, 0, 100_000)
+    if row.kind == "bare":
+        return _moved(row, list(unfold_events(events)))
     data = await store.get_blob(row.blueprint)
     if data is None:
         return [Finding("lost", f"the Blueprint of {row.skript}")]
@@ -144,4 +147,19 @@ async def _journal(
         if where.job == row.id and outcome == "accepted" and taken not in (value, None):
             text = f"{value} was accepted, and {taken} was taken"
             found.append(Finding("changed", text))
+    return found
+
+
+def _moved(row: JobRow, events: list[Event]) -> list[Finding]:
+    """What is wrong with a bare job: its journal says of each event once what it came to, and leads
+    to its row.
+    """
+    found: list[Finding] = []
+    stands = replayed(row.input, events)
+    if (stands.status, stands.data) != (row.status, row.data) or row.output != row.data:
+        found.append(Finding("changed", f"the journal leads to {stands}, the row has {row}"))
+    said = Counter(event.id for event in events if isinstance(event, Moved | Refused))
+    for id_, times in said.items():
+        if times != 1:
+            found.append(Finding("duplicated", f"event {id_} was decided {times} times"))
     return found

@@ -7,8 +7,8 @@ store's file and the *ledger*, to which the handlers append what they did. What 
 from the ledger and from the journal (:mod:`crash.judge`). The stories take turns: an order
 (:mod:`crash.orders`), a job that is completed, retried and forked from outside (:mod:`crash.desk`),
 jobs that fail and tell so (:mod:`crash.alarms`), those of a schedule (:mod:`crash.ticks`), a job
-that is cancelled by force (:mod:`crash.stops`), and one of a machine that is sent events
-(:mod:`crash.tickets`).
+that is cancelled by force (:mod:`crash.stops`), one of a machine that is sent events
+(:mod:`crash.tickets`), and a bare one (:mod:`crash.records`).
 
 ``--break effects``: effects leave before what caused them is durable. ``--break keys``: calls get
 fresh idempotency keys. Either must be found out.
@@ -32,12 +32,13 @@ from crash.alarms import Alarm
 from crash.desk import Desk
 from crash.judge import Finding
 from crash.orders import Order
+from crash.records import Record
 from crash.stage import Story
 from crash.stops import Stop
 from crash.tickets import Ticket
 from crash.ticks import Tick
 
-STORIES: tuple[type[Story], ...] = (Order, Desk, Alarm, Tick, Stop, Ticket)
+STORIES: tuple[type[Story], ...] = (Order, Desk, Alarm, Tick, Stop, Ticket, Record)
 #: How often a boundary is passed before the kill, and once.
 TIMES = (1, 1, 1, 1, 2, 3, 5)
 #: Kills a job: five claims without an event in between park it, as they have to.

@@ -247,10 +247,13 @@ async def test_why_it_stands(runtime: Start, store: Store) -> None:
         assert row is not None
         return (await reason_of(store, row)).text
 
-    assert await why() == "an event in status Pending: start or suspend or fail or cancel"
+    free = "no worker holds it, and none has to: an event in status "
+    assert await why() == free + "Pending: start or suspend or fail or cancel"
     await rt.send(job.id, "suspend")
     assert "resume or fail or cancel; it stands still: paused" in await why()
-    await rt.send(job.id, "cancel")
+    await store.post([event_command(EventFor(job.id, "cancel"), "e")])
+    assert await why() == "a worker is about to claim it"
+    await rt.work(until_idle=True)
     assert await why() == "it has ended: Cancelled"
 
 

@@ -55,12 +55,11 @@ async def reason_of(store: Store, row: JobRow) -> Reason:
     """The one reason. Raises the errors of a job that cannot be read."""
     if row.status in FINAL:
         return Reason("ended", f"it has ended: {row.status}")
-    if row.kind == "bare":
-        return _bare(row)
-    if row.status == "Suspended":
+    runs = row.kind != "bare"
+    if runs and row.status == "Suspended":
         kind: Kind = "paused" if row.reason == "paused" else "parked"
         return Reason(kind, f"it stands still: {row.reason}")
-    if row.due == HELD:
+    if runs and row.due == HELD:
         return Reason("paused", "it is held: a resume has it begin")
     now = store.now()
     if row.owner is None and row.due is not None and row.due <= now:
@@ -91,7 +90,7 @@ def _bare(row: JobRow) -> Reason:
     text = f"an event in status {row.status}: {' or '.join(can)}"
     if row.reason is not None:
         text += f"; it stands still: {row.reason}"
-    return Reason("event", text, owner=row.owner, detail={"state": row.status, "events": can})
+    return Reason("event", text, detail={"state": row.status, "events": can})
 
 
 async def _unclaimed(store: Store, row: JobRow) -> Reason:
@@ -122,6 +121,8 @@ async def _unclaimed(store: Store, row: JobRow) -> Reason:
 # --- what its run rests on ------------------------------------------------------------------------
 async def _waits(store: Store, loaded: Loaded) -> Reason:
     row = loaded.row
+    if row.kind == "bare":
+        return _bare(row)
     if row.status == "Pending":  # also a fork, which has a journal by then
         return Reason("moving", "it has not begun")
     data = await store.get_blob(row.blueprint)
