@@ -191,7 +191,7 @@ def test_machines(client: Any) -> None:
     assert "more" in refused.value.allowed and refused.value.job == job.id
     moved = client.move(job.id, "more", why="because")
     assert moved.data == {"n": 2}
-    assert client.move(job.id, "close").status == "Completed"
+    assert client.move(job.id, "close", version=moved.version).status == "Completed"
     assert "ticket" in {one.name for one in client.machines()}
     assert [one.version for one in client.machine_versions("ticket").deployed] == [1]
     assert client.machine_source("ticket", 1).source == MACHINE

@@ -24,6 +24,7 @@ from ..errors import (
     TransitionFailedError,
     TransitionRefusedError,
     UnknownHandlerError,
+    VersionMismatchError,
 )
 from ..service.routes import BYTES, METRICS
 from ..service.types import JobView, Problem
@@ -38,6 +39,7 @@ _DEFAULTS: Final[dict[type[RuneskriptError], dict[str, Any]]] = {
     TransitionRefusedError: {"job": "", "state": "", "event": "", "allowed": (), "error": {}},
     TransitionFailedError: {"job": "", "state": "", "event": "", "error": {}},
     JobExistsError: {"job": "", "key": None},
+    VersionMismatchError: {"job": "", "version": 0, "expected": None},
     RequestError: {"status": 0, "hint": None, "allow": ()},
     ServiceError: {"status": None},
     ForbiddenError: {"route": "", "scope": ""},
@@ -123,6 +125,9 @@ def _made(
         found.retry_after = int(asked) if asked.isascii() and asked.isdigit() else 1
     elif isinstance(found, TransitionRefusedError | TransitionFailedError):
         found.job, found.event = ask.params.get("id", ""), getattr(ask.body, "event", None) or ""
+    elif isinstance(found, VersionMismatchError):
+        found.job = ask.params.get("id", "")
+        found.expected = int(ask.headers.get("if-match", "").strip('"') or 0)
     elif isinstance(found, JobExistsError):
         found.key = getattr(ask.body, "key", None)
     return found

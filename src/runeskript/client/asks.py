@@ -137,7 +137,7 @@ def move(
     """Fire an event at a job, or have it go to a state. ``version``: only if the job still has it.
 
     Raises TransitionRefusedError with what is ``allowed``, TransitionForbiddenError,
-    TransitionFailedError, and what the service raises for another version.
+    TransitionFailedError, VersionMismatchError with the ``version`` that the job has by now.
     """
     body = t.Move(event=event, state=state, data=data, why=why, id=event_id, wait=wait)
     headers = {} if version is None else {"if-match": f'"{version}"'}
