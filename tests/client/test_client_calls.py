@@ -29,6 +29,7 @@ from runeskript.errors import (
     TransitionRefusedError,
     UnknownSkriptError,
     VersionConflictError,
+    VersionMismatchError,
 )
 from runeskript.model.exports import decode_export
 from runeskript.service.routes import BY_NAME
@@ -191,7 +192,12 @@ def test_machines(client: Any) -> None:
     assert "more" in refused.value.allowed and refused.value.job == job.id
     moved = client.move(job.id, "more", why="because")
     assert moved.data == {"n": 2}
-    assert client.move(job.id, "close", version=moved.version).status == "Completed"
+    with pytest.raises(VersionMismatchError) as other:
+        client.move(job.id, "close", version=job.version)
+    assert (other.value.job, other.value.expected) == (job.id, job.version)
+    assert other.value.version == moved.version
+    version = client.job(job.id).version
+    assert client.move(job.id, "close", version=version).status == "Completed"
     assert "ticket" in {one.name for one in client.machines()}
     assert [one.version for one in client.machine_versions("ticket").deployed] == [1]
     assert client.machine_source("ticket", 1).source == MACHINE
