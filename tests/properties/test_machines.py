@@ -28,6 +28,8 @@ from runeskript.errors import (
 )
 from runeskript.kernel import Program, load
 from runeskript.model.events import Event, Moved, MoveFailed, Refused, Sent
+from runeskript.service import tokens
+from serving import Client, served
 from support import any_handlers
 
 pytestmark = pytest.mark.timeout(300 * FUZZ)
@@ -178,8 +180,8 @@ def test_it_is_the_same_rebuilt_unoptimised_and_in_a_row(
 
 
 # --- stores ---------------------------------------------------------------------------------------
-async def _in_a_runtime(url: str, machine: dict[str, Any], start: int, fired: Any) -> Any:
-    trace: list[tuple[str, int]] = []
+def _handled(trace: list[tuple[str, int]]) -> list[Any]:
+    """The handlers as real ones; what works never comes to its end."""
     mocks = handlers(trace)
 
     def handled(name: str) -> Any:
@@ -194,12 +196,26 @@ async def _in_a_runtime(url: str, machine: dict[str, Any], start: int, fired: An
 
         return called
 
+    return [handled(name) for name in mocks]
+
+
+async def _settled() -> None:
+    """All that needs no more than turns of the loop has happened: which of an activity's beginning
+    and the next event is first is nobody's promise.
+    """
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+async def _in_a_runtime(url: str, machine: dict[str, Any], start: int, fired: Any) -> Any:
+    trace: list[tuple[str, int]] = []
     answers: list[Any] = []
-    async with Runtime(store=url, handlers=[handled(name) for name in mocks]) as runtime:
+    async with Runtime(store=url, handlers=_handled(trace)) as runtime:
         job = await runtime.submit_job(
             json.dumps(document(machine)).encode(), {"n": start, "log": []}
         )
         for name, data, actor in fired:
+            await _settled()
             try:
                 job = await runtime.send(job.id, name, data, actor=actor, roles=ACTORS[actor])
                 answers.append(("moved", job.state, job.data))
@@ -209,6 +225,7 @@ async def _in_a_runtime(url: str, machine: dict[str, Any], start: int, fired: An
                 answers.append(("refused", exc.state, exc.allowed))
             except TransitionFailedError as exc:
                 answers.append(("failed", exc.state))
+        await _settled()
         job = await runtime.get_job(job.id)
         if not job.ended:
             await runtime.cancel_job(job.id)
@@ -222,9 +239,64 @@ async def _in_a_runtime(url: str, machine: dict[str, Any], start: int, fired: An
     return answers, shown, (end.status, end.state, end.data, end.output), sorted(trace)
 
 
+async def _over_http(machine: dict[str, Any], start: int, fired: Any) -> Any:
+    """The same through the service: each actor has a token with its roles."""
+    trace: list[tuple[str, int]] = []
+    answers: list[Any] = []
+    async with served(handlers=_handled(trace)) as client:
+        service = client.app.service
+        by: dict[str | None, Client] = {}
+        for actor, roles in ACTORS.items():
+            # Who has no name is the system, which is in this process.
+            text = await tokens.create(
+                service.store, name=actor or "admin", scopes=["admin"], roles=roles,
+                now=service.store.now(),
+            )  # fmt: skip
+            by[actor] = client.as_(text)
+        admin = by[None]
+        made = await admin.post(
+            "/jobs", {"document": document(machine), "data": {"n": start, "log": []}}
+        )
+        assert made.status == 201, made.body
+        id_, path = made.json["id"], made.headers["location"]
+        for name, data, actor in fired:
+            await _settled()
+            if actor is None:
+                answers.append(await _said_by(service.runtime, id_, name, data))
+                continue
+            reply = await by[actor].put(f"{path}/state", {"event": name, "data": data})
+            if reply.status == 200:
+                answers.append(("moved", reply.json["state"], reply.json["data"]))
+            elif reply.json["code"] == "RUNE-6022":
+                answers.append(("failed", reply.json["state"]))
+            else:
+                word = {403: "forbidden", 409: "refused"}[reply.status]
+                answers.append((word, reply.json["state"], tuple(reply.json["allowed"])))
+        await _settled()
+        if not (await service.runtime.get_job(id_)).ended:
+            await admin.post(f"{path}/cancel")
+        async with admin.stream(f"{path}/events") as stream:
+            await stream.ended.wait()
+            *events, last = (event.data for event in stream.events())
+        shown = [(e["kind"], e["data"].get("event"), e["data"].get("to")) for e in events]
+    end = (last["status"], last["state"], last["data"], last["output"])
+    return answers, shown, end, sorted(trace)
+
+
+async def _said_by(runtime: Runtime, id_: str, name: str, data: Any) -> tuple[Any, ...]:
+    """What the system is told of an event."""
+    try:
+        job = await runtime.send(id_, name, data)
+    except TransitionFailedError as exc:
+        return ("failed", exc.state)
+    except TransitionRefusedError as exc:
+        return ("refused", exc.state, exc.allowed)
+    return ("moved", job.state, job.data)
+
+
 @examples(6)
 @given(machines(timed=False), st.integers(0, 4), st.lists(FIRED, max_size=10))
-def test_stores_agree(
+def test_stores_and_the_service_agree(
     tmp_path_factory: pytest.TempPathFactory, machine: dict[str, Any], start: int, fired: Any
 ) -> None:
     compiled(machine)
@@ -232,6 +304,7 @@ def test_stores_agree(
     one = asyncio.run(_in_a_runtime("memory://", machine, start, fired))
     other = asyncio.run(_in_a_runtime(f"sqlite:///{path}", machine, start, fired))
     assert one == other
+    assert asyncio.run(_over_http(machine, start, fired)) == one
     model = Model(machine, {"n": start, "log": []})
     expected = []
     for event in fired:
