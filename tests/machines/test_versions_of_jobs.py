@@ -293,3 +293,52 @@ async def test_states_that_are_none(rt: Runtime) -> None:
     for bad in ("", None, 1, "\ud800"):
         with pytest.raises(RuntimeOptionError):
             await rt.set_state(job.id, bad)  # type: ignore[arg-type]
+
+
+CALLS = """\
+machine: calls
+initial: here
+data: {type: object}
+states: {here: {}, there: {do: [{call: look}, {call: write}]}}
+transitions:
+  - {from: here, event: go, to: there, do: [{call: look}, {call: write}, {call: look}]}
+  - {from: there, event: back, to: here, do: [{call: write}]}
+  - {from: there, event: done, to: here}
+"""
+
+
+async def test_the_version_in_the_journal_is_the_position_there(url: str) -> None:
+    """Whatever goes ahead of the commit meanwhile, and whoever takes the job over."""
+
+    @handler("look", pure=True)
+    async def look(params: Any, ctx: Any) -> int:
+        return 1
+
+    @handler("write", idempotent=True)
+    async def write(params: Any, ctx: Any) -> int:
+        await asyncio.sleep(0)
+        return 2
+
+    async with Runtime(store=url, handlers=[look, write]) as rt:
+        job = await rt.submit_job(CALLS, {})
+        for turn in range(12):
+            version = (await rt.get_job(job.id)).version
+            sent = [
+                EventFor(job.id, name, id=f"{turn} {n}", if_version=version + n)
+                for n, name in enumerate(("go", "back", "go", "back", "go", "back"))
+            ]
+            await asyncio.gather(
+                *(rt.send_many([one]) for one in sent[::2]), rt.send_many(sent[1::2])
+            )
+        events = await rt._store.journal(job.id, 0, 10_000)
+        found = [(at, e) for at, e in enumerate(events) if isinstance(e, SentIf)]
+        assert len(found) == 72
+        for at, event in found:
+            assert event.version == at
+            became = next(e for e in events[at + 1 :] if getattr(e, "id", None) == event.id)
+            late = isinstance(became, Refused) and became.reason == "version"
+            assert not (event.expected != at and not late), (at, event, became)
+            if late:
+                assert isinstance(became, Refused)
+                assert became.error["version"] == at + 2
+        assert sum(e.expected == at for at, e in found) > 0

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .driver import Driver
 
 #: Events after which the job is written down, so that nobody reads far back to load it.
-SNAPSHOT: Final = 64
+SNAPSHOT: Final = 16
 #: Commands that people give to jobs -> the events that they are.
 _COMMANDS: Final = {"cancel": "cancel", "pause": "suspend", "resume": "resume", "retry": "retry"}
 
