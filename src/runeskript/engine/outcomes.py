@@ -12,10 +12,12 @@ from ..errors import (
     NoMachineError,
     RuneskriptError,
     RuntimeOptionError,
+    StoreError,
     VersionMismatchError,
 )
 from ..model.batches import unfold_events
 from ..model.blueprint import MachineTable
+from ..model.events import SentIf
 from ..model.machine import FINAL
 from ..model.values import type_name
 from ..stores.base import Command, JobRow, Store
@@ -38,6 +40,7 @@ from .skripts import Skripts
 #: Seconds between two looks at a job that somebody else runs.
 LOOK: Final = 0.5
 _PAGE: Final = 500
+_PRUNED: Final = "RUNE-7011"
 
 
 async def send_all(
@@ -71,7 +74,7 @@ async def send_all(
     late: dict[int, RuneskriptError] = {
         at: error
         for at, one in enumerate(events)
-        if one.job in tables and (error := _too_late(rows[one.job], one)) is not None
+        if one.job in tables and (error := await _too_late(store, rows[one.job], one)) is not None
     }
     sound = [at for at, one in enumerate(events) if one.job in tables and at not in late]
     wanted: dict[str, list[str]] = {}
@@ -123,12 +126,22 @@ async def machine_of_job(row: JobRow, skripts: Skripts) -> MachineTable:
     return table_of(row, await skripts.machine(row.blueprint))
 
 
-def _too_late(row: JobRow | None, one: EventFor) -> VersionMismatchError | None:
-    """Revisions only rise, so nobody has to be asked about an event for an earlier one; unless it
-    has an id, and so may have been sent before.
+async def _too_late(store: Store, row: JobRow | None, one: EventFor) -> VersionMismatchError | None:
+    """Revisions only rise, so nobody has to be asked about an event for an earlier one, and it is
+    not written down; unless it was sent before, and stands where it was to.
     """
-    if row is None or one.if_version is None or one.id is not None or row.seq <= one.if_version:
+    wanted = one.if_version
+    if row is None or wanted is None or row.seq <= wanted:
         return None
+    if one.id is not None:
+        try:
+            there = await store.journal(row.id, wanted, 1)
+        except StoreError as exc:
+            if exc.code != _PRUNED:
+                raise
+            return None
+        if there and isinstance(there[0], SentIf) and there[0].id == one.id:
+            return None
     text = f"job {row.id}: the job is at version {row.seq}, not {one.if_version}"
     return VersionMismatchError(text, row.id, row.seq, one.if_version)
 
