@@ -266,3 +266,41 @@ def test_the_token_is_that_of_the_environment(
         assert "RUNE-6003" in done.err
         done = rune("jobs", "signal", "x", "--server", server.url)
         assert "RUNE-6501" in done.err
+
+
+def test_submit_and_check(two: Two, tmp_path: Path) -> None:
+    (tmp_path / "ok.yaml").write_text(HELLO)
+    (tmp_path / "bad.yaml").write_text("skript: x\ndo:\n  - retrun: 1\n")
+    (tmp_path / "calls.yaml").write_text("skript: x\ndo:\n  - call: later\n")
+    (tmp_path / "none.yaml").write_bytes(b"skript: \xff\n")
+    url = two.server.url
+    done = two.rune(
+        "submit", "ok.yaml", "--input", "a=1", "--key", "k", "--label", "x=y", "--server", url
+    )
+    job = two.client.job(done.json["job"])
+    assert (job.key, job.labels, job.input) == ("k", {"team": "shop", "x": "y"}, {"a": 1})
+    assert two.client.result(job.id) == {"a": 1}
+    again = two.rune("submit", "ok.yaml", "--key", "k", "--server", url, "--output", "text")
+    assert again.out.strip() == job.id
+    refused = two.rune(
+        "submit", "ok.yaml", "--key", "k", "--on-conflict", "reject", "--server", url
+    )
+    assert "RUNE-6012" in refused.err
+    for name in ("ok.yaml", "bad.yaml", "none.yaml"):
+        for verb in ("check", "submit"):
+            here = two.rune(verb, name, *(() if verb == "check" else ("--store", two.store)))
+            there = two.rune(verb, name, "--server", url)
+            if verb == "check" or name != "ok.yaml":
+                assert (here.code, here.out) == (there.code, there.out)
+                # How long a finding is does not go over the wire.
+                assert re.sub(r"\^+", "^", here.err) == re.sub(r"\^+", "^", there.err)
+    text = two.rune("check", "bad.yaml", "--server", url, "--output", "text")
+    assert "bad.yaml:3:5" in text.out and "`retrun` is no verb" in text.out
+    bare = two.rune("submit", "--data", '{"n": 1}', "--server", url)
+    assert two.client.job(bare.json["job"]).kind == "bare"
+    # The service has a handler that is not here.
+    assert two.rune("check", "calls.yaml", "--server", url).json == []
+    for options in (("--handlers", "x.py"), ("--no-opt",), ("--store", "memory://")):
+        done = two.rune("submit", "ok.yaml", "--server", url, *options)
+        assert (done.code, options[0] in done.err) == (2, True)
+    assert two.rune("check", "gone.yaml", "--server", url).code == 2

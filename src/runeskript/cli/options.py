@@ -202,11 +202,15 @@ def add_store(parser: argparse.ArgumentParser, default: str | None = STORE) -> N
 def add_place(parser: argparse.ArgumentParser) -> None:
     """``--store`` or ``--server``, for the verbs that ask a service, too; None where left out."""
     add_store(parser, None)
+    add_server(parser, "in place of a store: a service (`rune serve`) to ask")
+
+
+def add_server(parser: argparse.ArgumentParser, what: str) -> None:
+    """``--server``; ``what`` it is."""
     parser.add_argument(
         "--server",
         metavar="URL",
-        help="in place of a store: a service (`rune serve`) to ask, such as http://127.0.0.1:8440; "
-        "RUNE_TOKEN in the environment says who asks",
+        help=f"{what}, such as http://127.0.0.1:8440; RUNE_TOKEN in the environment says who asks",
     )
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from ...compiler.pipeline import check_text
+from ...errors import CompileError
 from ...model.diagnostics import Diagnostic
 from ...model.spans import Span
 from .. import documents, terminal
 from ..diagnostics import is_note, render_all
-from ..options import add_handlers, add_output
+from ..options import add_handlers, add_output, add_server
 from ..registry import load_registry
 from ..settings import options_for
 from ..usage import UsageError
+
+#: What there is to say of a file.
+Check: TypeAlias = Callable[[str], Sequence[Diagnostic]]
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -22,21 +27,20 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="a skript; - reads stdin")
     parser.add_argument("--strict", action="store_true", help="warnings count as errors")
     add_handlers(parser)
+    add_server(parser, "a service (`rune serve`) that checks, by the handlers that it has")
     add_output(parser)
 
 
 def execute(args: Namespace) -> int:
     """Check each file; 2 where one has errors."""
-    catalog = load_registry(args.handlers)
+    check = _at_service(args) if getattr(args, "server", None) else _here(args)
     found: list[Diagnostic] = []
     for name in args.files:
         try:
-            source = documents.load(name)
+            found += check(name)
         except UsageError as error:
             nowhere = Span(name, 0, 0, 0, 0)
             found.append(Diagnostic(error.code, "error", error.message, nowhere, "", error.hint))
-            continue
-        found += check_text(source, name, catalog, options_for())
     if terminal.mode(args.output) == "json":
         terminal.say_json([d.to_dict() for d in found])
     else:
@@ -48,6 +52,28 @@ def execute(args: Namespace) -> int:
                 terminal.say(terminal.printable(f"{d.span.file}: {d.message}"))
     bad = ("error", "warning") if args.strict else ("error",)
     return 2 if any(d.severity in bad for d in found) else 0
+
+
+def _here(args: Namespace) -> Check:
+    catalog = load_registry(args.handlers)
+    return lambda name: check_text(documents.load(name), name, catalog, options_for())
+
+
+def _at_service(args: Namespace) -> Check:
+    from ...client.sync import Client
+    from ..at_service import check_options, diagnostics_of, text_of
+
+    check_options({"--handlers": args.handlers})
+    client = Client(args.server)
+
+    def check(name: str) -> Sequence[Diagnostic]:
+        try:
+            text = text_of(name)
+        except CompileError as error:
+            return error.diagnostics
+        return diagnostics_of(client.check(text).diagnostics, name)
+
+    return check
 
 
 def failure(error: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
 from ...engine.jobs import Job
 from ...engine.runtime import Runtime
+from ...errors import CompileError
 from .. import inputs, terminal
 from ..options import (
+    STORE,
     add_handlers,
     add_input,
     add_job,
     add_output,
     add_passes,
+    add_place,
     add_priority,
-    add_store,
     add_tenant,
     chosen_passes,
     job_labels,
@@ -24,6 +27,9 @@ from ..options import (
 from ..registry import load_registry
 from ..skripts import Skript, deploy, load_skript
 from ..usage import UsageError
+
+if TYPE_CHECKING:
+    from ...service.types import JobView
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -36,7 +42,7 @@ def configure(parser: ArgumentParser) -> None:
     )
     add_input(parser)
     add_handlers(parser)
-    add_store(parser)
+    add_place(parser)
     add_job(parser)
     add_priority(parser)
     add_tenant(parser)
@@ -53,32 +59,60 @@ def configure(parser: ArgumentParser) -> None:
     parser.epilog = (
         "The handlers are needed to check the document by; they are not called. Once the job's id\n"
         "is printed, the job is as durable as the store, and `rune worker` runs it.\n"
-        "A bare job (--data) runs nothing: `rune jobs send` moves it."
+        "A bare job (--data) runs nothing: `rune jobs send` moves it.\n"
+        "A service (--server) compiles the document itself, with the handlers that it has, and\n"
+        "runs the job; the document is not deployed there, and names no files."
     )
 
 
 def execute(args: Namespace) -> int:
     """Compile, store, print the id."""
-    runtime = Runtime(
-        store=args.store,
-        handlers=load_registry(args.handlers),
-        discover_handlers=False,
-    )
     if (args.file is None) == (args.data is None):
         raise UsageError("write: rune submit FILE, or rune submit --data JSON")
-    if args.data is not None:
-        if args.input:
-            raise UsageError("--input is for a skript; a bare job has --data")
-        job = asyncio.run(_create(runtime, _data(args.data), args))
-    else:
-        value = inputs.parse(args.input)
-        skript = load_skript(args.file, runtime.handlers, chosen_passes(args))
-        job = asyncio.run(_submit(runtime, skript, value, args))
+    if args.data is not None and args.input:
+        raise UsageError("--input is for a skript; a bare job has --data")
+    job = _at_store(args) if args.server is None else _at_service(args)
     if terminal.mode(args.output) == "json":
         terminal.say_json({"job": job.id, "state": job.state})
     else:
         terminal.say(job.id)
     return 0
+
+
+def _at_store(args: Namespace) -> Job:
+    runtime = Runtime(
+        store=args.store or STORE,
+        handlers=load_registry(args.handlers),
+        discover_handlers=False,
+    )
+    if args.data is not None:
+        return asyncio.run(_create(runtime, _data(args.data), args))
+    value = inputs.parse(args.input)
+    skript = load_skript(args.file, runtime.handlers, chosen_passes(args))
+    return asyncio.run(_submit(runtime, skript, value, args))
+
+
+def _at_service(args: Namespace) -> JobView:
+    """Raises what the service refuses it with."""
+    from ...client.sync import Client
+    from ..at_service import check_options, refused, text_of
+
+    options = {"--store": args.store, "--handlers": args.handlers, "--no-opt": args.no_opt}
+    check_options(options | {"--passes": args.passes, "--tenant": args.tenant})
+    text = None if args.data is not None else text_of(args.file)
+    value: object = inputs.parse(args.input) if args.data is None else _data(args.data)
+    with Client(args.server) as client:
+        try:
+            return client.submit(
+                document=text,
+                data=value,
+                key=args.key,
+                labels=job_labels(args),
+                on_conflict=args.on_conflict,
+                priority=args.priority,
+            )
+        except CompileError as error:
+            raise refused(error, args.file) from None
 
 
 async def _submit(runtime: Runtime, skript: Skript, value: object, args: Namespace) -> Job:
