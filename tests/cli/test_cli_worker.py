@@ -146,7 +146,7 @@ def test_a_stopped_worker_gives_its_jobs_back(rune: Rune, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["submit"], "the following arguments are required: FILE"),
+        (["submit"], "write: rune submit FILE, or rune submit --data JSON"),
         (["submit", "none.yaml"], "none.yaml"),
         (["submit", "order.yaml", "--store", URL], "there is no handler `note`"),
         (["submit", "order.yaml", "--handlers", "handlers.py", "--label", "x"], "NAME=TEXT"),

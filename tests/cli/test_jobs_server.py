@@ -32,7 +32,7 @@ transitions:
   - {from: open, event: close, to: closed, guard: data.n > 5}
 """
 #: What is another one each time: ids, times and sizes.
-VARIES = re.compile(r'[0-9a-f]{8}-[0-9a-f-]{27}|"exported_at": \d+|"bytes": \d+')
+VARIES = re.compile(r'[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{32}\b|"exported_at": \d+|"bytes": \d+')
 TOKENS: list[str] = []
 
 
