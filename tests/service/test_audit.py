@@ -92,6 +92,16 @@ async def test_many_at_once_are_few_commits(store: Counting, clock: Clock) -> No
     assert store.puts == 5
 
 
+async def test_who_is_alone_waits_for_nobody(store: Counting, clock: Clock) -> None:
+    log = Audit(store, clock)
+    await note(log, alone=True, request="0")
+    begun = [asyncio.ensure_future(note(log, request=str(n))) for n in (1, 2)]
+    await asyncio.sleep(0)
+    await note(log, alone=True, request="3")  # in front of what is written already it is not
+    await asyncio.gather(*begun)
+    assert [one.request for one in await entries(store)] == ["0", "1", "2", "3"]
+
+
 async def test_each_tenant_has_its_own(store: Counting, clock: Clock) -> None:
     log = Audit(store, clock)
     await asyncio.gather(*(note(log, (SIF, SHOP)[i % 2], request=f"r{i}") for i in range(10)))

@@ -5,6 +5,7 @@ What was answered is the page docs/reference/access.md; it has to be what the ta
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -81,7 +82,9 @@ async def world(**settings: Any) -> AsyncIterator[World]:
                 await admin.put("/machines", {"document": _text(DOOR, "door", mark)})
             ).status == 201
             job = {"document": _text(WAITS, "waits", mark), "key": f"key-{mark}", "data": mark}
-            made[tenant, "job"] = (await admin.post("/jobs", job)).json["id"]
+            id_ = made[tenant, "job"] = (await admin.post("/jobs", job)).json["id"]
+            while (await store.load(id_)).row.status != "Running":  # type: ignore[union-attr]
+                await asyncio.sleep(0)
         shop: dict[str, Any] = {"name": "x", "tenant": "shop", "now": now - 1_000}
         whole = await tokens.create(store, **shop, scopes=["admin"])
         expired = await tokens.create(store, **shop, scopes=["admin"], expires_at=now)
@@ -426,6 +429,11 @@ async def test_what_was_refused_and_done_is_in_the_log_of_its_tenant() -> None:
             "late-x@1",
             201,
         )
+        await shop.post("/signals", {"topic": "parcels"})
+        jobs = [{"document": _text(WAITS, "late", "x"), "start": False}, {"skript": "nothing"}]
+        await shop.post("/batch", {"jobs": jobs})
+        *_, one, two = (await shop.get("/audit")).json["entries"]
+        assert (one["target"], two["target"]) == ("parcels", "1 of 2 jobs")
         theirs = (await here.clients["other tenant's"].get("/audit")).body.decode()
         assert MARK not in theirs.replace(here.job, "")
         assert json.loads(theirs)["entries"][-1]["status"] == 404

@@ -25,7 +25,7 @@ from .problems import problem_of
 from .reading import as_type, read_json, read_query, read_text, segments
 from .routes import ANY, DOCUMENTS, Route
 from .service import Service
-from .types import DeployedView
+from .types import DeployedView, Outcomes, Signal
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -47,14 +47,20 @@ class App:
     def __init__(self, service: Service) -> None:
         self.service = service
         self._matcher = Matcher()
+        #: Requests under way, streams among them.
+        self._active = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's scope, as ASGI 3 has it."""
         if scope["type"] == "http":
-            if self.service.telemetry is None:
-                await self._request(scope, receive, send)
-            else:
-                await self._observed(self.service.telemetry, scope, receive, send)
+            self._active += 1
+            try:
+                if self.service.telemetry is None:
+                    await self._request(scope, receive, send)
+                else:
+                    await self._observed(self.service.telemetry, scope, receive, send)
+            finally:
+                self._active -= 1
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "websocket":
@@ -99,6 +105,7 @@ class App:
         extra: guards.Headers = ()
         route: Route | None = None
         caller: Caller | None = None
+        call: Call | None = None
         params: dict[str, str] = {}
         try:
             extra = guards.check(scope, headers, service.settings)
@@ -121,10 +128,11 @@ class App:
             await service.audit.note(
                 caller,
                 route=route.name,
-                target=_target(params, answer),
+                target=_target(call, params, answer),
                 status=answer.status,
                 peer=_peer(scope),
                 request=id_,
+                alone=self._active - service.changes.open <= 1,
             )
         bare = scope["method"] == "HEAD" or answer.status in _BODYLESS
         if isinstance(answer.body, AsyncIterator) and not bare:
@@ -219,10 +227,15 @@ def _peer(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
-def _target(params: Mapping[str, str], answer: Answer) -> str:
-    """What a request was about: what its path names, or what it has made."""
+def _target(call: Call | None, params: Mapping[str, str], answer: Answer) -> str:
+    """What a request was about: what its path names, what it has made, the topic of a message."""
     for value in params.values():
         return value
+    if call is not None and isinstance(call.body, Signal):
+        return call.body.topic
+    if isinstance(answer.body, Outcomes):
+        made = sum(one.outcome == "created" for one in answer.body.outcomes)
+        return f"{made:,} of {len(answer.body.outcomes):,} jobs"
     if isinstance(answer.body, DeployedView):
         return f"{answer.body.name}@{answer.body.version}"
     return dict(answer.headers).get("location", "").rpartition("/")[2]

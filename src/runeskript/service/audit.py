@@ -94,9 +94,10 @@ class Audit:
         status: int,
         peer: str,
         request: str,
+        alone: bool = False,
     ) -> None:
         """Note a change, or one that was refused; back when it is written. Never raises for what
-        the store does.
+        the store does. ``alone``: nobody else is about to note anything, so none is waited for.
         """
         tenant = "" if caller is None else caller.tenant
         token = None if caller is None else caller.token
@@ -115,7 +116,10 @@ class Audit:
             _short(request),
             self._left_out.pop(tenant, 0),
         )
-        await self._add(tenant, entry)
+        if alone and self._writer is None:
+            await self._put(tenant, [entry])
+        else:
+            await self._add(tenant, entry)
 
     async def close(self) -> None:
         """Write what is still to be written: how many were left out since the last entries."""
@@ -142,7 +146,11 @@ class Audit:
         try:
             while self._pending:
                 batch, self._pending = self._pending, []
-                await self._put(batch)
+                tenants: dict[str, list[Entry]] = {}
+                for tenant, entry, _ in batch:
+                    tenants.setdefault(tenant, []).append(entry)
+                for tenant, entries in tenants.items():
+                    await self._put(tenant, entries)
                 for _, _, written in batch:
                     if not written.done():
                         written.set_result(None)
@@ -151,18 +159,14 @@ class Audit:
             for _, _, written in self._pending:  # only where the task was cancelled
                 written.cancel()
 
-    async def _put(self, batch: list[tuple[str, Entry, asyncio.Future[None]]]) -> None:
-        tenants: dict[str, list[Entry]] = {}
-        for tenant, entry, _ in batch:
-            tenants.setdefault(tenant, []).append(entry)
-        for tenant, entries in tenants.items():
-            for start in range(0, len(entries), ENTRIES):
-                part = entries[start : start + ENTRIES]
-                try:
-                    value: Value = [_stored(entry) for entry in part]
-                    await self._store.put_record("audit", self._name(tenant, part[0].at), value, 0)
-                except StoreError as exc:
-                    _log.error("the store takes no entries (%s): %r", exc, part)
+    async def _put(self, tenant: str, entries: list[Entry]) -> None:
+        for start in range(0, len(entries), ENTRIES):
+            part = entries[start : start + ENTRIES]
+            try:
+                value: Value = [_stored(entry) for entry in part]
+                await self._store.put_record("audit", self._name(tenant, part[0].at), value, 0)
+            except StoreError as exc:
+                _log.error("the store takes no entries (%s): %r", exc, part)
 
     def _name(self, tenant: str, at: int) -> str:
         """Names rise, also where the clock goes back."""

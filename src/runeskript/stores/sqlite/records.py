@@ -77,7 +77,8 @@ class Records:
         """Write a record if its version is still ``version``."""
         if self.version(table, name) != version:
             return None
-        self._unuse(table, name)
+        if version:
+            self._unuse(table, name)
         self._db.ex(
             "INSERT OR REPLACE INTO record(tab, name, version, at, value) VALUES(?, ?, ?, ?, ?)",
             (
