@@ -7,7 +7,14 @@ from typing import Any, Literal
 
 import pytest
 
-from runeskript.cli import bench_batch, bench_chain, bench_durable, bench_jobs, bench_memory
+from runeskript.cli import (
+    bench_api,
+    bench_batch,
+    bench_chain,
+    bench_durable,
+    bench_jobs,
+    bench_memory,
+)
 from runeskript.cli import bench_scenarios as bench
 from runeskript.cli.verbs import bench as bench_verb
 from runeskript.compiler.pipeline import compile_text
@@ -135,3 +142,13 @@ def test_the_batch_scenario_counts_jobs(monkeypatch: pytest.MonkeyPatch, start: 
     figure = bench_batch._batch(1, "normal", start=start)
     assert (figure.scenario, figure.n) == ("batch-start" if start else "batch", 60)
     assert figure.extra["sync"] == "NORMAL" and ("ended" in figure.extra) == start
+
+
+def test_the_api_scenario_measures_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over real connections: every answer is counted, and has to be what was asked for."""
+    monkeypatch.setattr(bench_api, "GETS", 40)
+    monkeypatch.setattr(bench_api, "POSTS", 40)
+    monkeypatch.setattr(bench_api, "CONNECTIONS", 4)
+    get, post = bench_api._api(1, "normal", ("get", "post"))
+    assert (get.scenario, get.n, post.scenario, post.n) == ("api-get", 40, "api-post", 40)
+    assert get.extra["sync"] == "NORMAL" and post.extra["p99_ms"] >= post.extra["p50_ms"] > 0

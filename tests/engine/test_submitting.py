@@ -12,7 +12,7 @@ import pytest
 
 from runeskript.engine import submitting
 from runeskript.engine.runtime import Runtime
-from runeskript.engine.submitting import Receipt, Submission
+from runeskript.engine.submissions import Receipt, Submission
 from runeskript.errors import (
     CompileError,
     InputError,

@@ -51,9 +51,9 @@ LIBRARIES = {
     "pytest": ("pytest", ("testing",)),
     "msgspec": ("msgspec", ("engine", "cli", "stores", "service", "client")),
     "rich": ("rich", ("cli",)),
-    "starlette": ("starlette", ("service",)),
+    "starlette": ("starlette", ("cli", "service")),
     "transitions": ("transitions", ("cli",)),
-    "uvicorn": ("uvicorn", ("service",)),
+    "uvicorn": ("uvicorn", ("cli", "service")),
     "uvloop": ("uvloop", ("engine", "cli")),
     "yaml": ("PyYAML", ("compiler", "cli")),
 }

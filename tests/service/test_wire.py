@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from socket import IPPROTO_TCP, TCP_NODELAY
+from typing import Any
 
 import pytest
 
@@ -147,3 +149,21 @@ async def test_a_stream_is_no_request_that_does_not_come(monkeypatch: pytest.Mon
             await asyncio.wait_for(reader.readuntil(b"nothing"), 0.1)
         assert not reader.at_eof()
         writer.close()
+
+
+async def test_no_answer_waits_for_an_acknowledgement() -> None:
+    """Nagle's algorithm is off on what is accepted: head and body are sent one after the other."""
+    accepted: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    class Noting(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted.set_result(transport.get_extra_info("socket"))
+
+    with bound("127.0.0.1", 0) as ours:
+        server = await asyncio.get_running_loop().create_server(Noting, sock=ours)
+        port = ours.getsockname()[1]
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        found = await accepted
+        assert found.getsockopt(IPPROTO_TCP, TCP_NODELAY)
+        writer.close()
+        server.close()

@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from ..compiler.pipeline import compile_text
 from ..engine.runtime import Runtime
-from ..engine.submitting import Submission
+from ..engine.submissions import Submission
 from ..errors import RuneskriptError
 from .bench_measure import Figure, alternate, pair
 

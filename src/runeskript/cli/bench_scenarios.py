@@ -23,7 +23,7 @@ from ..engine.handlers.registry import HandlerRegistry
 from ..engine.runtime import Runtime
 from ..errors import RuneskriptError
 from ..model.catalog import PlainHandler, StaticCatalog
-from . import bench_batch, bench_chain, bench_document, bench_machines, bench_memory
+from . import bench_api, bench_batch, bench_chain, bench_document, bench_machines, bench_memory
 from .bench_measure import Figure, Scenario, alternate, pair, peak_rss_mb
 from .bench_startup import startup
 
@@ -351,6 +351,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         bench_machines.transitions_durable,
     ),
     "batch": Scenario("10,000 durable jobs submitted in one go", bench_batch.batch),
+    "api": Scenario("a job of one step by POST, and a job by GET, over HTTP", bench_api.api),
     "memory": Scenario("what each of 100,000 branches holds while it waits", memory),
     "compile": Scenario("a document of 10,000 steps, from text to verified Blueprint", compile_),
     "compile-100k": Scenario("ten times as many steps, against ten times the time", compile_100k),

@@ -18,7 +18,8 @@ from .jobs import Job, job_of
 from .recovery import Recovery
 from .sending import Answer, EventFor
 from .skripts import Skripts, owned_name
-from .submitting import Submission, Submitting
+from .submissions import Submission
+from .submitting import Submitting
 
 if TYPE_CHECKING:
     from .registered import DamagedSchedule, Scheduled
@@ -60,7 +61,7 @@ class Control(Finding):
             None, data, key=key, labels=labels, on_conflict=on_conflict, priority=priority,
             tenant=tenant,
         )  # fmt: skip
-        return job_of(await self._submitter().one(item))
+        return job_of((await self._submitter().one(item)).row)
 
     async def cancel_job(
         self,

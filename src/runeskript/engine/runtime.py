@@ -25,7 +25,7 @@ from ..model.events import Status
 from ..model.limits import CANCEL_GRACE_MS
 from ..model.values import Value
 from ..stores import Store, open_store
-from ..stores.base import JobRow, OnConflict, Worker
+from ..stores.base import JobRow, OnConflict, Submitted, Worker
 from . import requests
 from .assembly import Given, Observer, assemble
 from .cancelling import grace_ms
@@ -48,7 +48,8 @@ from .resources import Resources
 from .secrets import Source as Secrets
 from .secrets import Vault
 from .skripts import Deployed, Skripts
-from .submitting import Receipt, Submission, Submitting, skript_of
+from .submissions import Receipt, Submission, skript_of
+from .submitting import Submitting
 from .watch import JobEvent
 
 if TYPE_CHECKING:
@@ -270,7 +271,14 @@ class Runtime(Control):
         item = Submission(
             what, input, None, key, labels, on_conflict, start, hold, priority, tenant
         )
-        return job_of(await self._submitter().one(item))
+        return job_of((await self._submitter().one(item)).row)
+
+    async def submit(self, item: Submission) -> Submitted:
+        """Create one job, in one commit with those that are submitted so in other tasks at the same
+        time: what became of it, and the row that has its id or its key now. Raises what
+        :meth:`submit_job` does.
+        """
+        return await self._submitter().one(item, joined=True)
 
     async def submit_many(self, items: Sequence[Submission]) -> list[Receipt]:
         """Create up to 10,000 jobs, in their order, and let them run: what :meth:`submit_job` does
@@ -294,7 +302,7 @@ class Runtime(Control):
         """Submit a job and await its end; a failed job is a result, not an exception."""
         what = skript_of(skript)
         item = Submission(what, input, None, key, labels, on_conflict, tenant=tenant)
-        row = await self._submitter().one(item)
+        row = (await self._submitter().one(item)).row
         return result_of(await self._end_of(row.id))
 
     def _submitter(self) -> Submitting:

@@ -8,12 +8,11 @@ it is durable, not before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 from ..errors import (
-    JobExistsError,
     RuneskriptError,
     RuntimeClosedError,
     RuntimeOptionError,
@@ -22,102 +21,18 @@ from ..errors import (
 )
 from ..kernel import Program
 from ..model.limits import SUBMITS
-from ..model.records import record
-from ..model.rows import NamedTuple
-from ..model.values import Value
 from ..stores.base import JobRow, OnConflict, Submitted
 from . import requests
 from .assembly import Observer
 from .clock import Clock
-from .compiling import Skript, Source
+from .compiling import Source
 from .driver import Driver
 from .ids import Ids
 from .skripts import Skripts
+from .submissions import Asked, Found, Receipt, Shared, Submission, is_broken, receipt, said
 
 #: Jobs that are written in one commit.
 PORTION: Final = 250
-
-
-@record
-class Submission:
-    """A job to be; see ``Runtime.submit_job`` and ``submit_many``.
-
-    ``skript``: what it runs, or ``deployed``: ``NAME`` or ``NAME@VERSION`` of what its tenant has
-    deployed; without either it is a bare job, which nothing begins, and ``input`` its data. ``id``:
-    of equal ones only the first makes a job; whoever derives it from what it is for may submit
-    again what may have been submitted. Without it the job gets a new one.
-    """
-
-    skript: Skript | None = None
-    input: object = None
-    deployed: str | None = None
-    key: str | None = None
-    labels: Mapping[str, str] | None = None
-    on_conflict: OnConflict = "return"
-    start: bool = True
-    hold: bool = False
-    priority: int = 0
-    tenant: str = ""
-    id: str | None = None
-
-
-@record
-class Receipt:
-    """What became of a submission. ``id``: of the job that has its id or its key now; ``error``:
-    why there is none.
-    """
-
-    outcome: Literal["created", "exists", "replaced", "refused"]
-    id: str | None
-    error: RuneskriptError | None
-
-
-class Asked(NamedTuple):
-    """A submission that has been checked: what it runs (None: it is bare), and its input."""
-
-    item: Submission
-    program: Program | None
-    value: Value
-    labels: dict[str, str]
-
-    @property
-    def begins(self) -> bool:
-        """Whether it is to run here."""
-        return self.program is not None and self.item.start and not self.item.hold
-
-
-class Shared:
-    """What items of a batch have in common."""
-
-    __slots__ = ("_before", "_found", "_program", "before")
-
-    def __init__(self) -> None:
-        self._found: dict[Any, Program | RuneskriptError] = {}
-        self._before: Submission | None = None
-        self._program: Program | RuneskriptError | None = None
-        #: The last one that was sound.
-        self.before: Submission | None = None
-
-    def program(self, item: Submission) -> Program | RuneskriptError | None:
-        """What an item runs, or why that cannot be, if another one had the same."""
-        last = self._before
-        if (
-            last is None
-            or item.skript is not last.skript
-            or item.deployed is not last.deployed
-            or item.tenant is not last.tenant
-        ):
-            self._program = self._found.get(_same(item))
-            self._before = item
-        return self._program
-
-    def keep(self, item: Submission, program: Program | RuneskriptError) -> None:
-        """What an item runs."""
-        self._found[_same(item)] = self._program = program
-
-
-#: What became of one that was checked, or what was wrong with it.
-Found: TypeAlias = "Submitted | RuneskriptError"
 
 
 class Submitting:
@@ -141,17 +56,28 @@ class Submitting:
         self._skripts = skripts
         self._places = places
         self._observer = observer
+        #: Jobs that are submitted one by one, until the next commit; who writes them.
+        self._waiting: list[tuple[Asked, asyncio.Future[Found]]] = []
+        self._writer: asyncio.Task[None] | None = None
         #: After the runtime was closed.
         self.closed = False
 
-    async def one(self, item: Submission) -> JobRow:
-        """Create a job, or find the one that has its key. Raises what is wrong with it."""
+    async def one(self, item: Submission, *, joined: bool = False) -> Submitted:
+        """Create a job, or find the one that has its key. ``joined``: in one commit with what
+        others submit so at the same time, in other tasks. Raises what is wrong with it.
+        """
         bare = item.skript is None and item.deployed is None
         program = None if bare else await self._program(item)
-        (found,) = await self._write([self._asked(item, program)])
+        asked = self._asked(item, program)
+        if not joined:
+            (found,) = await self._write([asked])
+        else:
+            if asked.begins:
+                await self._places.acquire()
+            found = await self._together(asked)
         if isinstance(found, RuneskriptError):
             raise found
-        return found.row
+        return found
 
     async def many(self, items: Sequence[Submission]) -> list[Receipt]:
         """Create jobs; see ``Runtime.submit_many``."""
@@ -168,13 +94,57 @@ class Submitting:
             ]
             written = iter(await self._write([one for one in found if isinstance(one, Asked)]))
             told = [next(written) if isinstance(one, Asked) else one for one in found]
-            receipts += map(_receipt, told)
-            broken = next(filter(_is_broken, told), None)
+            receipts += map(receipt, told)
+            broken = next(filter(is_broken, told), None)
             if broken is not None:  # the others would not get on either
                 left = len(items) - len(receipts)
-                receipts += [_receipt(broken)] * left
+                receipts += [receipt(broken)] * left
                 break
         return receipts
+
+    async def _together(self, asked: Asked) -> Found:
+        """Write a job, with those that others submit meanwhile: a commit of dozens takes hardly
+        longer than that of one. Its place is taken already; who is cancelled while he waits has
+        submitted it all the same.
+        """
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[Found] = loop.create_future()
+        self._waiting.append((asked, told))
+        if self._writer is None:
+            self._writer = loop.create_task(self._write_waiting())
+        return await told
+
+    async def _write_waiting(self) -> None:
+        """Write those who wait, group by group, until nobody does."""
+        try:
+            while self._waiting:
+                group = self._waiting[:PORTION]
+                del self._waiting[:PORTION]
+                await self._write_group(group)
+        finally:
+            self._writer = None
+
+    async def _write_group(self, group: list[tuple[Asked, asyncio.Future[Found]]]) -> None:
+        found: list[Found] = []
+        try:
+            found = await self._commit([asked for asked, _ in group])
+        except Exception as exc:
+            for _, told in group:
+                if not told.done():
+                    told.set_exception(exc)
+        finally:
+            for at, (asked, told) in enumerate(group):
+                what = found[at] if at < len(found) else None
+                begun = False
+                try:
+                    begun = what is not None and self._begin(asked, what)
+                except RuneskriptError as exc:
+                    what = exc
+                finally:
+                    if asked.begins and not begun:
+                        self._places.release()
+                if what is not None and not told.done():
+                    told.set_result(what)
 
     # --- what is asked for ----------------------------------------------------------------------
     async def _checked(self, item: Submission, shared: Shared) -> Asked | RuneskriptError:
@@ -233,8 +203,13 @@ class Submitting:
         if item.id is not None:
             requests.name(item.id, "the id")
         if program is None:
-            return Asked(item, None, requests.bare_data(item.input), labels)
-        return Asked(item, program, self._skripts.accept(program, item.input), labels)
+            value = requests.bare_data(item.input)
+        else:
+            value = self._skripts.accept(program, item.input)
+        id_ = self._ids.job_id() if item.id is None else item.id
+        if self._observer is not None and program is not None:
+            labels = self._observer.submitting(id_, program.blueprint.name, labels)
+        return Asked(item, id_, program, value, labels)
 
     # --- what is written ------------------------------------------------------------------------
     async def _write(self, asked: Sequence[Asked]) -> list[Found]:
@@ -252,8 +227,7 @@ class Submitting:
                         await self._places.acquire()
                         held += 1
                     part.append(one)
-                rows = await self._rows(part)
-                for one, what in zip(part, await self._submit(part, rows), strict=True):
+                for one, what in zip(part, await self._commit(part), strict=True):
                     held -= self._begin(one, what)
                     found.append(what)
             finally:
@@ -261,21 +235,36 @@ class Submitting:
                     self._places.release()
         return found
 
-    async def _rows(self, asked: Sequence[Asked]) -> list[JobRow]:
+    async def _commit(self, asked: Sequence[Asked]) -> list[Found]:
+        """Write rows, those in a row that treat a taken key alike in one go."""
         lease = self._driver.lease
         await lease.ensure()
-        now, worker, rows = self._clock.now_ms(), lease.worker.id, list[JobRow]()
+        rows = self._rows(asked)
+        found: list[Found] = []
+        pairs = zip(asked, rows, strict=True)
+        for replace, some in groupby(pairs, key=lambda one: one[0].item.on_conflict == "replace"):
+            part = [row for _, row in some]
+            on_conflict: OnConflict = "replace" if replace else "return"
+            try:
+                found += await lease.submit(part, on_conflict)
+            except StoreTooLargeError as exc:
+                found += await self._singly(part, on_conflict) if len(part) > 1 else [exc]
+            except StoreError as exc:
+                found += [exc] * len(part)
+        return [
+            said(one.item, row, what) for one, row, what in zip(asked, rows, found, strict=True)
+        ]
+
+    def _rows(self, asked: Sequence[Asked]) -> list[JobRow]:
+        now, worker = self._clock.now_ms(), self._driver.lease.worker.id
+        rows: list[JobRow] = []
         shapes: dict[str, JobRow] = {}
         for one in asked:
-            item, program, value, own = one
-            id_ = self._ids.job_id() if item.id is None else item.id
+            item, id_, program, value, labels = one
             key, rank, tenant = item.key, item.priority, item.tenant
             if program is None:
-                rows.append(requests.bare_row(id_, value, now, key, own, rank, tenant))
+                rows.append(requests.bare_row(id_, value, now, key, labels, rank, tenant))
                 continue
-            labels = own
-            if self._observer is not None:
-                labels = self._observer.submitting(id_, program.blueprint.name, own)
             shape = shapes.get(program.digest)
             if shape is None:
                 shape = shapes[program.digest] = requests.job_shape(program)
@@ -286,23 +275,6 @@ class Submitting:
                 )
             )
         return rows
-
-    async def _submit(self, asked: Sequence[Asked], rows: list[JobRow]) -> list[Found]:
-        """Write rows, those in a row that treat a taken key alike in one go."""
-        found: list[Found] = []
-        pairs = zip(asked, rows, strict=True)
-        for replace, some in groupby(pairs, key=lambda one: one[0].item.on_conflict == "replace"):
-            part = [row for _, row in some]
-            on_conflict: OnConflict = "replace" if replace else "return"
-            try:
-                found += await self._driver.lease.submit(part, on_conflict)
-            except StoreTooLargeError as exc:
-                found += await self._singly(part, on_conflict) if len(part) > 1 else [exc]
-            except StoreError as exc:
-                found += [exc] * len(part)
-        return [
-            _said(one.item, row, what) for one, row, what in zip(asked, rows, found, strict=True)
-        ]
 
     async def _singly(self, rows: list[JobRow], on_conflict: OnConflict) -> list[Found]:
         """Write each row by itself: one of them is too large for the store."""
@@ -327,42 +299,3 @@ class Submitting:
         live.place = True
         self._driver.poke()
         return True
-
-
-def skript_of(given: Any) -> Skript:
-    """What a job that is to run something runs. Raises RuntimeOptionError for nothing."""
-    if given is None:
-        raise RuntimeOptionError("None is no skript to run")
-    found: Skript = given
-    return found
-
-
-def _said(item: Submission, row: JobRow, found: Found) -> Found:
-    """What the store made of an item, or the error that this is."""
-    if isinstance(found, RuneskriptError) or found.outcome != "exists":
-        return found
-    there = found.row
-    if there.id == row.id:  # it was submitted before, by this id
-        if there.tenant != row.tenant:
-            return RuntimeOptionError(f"the id {row.id!r} is another's")
-        return found
-    return JobExistsError(there.id, item.key) if item.on_conflict == "reject" else found
-
-
-def _same(item: Submission) -> object:
-    """What is equal where items run the same: texts that are equal, or one object."""
-    return tuple(
-        given if isinstance(given, str | bytes) else id(given)
-        for given in (item.skript, item.deployed, item.tenant)
-    )
-
-
-def _is_broken(found: Found) -> bool:
-    """Whether the store failed, and not for this item alone."""
-    return isinstance(found, StoreError) and not isinstance(found, StoreTooLargeError)
-
-
-def _receipt(found: Found) -> Receipt:
-    if isinstance(found, RuneskriptError):
-        return Receipt("refused", None, found)
-    return Receipt(found.outcome, found.row.id, None)
