@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runeskript import Runtime, handler
 from runeskript.engine import policy
 from runeskript.engine.policy import Grants
-from runeskript.engine.submitting import Submission
+from runeskript.engine.submissions import Submission
 from runeskript.errors import NotAllowedError, RuntimeOptionError
 
 TEXT = """

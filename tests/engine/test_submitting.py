@@ -231,3 +231,39 @@ async def test_runs_of_one_option_are_written_in_one_go(
     options: list[Any] = ["return", "reject", "replace", "replace", "return"]
     await rt.submit_many([Submission(ADD, {"n": 1}, on_conflict=one) for one in options])
     assert asked == [(2, "return"), (2, "replace"), (1, "return")]
+
+
+async def test_what_is_submitted_at_the_same_time_shares_a_commit(
+    runtime: Start, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is told its own outcome; who is cancelled while he waits has submitted his job."""
+    submit, asked = store.submit, list[int]()
+
+    async def counted(rows: Sequence[JobRow], *args: Any) -> list[Submitted]:
+        asked.append(len(rows))
+        await asyncio.sleep(0)
+        if {"n": 13} in [row.input for row in rows]:
+            raise StoreError("gone")
+        return await submit(rows, *args)
+
+    monkeypatch.setattr(store, "submit", counted)
+    rt = await runtime(store=store, max_jobs=20)
+    items = [Submission(ADD, {"n": n}, id=f"j{n}") for n in range(10)]
+    items += [Submission(ADD, {"n": "x"}), items[3], Submission(input={"n": 1}, key="k")]
+    tasks = [asyncio.create_task(rt.submit(item)) for item in items]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    tasks[4].cancel()
+    told = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(one) if isinstance(one, BaseException) else one.outcome for one in told] == [
+        *["created"] * 4, asyncio.CancelledError, *["created"] * 5, InputError, "exists", "created"
+    ]  # fmt: skip
+    assert asked == [12]
+    assert [await rt.result(f"j{n}") for n in range(10)] == list(range(1, 11))
+    more = [rt.submit(Submission(ADD, {"n": n})) for n in (12, 13)]
+    both = await asyncio.gather(*more, return_exceptions=True)
+    assert [type(one) for one in both] == [StoreError] * 2
+    last = await rt.submit(Submission(ADD, {"n": 14}))
+    assert (last.outcome, await rt.result(last.row.id)) == ("created", 15)
+    waiting = [await rt.submit(Submission(WAIT)) for _ in range(3)]
+    assert rt._places._value == 20 - len(waiting)

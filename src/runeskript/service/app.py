@@ -250,10 +250,9 @@ def _request_id(headers: Mapping[str, str], service: Service) -> str:
 
 async def _body(headers: Mapping[str, str], receive: Receive, most: int) -> bytes:
     """The body of a request. Raises RequestError where it is too large or does not come whole."""
-    large = RequestError(f"the body has more than {most:,} bytes", status=413, code="RUNE-6523")
     length = headers.get("content-length", "")
     if length.isdigit() and (len(length) > 18 or int(length) > most):
-        raise large
+        raise _too_large(most)
     parts: list[bytes] = []
     size = 0
     while True:
@@ -263,10 +262,14 @@ async def _body(headers: Mapping[str, str], receive: Receive, most: int) -> byte
         part: bytes = message.get("body", b"")
         size += len(part)
         if size > most:
-            raise large
+            raise _too_large(most)
         parts.append(part)
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(most: int) -> RequestError:
+    return RequestError(f"the body has more than {most:,} bytes", status=413, code="RUNE-6523")
 
 
 # --- the answer -----------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def read_text(data: bytes) -> str:
 def read_json(data: bytes) -> Any:
     """The value of a JSON text. Raises RequestError."""
     try:
-        return json.loads(read_text(data), object_pairs_hook=_object, parse_constant=_constant)
+        return _decode(read_text(data))
     except RecursionError:
         raise RequestError("the body nests too deep") from None
     except ValueError as exc:
@@ -57,6 +57,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(text: str) -> Any:
     raise RequestError(f"the body is not JSON: {text} is no number there")
+
+
+_decode: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant).decode
 
 
 def as_type(value: Any, wanted: type[_R], *, strict: bool = True, what: str = "body") -> _R:

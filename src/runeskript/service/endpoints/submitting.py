@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...engine.submitting import Receipt, Submission
+from ...engine.submissions import Receipt, Submission
 from ...errors import RequestError, RuneskriptError
 from ..call import Answer, Call
 from ..problems import problem_of
@@ -18,12 +18,9 @@ async def submit(call: Call) -> Answer:
     service.check_open()
     id_ = call.derived("job")
     item = await _submission(call, call.body, id_)
-    (receipt,) = await service.runtime.submit_many([item])
-    if receipt.error is not None:
-        raise receipt.error
-    row = await service.row(call.caller, str(receipt.id))
+    outcome, row = await service.runtime.submit(item)
     # What was submitted before by the id of this request was made by it.
-    known = receipt.outcome == "exists" and receipt.id != id_
+    known = outcome == "exists" and row.id != id_
     return shown(row, 200 if known else 201, (("location", f"/jobs/{row.id}"),))
 
 
