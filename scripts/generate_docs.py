@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from runeskript.cli.reference import page as command_page
+from runeskript.client.reference import page as client_page
 from runeskript.compiler.explain import difference
 from runeskript.compiler.passes import PASSES, Pass
 from runeskript.compiler.pipeline import Options, compile_text
@@ -262,6 +263,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/handlers.md": lambda: f"{NOTE}\n\n{handlers_page()}",
     "reference/cli.md": lambda: f"{NOTE}\n\n{command_page()}",
     "reference/http.md": lambda: f"{NOTE}\n\n{http_page()}",
+    "reference/client.md": lambda: f"{NOTE}\n\n{client_page()}",
 }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, assert_type
 
 import pytest
 
@@ -33,7 +33,7 @@ from runeskript.errors import (
 )
 from runeskript.model.exports import decode_export
 from runeskript.service.routes import BY_NAME
-from runeskript.service.types import JobView, Submit
+from runeskript.service.types import EventView, JobView, Submit
 
 HELLO = "skript: hello\ninput: {type: object, required: [name]}\ndo:\n  - return: \"${'hi ' + input.name}\"\n"
 WAITS = 'skript: waits\ndo:\n  - id: wait\n    listen: go\n    into: got\n  - return: "${got}"\n'
@@ -118,6 +118,17 @@ def test_every_route_has_a_method_that_takes_what_the_route_takes() -> None:
         assert getattr(Methods, method).__doc__
     named = {name for name, one in vars(Methods).items() if hasattr(one, "function")}
     assert named - set(METHOD_OF.values()) == {"jobs", "history", "fail", "watch"}
+
+
+def types_of_answers(one: Client, other: AsyncClient) -> None:
+    """For the type checker: plain answers here, awaitable ones there, from one description."""
+    assert_type(one.job("x"), JobView)
+    assert_type(other.job("x"), Awaitable[JobView])
+    assert_type(one.jobs(status="Failed"), Iterator[JobView])
+    assert_type(other.job_events("x", 1), AsyncIterator[EventView])
+    assert_type(one.export("x"), bytes)
+    one.job(7)  # type: ignore[arg-type]
+    other.submit(skritp="x")  # type: ignore[call-arg]
 
 
 def test_a_job_from_its_beginning_to_its_end(client: Any) -> None:

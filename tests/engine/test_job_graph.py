@@ -211,3 +211,21 @@ async def test_what_was_pruned_is_not_counted(
     assert info.value.code == "RUNE-7011"
     await rt.signal("end")
     await rt.result(job.id)
+
+
+async def test_a_bare_job_is_its_statuses(runtime: Start, store: Store) -> None:
+    rt = await runtime(store=store)
+    job = await rt.create_job({"n": 1})
+    await rt.send(job.id, "start", {"m": 2})
+    await rt.send(job.id, "complete", {"n": None})
+    graph = await rt.job_graph(job.id)
+    taken = {(one.source, one.label): one.taken for one in graph.edges if one.taken}
+    assert taken == {("/states/Pending", "start"): 1, ("/states/Running", "complete"): 1}
+    assert [one.id for one in graph.nodes if one.current] == ["/states/Completed"]
+    seen = [await rt.job_variables(job.id, at) for at in range(graph.events + 1)]
+    assert [one.variables["data"] for one in (seen[0], seen[2], seen[-1])] == [
+        {"n": 1},
+        {"n": 1, "m": 2},
+        {"m": 2},
+    ]
+    assert [one.ended for one in (seen[0], seen[2], seen[-1])] == [False, False, True]

@@ -138,7 +138,10 @@ async def _bare(store: Store, loaded: Loaded, position: int, last: int) -> JobVa
     row, first = loaded.row, 0 if position < last else max(last - 1, 0)
     read = await store.journal(row.id, first, position - first) if position else []
     events = list(unfold_events(read))
-    data = row.data if position == last else replayed(row.input, events).data
+    data, status = row.data, row.status
+    if position < last:
+        stands = replayed(row.input, events)
+        data, status = stands.data, stands.status
     event = journal_record(position - 1, events[-1]) if events else None
     return JobVariables(
         row.id,
@@ -150,5 +153,5 @@ async def _bare(store: Store, loaded: Loaded, position: int, last: int) -> JobVa
         {"data": copy_value(data)},
         (),
         0,
-        row.status in FINAL,
+        status in FINAL,
     )
