@@ -168,3 +168,25 @@ def test_what_is_submitted(words: list[str], capsys: pytest.CaptureFixture[str])
 def test_data_that_is_no_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["submit", "--data", "[1]"]) != 0
+
+
+def test_a_tenant_has_skripts_and_messages_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "waits.yaml").write_text(
+        "skript: waits\ndo:\n  - if: input.n > 0\n    then:\n      - run: waits\n"
+        "        with: {n: 0}\n  - listen: go\n    into: m\n",
+        "utf-8",
+    )
+    _, made = run(capsys, "submit", "waits.yaml", "--input", "n=0", "--tenant", "acme")
+    assert main(["worker", "--until-idle"]) == 0
+    capsys.readouterr()
+    assert main(["jobs", "signal", "go", "--job", made["job"]]) != 0
+    assert "RUNE-6003" in capsys.readouterr().err
+    code, sent = run(capsys, "jobs", "signal", "go", "--job", made["job"], "--tenant", "acme")
+    assert (code, sent["outcome"]) == (0, "accepted")
+    assert main(["jobs", "signal", "go", "--tenant", "ACME"]) != 0
+    assert main(["worker", "--until-idle"]) == 0
+    capsys.readouterr()
+    assert run(capsys, "jobs", "show", made["job"])[1]["status"] == "Completed"

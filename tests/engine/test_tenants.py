@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from tests.engine.conftest import ManualClock
 
+from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import JobNotFoundError, RuntimeOptionError, ScheduleNotFoundError
 from runeskript.stores.base import Store
@@ -40,6 +42,13 @@ on_failure:
   emit: it.failed
 do:
   - raise: {type: no, message: "no"}
+"""
+TALKS = """
+skript: talks
+do:
+  - call: work
+    queue: gpu
+  - emit: go
 """
 LISTENS = """
 skript: listens
@@ -168,3 +177,23 @@ async def test_a_revision_rises_with_each_event(runtime: Start, store: Store) ->
     await rt.signal("go", keep="1h")
     await rt.result(job.id)
     assert (await rt.get_job(job.id)).version == 3
+
+
+async def test_calls_on_queues_and_messages_of_jobs(runtime: Start, store: Store) -> None:
+    @handler("work")
+    async def work(params: Any, ctx: Any) -> int:
+        return 1
+
+    rt = await runtime(work, store=store)
+    heard = [await rt.submit_job(LISTENS, tenant=tenant) for tenant in ("", "one", "two")]
+    await rt.signal("nothing")  # they listen by then
+    done = await rt.run_job(TALKS, tenant="one")
+    assert done.ok
+    await rt.result(heard[1].id)
+    (call,) = (await rt.find_jobs(kind="call")).jobs
+    assert call.tenant == "one"
+    assert [(await rt.get_job(job.id)).status for job in heard] == [
+        "Running",
+        "Completed",
+        "Running",
+    ]

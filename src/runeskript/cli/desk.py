@@ -238,7 +238,8 @@ class StoreDesk(Desk):
         """A message in the store."""
         from ..engine import requests
 
-        message = requests.message(note.id, note.topic, note.key, note.data, note.keep, note.job)
+        whose = requests.tenant(note.tenant or "")
+        message = requests.message(*note[:6], whose)
         (outcome,) = await self._store.post([message])
         if outcome == "unknown":
             raise JobNotFoundError(f"no job that is alive has the id {note.job}")

@@ -200,6 +200,8 @@ class ServerDesk(Desk):
 
     async def signal(self, note: Note) -> PostOutcome:
         """``POST /signals``, or ``/jobs/{id}/signal``"""
+        if note.tenant is not None:
+            raise UsageError("--tenant is for stores: to a service it is the token's")
         try:
             found = self._client.signal(
                 note.topic, note.data, key=note.key, id=note.id, keep=note.keep, job=note.job

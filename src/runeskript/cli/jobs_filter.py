@@ -23,7 +23,9 @@ def add_filters(parser: ArgumentParser) -> None:
         "--state", metavar="STATE", help="only jobs in this state of their machine, or this status"
     )
     parser.add_argument("--kind", choices=get_args(JobKind), metavar="KIND", help="only such jobs")
-    parser.add_argument("--tenant", metavar="NAME", help='only jobs of this tenant; "": of none')
+    parser.add_argument(
+        "--tenant", metavar="NAME", help='only jobs of this tenant, "": of none; signal: to it'
+    )
     parser.add_argument("--skript", metavar="NAME", help="only jobs of this skript")
     parser.add_argument(
         "--label",

@@ -32,7 +32,7 @@ class End(NamedTuple):
 
 
 class Note(NamedTuple):
-    """A message to listeners. ``keep``: a duration; ``job``: only to those of one job."""
+    """A message to listeners of a tenant. ``keep``: a duration; ``job``: only to those of one."""
 
     id: str
     topic: str
@@ -40,3 +40,4 @@ class Note(NamedTuple):
     data: Any
     keep: str
     job: str | None
+    tenant: str | None = None

@@ -34,12 +34,12 @@ def load_skript(name: str, catalog: HandlerCatalog, passes: tuple[str, ...] | No
     return compiled
 
 
-async def deploy(runtime: Runtime, name: str, skript: Skript) -> None:
-    """Make a skript, and those that a Blueprint pins, known in the runtime's store."""
+async def deploy(runtime: Runtime, name: str, skript: Skript, tenant: str = "") -> None:
+    """Make a skript, and those that a Blueprint pins, known to a tenant in the runtime's store."""
     if isinstance(skript, Blueprint):
         for child in pinned(name, skript):
-            await runtime.deploy(child)
-    await runtime.deploy(skript)  # a skript may run itself by its name
+            await runtime.deploy(child, tenant=tenant)
+    await runtime.deploy(skript, tenant=tenant)  # a skript may run itself by its name
 
 
 def pinned(name: str, blueprint: Blueprint) -> list[Blueprint]:

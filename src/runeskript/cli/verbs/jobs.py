@@ -53,7 +53,7 @@ ONLY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("fork",): ("label", "key", "at", "set"),
     ("complete", "fail"): ("data",),
     ("fail",): ("reason", "type"),
-    ("signal",): ("key", "data", "keep", "id", "job"),
+    ("signal",): ("key", "data", "keep", "id", "job", "tenant"),
     ("send",): ("data", "id", "actor", "role", "reason", "if_version", "wait"),
     ("export",): ("out",),
 }
@@ -302,7 +302,9 @@ async def _signal(desk: Desk, args: Namespace, as_json: bool) -> None:
     data = None if args.data is None else _json("--data", args.data)
     key = None if args.key is None else _key(args.key)
     name = requests.name(args.id, "--id") if args.id is not None else SystemIds().message_id()
-    outcome = await desk.signal(Note(name, args.words[0], key, data, args.keep, args.job))
+    outcome = await desk.signal(
+        Note(name, args.words[0], key, data, args.keep, args.job, args.tenant)
+    )
     if as_json:
         terminal.say_json({"message": name, "outcome": outcome})
     else:

@@ -117,7 +117,7 @@ def _at_service(args: Namespace) -> JobView:
 
 async def _submit(runtime: Runtime, skript: Skript, value: object, args: Namespace) -> Job:
     async with runtime:
-        await deploy(runtime, args.file, skript)
+        await deploy(runtime, args.file, skript, args.tenant)
         return await runtime.submit_job(
             skript,
             value,
