@@ -175,3 +175,35 @@ async def test_no_answer_waits_for_an_acknowledgement() -> None:
         assert found.getsockopt(IPPROTO_TCP, TCP_NODELAY)
         writer.close()
         server.close()
+
+
+class Kept(asyncio.Transport):
+    """Keeps what is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+
+    def write(self, data: Any) -> None:
+        self.written.append(data)
+
+    def close(self) -> None:
+        self.written.append(b"closed")
+
+    def is_closing(self) -> bool:
+        return b"closed" in self.written
+
+
+async def test_what_is_written_in_one_turn_is_sent_in_one_piece() -> None:
+    kept = Kept()
+    gathering = wire._Gathering(kept, asyncio.get_running_loop())
+    gathering.write(b"head")
+    gathering.write(b" body")
+    assert kept.written == []
+    await asyncio.sleep(0)
+    assert kept.written == [b"head body"]
+    gathering.write(b"more")
+    gathering.close()
+    await asyncio.sleep(0)
+    assert kept.written == [b"head body", b"more", b"closed"]
+    assert gathering.is_closing()

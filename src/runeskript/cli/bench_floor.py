@@ -1,7 +1,8 @@
 """The floor of ``api``: a Starlette endpoint that answers the bytes it is given, and does nothing.
 
 ``python -m runeskript.cli.bench_floor`` reads from its standard input, as one JSON line, the bodies
-that GET and POST answer, listens as ``rune serve`` does, and writes its port.
+that GET and POST answer, listens as ``rune serve`` does, but by uvicorn's own protocol, and writes
+its port.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..service.server import bound, configured
 
@@ -42,7 +44,7 @@ def main() -> None:
     given = json.loads(sys.stdin.readline())
     app = application(given["get"].encode("latin-1"), given["post"].encode("latin-1"))
     with bound("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(configured(app))
+        server = uvicorn.Server(configured(app, HttpToolsProtocol))
         sys.stdout.write(json.dumps({"port": listening.getsockname()[1]}) + "\n")
         sys.stdout.flush()
         asyncio.run(server.serve(sockets=[listening]))

@@ -245,7 +245,7 @@ def _request_id(headers: Mapping[str, str], service: Service) -> str:
     given = headers.get("x-request-id", "")
     if 0 < len(given) <= REQUEST_ID and given.isascii() and given.isprintable():
         return given
-    return service.ids.message_id()
+    return f"{service.name}-{next(service.requests):x}"
 
 
 async def _body(headers: Mapping[str, str], receive: Receive, most: int) -> bytes:

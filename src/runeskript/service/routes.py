@@ -6,6 +6,7 @@ these rows. What a route does is ``endpoints.ENDPOINTS`` under its name.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from . import types as t
@@ -20,6 +21,11 @@ METRICS: Final = "text/plain"
 ANY: Final = "any JSON"
 #: Bodies that may be the document itself, as ``application/yaml`` (RFC 9512).
 DOCUMENTS: Final = (t.Deploy, t.Check)
+
+
+@cache
+def _parameters(path: str) -> tuple[str, ...]:
+    return tuple(part[1:-1] for part in path.split("/") if part.startswith("{"))
 
 
 class Route(NamedTuple):
@@ -43,7 +49,7 @@ class Route(NamedTuple):
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names in braces of its path."""
-        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
+        return _parameters(self.path)
 
     @property
     def changes(self) -> bool:

@@ -6,6 +6,7 @@ before anything is bound.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import signal
@@ -106,11 +107,11 @@ async def serve(service: Service, listening: socket.socket, ready: Callable[[], 
         raise StoreError("the service could not be started; its log says why")
 
 
-def configured(app: Any) -> uvicorn.Config:
-    """How uvicorn serves an application."""
+def configured(app: Any, http: type[asyncio.Protocol] = BoundedProtocol) -> uvicorn.Config:
+    """How uvicorn serves an application. ``http``: how requests come over a connection."""
     return uvicorn.Config(
         app,
-        http=BoundedProtocol,
+        http=http,
         log_config=None,
         access_log=False,
         server_header=False,

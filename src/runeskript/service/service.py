@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from typing import Any, Final
 
 from ..engine.ids import Ids, SystemIds
@@ -43,6 +44,9 @@ class Service:
         self.settings = settings or Settings()
         self.telemetry = telemetry
         self.ids: Ids = SystemIds()
+        #: How requests are called that bring no id: by a name of this process, and a number.
+        self.name = self.ids.message_id()
+        self.requests = count(1)
         self.store: Store = runtime.store
         self.gate = Gate(self.store, may_be_open=self.settings.may_be_open)
         self.rates = Rates(self.settings.rate)
