@@ -190,14 +190,12 @@ class Driver(Turns):
         if not turns:
             return
         try:
-            outcomes = iter(await self.store.commit(units))
-        except StoreTooLargeError:
-            turns, outcomes = await self._singly(turns)
+            try:
+                outcomes = iter(await self.store.commit(units))
+            except StoreTooLargeError:
+                turns, outcomes = await self._singly(turns)
         except StoreError:
-            for unit in units:  # perhaps they were created, and nobody here knows them
-                for child in unit.children:
-                    if child.owner is not None:
-                        self.lease.drop(child.id, child.epoch)
+            self.lease.drop_children(units)
             raise
         mail = False
         for turn in turns:
@@ -205,6 +203,7 @@ class Driver(Turns):
             if any(one.outcome not in ("ok", "already", "limited") for one in results):
                 told = ", ".join(one.outcome for one in results)
                 self._lose(turn.live, f"the store refused a commit: {told}")
+                self.lease.drop_children(turn.units)
                 continue
             queued = [call for one in results for call in one.queued]
             if queued:

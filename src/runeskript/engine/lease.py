@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
 from ..errors import StoreError
-from ..stores.base import JobRow, OnConflict, Store, Submitted, Worker
+from ..stores.base import JobRow, OnConflict, Store, Submitted, Unit, Worker
 
 #: Milliseconds a worker may be silent before others take its jobs.
 LEASE: Final = 5_000
@@ -68,6 +68,15 @@ class Lease:
                 if row.owner is not None:
                     self.drop(row.id, 1)
             raise
+
+    def drop_children(self, units: Iterable[Unit]) -> None:
+        """Units may have been committed, and nobody here goes on with the jobs that they create:
+        those of the worker are given back, where they are there.
+        """
+        for unit in units:
+            for child in unit.children:
+                if child.owner is not None:
+                    self.drop(child.id, child.epoch)
 
     def drop(self, job: str, epoch: int) -> None:
         """The worker cannot go on with a job: somebody else may, once it is given back."""

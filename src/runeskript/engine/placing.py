@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
-from ..errors import NotAValueError
+from ..errors import NotAValueError, StoreError
 from ..kernel import Program, load
 from ..model import blueprint_codec
 from ..model.batches import unfold_effects, unfold_events
@@ -241,7 +241,11 @@ class Placing:
             rows = [one.row for one in placed]
             first, part = live.seq, live.part + 1
             unit = Unit(live.id, live.row.epoch, first, (), messages=told, children=rows, part=part)
-            (committed,) = await self._store.commit([unit])
+            try:
+                (committed,) = await self._store.commit([unit])
+            except StoreError:
+                self._lease.drop_children([unit])
+                raise
             if committed.outcome not in ("ok", "already"):
                 return None
             live.part = part

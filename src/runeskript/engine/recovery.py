@@ -1,7 +1,5 @@
-"""Going on with jobs that somebody else began: claimed by lease, rebuilt from snapshot and journal.
-
-What was durable is all there is to go on with. A job whose records cannot be read, or whose replay
-is not what its journal says, is parked with the reason, and harms no other.
+"""Going on with jobs that somebody else began, or nobody yet: they are claimed by lease, and then
+rebuilt.
 """
 
 from __future__ import annotations
@@ -16,35 +14,26 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import (
     JobNotFoundError,
-    ReplayMismatchError,
-    RetryError,
-    RuneskriptError,
+    RuntimeClosedError,
     StoreBusyError,
-    StoreDamagedError,
     StoreError,
     StoreFormatError,
     StoreFullError,
     StoreReadOnlyError,
 )
-from ..expr.runtime import Context
-from ..kernel import Program, outstanding, resume
-from ..model.events import Finished, Path, Retried
 from ..model.machine import FINAL
-from ..model.run import Run
-from ..stores.base import HELD, JobRow, RowChange, Unit
-from .children import refusal
+from ..stores.base import HELD, JobRow
 from .driver import Driver
 from .handlers.registry import HandlerRegistry
-from .live import GivenBackError, Live, own_calls
+from .live import GivenBackError
 from .loads import FIRST, collector_waits, next_load
-from .mending import its_end, mend, overtaken, timers_of
+from .rebuilding import Rebuilding
 from .resting import make_room, rest
 from .skripts import Skripts
-from .suspects import Suspects
 from .turns import PAUSED
 
 if TYPE_CHECKING:
-    from ..stores.leases import Loaded, Owned, Release
+    from ..stores.leases import Owned
     from .schedules import Schedules
 
 #: Jobs claimed at once, in one transaction.
@@ -62,18 +51,25 @@ LASTING: Final = frozenset(
 _log = logging.getLogger("runeskript.engine")
 
 
-class Recovery:
+class Recovery(Rebuilding):
     """Claims jobs for one runtime and goes on with them."""
 
     def __init__(self, driver: Driver, skripts: Skripts, registry: HandlerRegistry) -> None:
-        self._driver = driver
-        self._store = driver.store
-        self._skripts = skripts
+        super().__init__(driver, skripts)
         self._registry = registry
         self._schedules: Schedules | None = None
         #: How many jobs are loaded at once: adapts to what it costs.
         self._load = FIRST
-        self._suspects = Suspects(driver)
+        #: Claims that are under way.
+        self._taking: set[asyncio.Task[tuple[int, int | None]]] = set()
+        self._closed = False
+
+    async def close(self) -> None:
+        """Claim nothing more; what was claimed and is not live yet, is given back."""
+        self._closed = True
+        for task in self._taking:
+            task.cancel()
+        await asyncio.gather(*self._taking, return_exceptions=True)
 
     async def work(self, *, until_idle: bool) -> None:
         """Claim and run jobs for as long as this goes on, or until there is nothing left to do.
@@ -190,8 +186,24 @@ class Recovery:
     async def take(self, jobs: Sequence[str] = ()) -> tuple[int, int | None]:
         """Claim jobs (these, or any) that are due; how many, and when to ask again.
 
-        None: not before something changes.
+        None: not before something changes. Where the caller is cancelled it goes on: what a store
+        writes is not called back, and a job that is claimed and live nowhere would never get on.
+        Raises RuntimeClosedError.
         """
+        if self._closed:
+            raise _closed()
+        task = asyncio.get_running_loop().create_task(self._take(jobs))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled() and self._closed:
+                raise _closed() from None
+            task.add_done_callback(_say)
+            raise
+
+    async def _take(self, jobs: Sequence[str]) -> tuple[int, int | None]:
         driver = self._driver
         if len(driver.lives) >= driver.places:
             await make_room(driver)
@@ -244,153 +256,12 @@ class Recovery:
             self._driver.poke()
             await asyncio.sleep(0)
 
-    async def _go_on(self, owned: Owned, loaded: Loaded | StoreError | None) -> None:
-        """Go on with a job that was just claimed."""
-        try:
-            if isinstance(loaded, StoreError):
-                raise loaded
-            if loaded is None or loaded.row.epoch != owned.epoch:
-                return  # it is somebody else's by now
-            row = loaded.row
-            self._suspects.came(row)
-            if row.kind == "bare":
-                from .bare import go_on  # of no use to a plain run
 
-                await go_on(self._driver, loaded)
-                return
-            program = await self._skripts.program(row.blueprint)
-            if program is None:
-                raise ReplayMismatchError(f"its Blueprint {row.blueprint[:12]} is not in the store")
-            if row.status == "Failed":
-                await self._retry(loaded, program)
-            elif row.seq == 0:
-                await self._begin(loaded, program)
-            else:
-                await self._resume(loaded, program)
-        except StoreDamagedError as exc:
-            await self._park(owned, exc)
-        except StoreError:
-            raise
-        except RuneskriptError as exc:
-            await self._park(owned, exc)
-        except Exception as exc:
-            _log.exception("job %s: it cannot be gone on with", owned.job)
-            await self._park(owned, exc)
-
-    async def _park(self, owned: Owned, exc: Exception) -> None:
-        from ..stores.leases import Release
-
-        text = str(exc) if isinstance(exc, RuneskriptError) else f"{type(exc).__name__}: {exc}"
-        code = getattr(exc, "code", "RUNE-9000")
-        _log.error("job %s is parked: %s", owned.job, text)
-        self._driver.forget_mail(owned.job)
-        park = Release(owned.job, owned.epoch, park=f"{code}: {text}")
-        await self._store.release(self._driver.lease.worker.id, [park])
-
-    async def _begin(self, loaded: Loaded, program: Program) -> None:
-        """A job that was submitted, and perhaps claimed before, and never got on."""
-        self._driver.begin(loaded.row, program, loaded.inbox)
-
-    async def _retry(self, loaded: Loaded, program: Program) -> None:
-        """An operator asked for a failed job to go on from its failed step."""
-        from ..kernel.retrying import plan_retry
-
-        table = program.blueprint.machine
-        row, asked = loaded.row, [one.number for one in loaded.inbox if one.kind == "retry"]
-        whole = await self._store.load(row.id, whole=True)
-        if whole is None:
-            return
-        try:
-            event = plan_retry(program, whole.events, self._driver.at())
-        except RetryError as exc:  # it was checked by whoever asked; it ends here in any case
-            _log.error("job %s is not retried: %s", row.id, exc)
-            unit = Unit(row.id, row.epoch, row.seq, [], inbox=asked, part=loaded.part + 1)
-            await self._store.commit([unit])
-            await self._store.release(self._driver.lease.worker.id, [_given_back(row)])
-            return
-        running = RowChange("Running", event.at, state=None if table is None else row.state)
-        unit = Unit(row.id, row.epoch, row.seq, [event], running, inbox=asked)
-        (committed,) = await self._store.commit([unit])
-        if committed.outcome not in ("ok", "already"):
-            self._driver.lease.drop(row.id, row.epoch)  # it is somebody else's by now
-            return
-        again = await self._store.load(row.id, whole=True)
-        if again is not None and again.row.epoch == row.epoch:
-            await self._resume(again, program, event.path)
-
-    async def _resume(self, loaded: Loaded, program: Program, retried: Path | None = None) -> None:
-        """Rebuild a run and go on with it. ``retried``: the token whose call is made anew."""
-        row, driver = loaded.row, self._driver
-        if loaded.snapshot is not None and Retried in map(type, loaded.events):
-            # The snapshot may be of what was taken back.
-            whole = await self._store.load(row.id, whole=True)
-            if whole is None or whole.row.epoch != row.epoch:
-                return
-            loaded = whole
-        start: Run | None = None
-        if loaded.snapshot is not None:
-            from ..model.snapshot import decode_run
-            from ..stores.fastcodec import loads
-
-            start, seq = decode_run(loaded.snapshot, program.digest, Context(), loads)
-            if seq != loaded.first:
-                raise ReplayMismatchError(f"its snapshot is of {seq}, not {loaded.first}")
-        resumed = resume(program, loaded.events, start, rest=program.speaks)
-        run = resumed.run
-        if loaded.events and type(loaded.events[-1]) is Finished:
-            raise ReplayMismatchError("its journal has an end, and its row has none")
-        # What only computed since its last event may come to its end in replay already.
-        ended = run.finished is not None
-        live = Live(row, program, run)
-        live.seq, live.part, live.started = row.seq, loaded.part, True
-        live.tail, live.written = len(loaded.events), len(loaded.snapshot or b"")
-        timers = timers_of(run, loaded.timers, resumed.timers)
-        # Pending, with a journal: it is a fork, and nothing of it ran here.
-        forked = row.status == "Pending"
-        anew = forked or Retried in map(type, loaded.events)
-        children = await driver.outlet.missing(live, resumed.children.values()) if anew else []
-        rows = [one.row for _, one in children if one.row is not None]
-        told = [refusal(row.id, *one) for one in children]
-        messages = [one for one in told if one is not None]
-        always = retried is not None or bool(children)
-        unit = mend(live, loaded, timers, resumed.listens, driver.at(), always=always,
-                    said=() if ended else resumed.said)  # fmt: skip
-        if unit is not None and retried is not None:
-            unit = unit._replace(snapshot=driver.outlet.snapshot(live, 0))
-        if unit is not None and children:
-            unit = unit._replace(children=rows, messages=messages)
-        if unit is not None:
-            (committed,) = await self._store.commit([unit])
-            if committed.outcome not in ("ok", "already"):
-                driver.lease.drop(row.id, row.epoch)  # it is somebody else's by now
-                return
-            live.part = unit.part
-            live.seq += len(unit.events)
-        fresh: Path | bool = forked if retried is None else retried
-        live.row = row._replace(status="Running", reason=None)
-        effects, lost = outstanding(program, run, driver.at(), fresh, placed=True)
-        effects = own_calls(live, effects)
-        found = await driver.outlet.placing.again(live, effects, loaded.inbox, anew=anew)
-        if found is None:
-            driver.lease.drop(row.id, row.epoch)  # it is somebody else's by now
-            return
-        effects, ends = found
-        used = overtaken(loaded.inbox)
-        stood = row.status != "Running"
-        queued = [(one.path, one.n) for one in loaded.queued]
-        free = await driver.outlet.lines.again(live, effects, queued, anew=stood or anew)
-        if free is None:
-            driver.lease.drop(row.id, row.epoch)  # it is somebody else's by now
-            return
-        driver.go_on(live, loaded.inbox, timers.values(), free, [*lost, *ends],
-                     stood=stood, used=used)  # fmt: skip
-        driver.outlet.bear(live, children)
-        if ended:
-            live.ready = its_end(run, resumed.said)
-            driver.schedule(live)
+def _say(task: asyncio.Task[tuple[int, int | None]]) -> None:
+    """What went wrong with a claim whose caller has gone."""
+    if not task.cancelled() and (exc := task.exception()) is not None:
+        _log.warning("what was claimed could not be gone on with: %s", exc)
 
 
-def _given_back(row: JobRow) -> Release:
-    from ..stores.leases import Release
-
-    return Release(row.id, row.epoch, rest=True)
+def _closed() -> RuntimeClosedError:
+    return RuntimeClosedError("the runtime was closed")

@@ -26,7 +26,12 @@ async def rest(driver: Driver, among: Iterable[Live]) -> None:
     for live in resting:
         driver.let_go(live)
     jobs = [Release(live.id, live.row.epoch, rest=True) for live in resting]
-    await driver.store.release(driver.lease.worker.id, jobs)
+    try:
+        await driver.store.release(driver.lease.worker.id, jobs)
+    except BaseException:  # it failed, or was cancelled: nobody here knows them any more
+        for job in jobs:
+            driver.lease.drop(job.job, job.epoch)
+        raise
 
 
 async def make_room(driver: Driver) -> None:

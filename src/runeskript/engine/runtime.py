@@ -206,6 +206,7 @@ class Runtime(Control):
         if self._follower is not None:
             self._follower.cancel()
         try:
+            await self._recovery.close()
             await driver.close(RuntimeClosedError("the runtime was closed while the job ran"))
             await self._lanes.close()
         finally:

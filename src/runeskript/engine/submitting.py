@@ -236,10 +236,23 @@ class Submitting:
         return found
 
     async def _commit(self, asked: Sequence[Asked]) -> list[Found]:
+        """Write what was asked for. Where whoever waits for that is cancelled, the rows may be
+        there all the same, the worker's own and live nowhere: these are given back.
+        """
+        driver = self._driver
+        await driver.lease.ensure()
+        rows = self._rows(asked)
+        try:
+            return await self._put(asked, rows)
+        except asyncio.CancelledError:
+            for row in rows:
+                if row.owner is not None and row.id not in driver.lives:
+                    driver.lease.drop(row.id, 1)
+            raise
+
+    async def _put(self, asked: Sequence[Asked], rows: list[JobRow]) -> list[Found]:
         """Write rows, those in a row that treat a taken key alike in one go."""
         lease = self._driver.lease
-        await lease.ensure()
-        rows = self._rows(asked)
         found: list[Found] = []
         pairs = zip(asked, rows, strict=True)
         for replace, some in groupby(pairs, key=lambda one: one[0].item.on_conflict == "replace"):

@@ -176,7 +176,11 @@ class Turns(Endings):
         """Commit the end of a job whose turn cannot be committed."""
         turn = Turn(live, self._broken(live, exc))
         await self.outlet.prepare(turn)
-        return turn, await self.store.commit(turn.units)
+        try:
+            return turn, await self.store.commit(turn.units)
+        except StoreError:
+            self.lease.drop_children(turn.units)
+            raise
 
     async def _hold(self) -> None:
         """Suspend the jobs that were to be paused and have come to a boundary: none of their

@@ -201,9 +201,8 @@ class ObservedRecovery(Recovery):
         if isinstance(driver, ObservedDriver) and driver.watching.meter is not None and number:
             driver.watching.meter.recovery[what].inc(number)
 
-    async def take(self, jobs: Sequence[str] = ()) -> tuple[int, int | None]:
-        """Claim jobs; see Recovery."""
-        taken = await super().take(jobs)
+    async def _take(self, jobs: Sequence[str]) -> tuple[int, int | None]:
+        taken = await super()._take(jobs)
         self._count("claimed", taken[0])
         return taken
 
