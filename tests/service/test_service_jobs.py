@@ -293,7 +293,7 @@ async def test_cursors_of_other_lists_are_refused() -> None:
         cursor = (await client.get("/jobs?limit=1")).json["next"]
         assert (await client.get(f"/jobs?limit=1&cursor={cursor}")).status == 200
         for path in (f"/jobs?status=Failed&cursor={cursor}", "/jobs?cursor=1", "/jobs?cursor=%27"):
-            assert (await client.get(path)).status == 400, path
+            assert (await client.get(path)).status == 422, path
 
 
 async def test_metrics_count_requests_by_route() -> None:
@@ -453,3 +453,28 @@ async def test_moves_are_refused_and_forbidden() -> None:
         sent = [one["data"] for one in history if one["kind"] == "event.sent"]
         assert [one["actor"]["id"] for one in sent] == ["ada"] * len(sent)
         assert sent[0]["why"] == "asked"
+
+
+async def test_of_an_erased_job_nothing_is_told() -> None:
+    async with served() as client:
+        path = (await client.post("/jobs", {"document": WAITS})).headers["location"]
+        await client.post(f"{path}/cancel")
+        async with client.stream(f"{path}/events") as stream:
+            await stream.ended.wait()
+        assert (await client.post(f"{path}/erase")).status == 200
+        for view in ("graph", "variables", "export", "history"):
+            found = await client.get(f"{path}/{view}")
+            assert (found.status, found.json["code"]) == (409, "RUNE-7011"), view
+
+
+@pytest.mark.parametrize("key", ["", " a", "a\x80", "a\xa0", "\xe9", "x" * 256])
+async def test_what_is_no_idempotency_key(key: str) -> None:
+    async with served() as client:
+        assert (await client.post("/jobs", {"data": 1}, idempotency_key=key)).status == 400
+
+
+async def test_a_condition_on_data_is_json() -> None:
+    async with served() as client:
+        refused = await client.get("/jobs?data=a=x")
+        assert refused.status == 422
+        assert "`data`" in refused.json["detail"]

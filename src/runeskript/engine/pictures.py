@@ -24,6 +24,7 @@ from ..model.retries import standing
 from ..model.run import Run
 from ..stores.base import JobRow, Store
 from ..stores.leases import Loaded
+from ..stores.rows import ERASED
 from .outlines import Outline, default_outline, outline_of, state_id
 from .skripts import Skripts
 from .tallies import Counts, Tally
@@ -126,9 +127,11 @@ async def whole_or_tail(store: Store, id_: str) -> Loaded:
 
 
 def start_of(program: Program, loaded: Loaded) -> Run:
-    """The run where the events that were loaded begin."""
+    """The run where the events that were loaded begin. Raises StoreError (RUNE-7011)."""
     if loaded.snapshot is None:
         return new_run(program)
+    if loaded.row.reason == ERASED:
+        raise StoreError(f"job {loaded.row.id} was erased: nothing is left to tell", code=_PRUNED)
     from ..model.snapshot import decode_run
 
     return decode_run(loaded.snapshot, program.digest, Context())[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 JSON: Final = "application/json"
 #: Characters of an idempotency key.
 KEY: Final = 255
+#: What it may be made of.
+KEYS: Final = "^[!-~]([ -~]*[!-~])?$"
+_KEY: Final = re.compile(KEYS)
 
 
 class Call:
@@ -50,8 +54,8 @@ class Call:
     def key(self) -> str | None:
         """Its idempotency key. Raises RequestError."""
         text = self.headers.get("idempotency-key")
-        if text is not None and (not 0 < len(text) <= KEY or not text.isprintable()):
-            raise RequestError(f"an idempotency key is a text of 1 to {KEY} characters")
+        if text is not None and (len(text) > KEY or _KEY.fullmatch(text) is None):
+            raise RequestError(f"an idempotency key is a text of 1 to {KEY} ASCII characters")
         return text
 
     def derived(self, what: str) -> str | None:

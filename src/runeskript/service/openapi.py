@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
+from .call import KEY, KEYS
 from .routes import ANY, BYTES, DOCUMENTS, METRICS, ROUTES, STREAM, Route
-from .types import Problem
+from .types import EVENT_ID, Problem
 
 _REFS: Final = "#/components/schemas/{name}"
 _PROBLEM: Final = "application/problem+json"
@@ -38,22 +39,34 @@ STATUSES: Final = {
     500: "A defect.",
     503: "Not now; `Retry-After` says when to come again.",
 }
+#: One server-sent event.
+_EVENT: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "what `Last-Event-ID` may be"},
+        "event": {"type": "string", "description": "its kind"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
+#: Entity tags: ``"7"``, ``W/"7"``, several of them, or ``*``.
+_TAGS: Final = r'^(\*|(W/)?"[^"]*"( *, *(W/)?"[^"]*")*)$'
 _HEADERS: Final[dict[str, dict[str, Any]]] = {
     "If-Match": {
         "description": "the revision that the job is to have",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": _TAGS},
     },
     "If-None-Match": {
         "description": "the revision that is known",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": _TAGS},
     },
     "Idempotency-Key": {
         "description": "the same key and request once more change nothing, and get the same answer",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "pattern": KEYS, "maxLength": KEY},
     },
     "Last-Event-ID": {
         "description": "the id of the last event that was seen",
-        "schema": {"type": "string", "maxLength": 64},
+        "schema": {"type": "string", "pattern": EVENT_ID},
     },
 }
 
@@ -140,8 +153,8 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             "content": {"application/json": {"schema": schema}},
         }
         if route.body in DOCUMENTS:
-            text = {"schema": {"type": "string"}}
-            found["requestBody"]["content"]["application/yaml"] = text
+            # The document itself, whatever it says: what is wrong with it is the compiler's to say.
+            found["requestBody"]["content"]["application/yaml"] = {"schema": {}}
     return found
 
 
@@ -172,7 +185,9 @@ def _response(route: Route, status: int) -> dict[str, Any]:
 
 
 def _content(answer: Any) -> dict[str, Any]:
-    if answer in (STREAM, METRICS, BYTES):
+    if answer == STREAM:  # before OpenAPI 3.2 the schema of a stream is that of one event
+        return {STREAM: {"schema": _EVENT}}
+    if answer in (METRICS, BYTES):
         answer = answer.partition(";")[0]
         return {answer: {"schema": {"type": "string"}}}
     if _is_struct(answer):

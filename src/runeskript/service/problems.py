@@ -63,7 +63,7 @@ STATUS: Final[tuple[tuple[type[RuneskriptError], int], ...]] = (
     (UnknownHandlerError, 422),
     (RuntimeOptionError, 422),
     (PositionError, 422),
-    (InvalidCursorError, 400),
+    (InvalidCursorError, 422),
     (JobNotFoundError, 404),
     (UnknownSkriptError, 404),
     (ScheduleNotFoundError, 404),

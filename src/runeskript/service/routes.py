@@ -65,7 +65,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/jobs", "jobs.submit", "operate", "Create a job, and run it.",
           body=t.Submit, answer=t.JobView, ok=(201, 200), refuses=(403, 404, 409)),
     Route("GET", "/jobs", "jobs.list", "read", "Jobs, newest first.",
-          query=t.JobsQuery, answer=t.JobPage),
+          query=t.JobsQuery, answer=t.JobPage, refuses=(404,)),
     Route("GET", "/jobs/{id}", "jobs.get", "read", "A job as it is now.",
           answer=t.JobView, ok=(200, 304), refuses=(404,)),
     Route("PUT", "/jobs/{id}/state", "jobs.move", "operate",

@@ -20,6 +20,8 @@ Status: TypeAlias = Literal["Pending", "Running", "Suspended", "Completed", "Fai
 Kind: TypeAlias = Literal["skript", "machine", "bare", "call", "chunk"]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128)]
 Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=512)]
+#: ``NAME=TEXT``.
+Pair: TypeAlias = Annotated[str, Meta(min_length=2, max_length=512, pattern="^[^=]+=")]
 Long: TypeAlias = Annotated[str, Meta(max_length=10_000)]
 Millis: TypeAlias = Annotated[int, Meta(ge=0, le=2**62)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**62)]
@@ -144,8 +146,8 @@ class JobsQuery(Request):
     skript: Text | None = None
     kind: Kind | None = None
     key: Text | None = None
-    label: list[Text] = []
-    data: list[Text] = []
+    label: list[Pair] = []
+    data: list[Pair] = []
     created_from: Millis | None = None
     created_before: Millis | None = None
     updated_from: Millis | None = None
@@ -289,12 +291,16 @@ class VariablesQuery(Request):
     at: Count | None = None
 
 
+#: What an event of a stream is called; none is as good as the position before the first.
+EVENT_ID: Final = "^[0-9]{0,18}$"
+
+
 class StreamQuery(Request, rename={"after": "last_event_id"}):
     """``last_event_id``: in place of the header, which browsers do not let one set; of ``/events``
     also ``now``: what changes from now on.
     """
 
-    after: Annotated[str, Meta(max_length=64)] | None = None
+    after: Annotated[str, Meta(pattern=EVENT_ID)] | None = None
 
 
 # --- many jobs ----------------------------------------------------------------------------------

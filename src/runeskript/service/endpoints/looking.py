@@ -28,7 +28,7 @@ async def find(call: Call) -> Answer:
     fields = ("status", "state", "skript", "kind", "key", "created_from", "created_before",
               "updated_from", "updated_before")  # fmt: skip
     given: dict[str, Any] = {name: getattr(wanted, name) for name in fields}
-    data = {name: read_json(text.encode()) for name, text in _pairs("data", wanted.data).items()}
+    data = {name: _json(name, text) for name, text in _pairs("data", wanted.data).items()}
     given |= {"label": _pairs("label", wanted.label), "data": data, "tenant": call.caller.tenant}
     rows, following = await search(
         call.service.store, given, wanted.limit, wanted.cursor, wanted.after
@@ -39,12 +39,19 @@ async def find(call: Call) -> Answer:
 def _pairs(field: str, words: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for word in words:
-        name, equals, text = word.partition("=")
-        if not equals or not name:
-            raise RequestError(f"`{field}` is NAME=VALUE, and {word[:100]!r} is not")
+        name, _, text = word.partition("=")
         if found.setdefault(name, text) != text:
-            raise RequestError(f"`{field}` asks for two values of {name[:100]!r}")
+            told = f"`{field}` asks for two values of {name[:100]!r}"
+            raise RequestError(told, status=422)
     return found
+
+
+def _json(name: str, text: str) -> Any:
+    try:
+        return read_json(text.encode())
+    except RequestError as exc:
+        told = f"`data`: what {name[:100]!r} is to equal is JSON; {exc.message}"
+        raise RequestError(told, status=422) from None
 
 
 async def get(call: Call) -> Answer:
