@@ -159,4 +159,4 @@ async def test_the_feed_from_now_on() -> None:
             assert first.data["id"] == made.json["id"]
         assert (await client.get("/jobs/x/events?last_event_id=now")).status == 404
         job = made.json["id"]
-        assert (await client.get(f"/jobs/{job}/events?last_event_id=now")).status == 400
+        assert (await client.get(f"/jobs/{job}/events?last_event_id=now")).status == 422

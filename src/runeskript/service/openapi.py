@@ -14,7 +14,7 @@ import msgspec
 
 from .call import KEY, KEYS
 from .routes import ANY, BYTES, DOCUMENTS, METRICS, ROUTES, STREAM, Route
-from .types import EVENT_ID, Problem
+from .types import EVENT_ID, FEED_ID, FeedQuery, Problem
 
 _REFS: Final = "#/components/schemas/{name}"
 _PROBLEM: Final = "application/problem+json"
@@ -66,7 +66,6 @@ _HEADERS: Final[dict[str, dict[str, Any]]] = {
     },
     "Last-Event-ID": {
         "description": "the id of the last event that was seen",
-        "schema": {"type": "string", "pattern": EVENT_ID},
     },
 }
 
@@ -172,7 +171,11 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> Any:
             needed = name in schema.get("required", ())
             yield {"name": name, "in": "query", "required": needed, "schema": one}
     for name in headers(route):
-        yield {"name": name, "in": "header", "required": False, **_HEADERS[name]}
+        found = {"name": name, "in": "header", "required": False, **_HEADERS[name]}
+        if name == "Last-Event-ID":
+            pattern = FEED_ID if route.query is FeedQuery else EVENT_ID
+            found["schema"] = {"type": "string", "pattern": pattern}
+        yield found
 
 
 def _response(route: Route, status: int) -> dict[str, Any]:

@@ -114,7 +114,7 @@ ROUTES: Final[tuple[Route, ...]] = (
           "The events of a job's journal as they come, until it has ended.",
           query=t.StreamQuery, answer=STREAM, ok=(200, 204), refuses=(404, 409)),
     Route("GET", "/events", "events", "read", "Every job that changes, as it changes.",
-          query=t.StreamQuery, answer=STREAM, refuses=(409,)),
+          query=t.FeedQuery, answer=STREAM, refuses=(409,)),
     # --- many
     Route("POST", "/batch", "batch", "operate",
           "Create up to 10,000 jobs, each with an outcome of its own.",
