@@ -20,6 +20,7 @@ from runeskript.compiler.explain import difference
 from runeskript.compiler.passes import PASSES, Pass
 from runeskript.compiler.pipeline import Options, compile_text
 from runeskript.engine.builtin.reference import page as handlers_page
+from runeskript.engine.telemetry.reference import page as observability_page
 from runeskript.expr.functions import FUNCTIONS, Function
 from runeskript.model.catalog import PlainHandler, StaticCatalog
 from runeskript.model.codes import CODES
@@ -262,6 +263,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/optimizer.md": optimizer_page,
     "reference/handlers.md": lambda: f"{NOTE}\n\n{handlers_page()}",
     "reference/cli.md": lambda: f"{NOTE}\n\n{command_page()}",
+    "reference/observability.md": lambda: f"{NOTE}\n\n{observability_page()}",
     "reference/http.md": lambda: f"{NOTE}\n\n{http_page()}",
     "reference/client.md": lambda: f"{NOTE}\n\n{client_page()}",
 }
