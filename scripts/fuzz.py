@@ -6,6 +6,7 @@
     make fuzz ARGS="branches --count 20000"       random branches of a fork, likewise
     make fuzz ARGS="documents --seconds 3600"     mangled documents, guided by coverage
     make fuzz ARGS="blueprints --seconds 3600"    forged Blueprints, guided by coverage
+    make fuzz ARGS="http --requests 1000"         requests against what /openapi.json says
 
 It can be stopped at any time. Each finding is printed with the command that shows it again: for the
 passes ``passes --seed N``, which makes the skript as small as it can; for regions and branches
@@ -191,13 +192,16 @@ def shrink(data: bytes, check: Callable[[bytes], object], error: Exception) -> b
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the options and run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("what", nargs="?", default="all", choices=("all", *SEEDED, *TARGETS))
+    parser.add_argument(
+        "what", nargs="?", default="all", choices=("all", *SEEDED, *TARGETS, "http")
+    )
     parser.add_argument(
         "--seed", type=int, help="only this seed; a skript that fails is made small"
     )
     parser.add_argument("--start", type=int, default=0, help="seeded: the first seed (0)")
     parser.add_argument("--count", type=int, default=100_000, help="seeded: how many (100,000)")
     parser.add_argument("--seconds", type=int, default=300, help="guided: how long each (300)")
+    parser.add_argument("--requests", type=int, default=200, help="http: of each route (200)")
     parser.add_argument("--file", type=Path, help="guided: only this input")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     options = parser.parse_args(arguments)
@@ -215,7 +219,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for target in TARGETS:
         if options.what in ("all", target):
             code |= guided(target, options.seconds, options.jobs, options.seed or 1)
+    if options.what in ("all", "http"):
+        code |= http(options.requests)
     return code
+
+
+def http(requests: int) -> int:
+    """So many requests of each route with each scope, judged by what /openapi.json says."""
+    words = [sys.executable, "-m", "pytest", "-q", "--timeout", "0"]
+    env = {**os.environ, "RUNE_SCHEMATHESIS": str(requests)}
+    file = "tests/service/test_schemathesis.py"
+    return subprocess.run([*words, file], env=env, cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":
