@@ -10,7 +10,12 @@ from tests.engine.conftest import ManualClock
 
 from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
-from runeskript.errors import JobNotFoundError, RuntimeOptionError, ScheduleNotFoundError
+from runeskript.errors import (
+    JobNotFoundError,
+    RuntimeOptionError,
+    ScheduleNotFoundError,
+    UnknownSkriptError,
+)
 from runeskript.stores.base import Store
 from runeskript.stores.queries import JobFilter
 
@@ -197,3 +202,13 @@ async def test_calls_on_queues_and_messages_of_jobs(runtime: Start, store: Store
         "Completed",
         "Running",
     ]
+
+
+async def test_a_name_with_a_slash_is_nobodys() -> None:
+    async with Runtime() as runtime:
+        await runtime.deploy("skript: pay\ndo:\n  - return: 1\n", tenant="acme")
+        with pytest.raises(UnknownSkriptError):
+            await runtime.versions("acme/pay")
+        with pytest.raises(UnknownSkriptError):
+            await runtime.source("acme/pay")
+        assert await runtime.skripts.find("acme/pay", None) is None

@@ -160,3 +160,15 @@ async def test_the_feed_from_now_on() -> None:
         assert (await client.get("/jobs/x/events?last_event_id=1")).status == 404
         job = made.json["id"]
         assert (await client.get(f"/jobs/{job}/events?last_event_id=now")).status == 422
+
+
+async def test_ids_that_a_stream_never_gave_are_refused() -> None:
+    async with served() as client:
+        id_ = await begun(client)
+        async with client.stream(f"/jobs/{id_}/events") as stream:
+            await stream.until(1)
+        assert (await client.get(f"/jobs/{id_}/events", last_event_id="6")).status == 400
+        assert (await client.get("/events", last_event_id="999999")).status == 400
+        async with client.stream("/events?last_event_id=now") as stream:
+            other = await begun(client)
+            assert {event.data["id"] for event in await stream.until(1)} == {other}

@@ -207,3 +207,34 @@ async def test_what_is_written_in_one_turn_is_sent_in_one_piece() -> None:
     await asyncio.sleep(0)
     assert kept.written == [b"head body", b"more", b"closed"]
     assert gathering.is_closing()
+
+
+async def test_what_stands_behind_a_body_is_no_part_of_the_head() -> None:
+    async with listening() as (port, auth):
+        body = b'{"document": "skript: x"}'
+        chunked = b"Transfer-Encoding: chunked\r\n"
+        whole = b"%x\r\n%s\r\n0\r\n" % (len(body), body)
+        for head, trailer, status in (
+            (HOST + JSON + auth, b"", 200),
+            (HOST + JSON, auth, 401),
+            (JSON + auth, HOST, 421),
+            (HOST + auth, JSON, 415),
+        ):
+            request = b"POST /check HTTP/1.1\r\n" + head + chunked + b"\r\n" + whole
+            found = await exchange(port, request + trailer + b"\r\n")
+            assert found.startswith(b"HTTP/1.1 %d " % status), (trailer, found)
+
+
+@pytest.mark.parametrize("field", [b"X-%d: " + b"a" * 1000 + b"\r\n", b"a" * 1000])
+async def test_what_stands_behind_a_body_is_bounded(field: bytes) -> None:
+    async with listening() as (port, auth):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = HOST + JSON + auth + b"Transfer-Encoding: chunked\r\n\r\n"
+        writer.write(b"POST /check HTTP/1.1\r\n" + head + b"2\r\n{}\r\n0\r\n")
+        with suppress(ConnectionError):
+            for number in range(2_000):
+                writer.write(field % number if b"%d" in field else field)
+                await writer.drain()
+            while await reader.read(65_536):
+                pass
+        writer.close()

@@ -206,19 +206,24 @@ class Control(Finding):
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
         start: bool = True,
+        hold: bool = False,
+        new_id: str | None = None,
     ) -> Job:
         """A new job that goes on from behind the first ``at`` events of another one's journal.
 
         What was done up to there is taken over and not done again; from there on its calls have
         idempotency keys of their own. ``variables``: those of the main flow to be set anew.
-        ``labels`` come on top of the other's. ``start`` False: it is only stored. Raises
-        JobNotFoundError, JobExistsError, ForkError, RuntimeOptionError.
+        ``labels`` come on top of the other's. ``start`` False: it is only stored; ``hold``: nobody
+        goes on with it before :meth:`resume_job`. ``new_id``: of equal ones only the first makes a
+        job. Raises JobNotFoundError, JobExistsError, ForkError, RuntimeOptionError.
         """
         from .forking import fork_job
 
         self._running()
-        row = await fork_job(self._store, self._ids, id, at, variables, key, labels)
-        if start:
+        row = await fork_job(
+            self._store, self._ids, id, at, variables, key, labels, new_id, hold=hold
+        )
+        if start and not hold:
             await self._recovery.take_one(row.id)
         return await self.get_job(row.id)
 

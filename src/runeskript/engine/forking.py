@@ -10,7 +10,7 @@ from ..kernel import replay
 from ..kernel.forking import plan_fork
 from ..kernel.machine import data_of, state_of
 from ..model.values import normalise
-from ..stores.base import JobRow, Store
+from ..stores.base import HELD, JobRow, Store
 from . import requests
 from .ids import Ids
 from .retrying import program_of
@@ -24,8 +24,14 @@ async def fork_job(
     variables: Mapping[str, object] | None,
     key: str | None,
     labels: Mapping[str, str] | None,
+    new_id: str | None = None,
+    *,
+    hold: bool = False,
 ) -> JobRow:
     """The row of the fork, which is stored and not begun; needs no handlers.
+
+    ``new_id``: its id; where a job of the tenant has it already, that one is the fork. ``hold``: it
+    waits until it is told to go on.
 
     Raises JobNotFoundError, JobExistsError for the key, ForkError, RuntimeOptionError, and the
     errors of a job that cannot be read.
@@ -48,7 +54,11 @@ async def fork_job(
     if origin.kind == "bare":
         raise ForkError(f"job {id_} is bare: it runs nothing; create another one with its data")
     program = await program_of(store, origin)
-    now, new = store.now(), ids.job_id()
+    now, new = store.now(), ids.job_id() if new_id is None else requests.name(new_id, "an id")
+    if new_id is not None:
+        (there,) = await store.get([new_id])
+        if there is not None and there.tenant == origin.tenant:
+            return there
     events = plan_fork(
         program, loaded.events, position, {"id": new, "key": key}, id_, now, ids.seed(), patch
     )
@@ -75,9 +85,12 @@ async def fork_job(
         handlers=origin.handlers,
         queue=origin.queue,
         priority=origin.priority,
+        due=HELD if hold else None,
         **stands,
     )
     (submitted,) = await store.submit([row], "reject", {new: events})
     if submitted.outcome == "exists":
+        if submitted.row.id == new and submitted.row.tenant == origin.tenant:
+            return submitted.row  # it was forked at the same time
         raise JobExistsError(submitted.row.id, key)
     return submitted.row

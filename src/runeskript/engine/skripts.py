@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 #: Programs kept ready; others are loaded again from their blob.
 PROGRAMS: Final = 256
+#: Instructions of all of these together, and every fifty characters of their texts: each takes some
+#: kB with its code.
+PARTS: Final = 50_000
 #: Programs kept of jobs that run elsewhere.
 READ: Final = 32
 #: Digits of a version.
@@ -73,6 +76,7 @@ class Skripts:
         self._registry = registry
         self._resources = resources
         self._programs: OrderedDict[str, Program] = OrderedDict()
+        self._parts = 0
         #: Tables of machines that may run elsewhere.
         self._machines: OrderedDict[str, MachineTable | None] = OrderedDict()
         #: Programs that are only looked at: their handlers may be elsewhere.
@@ -166,10 +170,19 @@ class Skripts:
         # A handler may have been loaded only now, because this program names it.
         await self._resources.set_up(self._handlers_of(program.blueprint))
         self._programs[program.digest] = program
-        while len(self._programs) > PROGRAMS:
-            gone, _ = self._programs.popitem(last=False)
-            self._checks.pop(gone, None)
+        self._parts += parts_of(program)
+        while len(self._programs) > 1 and (len(self._programs) > PROGRAMS or self._parts > PARTS):
+            self._forget()
         return program
+
+    def _forget(self) -> None:
+        """Keep the program that was not used for longest no more."""
+        gone, program = self._programs.popitem(last=False)
+        self._checks.pop(gone, None)
+        self._parts -= parts_of(program)
+        for key, (_, known) in list(self._by_object.items()):
+            if known is program:
+                del self._by_object[key]
 
     def accept(self, program: Program, given: object) -> Value:
         """An input for the program, normalised and checked. Raises InputError."""
@@ -276,7 +289,9 @@ class Skripts:
     async def versions(self, name: str, tenant: str = "") -> list[Deployed]:
         """All deployed versions of a tenant's name, lowest first."""
         records = await self._store.list_records("skripts", f"{owned_name(tenant, name)}@")
-        return sorted((_deployed(r.value) for r in records), key=lambda d: d.version)
+        # No name has a slash in it, so that of somebody else's record is none that is asked for.
+        found = (_deployed(one.value) for one in records)
+        return sorted((one for one in found if one.name == name), key=lambda one: one.version)
 
     async def deployed(
         self, tenant: str, kind: str | None, after: str, limit: int
@@ -322,6 +337,12 @@ class Skripts:
             if deployed.name == name and version in (None, deployed.version):
                 return deployed
         return None
+
+
+def parts_of(program: Program) -> int:
+    """How large a program is: its instructions, and what stands for its constants and its text."""
+    blueprint = program.blueprint
+    return len(blueprint.code) + len(blueprint.debug.source) // 50
 
 
 def owned_name(tenant: str, name: str) -> str:

@@ -60,13 +60,17 @@ class Call:
 
     def derived(self, what: str) -> str | None:
         """An id that the same request leads to again, if it has an idempotency key; of another
-        caller, route or target it is another one.
+        caller, route, target or request it is another one.
         """
-        key = self.key
-        if key is None:
-            return None
+        return None if self.key is None else self._hashed(what, self.fingerprint())
+
+    def named(self) -> str | None:
+        """What the record of its idempotency key is called, whatever it asks for."""
+        return None if self.key is None else self._hashed("request")
+
+    def _hashed(self, *more: str) -> str:
         who = (self.caller.tenant, self.caller.token or "", self.caller.actor or "")
-        parts = (*who, self.route.name, *self.params.values(), key, what)
+        parts = (*who, self.route.name, *self.params.values(), self.key or "", *more)
         hashed = hashlib.sha256("\0".join(f"{len(part)}:{part}" for part in parts).encode())
         return hashed.hexdigest()[:32]
 

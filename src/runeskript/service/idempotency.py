@@ -3,7 +3,8 @@
 A request with an ``Idempotency-Key`` leaves a record: the hash of what it asked for, and what was
 answered. Whoever comes with the same key and the same request gets that; with another request, an
 error. Where the process died in between there is no answer yet: the request is carried out again,
-and the ids of all that it makes are derived from the key, so it is made once.
+and the ids of all that it makes are derived from key and request, so it is made once. They stay
+when the record is forgotten: the same request still makes nothing again, another one does.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 
 async def once(call: Call, endpoint: Callable[[Call], Awaitable[Answer]]) -> Answer:
     """The answer to a request, which may have been answered before. Raises RequestError."""
-    name = call.derived("request")
+    name = call.named()
     if name is None:
         return await endpoint(call)
     store, asked = call.service.store, call.fingerprint()
@@ -44,7 +45,7 @@ async def once(call: Call, endpoint: Callable[[Call], Awaitable[Answer]]) -> Ans
         headers = tuple((one, two) for one, two in value["headers"])
         return Answer(value["body"].encode(), value["status"], (*headers, REPLAYED))
     answer = await endpoint(call)
-    body = _encode(answer.body)
+    body = answer.body if isinstance(answer.body, bytes) else _encode(answer.body)
     if found is not None and len(body) <= PAYLOAD_BYTES and answer.media == JSON:
         kept: Value = {"asked": asked, "status": answer.status, "body": body.decode(),
                 "headers": [list(one) for one in answer.headers]}  # fmt: skip

@@ -17,8 +17,10 @@ from ..model.diagnostics import Diagnostic
 
 #: What a document is called in its diagnostics.
 FILE: Final = "document"
-#: Compiled texts that are kept, and bytes from which on a text is compiled beside the loop.
+#: Compiled texts that are kept, and the bytes of the longest: compiled it takes a hundred times as
+#: much. From how many bytes on a text is compiled beside the loop.
 CACHE: Final = 256
+KEPT: Final = 8_192
 LARGE: Final = 8_192
 _OPTIONS: Final = Options(resolve=None)
 
@@ -43,9 +45,10 @@ class Programs:
             found = compile_text(data, FILE, catalog, _OPTIONS)
         else:
             found = await asyncio.to_thread(compile_text, data, FILE, catalog, _OPTIONS)
-        self._texts[key] = found
-        while len(self._texts) > CACHE:
-            self._texts.popitem(last=False)
+        if len(data) <= KEPT:
+            self._texts[key] = found
+            while len(self._texts) > CACHE:
+                self._texts.popitem(last=False)
         return found
 
     async def diagnosed(self, document: str | dict[str, Any]) -> list[Diagnostic]:

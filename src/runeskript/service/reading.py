@@ -20,6 +20,7 @@ from .types import Request
 FIELDS: Final = 200
 #: Characters of a path, of which an id is at most a part.
 PATH: Final = 8_192
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _TAG: Final = re.compile(r'(W/)?"([^"]*)"')
 _R = TypeVar("_R", bound=Request)
@@ -36,8 +37,15 @@ def read_text(data: bytes) -> str:
 
 def read_json(data: bytes) -> Any:
     """The value of a JSON text. Raises RequestError."""
+    text = read_text(data)
     try:
-        return _decode(read_text(data))
+        found = _decode(text)
+        if _HALF.search(text) is not None:
+            # Escapes of half a pair are JSON, and no text: nobody could send it on.
+            msgspec.json.encode(found)
+        return found
+    except UnicodeEncodeError:
+        raise RequestError("half of a surrogate pair is no character") from None
     except RecursionError:
         raise RequestError("the body nests too deep") from None
     except ValueError as exc:

@@ -23,8 +23,9 @@ from ..stores import Store
 from ..stores.base import JobRow
 from .views import event_view, job_view
 
-#: Records that are read at once for one stream.
-PAGE: Final = 200
+#: Records that are read at once for one stream (one may have some MB), and bytes sent at once.
+PAGE: Final = 25
+PIECE: Final = 64 * 1024
 #: Seconds after which a store is looked at that has said nothing.
 LOOK: Final = 0.5
 #: Seconds between two looks, however often it changes.
@@ -93,15 +94,6 @@ def position(text: str | None) -> int:
     return int(text)
 
 
-async def end(store: Store) -> int:
-    """The cursor behind all that the feed holds now."""
-    cursor = 0
-    while True:
-        found, cursor = await store.changes(cursor, PAGE)
-        if len(found) < PAGE:
-            return cursor
-
-
 async def job_events(
     store: Store, changes: Changes, row: JobRow, after: int | None, heartbeat: float
 ) -> AsyncGenerator[bytes, None]:
@@ -114,13 +106,18 @@ async def job_events(
             changed = changes.mark()
             (now,) = await store.get([row.id])
             page = await store.journal(row.id, at, PAGE)
-            parts: list[bytes] = []
+            part = b""
             for event in unfold_events(page):
                 record = event_view(journal_record(at, event))
-                parts.append(_event(str(at), record.kind, record))
+                part += _event(str(at), record.kind, record)
                 at += 1
-            if parts:
-                yield b"".join(parts)
+                if len(part) > PIECE:
+                    yield part
+                    part = b""
+            if part:
+                yield part
+            elif page:
+                pass
             elif now is None or (now.status in FINAL and now.seq <= at):
                 if now is not None:
                     yield _event(None, "job", job_view(now))
@@ -146,13 +143,15 @@ async def feed(
         while not changes.closing:
             changed = changes.mark()
             found, cursor_now = await store.changes(cursor, PAGE)
-            parts = [
-                _event(str(one.number), "job", job_view(one.row))
-                for one in found
-                if one.row is not None and one.row.tenant == tenant
-            ]
-            if parts:
-                yield b"".join(parts)
+            part = b""
+            for one in found:
+                if one.row is not None and one.row.tenant == tenant:
+                    part += _event(str(one.number), "job", job_view(one.row))
+                if len(part) > PIECE:
+                    yield part
+                    part = b""
+            if part:
+                yield part
             if cursor_now != cursor:
                 cursor = cursor_now
             elif not await changes.wait(changed, heartbeat):

@@ -58,6 +58,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     _in_head = True
+    #: Bytes that have come of a head, or of what stands behind a body, since there was any of it.
     _head = 0
     #: Whether no request is under way to here.
     _whole = True
@@ -76,14 +77,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """A piece has come."""
-        if self._in_head:
-            self._head += len(data)
+        self._head += len(data)
         super().data_received(data)
         if self._whole:
             self._stop()
         elif self._timer is None and not self.transport.is_closing():
             self._timer = self.loop.call_later(COMING, self._too_slow)
-        if self._in_head and self._head > HEAD and not self.transport.is_closing():
+        if self._head > HEAD and not self.transport.is_closing():
             self.transport.write(_TOO_LARGE)
             self.transport.close()
 
@@ -91,6 +91,18 @@ class BoundedProtocol(HttpToolsProtocol):
         """The first byte of a request."""
         super().on_message_begin()
         self._whole, self._in_head = False, True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of its head. What stands behind a body (trailers) is none, and nobody reads it:
+        whoever looks at heads in front of the service does not see these (RFC 9110, 6.5.1).
+        """
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of its body."""
+        self._head = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Its head is there."""
@@ -100,6 +112,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """All of it is there."""
         self._whole = self._in_head = True
+        self._head = 0
         super().on_message_complete()
 
     def _stop(self) -> None:

@@ -182,7 +182,8 @@ class Store(Protocol):
         """How many jobs there are, by status; a status that no job has may be missing."""
 
     async def changes(self, cursor: int, limit: int) -> tuple[list[Change], int]:
-        """Jobs that changed after ``cursor`` (0: all jobs), and the next cursor.
+        """Jobs that changed after ``cursor`` (0: all jobs), and the next cursor. ``limit`` 0: none,
+        and the cursor behind all there is.
 
         A job stands in the feed once, at the place of its latest change (of status, state or data;
         creation and removal, too), so a reader who comes again and again misses no job. Raises

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, Final
+from zlib import crc32
+
+from msgspec import Raw
+from msgspec.json import Encoder
 
 from ...engine.reasons import reason_of
 from ...engine.searching import search
@@ -13,27 +18,45 @@ from ...stores.base import JobRow
 from ..call import Answer, Call
 from ..reading import read_json, tags
 from ..routes import BYTES
-from ..types import History, JobPage, Why
+from ..types import Why
 from ..views import event_view, job_view
+
+#: Bytes after which a page ends, and rows that are read at once: one may have some MB.
+PAGE_BYTES: Final = 4 * 1024 * 1024
+AT_ONCE: Final = 25
+_encode = Encoder().encode
 
 
 def shown(row: JobRow, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """A job as an answer, with its entity tag."""
-    return Answer(job_view(row), status, (*headers, ("etag", f'"{row.seq}"')))
+    """A job as an answer, with its entity tag: the version, and what else is to be seen of it, for
+    a pause or a claim changes the job and is no event of its journal.
+    """
+    data = _encode(job_view(row))
+    tag = f'"{row.seq}-{crc32(data):08x}"'
+    return Answer(data, status, (*headers, ("etag", tag)))
 
 
 async def find(call: Call) -> Answer:
-    """A page of jobs."""
+    """A page of jobs, which ends early where they are large."""
     wanted = call.query
     fields = ("status", "state", "skript", "kind", "key", "created_from", "created_before",
               "updated_from", "updated_before")  # fmt: skip
     given: dict[str, Any] = {name: getattr(wanted, name) for name in fields}
     data = {name: _json(name, text) for name, text in _pairs("data", wanted.data).items()}
     given |= {"label": _pairs("label", wanted.label), "data": data, "tenant": call.caller.tenant}
-    rows, following = await search(
-        call.service.store, given, wanted.limit, wanted.cursor, wanted.after
-    )
-    return Answer(JobPage(jobs=[job_view(row) for row in rows], next=following))
+    store, cursor, after = call.service.store, wanted.cursor, wanted.after
+    found: list[Raw] = []
+    size = 0
+    while True:
+        some = min(wanted.limit - len(found), AT_ONCE)
+        rows, cursor = await search(store, given, some, cursor, after)
+        after = None
+        for row in rows:
+            found.append(Raw(_encode(job_view(row))))
+            size += len(found[-1])
+        if cursor is None or len(found) >= wanted.limit or size > PAGE_BYTES:
+            return Answer({"jobs": found, "next": cursor})
+        await asyncio.sleep(0)
 
 
 def _pairs(field: str, words: list[str]) -> dict[str, str]:
@@ -56,23 +79,32 @@ def _json(name: str, text: str) -> Any:
 
 async def get(call: Call) -> Answer:
     """One job."""
-    row = await call.service.row(call.caller, call.params["id"])
+    answer = shown(await call.service.row(call.caller, call.params["id"]))
     known = call.headers.get("if-none-match")
     if known is not None:
         wanted = tags(known.replace("W/", ""))
-        if wanted is None or str(row.seq) in wanted:
-            return Answer(None, 304, (("etag", f'"{row.seq}"'),))
-    return shown(row)
+        if wanted is None or dict(answer.headers)["etag"].strip('"') in wanted:
+            return Answer(None, 304, answer.headers)
+    return answer
 
 
 async def history(call: Call) -> Answer:
-    """A page of a job's journal."""
+    """A page of a job's journal, which ends early where events are large."""
     row = await call.service.row(call.caller, call.params["id"])
-    at, limit = call.query.start, call.query.limit
-    events = list(unfold_events(await call.service.store.journal(row.id, at, limit)))
-    records = [event_view(journal_record(at + n, event)) for n, event in enumerate(events)]
-    behind = at + len(events)
-    return Answer(History(events=records, next=behind if behind < row.seq and events else None))
+    start, limit = call.query.start, call.query.limit
+    at, size = start, 0
+    found: list[Raw] = []
+    while len(found) < limit and size <= PAGE_BYTES:
+        some = min(limit - len(found), AT_ONCE)
+        events = list(unfold_events(await call.service.store.journal(row.id, at, some)))
+        for event in events:
+            found.append(Raw(_encode(event_view(journal_record(at, event)))))
+            size += len(found[-1])
+            at += 1
+        if len(events) < some:
+            break
+        await asyncio.sleep(0)
+    return Answer({"events": found, "next": at if at < row.seq and found else None})
 
 
 async def why(call: Call) -> Answer:

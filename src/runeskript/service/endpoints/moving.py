@@ -45,9 +45,11 @@ def _wanted(call: Call, row: JobRow) -> int | None:
     event's turn. Of several that the job has now. Raises VersionMismatchError.
     """
     header = call.headers.get("if-match")
-    wanted = None if header is None else tags(header)
-    if wanted is None:
+    known = None if header is None else tags(header)
+    if known is None:
         return None
+    # A tag of what was seen of a job begins with its version, and that is what has to be the same.
+    wanted = {tag.partition("-")[0] for tag in known}
     if str(row.seq) in wanted:
         return row.seq
     (only, *more) = wanted or ("",)

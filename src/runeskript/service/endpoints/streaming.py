@@ -61,7 +61,9 @@ async def job_events(call: Call) -> Answer:
     _room(call)
     start = 0 if after is None else after + 1
     await service.store.journal(row.id, min(start, row.seq), 1)  # pruned: said with a status
-    if after is not None and row.status in FINAL and start >= row.seq:
+    if after is not None and start > row.seq:
+        raise RequestError(f"{text!r} is no id of an event of this stream")
+    if after is not None and row.status in FINAL and start == row.seq:
         return Answer(None, 204)
     beat = service.settings.heartbeat
     return _stream(call, streams.job_events(service.store, service.changes, row, after, beat))
@@ -72,7 +74,10 @@ async def events(call: Call) -> Answer:
     service = call.service
     text = _after(call)
     _room(call)
-    after = await streams.end(service.store) if text == NOW else streams.position(text)
+    _, last = await service.store.changes(0, 0)
+    after = last if text == NOW else streams.position(text)
+    if after > last:
+        raise RequestError(f"{text!r} is no id of an event of this stream")
     await service.store.changes(after, 1)  # forgotten: said with a status
     beat = service.settings.heartbeat
     body = streams.feed(service.store, service.changes, call.caller.tenant, after, beat)

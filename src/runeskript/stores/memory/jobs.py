@@ -191,6 +191,8 @@ class Jobs:
 
         if 0 < cursor < self.forgotten:
             raise StoreError("the feed is forgotten this far back; read anew", code="RUNE-7010")
+        if limit == 0:
+            return [], max(next(reversed(self.feed), 0), self.forgotten)
         found: list[Change] = []
         for number, id_ in self.feed.items():
             if number > cursor and len(found) < limit:

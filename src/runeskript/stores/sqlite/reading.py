@@ -259,6 +259,13 @@ class Reading:
         rows = self._read("SELECT value FROM meta WHERE name='feed'", ())
         if rows and 0 < cursor < rows[0][0]:
             raise StoreError("the feed is forgotten this far back; read anew", code="RUNE-7010")
+        if limit == 0:
+            ((last,),) = self._read(
+                "SELECT max((SELECT ifnull(max(changed), 0) FROM job), "
+                "(SELECT ifnull(max(changed), 0) FROM removed))",
+                (),
+            )
+            return [], max(last, rows[0][0] if rows else 0)
         changed = self._read(
             "SELECT changed, id, 1 FROM job WHERE changed > ?1 UNION ALL "
             "SELECT changed, job, 0 FROM removed WHERE changed > ?1 ORDER BY 1 LIMIT ?2",

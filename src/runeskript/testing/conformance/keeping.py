@@ -144,6 +144,22 @@ async def the_feed_has_no_gaps(w: World) -> None:
 
 
 @CHECKS
+async def the_end_of_the_feed_is_known(w: World) -> None:
+    """A reader that asks for no change is told where all there is ends."""
+    equal(await w.store.changes(0, 0), ([], 0))
+    for id_ in ("a", "b"):
+        await w.ended(id_)
+    _, cursor = await w.store.changes(0, 9)
+    equal(await w.store.changes(0, 0), ([], cursor))
+    await w.store.prune(Policy(jobs=("a", "b")))
+    _, cursor = await w.store.changes(0, 9)
+    equal(await w.store.changes(0, 0), ([], cursor))
+    w.clock.pass_ms(10)
+    await w.store.prune(Policy(removals_before=w.clock.ms))
+    equal(await w.store.changes(0, 0), ([], cursor))
+
+
+@CHECKS
 async def a_cursor_may_be_too_old(w: World) -> None:
     """Once removals are forgotten, a reader from before them has to begin anew."""
     await w.ended("a")
