@@ -100,7 +100,7 @@ class Reading:
     def journal(self, id_: str, start: int, limit: int) -> list[Event]:
         """Events that stand for at most ``limit`` from ``start`` on, each checked."""
         rows = self._read("SELECT number FROM job WHERE id=?", (id_,))
-        if not rows or limit <= 0:
+        if not rows or limit <= 0 or start > LAST_SEQ:  # beyond it are other jobs' events
             return []
         try:
             return self._stretch(id_, rows[0][0], start, start + limit)

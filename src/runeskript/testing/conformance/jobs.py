@@ -190,6 +190,20 @@ async def journals_are_read_in_stretches(w: World) -> None:
 
 
 @CHECKS
+async def beyond_its_end_a_journal_is_empty(w: World) -> None:
+    """However far; the next job's events are not this one's."""
+    await w.own("a", "b")
+    equal(await w.outcomes(unit("a", 0, 3), unit("b", 0, 3)), ["ok"] * 2)
+    for start in (
+        3,
+        *(2**bits + more for bits in (31, 32, 33, 47, 62, 63, 70) for more in (-1, 0)),
+    ):
+        equal(await w.store.journal("a", start, 100), [])
+        equal(await w.store.journal("b", start, 2**70), [])
+    equal(await w.store.journal("a", 1, 2**70), [event(1), event(2)])
+
+
+@CHECKS
 async def events_of_every_kind_come_back(w: World) -> None:
     """With all their fields, large ones, too."""
     events: list[Event] = [
