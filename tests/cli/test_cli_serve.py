@@ -60,6 +60,7 @@ def test_without_a_token_it_does_not_listen_beyond_loopback(rune: Rune, host: st
         (("--origin", "*"), "RUNE-6009"),
         (("--origin", "shop.example"), "RUNE-6009"),
         (("--rate", "0"), "RUNE-8002"),
+        (("--max-jobs", "0"), "RUNE-8002"),
         (("--max-body", "much"), "RUNE-8002"),
         (("--policy", "none.toml"), "RUNE-8003"),
     ],

@@ -14,6 +14,7 @@ from runeskript.engine.handlers import handler
 from runeskript.engine.ids import SystemIds
 from runeskript.engine.live import Live
 from runeskript.engine.runtime import Runtime
+from runeskript.engine.submissions import Submission
 from runeskript.stores.base import Store
 
 Start = Callable[..., Awaitable[Runtime]]
@@ -137,3 +138,39 @@ async def test_where_nobody_claims_jobs_children_are_not_counted(
         await rt.deploy(CHILD)
         assert (await rt.run_job(MANY)).unwrap() == 40
     assert naps.made == 40
+
+
+@pytest.mark.parametrize("joined", [True, False])
+async def test_who_does_not_wait_for_a_place_leaves_the_job_in_the_store(
+    kept: Store, clock: ManualClock, joined: bool
+) -> None:
+    go = asyncio.Event()
+
+    @handler("nap", mode="async")
+    async def nap(_: object, ctx: object) -> int:
+        await go.wait()
+        return 7
+
+    async with Runtime(
+        handlers=[nap],
+        store=Lasting(kept),
+        clock=clock,
+        ids=SystemIds(),
+        discover_handlers=False,
+        max_jobs=2,
+    ) as runtime:
+        items = [Submission(CHILD, id=f"j{number}", waits=False) for number in range(4)]
+        if joined:
+            found = await asyncio.gather(*map(runtime.submit, items))
+            assert {one.outcome for one in found} == {"created"}
+        else:
+            assert {one.outcome for one in await runtime.submit_many(items)} == {"created"}
+        rows = [row for row in await kept.get([str(item.id) for item in items]) if row is not None]
+        assert [row.owner is None for row in rows] == [False, False, True, True]
+        waiting = asyncio.ensure_future(runtime.submit(Submission(CHILD, id="j4")))
+        await asyncio.sleep(0)
+        go.set()
+        await waiting
+        await runtime.work(until_idle=True)
+        assert [await runtime.result(f"j{number}") for number in range(5)] == [7] * 5
+    await kept.close()

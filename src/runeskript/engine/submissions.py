@@ -27,7 +27,9 @@ class Submission:
     ``skript``: what it runs, or ``deployed``: ``NAME`` or ``NAME@VERSION`` of what its tenant has
     deployed; without either it is a bare job, which nothing begins, and ``input`` its data. ``id``:
     of equal ones only the first makes a job; whoever derives it from what it is for may submit
-    again what may have been submitted. Without it the job gets a new one.
+    again what may have been submitted. Without it the job gets a new one. ``waits``: where
+    ``max_jobs`` live here already, until there is a place; False: it is only stored then, for
+    whoever claims it (``work`` does).
     """
 
     skript: Skript | None = None
@@ -41,6 +43,7 @@ class Submission:
     priority: int = 0
     tenant: str = ""
     id: str | None = None
+    waits: bool = True
 
 
 @record
@@ -62,11 +65,14 @@ class Asked(NamedTuple):
     program: Program | None
     value: Value
     labels: dict[str, str]
+    #: There was no place for it.
+    stored: bool = False
 
     @property
     def begins(self) -> bool:
         """Whether it is to run here."""
-        return self.program is not None and self.item.start and not self.item.hold
+        item = self.item
+        return self.program is not None and item.start and not item.hold and not self.stored
 
 
 class Shared:

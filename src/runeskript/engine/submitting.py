@@ -72,6 +72,7 @@ class Submitting:
         if not joined:
             (found,) = await self._write([asked])
         else:
+            asked = self._placed(asked, 0)
             if asked.begins:
                 await self._places.acquire()
             found = await self._together(asked)
@@ -220,7 +221,8 @@ class Submitting:
         while len(found) < len(asked):
             held, part = 0, list[Asked]()
             try:
-                for one in asked[len(found) :]:
+                for given in asked[len(found) :]:
+                    one = self._placed(given, held)
                     if one.begins:
                         if held and self._places.locked():
                             break  # nobody waits for one while others are held for nothing
@@ -234,6 +236,15 @@ class Submitting:
                 for _ in range(held):
                     self._places.release()
         return found
+
+    def _placed(self, asked: Asked, held: int) -> Asked:
+        """One that does not wait is only stored where there is no place for it. ``held``: places
+        that others of its commit have taken, which are not live yet.
+        """
+        if asked.item.waits or not asked.begins:
+            return asked
+        full = self._places.locked() or self._driver.full(held)
+        return asked._replace(stored=True) if full else asked
 
     async def _commit(self, asked: Sequence[Asked]) -> list[Found]:
         """Write what was asked for. Where whoever waits for that is cancelled, the rows may be
@@ -273,7 +284,7 @@ class Submitting:
         rows: list[JobRow] = []
         shapes: dict[str, JobRow] = {}
         for one in asked:
-            item, id_, program, value, labels = one
+            item, id_, program, value, labels, _ = one
             key, rank, tenant = item.key, item.priority, item.tenant
             if program is None:
                 rows.append(requests.bare_row(id_, value, now, key, labels, rank, tenant))

@@ -61,6 +61,13 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--no-work", action="store_true", help="run no jobs here: workers of the store do"
     )
+    parser.add_argument(
+        "--max-jobs",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="jobs that live here at once, 10000 by default; others wait in the store",
+    )
     add_handlers(parser)
     add_lease(parser)
     add_grace(parser)
@@ -109,6 +116,7 @@ def execute(args: Namespace) -> int:
         grace=args.grace,
         limits=call_limits(args),
         queues=args.queue or ("",),
+        max_jobs=_jobs(args.max_jobs),
         policy=chosen_policy(args),
     )
     as_json = terminal.mode(args.output) == "json"
@@ -152,6 +160,12 @@ def _size(text: str) -> int:
     if not digits.isascii() or not digits.isdigit() or not 1 <= int(digits) * factor <= 2**40:
         raise UsageError(f"--max-body {text}: it is a size, such as 16MB")
     return int(digits) * factor
+
+
+def _jobs(number: int) -> int:
+    if number < 1:
+        raise UsageError("--max-jobs: it is a number of jobs, at least 1")
+    return number
 
 
 def _rate(number: int) -> int:

@@ -103,6 +103,7 @@ def _filled(found: Submission, body: Submit, id_: str | None) -> Submission:
         body.priority,
         found.tenant,
         id_,
+        waits=False,
     )
 
 
