@@ -46,6 +46,12 @@ async def test_machines_are_kept_apart() -> None:
         made = await client.post("/jobs", {"machine": "order", "data": {"total": 3}})
         assert made.status == 201, made.body
         assert (await client.post("/jobs", {"machine": "one"})).status == 404
+        clash = ORDER.replace("machine: order", "machine: one")
+        assert (await client.put("/skripts", {"document": ONE})).status == 201
+        assert (await client.put("/machines", {"document": clash})).status == 409
+        assert (await client.get("/skripts/one")).status == 200
+        infinite = b'{"document": {"skript": "x", "do": [{"return": 1e999}]}}'
+        assert (await client.ask("POST", "/jobs", raw=infinite)).status == 422
 
 
 async def test_a_version_is_one_content() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runeskript.engine.runtime import Runtime
+from runeskript.engine.submissions import Submission
 from runeskript.engine.telemetry.telemetry import Telemetry
 from runeskript.errors import StoreBusyError
 from runeskript.service import tokens
 from runeskript.service.kept import forget
-from runeskript.service.settings import KEPT
+from runeskript.service.settings import KEPT, Settings
 from serving import Client, served
 
 HELLO = "skript: hello\ndo:\n  - return: \"${'hi ' + input.name}\"\n"
@@ -564,3 +567,43 @@ async def test_pages_are_bounded_in_bytes() -> None:
             seen += [job["data"]["n"] for job in page.json["jobs"]]
             cursor = page.json["next"]
         assert seen == list(range(60))[::-1]
+
+
+async def test_a_service_that_runs_nothing_leaves_jobs_to_workers(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    async with served(store=url, settings=Settings(works=False)) as client:
+        ids = []
+        for body in ({"document": HELLO, "data": {"name": "A"}},
+                     {"document": HELLO, "data": {"name": "B"}, "start": False}):  # fmt: skip
+            ids.append((await client.post("/jobs", body)).json["id"])
+        told = await client.post("/batch", {"jobs": [{"document": HELLO, "data": {"name": "C"}}]})
+        ids.append(told.json["outcomes"][0]["id"])
+        await client.post(f"/jobs/{ids[1]}/run")
+        for id_ in ids:
+            assert (await client.get(f"/jobs/{id_}")).json["status"] == "Pending"
+        bare = await client.post("/jobs", {"data": {}})
+        moved = await client.put(f"{bare.headers['location']}/state", {"event": "start"})
+        assert (moved.status, moved.json["status"]) == (200, "Running")
+        async with Runtime(store=url) as worker:
+            await worker.work(until_idle=True)
+        for id_ in ids:
+            assert (await client.get(f"/jobs/{id_}")).json["status"] == "Completed"
+
+
+async def test_probes_are_answered_whoever_asks_much() -> None:
+    async with served(settings=Settings(rate=1)) as client:
+        statuses = {(await client.get("/jobs")).status for _ in range(5)}
+        assert statuses == {200, 429}
+        assert {(await client.get("/healthz")).status for _ in range(5)} == {200}
+
+
+async def test_an_id_of_any_form_fits_a_header() -> None:
+    async with served() as client:
+        runtime = client.app.service.runtime
+        (receipt,) = await runtime.submit_many(
+            [Submission(HELLO, {"name": "A"}, key="k", id="за\nказ")]
+        )
+        assert receipt.error is None, receipt
+        again = await client.post("/jobs", {"document": HELLO, "data": {"name": "A"}, "key": "k"})
+        assert again.headers["location"] == "/jobs/%D0%B7%D0%B0%0A%D0%BA%D0%B0%D0%B7"
+        assert (await client.get(f"{again.headers['location']}/export")).status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from runeskript.engine.runtime import Runtime
@@ -172,3 +173,17 @@ async def test_ids_that_a_stream_never_gave_are_refused() -> None:
         async with client.stream("/events?last_event_id=now") as stream:
             other = await begun(client)
             assert {event.data["id"] for event in await stream.until(1)} == {other}
+
+
+async def test_streams_that_begin_together_are_counted() -> None:
+    async with served(settings=Settings(streams=2)) as client:
+        id_ = await begun(client)
+        async with AsyncExitStack() as stack:
+            streams = await asyncio.gather(
+                *(stack.enter_async_context(client.stream(f"/jobs/{id_}/events")) for _ in range(9))
+            )
+            assert sorted(one.status for one in streams) == [200] * 2 + [503] * 7
+            assert client.app.service.changes.open == 2
+        assert client.app.service.changes.open == 0
+        assert (await client.ask("HEAD", f"/jobs/{id_}/events")).status == 200
+        assert client.app.service.changes.open == 0

@@ -58,6 +58,8 @@ class Recovery(Rebuilding):
         super().__init__(driver, skripts)
         self._registry = registry
         self._schedules: Schedules | None = None
+        #: Whether jobs are run here at all; what becomes of bare ones is decided in any case.
+        self.runs = True
         #: How many jobs are loaded at once: adapts to what it costs.
         self._load = FIRST
         #: Claims that are under way.
@@ -118,6 +120,10 @@ class Recovery(Rebuilding):
 
     async def take_one(self, id_: str) -> bool:
         """Go on with a job if nobody has it and it is due; whether that was so."""
+        if not self.runs:
+            (row,) = await self._store.get([id_])
+            if row is None or row.kind != "bare":
+                return False
         self._know_handlers()
         return (await self.take([id_]))[0] > 0
 

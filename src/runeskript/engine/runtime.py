@@ -85,6 +85,7 @@ class Runtime(Control):
         queues: Collection[str] | None = None,
         telemetry: Observer | None = None,
         policy: Policy | None = None,
+        runs: bool = True,
     ) -> None:
         """``store``: a URL or a store object. ``handlers``: functions under ``@handler``, modules,
         files, registries, or lists of them; those of installed packages are found by themselves
@@ -101,7 +102,8 @@ class Runtime(Control):
         them (``("", "gpu")``; ``""`` is the unnamed one); by default the unnamed one, and those
         that calls of the jobs it runs itself are on. ``telemetry``: a ``Telemetry`` of its own
         (metrics, spans, logs). ``policy``: what documents may use (``engine.policy``); by default
-        all there is.
+        all there is. ``runs`` False: what is told to jobs here is for the workers of the store, and
+        none is gone on with here.
 
         Raises RuntimeOptionError, HandlerDefinitionError, StoreError.
         """
@@ -127,6 +129,8 @@ class Runtime(Control):
         self._grace = grace_ms(grace)
         self._queues = requests.queues(queues)
         self._telemetry = telemetry
+        #: Whether jobs are run here; to be changed before it is entered.
+        self.runs = runs
         self._limits = {name: limits_of(given) for name, given in (limits or {}).items()}
         self._sizes = (max_tasks, max_threads, max_processes)
         self._source = Source(self._registry)
@@ -171,6 +175,7 @@ class Runtime(Control):
                 self._telemetry,
             )
         )
+        self._recovery.runs = self.runs
         driver.on_end = self._leave
         driver.grace = self._grace
         driver.places = self._max_jobs

@@ -261,6 +261,11 @@ class Skripts:
         program = await self.put(blueprint)
         for _ in range(RACES):
             versions = await self.versions(blueprint.name, tenant)
+            kind = "skript" if blueprint.machine is None else "machine"
+            if any(one.kind != kind for one in versions):
+                raise VersionConflictError(
+                    f"{blueprint.name} is deployed already, and is no {kind}; give it another name"
+                )
             version = blueprint.version
             if version is None:
                 if versions and versions[-1].ast_hash == blueprint.ast_hash:
@@ -273,7 +278,7 @@ class Skripts:
                 "version": version,
                 "digest": program.digest,
                 "ast_hash": blueprint.ast_hash,
-                "kind": "skript" if blueprint.machine is None else "machine",
+                "kind": kind,
             }
             known = await self._store.get_record("skripts", name)
             if known is not None and _deployed(known.value).ast_hash != blueprint.ast_hash:

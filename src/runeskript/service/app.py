@@ -111,7 +111,8 @@ class App:
             extra = guards.check(scope, headers, service.settings)
             route, params = self._route(scope)
             caller = await self._caller(scope, route)
-            service.rates.take(caller, _peer(scope))
+            if route.scope != PUBLIC:  # who asks much is no reason to take it for dead
+                service.rates.take(caller, _peer(scope))
             authorise(route, caller, params.get("topic"))
             call = Call(service, route, caller or NOBODY, params, headers, id_)
             await self._read(call, scope, receive)
@@ -136,7 +137,11 @@ class App:
             )
         bare = scope["method"] == "HEAD" or answer.status in _BODYLESS
         if isinstance(answer.body, AsyncIterator) and not bare:
-            await _head(answer, (*extra, ("x-request-id", id_)), send, None)
+            try:
+                await _head(answer, (*extra, ("x-request-id", id_)), send, None)
+            except BaseException:
+                await _close(answer.body)
+                raise
             ends = service.ends(caller)
             await _stream(answer.body, receive, send, service.settings.slow, ends)
         else:
@@ -350,6 +355,9 @@ async def _forward(stream: AsyncIterator[bytes], send: Send, slow: float) -> Non
     async for part in stream:
         async with asyncio.timeout(slow):
             await send({"type": "http.response.body", "body": part, "more_body": True})
+        # What reads a store that is in this process waits for nothing: others are on the loop, too,
+        # and the connection has to come to say that it is full.
+        await asyncio.sleep(0)
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -52,7 +52,7 @@ from ..model.codes import CODES
 from ..model.diagnostics import Diagnostic
 from .types import Finding, Problem
 
-#: The route that shows the page of a code.
+#: What stands before a code in the URI of a kind of problem: it says which, and leads nowhere.
 PAGES: Final = "/errors/"
 #: Exception -> status; the first row that fits counts.
 STATUS: Final[tuple[tuple[type[RuneskriptError], int], ...]] = (

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections import OrderedDict
 from typing import Any, Final, Literal
-
-import msgspec
 
 from ..compiler.pipeline import Compiled, Options, check_text, compile_text
 from ..engine.runtime import Runtime
@@ -78,6 +77,7 @@ def source_of(document: str | dict[str, Any]) -> bytes:
     if isinstance(document, str):
         return document.encode("utf-8", "surrogatepass")
     try:
-        return msgspec.json.encode(document)
-    except (RecursionError, ValueError) as exc:  # half a surrogate pair
+        # Numbers that are none are no null: msgspec makes them one.
+        return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    except (RecursionError, ValueError) as exc:  # half a surrogate pair, too
         raise RequestError(f"the document is not JSON: {exc}", status=422) from None

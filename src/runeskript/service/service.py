@@ -43,6 +43,8 @@ class Service:
         self.runtime = runtime
         self.settings = settings or Settings()
         self.telemetry = telemetry
+        if not self.settings.works:
+            runtime.runs = False
         self.ids: Ids = SystemIds()
         #: How requests are called that bring no id: by a name of this process, and a number.
         self.name = self.ids.message_id()

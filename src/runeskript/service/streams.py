@@ -99,33 +99,29 @@ async def job_events(
 ) -> AsyncGenerator[bytes, None]:
     """The events of one job's journal from behind number ``after`` on, until it has ended."""
     at = 0 if after is None else after + 1
-    changes.open += 1
-    try:
-        yield RETRY
-        while not changes.closing:
-            changed = changes.mark()
-            (now,) = await store.get([row.id])
-            page = await store.journal(row.id, at, PAGE)
-            part = b""
-            for event in unfold_events(page):
-                record = event_view(journal_record(at, event))
-                part += _event(str(at), record.kind, record)
-                at += 1
-                if len(part) > PIECE:
-                    yield part
-                    part = b""
-            if part:
+    yield RETRY
+    while not changes.closing:
+        changed = changes.mark()
+        (now,) = await store.get([row.id])
+        page = await store.journal(row.id, at, PAGE)
+        part = b""
+        for event in unfold_events(page):
+            record = event_view(journal_record(at, event))
+            part += _event(str(at), record.kind, record)
+            at += 1
+            if len(part) > PIECE:
                 yield part
-            elif page:
-                pass
-            elif now is None or (now.status in FINAL and now.seq <= at):
-                if now is not None:
-                    yield _event(None, "job", job_view(now))
-                return
-            elif not await changes.wait(changed, heartbeat):
-                yield ALIVE
-    finally:
-        changes.open -= 1
+                part = b""
+        if part:
+            yield part
+        elif page:
+            pass
+        elif now is None or (now.status in FINAL and now.seq <= at):
+            if now is not None:
+                yield _event(None, "job", job_view(now))
+            return
+        elif not await changes.wait(changed, heartbeat):
+            yield ALIVE
 
 
 async def feed(
@@ -136,29 +132,25 @@ async def feed(
     A job that is removed is told of nobody: whose it was is forgotten with it.
     """
     cursor = after
-    changes.open += 1
-    try:
-        yield RETRY
-        yield b"id: %d\n" % cursor + ALIVE  # whoever begins now is here, if nothing comes at all
-        while not changes.closing:
-            changed = changes.mark()
-            found, cursor_now = await store.changes(cursor, PAGE)
-            part = b""
-            for one in found:
-                if one.row is not None and one.row.tenant == tenant:
-                    part += _event(str(one.number), "job", job_view(one.row))
-                if len(part) > PIECE:
-                    yield part
-                    part = b""
-            if part:
+    yield RETRY
+    yield b"id: %d\n" % cursor + ALIVE  # whoever begins now is here, if nothing comes at all
+    while not changes.closing:
+        changed = changes.mark()
+        found, cursor_now = await store.changes(cursor, PAGE)
+        part = b""
+        for one in found:
+            if one.row is not None and one.row.tenant == tenant:
+                part += _event(str(one.number), "job", job_view(one.row))
+            if len(part) > PIECE:
                 yield part
-            if cursor_now != cursor:
-                cursor = cursor_now
-            elif not await changes.wait(changed, heartbeat):
-                # With an id, so that who comes again need not read what others changed.
-                yield b"id: %d\n" % cursor + ALIVE
-    finally:
-        changes.open -= 1
+                part = b""
+        if part:
+            yield part
+        if cursor_now != cursor:
+            cursor = cursor_now
+        elif not await changes.wait(changed, heartbeat):
+            # With an id, so that who comes again need not read what others changed.
+            yield b"id: %d\n" % cursor + ALIVE
 
 
 def _event(id_: str | None, kind: str, data: Any) -> bytes:

@@ -57,9 +57,9 @@ class Finding(View):
 class Problem(View, omit_defaults=True):
     """Why a request was refused: problem details (RFC 9457) with a stable code.
 
-    ``type``: the page of the code. ``allowed``: what could be asked instead; ``version``: the
-    revision that the job has now; ``state``: the state it is in; ``diagnostics``: of a document;
-    ``error``: the error of a guard or an action.
+    ``type``: the code as a URI, which leads nowhere. ``allowed``: what could be asked instead;
+    ``version``: the revision that the job has now; ``state``: the state it is in; ``diagnostics``:
+    of a document; ``error``: the error of a guard or an action.
     """
 
     type: str

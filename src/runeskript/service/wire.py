@@ -13,6 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD: Final = 64 * 1024
 #: Seconds from a connection, or the first byte of a request on it, to the last byte of the request.
 COMING: Final = 60.0
+#: Bytes that are gathered before they are sent.
+MOST: Final = 64 * 1024
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"connection: close\r\ncontent-length: 0\r\n\r\n"
@@ -24,12 +26,13 @@ class _Gathering:
     answer and its body, mostly, for which uvicorn has two writes.
     """
 
-    __slots__ = ("_loop", "_parts", "_transport")
+    __slots__ = ("_loop", "_parts", "_size", "_transport")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._parts: list[bytes] = []
+        self._size = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -39,10 +42,13 @@ class _Gathering:
         if not self._parts:
             self._loop.call_soon(self.flush)
         self._parts.append(data)
+        self._size += len(data)
+        if self._size > MOST:  # the transport has to know, to say that it is enough
+            self.flush()
 
     def flush(self) -> None:
         """Send what was written."""
-        parts, self._parts = self._parts, []
+        parts, self._parts, self._size = self._parts, [], 0
         if parts:
             self._transport.write(b"".join(parts))
 

@@ -59,7 +59,9 @@ def configure(parser: ArgumentParser) -> None:
         "--rate", type=int, default=5_000, metavar="N", help="requests a second of one caller"
     )
     parser.add_argument(
-        "--no-work", action="store_true", help="run no jobs here: workers of the store do"
+        "--no-work",
+        action="store_true",
+        help="run no jobs here: workers of the store do; --handlers says what skripts may call",
     )
     parser.add_argument(
         "--max-jobs",

@@ -130,6 +130,6 @@ async def export(call: Call) -> Answer:
     """A job in one file."""
     row = await call.service.row(call.caller, call.params["id"])
     data = await call.service.runtime.export_job(row.id)
-    name = "".join(one for one in row.id if one.isalnum() or one == "-")
+    name = "".join(one for one in row.id if (one.isascii() and one.isalnum()) or one == "-")
     disposition = ("content-disposition", f'attachment; filename="{name}.runejob"')
     return Answer(data, headers=(disposition,), media=BYTES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 from typing import Any, Final
+from urllib.parse import quote
 
 from ...engine.submissions import Receipt, Submission
 from ...errors import RequestError, RuneskriptError
@@ -26,7 +27,7 @@ async def submit(call: Call) -> Answer:
     outcome, row = await service.runtime.submit(item)
     # What was submitted before by the id of this request was made by it.
     known = outcome == "exists" and row.id != id_
-    return shown(row, 200 if known else 201, (("location", f"/jobs/{row.id}"),))
+    return shown(row, 200 if known else 201, (("location", f"/jobs/{quote(row.id, safe='')}"),))
 
 
 async def batch(call: Call) -> Answer:
@@ -47,7 +48,7 @@ async def batch(call: Call) -> Answer:
             outcomes.append(_refused(found))
             continue
         id_ = None if key is None else f"{key}-{number}"
-        items.append(_filled(found, body, id_))
+        items.append(_filled(call, found, body, id_))
         outcomes.append(None)
     receipts = iter(await service.runtime.submit_many(items))
     told = [_outcome(next(receipts)) if one is None else one for one in outcomes]
@@ -86,10 +87,10 @@ async def _submission(call: Call, body: Submit, id_: str | None) -> Submission:
         found = Submission(await programs.deployed(body.machine, tenant, "machine"), tenant=tenant)
     elif body.skript is not None:
         found = Submission(await programs.deployed(body.skript, tenant, "skript"), tenant=tenant)
-    return _filled(found, body, id_)
+    return _filled(call, found, body, id_)
 
 
-def _filled(found: Submission, body: Submit, id_: str | None) -> Submission:
+def _filled(call: Call, found: Submission, body: Submit, id_: str | None) -> Submission:
     """The same, with all else that a body says."""
     return Submission(
         found.skript,
@@ -98,7 +99,7 @@ def _filled(found: Submission, body: Submit, id_: str | None) -> Submission:
         body.key,
         body.labels,
         body.on_conflict,
-        True,
+        call.service.runtime.runs,
         not body.start,
         body.priority,
         found.tenant,
@@ -133,4 +134,4 @@ async def fork(call: Call) -> Answer:
         new_id=call.derived("job"),
     )
     made = await service.row(call.caller, job.id)
-    return shown(made, 201, (("location", f"/jobs/{made.id}"),))
+    return shown(made, 201, (("location", f"/jobs/{quote(made.id, safe='')}"),))
