@@ -173,10 +173,13 @@ def decide(row: JobRow, inbox: Sequence[InboxRow], at: int, part: int) -> list[U
         used.append(one.number)
         event = sent_of(one, at, first + len(events))
         if event is not None:
-            stands, said = take(stands, event)
-            events += [event, *said]
-            if isinstance(said[0], Moved):
-                updated, reason = at, PAUSED if stands.status == "Suspended" else None
+            after, said = take(stands, event)
+            moved = isinstance(said[0], Moved)
+            if moved:
+                updated, reason = at, PAUSED if after.status == "Suspended" else None
+            if moved or one.kind == "event":  # a command that leads nowhere does nothing
+                stands = after
+                events += [event, *said]
         last = place == len(inbox)
         if not last and (stands.status in FINAL or not events):
             continue

@@ -17,7 +17,7 @@ from ..errors import (
 )
 from ..model.batches import unfold_events
 from ..model.blueprint import MachineTable
-from ..model.events import SentIf
+from ..model.events import Moved, SentIf
 from ..model.machine import FINAL
 from ..model.values import type_name
 from ..stores.base import Command, JobRow, Store
@@ -103,6 +103,9 @@ async def send_all(
                 if found is None:
                     found = await outcome(store, driver, recovery, row, numbers[at])
             body: Any = commands[at].data
+            if found is not None and _is_another(found, one):
+                answers.append(Answer(one.job, one.event, None, _taken(numbers[at], found)))
+                continue
             answers.append(answer_of(row, tables[one.job], one, body["actor"], found))
         return answers
     finally:
@@ -144,6 +147,19 @@ async def _too_late(store: Store, row: JobRow | None, one: EventFor) -> VersionM
             return None
     text = f"job {row.id}: the job is at version {row.seq}, not {one.if_version}"
     return VersionMismatchError(text, row.id, row.seq, one.if_version)
+
+
+def _is_another(found: Outcome, one: EventFor) -> bool:
+    """Whether what was sent by an event's id is not that event. Who sets a state sends what leads
+    there from where the job stands, which may be another one by now.
+    """
+    if one.to is not None:
+        return isinstance(found, Moved) and found.to != one.to
+    return found.event != one.event
+
+
+def _taken(id_: str, found: Outcome) -> RuntimeOptionError:
+    return RuntimeOptionError(f"the id {id_!r} is that of another event, `{found.event}`")
 
 
 def _check_data(row: JobRow | None, command: Command) -> None:

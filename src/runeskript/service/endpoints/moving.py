@@ -8,7 +8,7 @@ from typing import Any
 from ...engine.erasing import erase_job
 from ...engine.handlers.durations import milliseconds
 from ...errors import EraseError, JobNotFoundError, RequestError, VersionMismatchError
-from ...stores.base import JobRow
+from ...stores.base import HELD, JobRow
 from ..call import Answer, Call
 from ..reading import tags
 from ..types import Erased, Erasure
@@ -25,7 +25,7 @@ async def move(call: Call) -> Answer:
         "actor": call.caller.actor,
         "roles": call.caller.roles,
         "why": body.why,
-        "event_id": body.id or call.derived("event") or service.ids.message_id(),
+        "event_id": body.id or call.derived("event"),
         "if_version": _wanted(call, row),
     }
     runtime = service.runtime
@@ -70,7 +70,7 @@ async def run(call: Call) -> Answer:
     """Have a job begin that was held."""
     service, id_ = call.service, call.params["id"]
     row = await service.row(call.caller, id_)
-    if row.status == "Pending":
+    if row.status == "Pending" and row.due == HELD:
         await service.runtime.resume_job(id_)
         row = await service.row(call.caller, id_)
     return shown(row)

@@ -1,0 +1,80 @@
+"""What is asked of a job and leads nowhere leaves no trace; an event's id is that of one event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from serving import Client, served
+
+DOOR = """
+machine: door
+initial: shut
+states: {shut: {}, open: {}, gone: {final: true}}
+transitions:
+  - {from: shut, event: push, to: open}
+  - {from: open, event: pull, to: shut}
+  - {from: open, event: kill, to: gone}
+"""
+
+
+async def kinds(client: Client, path: str) -> list[str]:
+    found = (await client.get(f"{path}/history")).json["events"]
+    return [one["kind"] for one in found]
+
+
+async def made(client: Client, body: dict[str, Any]) -> str:
+    return (await client.post("/jobs", body)).headers["location"]
+
+
+async def test_a_bare_job_is_not_begun_and_not_gone_on_with() -> None:
+    async with served() as client:
+        path = await made(client, {"data": {"a": 1}})
+        for what in ("run", "resume", "run"):
+            assert (await client.post(f"{path}/{what}")).json["version"] == 0
+        assert await kinds(client, path) == []
+        paused = await client.post(f"{path}/pause")
+        assert paused.json["status"] == "Suspended"
+        again = await client.post(f"{path}/pause")
+        assert again.json["version"] == paused.json["version"]
+        assert (await client.post(f"{path}/run")).json["status"] == "Suspended"
+        assert (await client.post(f"{path}/resume")).json["status"] == "Running"
+        assert (await client.post(f"{path}/cancel")).json["status"] == "Cancelled"
+        assert await kinds(client, path) == [*["event.sent", "transition.done"] * 3, "job.finished"]
+
+
+async def test_a_job_that_was_held_is_begun_once() -> None:
+    async with served() as client:
+        document = "skript: s\ndo: [{listen: go}]\n"
+        path = await made(client, {"document": document, "start": False})
+        for _ in range(2):
+            assert (await client.post(f"{path}/run")).status == 200
+        async with client.stream(f"{path}/events") as stream:
+            await stream.started.wait()
+        assert (await client.get(path)).json["status"] in ("Pending", "Running")
+
+
+async def test_a_state_that_nothing_leads_to_is_refused_at_once() -> None:
+    async with served() as client:
+        path = await made(client, {"document": DOOR})
+        before = (await client.put(f"{path}/state", {"event": "push"})).json["version"]
+        assert (await client.put(f"{path}/state", {"state": "shut"})).status == 200
+        now = (await client.get(path)).json["version"]
+        assert now > before
+        refused = await client.put(f"{path}/state", {"state": "gone"})
+        assert (refused.status, refused.json["allowed"]) == (409, ["open"])
+        assert (await client.get(path)).json["version"] == now
+
+
+@pytest.mark.parametrize("first", [{"event": "push"}, {"state": "open"}])
+async def test_the_id_of_an_event_is_good_for_that_one(first: dict[str, str]) -> None:
+    async with served() as client:
+        path = await made(client, {"document": DOOR})
+        for _ in range(2):
+            found = await client.put(f"{path}/state", {**first, "id": "x"})
+            assert (found.status, found.json["state"]) == (200, "open")
+        for other in ({"event": "kill"}, {"state": "gone"}):
+            refused = await client.put(f"{path}/state", {**other, "id": "x"})
+            assert (refused.status, refused.json["code"]) == (422, "RUNE-6009"), other
+        assert (await client.get(path)).json["state"] == "open"
