@@ -607,3 +607,22 @@ async def test_an_id_of_any_form_fits_a_header() -> None:
         again = await client.post("/jobs", {"document": HELLO, "data": {"name": "A"}, "key": "k"})
         assert again.headers["location"] == "/jobs/%D0%B7%D0%B0%0A%D0%BA%D0%B0%D0%B7"
         assert (await client.get(f"{again.headers['location']}/export")).status == 200
+
+
+async def test_what_waits_is_not_the_last_word_of_its_key() -> None:
+    async with served(settings=Settings(works=False)) as client:
+        made = await client.post("/jobs", {"document": ORDER, "data": {"total": 1}})
+        path = f"{made.headers['location']}/state"
+        body = {"event": "place", "wait": 0}
+        waits = await client.put(path, body, idempotency_key="k")
+        assert (waits.status, waits.json["state"]) == (202, "draft")
+        runtime = client.app.service.runtime
+        runtime._recovery.runs = True
+        async with client.stream(f"/jobs/{made.json['id']}/events") as stream:
+            await runtime.resume_job(made.json["id"])
+            while "transition.done" not in [event.kind for event in stream.events()][2:]:
+                await asyncio.sleep(0)
+        done = await client.put(path, body, idempotency_key="k")
+        assert (done.status, done.json["state"]) == (200, "placed")
+        history = (await client.get(f"{made.headers['location']}/history")).json["events"]
+        assert [one["kind"] for one in history].count("event.sent") == 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from itertools import groupby
+from time import monotonic
 from typing import Any, Final
 
 from ..errors import (
@@ -33,6 +34,8 @@ from .submissions import Asked, Found, Receipt, Shared, Submission, is_broken, r
 
 #: Jobs that are written in one commit.
 PORTION: Final = 250
+#: Seconds after which others get on while they are checked.
+SLICE: Final = 0.005
 
 
 class Submitting:
@@ -90,9 +93,13 @@ class Submitting:
             if start:
                 await asyncio.sleep(0)  # others are on the loop, too
             portion = items[start : start + PORTION]
-            found: list[Asked | RuneskriptError] = [
-                await self._checked(item, shared) for item in portion
-            ]
+            found: list[Asked | RuneskriptError] = []
+            until = monotonic() + SLICE
+            for item in portion:
+                found.append(await self._checked(item, shared))
+                if monotonic() > until:  # each may have a program of its own to be loaded
+                    await asyncio.sleep(0)
+                    until = monotonic() + SLICE
             written = iter(await self._write([one for one in found if isinstance(one, Asked)]))
             told = [next(written) if isinstance(one, Asked) else one for one in found]
             receipts += map(receipt, told)

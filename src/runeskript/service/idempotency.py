@@ -46,7 +46,8 @@ async def once(call: Call, endpoint: Callable[[Call], Awaitable[Answer]]) -> Ans
         return Answer(value["body"].encode(), value["status"], (*headers, REPLAYED))
     answer = await endpoint(call)
     body = answer.body if isinstance(answer.body, bytes) else _encode(answer.body)
-    if found is not None and len(body) <= PAYLOAD_BYTES and answer.media == JSON:
+    is_final = answer.status != 202 or call.route.ok[0] == 202  # else it is not known yet
+    if found is not None and is_final and len(body) <= PAYLOAD_BYTES and answer.media == JSON:
         kept: Value = {"asked": asked, "status": answer.status, "body": body.decode(),
                 "headers": [list(one) for one in answer.headers]}  # fmt: skip
         await store.put_record("requests", name, kept, found.version)

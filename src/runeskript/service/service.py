@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from itertools import count
 from typing import Any, Final
@@ -56,6 +56,7 @@ class Service:
         self.changes = Changes(self.store)
         self.programs = Programs(runtime)
         self._tasks: list[asyncio.Task[Any]] = []
+        self._background: set[asyncio.Task[Any]] = set()
         #: Why it can take no work any more.
         self.failure: BaseException | None = None
         self.closing = False
@@ -78,9 +79,10 @@ class Service:
     async def stop(self) -> None:
         """End streams, and give the jobs back to the store."""
         self.close()
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._background]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.audit.close()
         await self.runtime.close()
 
@@ -100,6 +102,18 @@ class Service:
             with suppress(StoreError):  # the next time is soon enough
                 await forget(self.store, self.store.now())
             await asyncio.sleep(TIDY)
+
+    def background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Do what goes on when whoever asked for it waits no more."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits for it gets it; nobody has to
 
     async def has_token(self) -> bool:
         """Whether there is any token in the store."""

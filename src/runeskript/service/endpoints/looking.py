@@ -21,9 +21,11 @@ from ..routes import BYTES
 from ..types import Why
 from ..views import event_view, job_view
 
-#: Bytes after which a page ends, and rows that are read at once: one may have some MB.
+#: Bytes after which a page ends, and rows that are read at first and at most at once: one may have
+#: some MB.
 PAGE_BYTES: Final = 4 * 1024 * 1024
-AT_ONCE: Final = 25
+FIRST: Final = 5
+AT_ONCE: Final = 100
 _encode = Encoder().encode
 
 
@@ -34,6 +36,14 @@ def shown(row: JobRow, status: int = 200, headers: tuple[tuple[str, str], ...] =
     data = _encode(job_view(row))
     tag = f'"{row.seq}-{crc32(data):08x}"'
     return Answer(data, status, (*headers, ("etag", tag)))
+
+
+def _some(number: int, size: int) -> int:
+    """How many further rows to read at once, after so many that took so many bytes."""
+    if not number:
+        return FIRST
+    left = PAGE_BYTES - size
+    return max(1, min(left * number // size, AT_ONCE))
 
 
 async def find(call: Call) -> Answer:
@@ -48,7 +58,7 @@ async def find(call: Call) -> Answer:
     found: list[Raw] = []
     size = 0
     while True:
-        some = min(wanted.limit - len(found), AT_ONCE)
+        some = min(wanted.limit - len(found), _some(len(found), size))
         rows, cursor = await search(store, given, some, cursor, after)
         after = None
         for row in rows:
@@ -95,7 +105,7 @@ async def history(call: Call) -> Answer:
     at, size = start, 0
     found: list[Raw] = []
     while len(found) < limit and size <= PAGE_BYTES:
-        some = min(limit - len(found), AT_ONCE)
+        some = min(limit - len(found), _some(len(found), size))
         events = list(unfold_events(await call.service.store.journal(row.id, at, some)))
         for event in events:
             found.append(Raw(_encode(event_view(journal_record(at, event)))))

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...engine.erasing import erase_job
 from ...engine.handlers.durations import milliseconds
+from ...engine.sending import EventFor, event_command
 from ...errors import EraseError, JobNotFoundError, RequestError, VersionMismatchError
 from ...stores.base import HELD, JobRow
 from ..call import Answer, Call
@@ -28,16 +29,24 @@ async def move(call: Call) -> Answer:
         "event_id": body.id or call.derived("event"),
         "if_version": _wanted(call, row),
     }
-    runtime = service.runtime
-    try:
-        async with asyncio.timeout(_seconds(body.wait)):
-            if body.event is not None:
-                await runtime.send(id_, body.event, body.data, **options)
-            else:
-                await runtime.set_state(id_, body.state, body.data, **options)
-    except TimeoutError:
-        return shown(await service.row(call.caller, id_), 202)
-    return shown(await service.row(call.caller, id_))
+    runtime, wait = service.runtime, _seconds(body.wait)
+    if body.event is not None:
+        moving = service.background(runtime.send(id_, body.event, body.data, **options))
+    else:
+        moving = service.background(runtime.set_state(id_, body.state, body.data, **options))
+    done, _ = await asyncio.wait((moving,), timeout=wait)
+    if done:
+        await moving
+        return shown(await service.row(call.caller, id_))
+    if body.event is not None:
+        # That it waits is said when it is in the store, and is not in doubt: of two with one id
+        # only one counts.
+        one = EventFor(
+            id_, body.event, body.data, options["actor"], options["roles"], body.why,
+            options["event_id"], options["if_version"],
+        )  # fmt: skip
+        await service.store.post([event_command(one, options["event_id"])])
+    return shown(await service.row(call.caller, id_), 202)
 
 
 def _wanted(call: Call, row: JobRow) -> int | None:
