@@ -599,3 +599,30 @@ async def test_what_is_written_during_a_copy_is_copied_back_too(path: str) -> No
         await write()
     assert (before, begun_anew(), len(thread.copies)) == (0, 1, 1)
     await store.close()
+
+
+def test_others_get_on_while_old_records_are_dropped_unread(path: str) -> None:
+    async def scenario() -> None:
+        store, turns = opened(path), 0
+        for number in range(2_000):
+            await store.put_record("requests", f"{number:04d}", number, 0)
+        store._db.transact(lambda: store._db.ex("UPDATE record SET value=x'ff'"))
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        counting = asyncio.create_task(count())
+        now = store.now()
+        assert await store.drop_records("requests", now) == 0
+        assert turns >= 3
+        commits = store._db._commits
+        assert await store.drop_records("requests", now + 1) == 2_000
+        assert turns >= 6
+        assert store._db._commits - commits == 4  # not one for each
+        counting.cancel()
+        await store.close()
+
+    asyncio.run(scenario())

@@ -362,12 +362,16 @@ class Stores(RuleBasedStateMachine):
         name=st.sampled_from(("r1", "r2")),
         version=few,
         value=keys,
-        drop=st.booleans(),
+        drop=st.sampled_from((None, "one", "old")),
     )
     def records(
-        self, door: int, fault: str, name: str, version: int, value: Any, drop: bool
+        self, door: int, fault: str, name: str, version: int, value: Any, drop: str | None
     ) -> None:
-        if drop:
+        if drop == "old":
+            if fault in ("refused", "crash before"):
+                fault = "none"  # where nothing is old, nothing is written
+            self.both(door, fault, "drop_records", "audit", self.clock.ms - 500 * version)
+        elif drop == "one":
             self.both(door, fault, "drop_record", "audit", name, version)
         else:
             self.both(door, fault, "put_record", "audit", name, value, version, ["b1"])

@@ -213,6 +213,11 @@ class Store(Protocol):
     async def drop_record(self, table: RecordTable, name: str, version: int) -> bool:
         """Remove a record if its version is still ``version``."""
 
+    async def drop_records(self, table: RecordTable, before: int) -> int:
+        """Remove the records of a table that were last put before a time, unread; how many. Where
+        that takes long it goes in portions, between which others get on.
+        """
+
     async def list_records(
         self, table: RecordTable, prefix: str = "", after: str = "", limit: int | None = None
     ) -> list[Record]:

@@ -95,6 +95,7 @@ _OPERATIONS: Final = frozenset(
         "get_record",
         "put_record",
         "drop_record",
+        "drop_records",
         "list_records",
         "prune",
         "erase",

@@ -317,6 +317,15 @@ class MemoryStore:
         self._changed()
         return True
 
+    async def drop_records(self, table: RecordTable, before: int) -> int:
+        """Remove the records of a table that were last put before a time; how many."""
+        self._open()
+        old = [key for key, one in self._records.items() if key[0] == table and one.at < before]
+        for key in old:
+            del self._records[key]
+        self._changed()
+        return len(old)
+
     async def list_records(
         self, table: RecordTable, prefix: str = "", after: str = "", limit: int | None = None
     ) -> list[Record]:

@@ -124,6 +124,10 @@ class Database:
         """The number that the last insert gave a row."""
         return self._writer.last_insert_rowid()
 
+    def changes(self) -> int:
+        """How many rows the last statement inside the transaction has written or removed."""
+        return self._writer.changes()
+
     async def write(self, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
         """One transaction; see the module's text. Raises StoreError: then nothing of it happened,
         but for a COMMIT that failed without saying how far it came.

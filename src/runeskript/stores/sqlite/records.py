@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from ...errors import DamagedError, FormatVersionError, SealedError, StoreDamagedError
 from ...model.payloads import Payloads
 from ...model.values import Value
 from ..queries import Record
 from .database import Database
+
+#: Records that are looked at in one go for whether they are old: about a millisecond, or some
+#: milliseconds where all are.
+_AT_ONCE: Final = 500
 
 
 class Records:
@@ -103,6 +109,31 @@ class Records:
         self._unuse(table, name)
         self._db.ex("DELETE FROM record WHERE tab=? AND name=?", (table, name))
         return True
+
+    async def drop_old(self, table: str, before: int) -> int:
+        """Remove records that were last put before a time, in portions; how many."""
+        dropped, after = 0, ""
+        while True:
+            page = self._db.read(
+                "SELECT name, at FROM record WHERE tab=? AND name > ? ORDER BY name LIMIT ?",
+                (table, after, _AT_ONCE),
+            )
+            old = [name for name, at in page if at < before]
+            if old:
+                dropped += await self._db.write(partial(self._drop_old, table, old, before))
+            if len(page) < _AT_ONCE:
+                return dropped
+            after = page[-1][0]
+            await asyncio.sleep(0)  # others have their turn
+
+    def _drop_old(self, table: str, names: Sequence[str], before: int) -> int:
+        gone = 0
+        for name in names:
+            self._db.ex("DELETE FROM record WHERE tab=? AND name=? AND at<?", (table, name, before))
+            if self._db.changes():  # else it was put again meanwhile
+                self._unuse(table, name)
+                gone += 1
+        return gone
 
     def _unuse(self, table: str, name: str) -> None:
         self._db.ex("DELETE FROM uses WHERE user=?", (_user(table, name),))

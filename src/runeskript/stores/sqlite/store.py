@@ -78,9 +78,9 @@ class SqliteStore:
         self._creating = creating = Creating(db, heads, payloads, jobs, workers, now)
         self._units = Units(db, heads, payloads, jobs, creating, mail, lines)
         self._claims = Claims(db, heads, jobs, lines, workers, now)
-        self._records = Records(db, payloads)
+        self._records = records = Records(db, payloads)
         self._reading = Reading(db.read, payloads)
-        self._upkeep = Upkeep(db, jobs, mail, payloads, now)
+        self._upkeep = Upkeep(db, jobs, mail, records, payloads, now)
         db.on_rollback = self._rolled_back
 
     def _rolled_back(self) -> None:
@@ -264,6 +264,10 @@ class SqliteStore:
     async def drop_record(self, table: RecordTable, name: str, version: int) -> bool:
         """Remove a record if its version is still ``version``."""
         return await self._db.write(lambda: self._records.drop(table, name, version))
+
+    async def drop_records(self, table: RecordTable, before: int) -> int:
+        """Remove the records of a table that were last put before a time; how many."""
+        return await self._records.drop_old(table, before)
 
     async def list_records(
         self, table: RecordTable, prefix: str = "", after: str = "", limit: int | None = None

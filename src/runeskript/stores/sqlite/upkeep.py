@@ -19,6 +19,7 @@ from .jobs import OVER, Jobs
 from .loading import Loading
 from .mail import Mail
 from .reading import Reading
+from .records import Records
 
 #: Jobs forgotten in one transaction.
 _AT_ONCE: Final = 200
@@ -32,11 +33,18 @@ class Upkeep:
     """Pruning goes through the writing connection in small portions; the rest has its own."""
 
     def __init__(
-        self, db: Database, jobs: Jobs, mail: Mail, payloads: Payloads, now: Callable[[], int]
+        self,
+        db: Database,
+        jobs: Jobs,
+        mail: Mail,
+        records: Records,
+        payloads: Payloads,
+        now: Callable[[], int],
     ) -> None:
         self._db = db
         self._jobs = jobs
         self._mail = mail
+        self._records = records
         self._payloads = payloads
         self._now = now
 
@@ -53,8 +61,11 @@ class Upkeep:
         if policy.journals:
             for (place,) in self._db.read("SELECT max(place) FROM snapshot GROUP BY place >> 32"):
                 events += await self._db.write(partial(self._forget_events, place))
+        records = 0
+        for table, before in policy.records.items():
+            records += await self._records.drop_old(table, before)
         rest = await self._db.write(lambda: self._forget_rest(policy))
-        return rest._replace(jobs=jobs, events=events)
+        return rest._replace(jobs=jobs, events=events, records=records)
 
     def _over(self, policy: Policy) -> list[str]:
         """The jobs to forget, as far as can be said now; the last to end stand last."""
@@ -93,14 +104,7 @@ class Upkeep:
         return 0 if not rows else place - min(first for (first,) in rows)
 
     def _forget_rest(self, policy: Policy) -> Pruned:
-        db, records = self._db, 0
-        for table, before in policy.records.items():
-            gone = db.rows(
-                "DELETE FROM record WHERE tab=? AND at<? RETURNING name", (table, before)
-            )
-            records += len(gone)
-            for (name,) in gone:
-                db.ex("DELETE FROM uses WHERE user=?", (f"record:{table}/{name}",))
+        db = self._db
         removals: list[tuple[Any, ...]] = []
         if policy.removals_before is not None:
             removals = db.rows(
@@ -113,7 +117,7 @@ class Upkeep:
                 (max(number for (number,) in removals),),
             )
         messages = self._mail.expire()
-        return Pruned(0, 0, records, len(removals), self._forget_blobs(), messages)
+        return Pruned(0, 0, 0, len(removals), self._forget_blobs(), messages)
 
     def _forget_blobs(self) -> int:
         gone = self._db.rows(

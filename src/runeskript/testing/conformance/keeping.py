@@ -54,6 +54,28 @@ async def records_are_listed_by_name(w: World) -> None:
 
 
 @CHECKS
+async def old_records_are_dropped(w: World) -> None:
+    """Of one table, by the time of the latest put; what they held is not needed any more."""
+    store, count = w.store, 600
+    await store.put_blob("d", b"x")
+    for number in range(count):
+        await store.put_record("requests", f"{number * 7 % count:04d}", number, 0, ["d"])
+    await store.put_record("audit", "0000", 1, 0)
+    w.clock.pass_ms(1)
+    equal(await store.drop_records("requests", w.clock.ms - 1), 0)
+    for name in ("0000", "0300", "0599"):
+        await store.put_record("requests", name, "again", 1)
+    equal(await store.drop_records("requests", w.clock.ms), count - 3)
+    equal(await store.drop_records("requests", w.clock.ms), 0)
+    left = await store.list_records("requests")
+    equal([one.name for one in left], ["0000", "0300", "0599"])
+    equal(len(await store.list_records("audit")), 1)
+    w.clock.pass_ms(BLOB_GRACE + 1)
+    equal((await store.prune(Policy(journals=False))).blobs, 1)
+    equal(await store.get_blob("d"), None)
+
+
+@CHECKS
 async def jobs_are_created_with_a_record(w: World) -> None:
     """Both or none: who has not seen the latest version creates nothing."""
     store = w.store
