@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from runeskript.engine.clock import SystemClock
+from runeskript.service import tokens
+from runeskript.stores.memory import MemoryStore
 from serving import Client, served
 
 DOOR = """
@@ -78,3 +81,27 @@ async def test_the_id_of_an_event_is_good_for_that_one(first: dict[str, str]) ->
             refused = await client.put(f"{path}/state", {**other, "id": "x"})
             assert (refused.status, refused.json["code"]) == (422, "RUNE-6009"), other
         assert (await client.get(path)).json["state"] == "open"
+
+
+async def test_the_journal_of_a_bare_job_says_who_asked() -> None:
+    store = MemoryStore(SystemClock().now_ms)
+    async with served(store=store) as client:
+        token = await tokens.create(
+            store, name="alice", tenant="", scopes=["admin"], now=store.now(), roles=["chief"]
+        )
+        mine = client.as_(token)
+        path = await made(mine, {"data": {}})
+        for what in ("pause", "resume", "cancel"):
+            body = {"reason": "enough", "grace": "1s"} if what == "cancel" else None
+            assert (await mine.post(f"{path}/{what}", body)).status == 202
+        events = (await mine.get(f"{path}/history")).json["events"]
+        sent = [one["data"] for one in events if one["kind"] == "event.sent"]
+        assert [one["name"] for one in sent] == ["suspend", "resume", "cancel"]
+        assert [one["actor"] for one in sent] == [{"id": "alice", "roles": ["chief"]}] * 3
+        assert sent[-1]["why"] == "enough"
+        path = await made(mine, {"document": "skript: s\ndo: [{listen: go}]\n"})
+        for what in ("pause", "resume", "cancel"):
+            assert (await mine.post(f"{path}/{what}")).status == 202
+        async with mine.stream(f"{path}/events") as stream:
+            await stream.ended.wait()
+        assert (await mine.get(path)).json["error"]["message"] == "cancelled"

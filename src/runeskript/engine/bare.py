@@ -155,7 +155,10 @@ def sent_of(row: InboxRow, at: int, position: int) -> Sent | SentIf | None:
     if row.kind not in _COMMANDS:
         return None
     why = asked_by(row.data).reason if row.kind == "cancel" else None
-    actor: dict[str, Value] = {"id": SYSTEM, "roles": []}
+    told: Any = row.data
+    actor = told.get("actor") if isinstance(told, dict) else None
+    if actor is None:
+        actor = {"id": SYSTEM, "roles": []}
     return Sent(at, f"{row.kind} {row.number}", _COMMANDS[row.kind], None, actor, why)
 
 

@@ -34,11 +34,15 @@ def asked_for(reason: str, grace: str | int | None, force: bool) -> Asked:
     return Asked(reason or "cancelled", 0 if force and ms is None else ms, force)
 
 
-def command(job: str, asked: Asked, id_: str | None = None) -> Command:
-    """It as a command to a job."""
+def command(
+    job: str, asked: Asked, id_: str | None = None, *, who: dict[str, Value] | None = None
+) -> Command:
+    """It as a command to a job. ``who``: who asks (``{"actor": ...}``)."""
     data: Value = asked.reason
     if asked.grace is not None:
         data = {"reason": asked.reason, "grace": asked.grace, "everything": asked.everything}
+    if who is not None:
+        data = {**data, **who} if isinstance(data, dict) else {"reason": data, **who}
     return Command(job, "cancel", data, id_)
 
 

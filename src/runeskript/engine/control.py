@@ -6,36 +6,29 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import EraseError, JobNotFoundError, ScheduleNotFoundError
-from ..kernel import Program
+from ..errors import EraseError, JobNotFoundError
 from ..stores.base import Command, OnConflict, PostOutcome
 from . import requests
 from .cancelling import asked_for, command
-from .compiling import Skript
-from .finding import Finding
 from .ids import Ids
 from .jobs import Job, job_of
 from .recovery import Recovery
-from .sending import Answer, EventFor
-from .skripts import Skripts, owned_name
+from .scheduling import Scheduling
+from .sending import Answer, EventFor, who_asks
+from .skripts import Skripts
 from .submissions import Submission
 from .submitting import Submitting
 
 if TYPE_CHECKING:
-    from .registered import DamagedSchedule, Scheduled
-    from .schedules import Schedules
+    pass
 
 
-class Control(Finding):
+class Control(Scheduling):
     """The part of ``Runtime`` that reaches jobs by their ids, whoever runs them."""
 
     _ids: Ids
     _recovery: Recovery
     _skripts: Skripts
-
-    @abstractmethod
-    async def _load(self, skript: Skript, tenant: str = "", *, deploying: bool = False) -> Program:
-        """The program of a skript, which is then in the store. Raises NotAllowedError."""
 
     @abstractmethod
     def _submitter(self) -> Submitting:
@@ -70,19 +63,23 @@ class Control(Finding):
         *,
         grace: str | int | None = None,
         force: bool = False,
+        actor: str | None = None,
+        roles: Sequence[str] = (),
     ) -> Job:
         """Ask a job to end as Cancelled, through its ``finally`` blocks and undos.
 
         ``grace``: how long its calls and children that were asked to stop have to end (``"10s"``,
         or milliseconds); then they are given up. None: as long as the runtime says that runs it.
         ``force``: what is under way in ``finally`` and ``undo`` blocks is given up, too, at once or
-        after ``grace``; each time it is asked for, once.
+        after ``grace``; each time it is asked for, once. ``actor``, ``roles``: who asks, for the
+        journal of a bare job.
 
         Returns at once; a job that has ended stays as it is. Raises JobNotFoundError,
         RuntimeOptionError.
         """
         driver = self._running()
-        await driver.post(command(id, asked_for(str(reason), grace, force)))
+        asked = asked_for(str(reason), grace, force)
+        await driver.post(command(id, asked, who=who_asks(actor, roles)))
         return await self._told(id)
 
     async def send(
@@ -161,11 +158,19 @@ class Control(Finding):
             self._store, self._running(), self._recovery, self._skripts, self._ids, events
         )
 
-    async def pause_job(self, id: str) -> Job:  # noqa: A002 - it is one
+    async def pause_job(
+        self,
+        id: str,  # noqa: A002 - it is one
+        *,
+        actor: str | None = None,
+        roles: Sequence[str] = (),
+    ) -> Job:
         """Ask a job to stand still at its next boundary: handlers that run come to their end and
-        no further one begins; timers keep their due time. Raises JobNotFoundError.
+        no further one begins; timers keep their due time. ``actor`` as for :meth:`cancel_job`.
+
+        Raises JobNotFoundError.
         """
-        await self._running().post(Command(id, "pause"))
+        await self._running().post(Command(id, "pause", who_asks(actor, roles)))
         return await self._told(id)
 
     async def _told(self, id_: str) -> Job:
@@ -176,13 +181,25 @@ class Control(Finding):
         await self._recovery.take_one(id_)
         return await self.get_job(id_)
 
-    async def resume_job(self, id: str) -> Job:  # noqa: A002 - it is one
+    async def resume_job(
+        self,
+        id: str,  # noqa: A002 - it is one
+        *,
+        actor: str | None = None,
+        roles: Sequence[str] = (),
+    ) -> Job:
         """Go on with a job that stands still, paused or parked. Raises JobNotFoundError."""
-        await self._running().post(Command(id, "resume"))
+        await self._running().post(Command(id, "resume", who_asks(actor, roles)))
         await self._recovery.take_one(id)
         return await self.get_job(id)
 
-    async def retry_job(self, id: str) -> Job:  # noqa: A002 - it is one
+    async def retry_job(
+        self,
+        id: str,  # noqa: A002 - it is one
+        *,
+        actor: str | None = None,
+        roles: Sequence[str] = (),
+    ) -> Job:
         """Go on with a Failed job from its failed step: the call that failed is made again, with
         the same idempotency key and all of its attempts before it, by whoever has the handlers.
 
@@ -193,7 +210,7 @@ class Control(Finding):
 
         driver = self._running()
         await check_retry(self._store, id)
-        await driver.post(Command(id, "retry"))
+        await driver.post(Command(id, "retry", who_asks(actor, roles)))
         await self._recovery.take_one(id)
         return await self.get_job(id)
 
@@ -316,73 +333,3 @@ class Control(Finding):
         if outcome == "unknown":
             raise JobNotFoundError(f"no job that is alive has the id {job}")
         return outcome
-
-    # --- schedules ------------------------------------------------------------------------------
-    async def schedule(
-        self,
-        skript: Skript,
-        input: object = None,  # noqa: A002 - the language's word
-        *,
-        labels: Mapping[str, str] | None = None,
-        priority: int = 0,
-        tenant: str = "",
-    ) -> Scheduled:
-        """Deploy a skript and register its ``schedule``, in the place of the one it had: workers
-        (:meth:`work`, ``rune worker``) create a job of the tenant with this input for each tick.
-
-        Raises RuntimeOptionError (it has none), InputError, CompileError, VersionConflictError.
-        """
-        self._running()
-        own, rank = requests.labels(labels), requests.priority(priority)
-        whose = requests.tenant(tenant)
-        program = await self._load(skript, whose, deploying=True)
-        value = self._skripts.accept(program, input)
-        plans = self._plans()
-        plans.check(program)
-        await self._skripts.deploy(program.blueprint, whose)  # a refused content is never due
-        return await plans.add(program, value, own, rank, whose)
-
-    async def schedules(self, *, tenant: str | None = None) -> list[Scheduled]:
-        """The schedules that are registered and can be read, by tenant and name; ``tenant``: its
-        own alone.
-        """
-        self._running()
-        found = (await self._plans().read())[0]
-        return [one for one in found if tenant in (None, one.tenant)]
-
-    async def damaged_schedules(self) -> list[DamagedSchedule]:
-        """The schedules whose records cannot be read, by name, each with the ``problem``. Such a
-        one can be removed, or made anew with :meth:`schedule`.
-        """
-        self._running()
-        return (await self._plans().read())[1]
-
-    async def pause_schedule(self, name: str, *, tenant: str = "") -> Scheduled:
-        """Have a schedule create no jobs. Raises ScheduleNotFoundError, StoreDamagedError."""
-        self._running()
-        return await self._plans().pause(_record(tenant, name), paused=True)
-
-    async def resume_schedule(self, name: str, *, tenant: str = "") -> Scheduled:
-        """Go on with a schedule; what was due since is not made up for. As ``pause_schedule``."""
-        self._running()
-        return await self._plans().pause(_record(tenant, name), paused=False)
-
-    async def remove_schedule(self, name: str, *, tenant: str = "") -> None:
-        """Forget a schedule, a damaged one too; its jobs stay. Raises ScheduleNotFoundError."""
-        self._running()
-        await self._plans().remove(_record(tenant, name))
-
-    def _plans(self) -> Schedules:
-        from .schedules import Schedules  # of no use to a plain run
-
-        return Schedules(self._store)
-
-
-def _record(tenant: str, name: str) -> str:
-    """What the record of a tenant's schedule is called. Raises RuntimeOptionError, and
-    ScheduleNotFoundError for what is no name: with a `/` it would be that of another tenant's.
-    """
-    owner = requests.tenant(tenant)
-    if "/" in name:
-        raise ScheduleNotFoundError(f"no schedule has the name {name}")
-    return owned_name(owner, name)

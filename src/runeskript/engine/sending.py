@@ -113,6 +113,16 @@ def _roles(given: Any, actor: str | None) -> list[Value]:
     return [*given]
 
 
+def who_asks(actor: str | None, roles: Sequence[str]) -> dict[str, Value] | None:
+    """What a command says of who asks for it; None for this process itself. Raises
+    RuntimeOptionError.
+    """
+    mine = _roles(roles, actor)
+    if actor is None:
+        return None
+    return {"actor": {"id": requests.name(actor, "the actor"), "roles": mine}}
+
+
 def event_of(row: InboxRow, at: int) -> Sent | SentIf | None:
     """The event that an inbox row becomes; None for what is none."""
     data: Any = row.data

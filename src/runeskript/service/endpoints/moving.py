@@ -75,12 +75,17 @@ def _seconds(text: str | int) -> float:
         raise RequestError(f"`wait`: {exc}", status=422) from None
 
 
+def _who(call: Call) -> dict[str, Any]:
+    """Who asks for something, for the journal."""
+    return {"actor": call.caller.actor, "roles": call.caller.roles}
+
+
 async def run(call: Call) -> Answer:
     """Have a job begin that was held."""
     service, id_ = call.service, call.params["id"]
     row = await service.row(call.caller, id_)
     if row.status == "Pending" and row.due == HELD:
-        await service.runtime.resume_job(id_)
+        await service.runtime.resume_job(id_, **_who(call))
         row = await service.row(call.caller, id_)
     return shown(row)
 
@@ -89,7 +94,9 @@ async def cancel(call: Call) -> Answer:
     """Ask a job to end as Cancelled."""
     service, body = call.service, call.body
     row = await service.row(call.caller, call.params["id"])
-    await service.runtime.cancel_job(row.id, body.reason, grace=body.grace, force=body.force)
+    await service.runtime.cancel_job(
+        row.id, body.reason, grace=body.grace, force=body.force, **_who(call)
+    )
     return shown(await service.row(call.caller, row.id), 202)
 
 
@@ -97,7 +104,7 @@ async def pause(call: Call) -> Answer:
     """Ask a job to stand still."""
     service = call.service
     row = await service.row(call.caller, call.params["id"])
-    await service.runtime.pause_job(row.id)
+    await service.runtime.pause_job(row.id, **_who(call))
     return shown(await service.row(call.caller, row.id), 202)
 
 
@@ -105,7 +112,7 @@ async def resume(call: Call) -> Answer:
     """Go on with a job that stands still."""
     service = call.service
     row = await service.row(call.caller, call.params["id"])
-    await service.runtime.resume_job(row.id)
+    await service.runtime.resume_job(row.id, **_who(call))
     return shown(await service.row(call.caller, row.id), 202)
 
 
@@ -113,7 +120,7 @@ async def retry(call: Call) -> Answer:
     """Go on with a failed job."""
     service = call.service
     row = await service.row(call.caller, call.params["id"])
-    await service.runtime.retry_job(row.id)
+    await service.runtime.retry_job(row.id, **_who(call))
     return shown(await service.row(call.caller, row.id), 202)
 
 
