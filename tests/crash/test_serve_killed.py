@@ -97,6 +97,14 @@ async def test_nothing_is_lost_and_nothing_is_done_twice(tmp_path: Path) -> None
     (tmp_path / "ledger.py").write_text(HANDLERS)
     server = Server(tmp_path, free_port())
     await server.start()
+    try:
+        await judged(server, tmp_path)
+    finally:
+        if server.process is not None and server.process.returncode is None:
+            await server.end(signal.SIGKILL)
+
+
+async def judged(server: Server, tmp_path: Path) -> None:
     known: dict[int, str] = {}
     numbers = iter(range(JOBS))
     async with AsyncClient(f"http://127.0.0.1:{server.port}", attempts=20) as client:
