@@ -6,8 +6,9 @@ from typing import Final
 
 from ..model.records import record
 
-#: Bytes of one body: a batch of 10,000 small jobs takes two million.
-MAX_BODY: Final = 16 * 1024 * 1024
+#: Bytes of one body: a batch of 10,000 small jobs takes two million; reading JSON of this size
+#: holds everybody else up for half a second at worst.
+MAX_BODY: Final = 4 * 1024 * 1024
 #: Requests a second of one caller, and how many may come at once.
 RATE: Final = 5_000
 #: Streams of events that are open at once: each is a connection and a task.

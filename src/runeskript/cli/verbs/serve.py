@@ -53,7 +53,7 @@ def configure(parser: ArgumentParser) -> None:
         help="the origin of pages that browsers may call it from; may be repeated",
     )
     parser.add_argument(
-        "--max-body", default="16MB", metavar="SIZE", help="of one request; 16MB is the default"
+        "--max-body", default="4MB", metavar="SIZE", help="of one request; 4MB is the default"
     )
     parser.add_argument(
         "--rate", type=int, default=5_000, metavar="N", help="requests a second of one caller"
@@ -160,7 +160,7 @@ def _size(text: str) -> int:
     factor = {"K": 1024, "M": 1024**2, "G": 1024**3}.get(digits[-1:], 1)
     digits = digits.rstrip("KMG") if factor > 1 else digits
     if not digits.isascii() or not digits.isdigit() or not 1 <= int(digits) * factor <= 2**40:
-        raise UsageError(f"--max-body {text}: it is a size, such as 16MB")
+        raise UsageError(f"--max-body {text}: it is a size, such as 4MB")
     return int(digits) * factor
 
 
