@@ -105,3 +105,20 @@ async def test_the_journal_of_a_bare_job_says_who_asked() -> None:
         async with mine.stream(f"{path}/events") as stream:
             await stream.ended.wait()
         assert (await mine.get(path)).json["error"]["message"] == "cancelled"
+
+
+async def test_an_event_that_waits_is_sent_once() -> None:
+    loop = "machine: m\ninitial: a\nstates: {a: {}}\n"
+    loop += "transitions: [{from: a, event: tick, to: a}]\n"
+    async with served() as client:
+        path = await made(client, {"document": loop})
+        await client.put(f"{path}/state", {"event": "tick"})
+        await client.post(f"{path}/pause")
+        async with client.stream(f"{path}/events") as stream:
+            await stream.started.wait()
+            for _ in range(2):
+                found = await client.put(f"{path}/state", {"event": "tick", "wait": 1})
+                assert found.status == 202
+            await client.post(f"{path}/resume")
+            assert (await client.put(f"{path}/state", {"event": "tick"})).status == 200
+        assert (await kinds(client, path)).count("event.sent") == 4

@@ -22,11 +22,13 @@ async def move(call: Call) -> Answer:
     row = await service.row(call.caller, id_)
     if (body.event is None) == (body.state is None):
         raise RequestError("say `event` or `state`, one of the two", status=422)
+    given = body.id or call.derived("event")
+    event_id = given or service.ids.message_id()  # it may have to be sent again below
     options: dict[str, Any] = {
         "actor": call.caller.actor,
         "roles": call.caller.roles,
         "why": body.why,
-        "event_id": body.id or call.derived("event"),
+        "event_id": given if body.event is None else event_id,
         "if_version": _wanted(call, row),
     }
     runtime, wait = service.runtime, _seconds(body.wait)
@@ -43,9 +45,9 @@ async def move(call: Call) -> Answer:
         # only one counts.
         one = EventFor(
             id_, body.event, body.data, options["actor"], options["roles"], body.why,
-            options["event_id"], options["if_version"],
+            event_id, options["if_version"],
         )  # fmt: skip
-        await service.store.post([event_command(one, options["event_id"])])
+        await service.store.post([event_command(one, event_id)])
     return shown(await service.row(call.caller, id_), 202)
 
 
