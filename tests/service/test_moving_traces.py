@@ -122,3 +122,13 @@ async def test_an_event_that_waits_is_sent_once() -> None:
             await client.post(f"{path}/resume")
             assert (await client.put(f"{path}/state", {"event": "tick"})).status == 200
         assert (await kinds(client, path)).count("event.sent") == 4
+
+
+async def test_between_an_event_and_what_follows_from_it_nothing_is_forked() -> None:
+    async with served() as client:
+        path = await made(client, {"document": DOOR})
+        await client.put(f"{path}/state", {"event": "push"})
+        told = await kinds(client, path)
+        assert told == ["job.started", "transition.done", "event.sent", "transition.done"]
+        found = [(await client.post(f"{path}/fork", {"at": at})).status for at in (1, 2, 3, 4)]
+        assert found == [409, 201, 409, 201]

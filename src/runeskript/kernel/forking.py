@@ -56,7 +56,11 @@ def plan_fork(
         raise ForkError(f"the job is over at position {position}; take an earlier one")
     if run.ready:
         raise ForkError(f"the job is in the middle of a loop at position {position}")
-    replay(program, forked)
+    try:
+        replay(program, forked)
+    except ReplayMismatchError as exc:
+        text = f"what follows from position {position} is not said there yet; take another one"
+        raise ForkError(text) from exc
     return forked
 
 
