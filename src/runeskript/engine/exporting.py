@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from ..errors import JobNotFoundError, StoreError
@@ -24,7 +25,8 @@ async def export_job(store: Store, id_: str) -> bytes:
         blueprint = await store.get_blob(row.blueprint)
     if blueprint is None and row.kind != "bare":
         raise StoreError(f"job {id_}: its Blueprint {row.blueprint[:12]} is not in the store")
-    return encode_export(_described(row, store.now()), blueprint, loaded.events)
+    described = _described(row, store.now())
+    return await asyncio.to_thread(encode_export, described, blueprint, loaded.events)
 
 
 def _described(row: JobRow, now: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
@@ -128,15 +129,23 @@ async def _waits(store: Store, loaded: Loaded) -> Reason:
     data = await store.get_blob(row.blueprint)
     if data is None:
         return Reason("lost", f"its Blueprint {row.blueprint[:12]} is not in the store")
-    program = load(blueprint_codec.decode(data))
-    run = _run(program, loaded, loaded.events)
+    program, run, calls = await asyncio.to_thread(_told, data, loaded, store.now())
     if run.ready:
         return Reason("moving", "it computes")
-    found = await _rests_on(store, program, run, loaded)
+    found = await _rests_on(store, program, run, calls, loaded)
     return await _cancelled(store, row, found) if _was_cancelled(run) else found
 
 
-async def _rests_on(store: Store, program: Program, run: Run, loaded: Loaded) -> Reason:
+def _told(data: bytes, loaded: Loaded, now: int) -> tuple[Program, Run, list[CallOut]]:
+    """Where a run stands, and its calls, if it rests. Apart from others: a journal may be long."""
+    program = load(blueprint_codec.decode(data))
+    run = _run(program, loaded, loaded.events)
+    return program, run, [] if run.ready else list(_calls(program, run, now))
+
+
+async def _rests_on(
+    store: Store, program: Program, run: Run, calls: list[CallOut], loaded: Loaded
+) -> Reason:
     """Calls first, then completions, children, messages, timers, events for a machine."""
     row = loaded.row
     # The store keeps a timer that has gone off until the job rests or is gone on with.
@@ -144,7 +153,6 @@ async def _rests_on(store: Store, program: Program, run: Run, loaded: Loaded) ->
     loaded = loaded._replace(timers=timers)
     if loaded.queued:
         return _limit(loaded)
-    calls = list(_calls(program, run, store.now()))
     here = [one for one in calls if one.queue is None]
     if here:
         return await _call(store, program, loaded, here)
@@ -217,7 +225,12 @@ async def _since(store: Store, program: Program, loaded: Loaded, call: CallOut) 
         if whole is None or whole.first:
             return None  # so far back that nobody looks, or forgotten
         loaded = whole._replace(snapshot=None)
-    events = list(unfold_events(loaded.events))
+    return await asyncio.to_thread(_let_out, program, loaded, call)
+
+
+def _let_out(program: Program, loaded: Loaded, call: CallOut) -> int:
+    """The same, from a whole journal."""
+    row, events = loaded.row, list(unfold_events(loaded.events))
     wanted = (call.path, call.n, call.attempt)
 
     def under_way(count: int) -> bool:

@@ -12,7 +12,7 @@ from ..kernel import Program
 from ..kernel.numbering import tokens_of
 from ..kernel.retelling import retell
 from ..kernel.stepping import Standing, standing_of, variables_of
-from ..model.batches import unfold_events
+from ..model.batches import unfold_events, weight
 from ..model.events import Event
 from ..model.limits import SHOWN_BRANCHES
 from ..model.machine import FINAL
@@ -72,34 +72,40 @@ async def variables_at(
     if loaded is None:
         raise JobNotFoundError(f"no job has the id {id_}")
     row = loaded.row
-    last = loaded.first + sum(1 for _ in unfold_events(loaded.events))
+    last = loaded.first + sum(map(weight, loaded.events))
     position = last if at is None else at
     if type(position) is not int or not 0 <= position <= last:
         raise PositionError(f"the journal of job {id_} has positions 0 to {last}, not {at}")
     if row.kind == "bare":
         return await _bare(store, loaded, position, last)
     program = await skripts.readable(row)
-    loaded, events = await _up_to(store, loaded, position)
-    run = start_of(program, loaded)
-    for _ in retell(program, run, standing(events)):
-        await asyncio.sleep(0)  # others have their turn
-    return _seen(row, program, run, events, position, last)
-
-
-async def _up_to(store: Store, loaded: Loaded, position: int) -> tuple[Loaded, list[Event]]:
-    """A job as it has to be loaded to go to a position, and the events from there up to it."""
+    # Apart, with a program of its own: the caches of one belong to one thread.
+    own = Program(program.blueprint)
     if position >= loaded.first:
-        events = list(unfold_events(loaded.events))[: position - loaded.first]
-        try:
-            standing(events)
-        except ReplayMismatchError:
-            pass  # a retry among them takes back what stands before them
-        else:
-            return loaded, events
-    whole = await store.load(loaded.row.id, whole=True)
+        found = await asyncio.to_thread(_told, own, loaded, position, last)
+        if found is not None:
+            return found
+    whole = await store.load(row.id, whole=True)
     if whole is None or whole.first:
-        raise StoreError(f"job {loaded.row.id}: it changed while it was read; ask again")
-    return whole._replace(snapshot=None), list(unfold_events(whole.events))[:position]
+        raise StoreError(f"job {row.id}: it changed while it was read; ask again")
+    loaded = whole._replace(row=row, snapshot=None)
+    found = await asyncio.to_thread(_told, own, loaded, position, last)
+    if found is None:
+        raise ReplayMismatchError("the journal takes back what it does not have")
+    return found
+
+
+def _told(program: Program, loaded: Loaded, position: int, last: int) -> JobVariables | None:
+    """None: a retry among the events takes back what stands before them."""
+    events = list(unfold_events(loaded.events))[: position - loaded.first]
+    try:
+        stands = standing(events)
+    except ReplayMismatchError:
+        return None
+    run = start_of(program, loaded)
+    for _ in retell(program, run, stands):
+        pass
+    return _seen(loaded.row, program, run, events, position, last)
 
 
 def _seen(

@@ -22,7 +22,7 @@ from .gate import Gate
 from .kept import forget
 from .programs import Programs
 from .rates import Rates
-from .settings import Settings
+from .settings import VIEWS, Settings
 from .streams import Changes
 
 #: Seconds between two looks for answers that are kept no longer.
@@ -55,6 +55,8 @@ class Service:
         self.audit = Audit(self.store)
         self.changes = Changes(self.store)
         self.programs = Programs(runtime)
+        #: Those that tell a journal once more wait here for each other.
+        self.views = asyncio.Semaphore(VIEWS)
         self._tasks: list[asyncio.Task[Any]] = []
         self._background: set[asyncio.Task[Any]] = set()
         #: Why it can take no work any more.

@@ -21,6 +21,8 @@ HEARTBEAT: Final = 15.0
 SLOW: Final = 30.0
 #: Milliseconds for which an answer is kept for whoever asks again with its idempotency key.
 KEPT: Final = 24 * 3600 * 1000
+#: Views of jobs that are made at once: each holds a journal, and is told in a thread.
+VIEWS: Final = 4
 #: Seconds that requests under way have to end when the service closes.
 CLOSING: Final = 10
 

@@ -120,26 +120,30 @@ async def history(call: Call) -> Answer:
 async def why(call: Call) -> Answer:
     """What a job waits for."""
     row = await call.service.row(call.caller, call.params["id"])
-    found = await reason_of(call.service.store, row)
+    async with call.service.views:
+        found = await reason_of(call.service.store, row)
     return Answer(Why(**found._asdict()))
 
 
 async def graph(call: Call) -> Answer:
     """Structure and state of what a job runs."""
     row = await call.service.row(call.caller, call.params["id"])
-    return Answer((await call.service.runtime.job_graph(row.id)).shown())
+    async with call.service.views:
+        return Answer((await call.service.runtime.job_graph(row.id)).shown())
 
 
 async def variables(call: Call) -> Answer:
     """The variables of a job."""
     row = await call.service.row(call.caller, call.params["id"])
-    return Answer((await call.service.runtime.job_variables(row.id, call.query.at)).shown())
+    async with call.service.views:
+        return Answer((await call.service.runtime.job_variables(row.id, call.query.at)).shown())
 
 
 async def export(call: Call) -> Answer:
     """A job in one file."""
     row = await call.service.row(call.caller, call.params["id"])
-    data = await call.service.runtime.export_job(row.id)
+    async with call.service.views:
+        data = await call.service.runtime.export_job(row.id)
     name = "".join(one for one in row.id if (one.isascii() and one.isalnum()) or one == "-")
     disposition = ("content-disposition", f'attachment; filename="{name}.runejob"')
     return Answer(data, headers=(disposition,), media=BYTES)

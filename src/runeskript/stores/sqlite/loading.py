@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from apsw import Connection
+
 from ...errors import CodecError, DamagedError, StoreDamagedError, StoreError
 from ...model.events import Event
 from ...model.limits import LOADED_MESSAGES
@@ -147,6 +149,23 @@ class Loading:
             before, expected = head.chain, expected + head.held
             events += more
         return events
+
+
+def load_apart(
+    connection: Connection, payloads: Payloads, job: str, whole: bool
+) -> Loaded | StoreError | None:
+    """One job on a connection of its own, in whatever thread."""
+
+    def read(sql: str, args: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        return connection.execute(sql, args).fetchall()
+
+    def blob(digest: str) -> bytes | None:
+        rows = read("SELECT data FROM blob WHERE digest=?", (digest,))
+        return rows[0][0] if rows else None
+
+    read("BEGIN")
+    own = Payloads(payloads.put_blob, blob, payloads.codec, payloads.dumps, payloads.loads)
+    return Loading(read, own).load([job], whole)[0]
 
 
 def _length(id_: str, first: int, segments: Sequence[Any]) -> int:

@@ -28,6 +28,8 @@ Read: TypeAlias = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 _JOBS: Final = f"SELECT {COLUMNS} {FROM} "
 #: Rows read at once by a list that has to look into them.
 _PAGE: Final = 200
+#: Events beyond which a journal is read in a thread: some ten milliseconds.
+LONG: Final = 1_000
 #: Bytes of the chain that a stored snapshot begins with.
 CHAIN: Final = 16
 _WITHOUT: Final = (
@@ -61,6 +63,14 @@ class Reading:
                 (number * 4, number * 4 + 4),
             )
             yield unpack_row(self._payloads, columns, dict(bodies), self._length(columns))
+
+    def is_long(self, id_: str) -> bool:
+        """Whether a job's journal takes so long to read that others are to get on meanwhile."""
+        rows = self._read("SELECT number, seq, id FROM job WHERE id=?", (id_,))
+        try:
+            return bool(rows) and self._length(rows[0]) > LONG
+        except StoreError:
+            return False  # which is said when it is loaded
 
     def _length(self, columns: tuple[Any, ...]) -> int:
         """The length of a journal; its row says less while it grows."""

@@ -172,7 +172,12 @@ class SqliteStore:
 
     async def load(self, job: str, *, whole: bool = False) -> Loaded | None:
         """All that is needed to go on with a job."""
-        (found,) = self._load([job], whole)
+        if self._reading.is_long(job):
+            from .loading import load_apart
+
+            found = await self._db.apart(lambda own: load_apart(own, self._payloads, job, whole))
+        else:
+            (found,) = self._load([job], whole)
         if isinstance(found, StoreError):
             raise found
         return found
