@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from runeskript.engine.runtime import Runtime
-from runeskript.service import tokens
+from runeskript.errors import StoreBusyError, StoreError
+from runeskript.service import streams, tokens
 from runeskript.service.settings import Settings
 from serving import Client, served
 
@@ -186,4 +190,60 @@ async def test_streams_that_begin_together_are_counted() -> None:
             assert client.app.service.changes.open == 2
         assert client.app.service.changes.open == 0
         assert (await client.ask("HEAD", f"/jobs/{id_}/events")).status == 200
+        assert client.app.service.changes.open == 0
+
+
+@pytest.mark.parametrize("route", ["job", "feed"])
+async def test_a_store_that_is_busy_for_a_moment_ends_no_stream(
+    route: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LOOK", 0)
+    async with served() as client:
+        id_ = await begun(client)
+        store: Any = client.app.service.store
+        name = "journal" if route == "job" else "changes"
+        path = f"/jobs/{id_}/events" if route == "job" else "/events"
+        real, busy = getattr(store, name), 0
+
+        async def refusing(*args: Any) -> Any:
+            nonlocal busy
+            busy += 1
+            if busy <= 3:
+                raise StoreBusyError("busy")
+            return await real(*args)
+
+        async with client.stream(path) as stream:
+            await stream.until(1)
+            store.__dict__[name] = refusing
+            await signalled(client, id_, 1)
+            await begun(client)
+            await stream.until(2)
+            assert busy > 3
+            assert not stream.ended.is_set()
+
+
+async def test_a_store_that_fails_ends_a_stream_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    async with served() as client:
+        id_ = await begun(client)
+        store: Any = client.app.service.store
+        async with client.stream(f"/jobs/{id_}/events") as stream:
+            await stream.until(1)
+
+            async def failing(*args: Any) -> Any:
+                raise StoreError("it is gone")
+
+            store.__dict__["journal"] = failing
+            await signalled(client, id_, 1)
+            await stream.ended.wait()
+            del store.__dict__["journal"]
+        assert [one.message for one in caplog.records] == ["a stream has ended: it is gone"]
+        assert client.app.service.changes.open == 0
+
+
+async def test_the_head_of_a_stream_says_no_length() -> None:
+    async with served() as client:
+        told = await client.ask("HEAD", "/events")
+        assert (told.status, told.body) == (200, b"")
+        assert told.headers["content-type"] == "text/event-stream"
+        assert "content-length" not in told.headers
         assert client.app.service.changes.open == 0

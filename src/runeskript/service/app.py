@@ -14,7 +14,14 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from ..engine.telemetry.telemetry import Telemetry
-from ..errors import HostError, OriginError, RequestError, RuneskriptError, UnauthorizedError
+from ..errors import (
+    HostError,
+    OriginError,
+    RequestError,
+    RuneskriptError,
+    StoreError,
+    UnauthorizedError,
+)
 from . import guards
 from .access import HOOK, PUBLIC, Caller, authorise
 from .call import Answer, Call
@@ -300,11 +307,12 @@ async def _answer(
 ) -> None:
     """Send it. ``bare``: without a body."""
     body = answer.body
+    stream = isinstance(body, AsyncIterator)
     if isinstance(body, AsyncIterator):
         await _close(body)
         body = None
     data = b"" if body is None else body if isinstance(body, bytes) else _encode(body)
-    await _head(answer, extra, send, len(data))
+    await _head(answer, extra, send, None if stream else len(data))
     await send({"type": "http.response.body", "body": b"" if bare else data})
 
 
@@ -352,12 +360,15 @@ async def _stream(
 
 
 async def _forward(stream: AsyncIterator[bytes], send: Send, slow: float) -> None:
-    async for part in stream:
-        async with asyncio.timeout(slow):
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        # What reads a store that is in this process waits for nothing: others are on the loop, too,
-        # and the connection has to come to say that it is full.
-        await asyncio.sleep(0)
+    try:
+        async for part in stream:
+            async with asyncio.timeout(slow):
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            # What reads a store that is in this process waits for nothing: others are on the loop,
+            # too, and the connection has to come to say that it is full.
+            await asyncio.sleep(0)
+    except StoreError as exc:  # whoever reads comes again, and is told
+        _log.warning("a stream has ended: %s", exc)
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from ..engine.watch import journal_record
-from ..errors import RequestError, StoreError
+from ..errors import RequestError, StoreBusyError, StoreError
 from ..model.batches import unfold_events
 from ..model.machine import FINAL
 from ..stores import Store
@@ -102,8 +102,12 @@ async def job_events(
     yield RETRY
     while not changes.closing:
         changed = changes.mark()
-        (now,) = await store.get([row.id])
-        page = await store.journal(row.id, at, PAGE)
+        try:
+            (now,) = await store.get([row.id])
+            page = await store.journal(row.id, at, PAGE)
+        except StoreBusyError:
+            await changes.wait(changed, LOOK)
+            continue
         part = b""
         for event in unfold_events(page):
             record = event_view(journal_record(at, event))
@@ -136,7 +140,11 @@ async def feed(
     yield b"id: %d\n" % cursor + ALIVE  # whoever begins now is here, if nothing comes at all
     while not changes.closing:
         changed = changes.mark()
-        found, cursor_now = await store.changes(cursor, PAGE)
+        try:
+            found, cursor_now = await store.changes(cursor, PAGE)
+        except StoreBusyError:
+            await changes.wait(changed, LOOK)
+            continue
         part = b""
         for one in found:
             if one.row is not None and one.row.tenant == tenant:
