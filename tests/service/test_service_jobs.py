@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from runeskript import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.engine.submissions import Submission
 from runeskript.engine.telemetry.telemetry import Telemetry
@@ -626,3 +627,25 @@ async def test_what_waits_is_not_the_last_word_of_its_key() -> None:
         assert (done.status, done.json["state"]) == (200, "placed")
         history = (await client.get(f"{made.headers['location']}/history")).json["events"]
         assert [one["kind"] for one in history].count("event.sent") == 1
+
+
+async def test_a_retry_that_comes_again_is_carried_out_once() -> None:
+    calls = 0
+
+    @handler("my.failing")
+    async def failing(params: Any, ctx: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        raise ValueError("no")
+
+    async with served(handlers=[failing]) as client:
+        store = client.app.service.store
+        document = "skript: f\ndo:\n  - call: my.failing\n"
+        path = (await client.post("/jobs", {"document": document})).headers["location"]
+        for times in (1, 2, 2):
+            async with client.stream(f"{path}/events") as stream:
+                await stream.ended.wait()
+            assert calls == times
+            await forget(store, store.now() + KEPT + 1)  # as if it had never been answered
+            told = await client.post(f"{path}/retry", idempotency_key="r")
+            assert told.status == 202

@@ -199,9 +199,11 @@ class Control(Scheduling):
         *,
         actor: str | None = None,
         roles: Sequence[str] = (),
+        command_id: str | None = None,
     ) -> Job:
         """Go on with a Failed job from its failed step: the call that failed is made again, with
         the same idempotency key and all of its attempts before it, by whoever has the handlers.
+        ``command_id``: of equal ones only the first does anything.
 
         Raises JobNotFoundError, and RetryError where the job has not failed, or its undos have run:
         then it can be forked.
@@ -210,7 +212,7 @@ class Control(Scheduling):
 
         driver = self._running()
         await check_retry(self._store, id)
-        await driver.post(Command(id, "retry", who_asks(actor, roles)))
+        await driver.post(Command(id, "retry", who_asks(actor, roles), command_id))
         await self._recovery.take_one(id)
         return await self.get_job(id)
 

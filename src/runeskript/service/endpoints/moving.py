@@ -122,7 +122,7 @@ async def retry(call: Call) -> Answer:
     """Go on with a failed job."""
     service = call.service
     row = await service.row(call.caller, call.params["id"])
-    await service.runtime.retry_job(row.id, **_who(call))
+    await service.runtime.retry_job(row.id, **_who(call), command_id=call.derived("retry"))
     return shown(await service.row(call.caller, row.id), 202)
 
 
