@@ -649,3 +649,20 @@ async def test_a_retry_that_comes_again_is_carried_out_once() -> None:
             await forget(store, store.now() + KEPT + 1)  # as if it had never been answered
             told = await client.post(f"{path}/retry", idempotency_key="r")
             assert told.status == 202
+
+
+async def test_a_signal_that_comes_again_is_received_once() -> None:
+    document = "skript: w\ndo:\n  - listen: go\n  - listen: go\n"
+    async with served() as client:
+        store = client.app.service.store
+        path = (await client.post("/jobs", {"document": document})).headers["location"]
+        async with client.stream(f"{path}/events") as stream:
+            await stream.until(1)
+        for outcome in ("accepted", "duplicate"):
+            for where in ("/signals", f"{path}/signal", "/hooks/else"):
+                body = {"n": 1} if where == "/hooks/else" else {"topic": "other"}
+                if where == "/signals":
+                    body = {"topic": "go"}
+                told = await client.post(where, body, idempotency_key="k")
+                assert told.json["outcome"] == outcome
+            await forget(store, store.now() + KEPT + 1)  # as if it had never been answered

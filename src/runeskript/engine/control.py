@@ -320,18 +320,20 @@ class Control(Scheduling):
         keep: str | int = 0,
         job: str | None = None,
         tenant: str = "",
+        remember: int = 0,
     ) -> PostOutcome:
         """Send a message to who of a tenant listens to (topic, key), or to the listeners of one of
         its jobs.
 
         ``keep``: how long it waits for a listener (``"24h"``, or milliseconds), and how long
-        another one with the same ``id`` is a ``duplicate``. Raises JobNotFoundError where ``job``
+        another one with the same ``id`` is a ``duplicate``. ``remember``: milliseconds for which
+        it is one where the message is not kept. Raises JobNotFoundError where ``job``
         is not alive, RuntimeOptionError for data that is no value.
         """
         driver = self._running()
         name = self._ids.message_id() if id is None else requests.name(id, "the id of a message")
         message = requests.message(name, topic, key, data, keep, job, requests.tenant(tenant))
-        outcome = await driver.post(message)
+        outcome = await driver.post(message._replace(remember=remember))
         if outcome == "unknown":
             raise JobNotFoundError(f"no job that is alive has the id {job}")
         return outcome

@@ -171,6 +171,7 @@ class Message(NamedTuple):
     """A message to (topic, key), or to one job's listeners of the topic where ``to`` is set.
 
     ``keep``: milliseconds it waits for a listener, and as long an equal ``id`` is a duplicate.
+    ``remember``: the same of the id alone, where it waits for nobody.
     """
 
     id: str
@@ -180,6 +181,7 @@ class Message(NamedTuple):
     data: Value
     keep: int = 0
     tenant: str = ""
+    remember: int = 0
 
 
 class Command(NamedTuple):

@@ -6,6 +6,7 @@ from ...errors import CompletionError, RequestError
 from ...model.completions import read_token
 from ...stores.base import PostOutcome
 from ..call import Answer, Call
+from ..settings import KEPT
 from ..types import Received
 
 
@@ -30,6 +31,7 @@ async def _signal(call: Call, job: str | None) -> Answer:
         keep=body.keep,
         job=job,
         tenant=call.caller.tenant,
+        remember=0 if call.key is None else KEPT,
     )
     return _received(outcome)
 
@@ -49,6 +51,7 @@ async def hook(call: Call) -> Answer:
         id=query.id or call.derived("message"),
         keep=query.keep,
         tenant=call.caller.tenant,
+        remember=0 if call.key is None else KEPT,
     )
     return _received(outcome, 202)
 

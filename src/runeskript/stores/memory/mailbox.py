@@ -92,6 +92,8 @@ class Mailbox:
             return None
         if message.keep > 0:
             self._keep(message)
+        elif message.remember > 0:
+            self._remember((message.tenant, message.id), self._now() + message.remember)
         if message.to is None:
             found = self._listeners.get(_slot(message), {}).values()
         else:
@@ -123,8 +125,6 @@ class Mailbox:
     def _keep(self, message: Message) -> None:
         until = self._now() + message.keep
         slot, id_ = _slot(message), (message.tenant, message.id)
-        self._seen[id_] = until
-        heapq.heappush(self._expiries, (until, id_))
         self._arrivals += 1
         self._kept[id_] = _Kept(self._arrivals, message, slot)
         self._waiting.setdefault(slot, {})[id_] = None
@@ -133,6 +133,11 @@ class Mailbox:
         while len(self._kept) > self._bound:
             tenant, oldest = next(iter(self._kept))
             self.take(oldest, tenant)
+        self._remember(id_, until)
+
+    def _remember(self, id_: _Id, until: int) -> None:
+        self._seen[id_] = until
+        heapq.heappush(self._expiries, (until, id_))
         while len(self._expiries) > 2 * self._bound:
             self._drop_first()
 

@@ -102,6 +102,11 @@ class Mail:
         match = None if target is not None else match_key(item.key)
         if item.keep > 0:
             self._keep(item, target, match, body)
+        elif item.remember > 0:
+            self._db.ex(
+                "INSERT INTO message(tenant, id, topic, until) VALUES(?, ?, ?, ?)",
+                (*ids, item.topic, self._now() + item.remember),
+            )
         if target is not None:
             found = self._db.rows(
                 "SELECT job.id, path, m FROM listener JOIN job ON job.number = listener.job "

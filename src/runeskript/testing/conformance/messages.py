@@ -54,6 +54,22 @@ async def a_kept_message_waits_until_taken(w: World) -> None:
 
 
 @CHECKS
+async def an_id_is_remembered_without_its_message(w: World) -> None:
+    """For as long as was asked for; who listens later gets nothing."""
+    await w.own("a")
+    once = message("m")._replace(remember=500)
+    equal(await w.send(once), ["accepted"])
+    await w.store.commit([unit("a", listens=[listener("a", 0, "t")])])
+    equal(await w.arrived(), [])
+    w.clock.pass_ms(499)
+    equal(await w.send(once), ["duplicate"])
+    equal(await w.arrived(), [])
+    w.clock.pass_ms(1)
+    equal(await w.send(once), ["accepted"])
+    equal(await w.arrived(), [("a", "message", 0, "hi")])
+
+
+@CHECKS
 async def a_kept_message_expires(w: World) -> None:
     """After ``keep`` milliseconds, not before."""
     await w.own("a")
