@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from ..errors import JobNotFoundError, StoreError
 from ..model.exports import encode_export
 from ..stores.base import JobRow, Store
+from .apart import apart
 
 
 async def export_job(store: Store, id_: str) -> bytes:
@@ -26,7 +26,7 @@ async def export_job(store: Store, id_: str) -> bytes:
     if blueprint is None and row.kind != "bare":
         raise StoreError(f"job {id_}: its Blueprint {row.blueprint[:12]} is not in the store")
     described = _described(row, store.now())
-    return await asyncio.to_thread(encode_export, described, blueprint, loaded.events)
+    return await apart(loaded, encode_export, described, blueprint, loaded.events)
 
 
 def _described(row: JobRow, now: int) -> dict[str, Any]:

@@ -6,7 +6,6 @@ fork of a hundred thousand branches is the nodes of one branch, with numbers.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable
 from typing import Any, Final
@@ -25,6 +24,7 @@ from ..model.run import Run
 from ..stores.base import JobRow, Store
 from ..stores.leases import Loaded
 from ..stores.rows import ERASED
+from .apart import apart
 from .outlines import Outline, default_outline, outline_of, state_id
 from .skripts import Skripts
 from .tallies import Counts, Tally
@@ -105,7 +105,7 @@ async def job_graph(store: Store, skripts: Skripts, id_: str) -> JobGraph:
         return _picture(loaded, default_outline(), {}, loaded.events)
     program = await skripts.readable(loaded.row)
     # Apart, with a program of its own: the caches of one belong to one thread.
-    return await asyncio.to_thread(_told, Program(program.blueprint), loaded)
+    return await apart(loaded, _told, Program(program.blueprint), loaded)
 
 
 async def whole_or_tail(store: Store, id_: str) -> Loaded:

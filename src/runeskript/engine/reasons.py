@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
@@ -21,6 +20,7 @@ from ..model.rows import NamedTuple
 from ..model.run import Run, TokenState
 from ..stores.base import HELD, SUSPECT, JobRow, Store
 from ..stores.leases import Loaded
+from .apart import apart
 from .cancelled import FAR, cancel_of
 from .queued import id_of
 
@@ -129,7 +129,7 @@ async def _waits(store: Store, loaded: Loaded) -> Reason:
     data = await store.get_blob(row.blueprint)
     if data is None:
         return Reason("lost", f"its Blueprint {row.blueprint[:12]} is not in the store")
-    program, run, calls = await asyncio.to_thread(_told, data, loaded, store.now())
+    program, run, calls = await apart(loaded, _told, data, loaded, store.now())
     if run.ready:
         return Reason("moving", "it computes")
     found = await _rests_on(store, program, run, calls, loaded)
@@ -225,7 +225,7 @@ async def _since(store: Store, program: Program, loaded: Loaded, call: CallOut) 
         if whole is None or whole.first:
             return None  # so far back that nobody looks, or forgotten
         loaded = whole._replace(snapshot=None)
-    return await asyncio.to_thread(_let_out, program, loaded, call)
+    return await apart(loaded, _let_out, program, loaded, call)
 
 
 def _let_out(program: Program, loaded: Loaded, call: CallOut) -> int:

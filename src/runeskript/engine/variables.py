@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from heapq import nsmallest
 from operator import attrgetter
 from typing import Any, Final
@@ -22,6 +21,7 @@ from ..model.run import Run
 from ..model.values import Value, copy_value
 from ..stores.base import JobRow, Store
 from ..stores.leases import Loaded
+from .apart import apart
 from .pictures import start_of
 from .skripts import Skripts
 from .watch import journal_record
@@ -82,14 +82,14 @@ async def variables_at(
     # Apart, with a program of its own: the caches of one belong to one thread.
     own = Program(program.blueprint)
     if position >= loaded.first:
-        found = await asyncio.to_thread(_told, own, loaded, position, last)
+        found = await apart(loaded, _told, own, loaded, position, last)
         if found is not None:
             return found
     whole = await store.load(row.id, whole=True)
     if whole is None or whole.first:
         raise StoreError(f"job {row.id}: it changed while it was read; ask again")
     loaded = whole._replace(row=row, snapshot=None)
-    found = await asyncio.to_thread(_told, own, loaded, position, last)
+    found = await apart(loaded, _told, own, loaded, position, last)
     if found is None:
         raise ReplayMismatchError("the journal takes back what it does not have")
     return found
