@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from runeskript import handler
+from runeskript.engine import apart as apart_
 from runeskript.engine import exporting, pictures, reasons, variables
 from runeskript.service.settings import VIEWS
 from runeskript.stores.sqlite import reading
@@ -58,6 +59,7 @@ async def test_a_journal_is_told_in_another_thread(
         return noting
 
     monkeypatch.setattr(reading, "LONG", 20)
+    monkeypatch.setattr(apart_, "SHORT", 20)
     store = f"sqlite:///{tmp_path}/jobs.db"
     async with served(store=store, handlers=[call, slow]) as client:
         path = (await client.post("/jobs", {"document": FORK})).headers["location"]
