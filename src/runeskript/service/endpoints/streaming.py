@@ -80,7 +80,7 @@ async def job_events(call: Call) -> Answer:
     start = 0 if after is None else after + 1
     await service.store.journal(row.id, min(start, row.seq), 1)  # pruned: said with a status
     if after is not None and start > row.seq:
-        raise RequestError(f"{text!r} is no id of an event of this stream")
+        raise RequestError(f"{text!r} is no id of an event of this stream", status=409)
     if after is not None and row.status in FINAL and start == row.seq:
         return Answer(None, 204)
     beat = service.settings.heartbeat
@@ -95,7 +95,7 @@ async def events(call: Call) -> Answer:
     _, last = await service.store.changes(0, 0)
     after = last if text == NOW else streams.position(text)
     if after > last:
-        raise RequestError(f"{text!r} is no id of an event of this stream")
+        raise RequestError(f"{text!r} is no id of an event of this stream", status=409)
     await service.store.changes(after, 1)  # forgotten: said with a status
     beat = service.settings.heartbeat
     counted = _Counted(call)
