@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -162,7 +163,7 @@ class Watched:
         return result
 
 
-class Story:
+class Story(ABC):
     """A job that has to come to its end, whatever happens to the processes that see to it.
 
     ``boundaries``: for each kind of process that may be killed, where. ``turns``: how many of them
@@ -184,15 +185,15 @@ class Story:
         self.runtime: Runtime
 
     # --- for each story to say ------------------------------------------------------------------
+    @abstractmethod
     def handlers(self, killer: Killer) -> list[Any]:
         """What the worker has."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def submit(self, runtime: Runtime) -> None:
         """Store the job."""
-        raise NotImplementedError
 
-    async def operate(self, runtime: Runtime) -> None:
+    async def operate(self, runtime: Runtime) -> None:  # noqa: B027 - some need nobody
         """What somebody outside does for it."""
 
     def wanted(self) -> list[tuple[str, frozenset[str]]]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -71,7 +72,7 @@ class Branches:
             yield
 
 
-class Builder(Verbs):
+class Builder(Verbs, ABC):
     """A document under construction. Methods without a block add a step; the others open one."""
 
     #: Where the document was begun, what it says, and the blocks that are open.
@@ -293,11 +294,11 @@ class Builder(Verbs):
         source.is_json = True  # every text here was quoted
         return self._parse(source, diagnostics, tree.files)
 
+    @abstractmethod
     def _parse(
         self, source: Source, diagnostics: Diagnostics, files: Mapping[int, str]
     ) -> Document | None:
         """Runs the front end of the document's form."""
-        raise NotImplementedError
 
     def to_value(self) -> Value:
         """The document as plain data, ready for JSON."""
