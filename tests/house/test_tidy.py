@@ -26,7 +26,6 @@ CODE_FOLDERS = ("src", "tests", "scripts", "examples", "benchmarks")
 LINES = 400
 LONG: dict[str, str] = {
     "src/runeskript/errors.py": "the whole exception tree stands on one page, without imports",
-    "src/runeskript/service/types.py": "what goes over the wire stands on one page",
 }
 #: Pages in docs/errors that are no code's.
 NO_CODE = frozenset(("README.md",))

@@ -67,7 +67,8 @@ def _link(one: Any) -> str:
 def _types() -> Iterator[str]:
     yield "\n## Types"
     schemas = document()["components"]["schemas"]
-    for name, one in vars(t).items():
+    for name in sorted(t.__all__):
+        one = getattr(t, name)
         if not (isinstance(one, type) and issubclass(one, Request | View)) or one in (
             Request,
             View,
