@@ -102,6 +102,27 @@ async def test_who_is_alone_waits_for_nobody(store: Counting, clock: Clock) -> N
     assert [one.request for one in await entries(store)] == ["0", "1", "2", "3"]
 
 
+async def test_no_answer_waits_twice_for_a_store_that_is_locked(clock: Clock) -> None:
+    unlocked = asyncio.Event()
+
+    class Locked(Counting):
+        def locked(self) -> bool:
+            return not unlocked.is_set()
+
+        async def put_record(self, *args: Any, **more: Any) -> Any:
+            await unlocked.wait()
+            return await super().put_record(*args, **more)
+
+    store = Locked(lambda: clock.ms)
+    log = Audit(store, clock)
+    for number in range(3):
+        await note(log, status=503, request=str(number), alone=True)
+    assert await entries(store) == []
+    unlocked.set()
+    await log.close()
+    assert [one.request for one in await entries(store)] == ["0", "1", "2"]
+
+
 async def test_each_tenant_has_its_own(store: Counting, clock: Clock) -> None:
     log = Audit(store, clock)
     await asyncio.gather(*(note(log, (SIF, SHOP)[i % 2], request=f"r{i}") for i in range(10)))

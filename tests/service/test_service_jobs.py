@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from runeskript import handler
@@ -17,6 +18,7 @@ from runeskript.errors import StoreBusyError
 from runeskript.service import tokens
 from runeskript.service.kept import forget
 from runeskript.service.settings import KEPT, Settings
+from runeskript.stores.sqlite import SqliteStore
 from serving import Client, served
 
 HELLO = "skript: hello\ndo:\n  - return: \"${'hi ' + input.name}\"\n"
@@ -39,6 +41,26 @@ async def test_a_document_is_run() -> None:
         again = await client.get(made.headers["location"])
         assert again.json == job
         assert again.etag.startswith(f'"{job["version"]}-')
+
+
+async def test_a_store_that_others_lock_is_not_ready(tmp_path: Path) -> None:
+    path = str(tmp_path / "jobs.db")
+    store = SqliteStore(path, lambda: 1, sync="normal", busy=0.01)
+    async with served(store=store, settings=Settings(works=False)) as client:
+        assert (await client.get("/readyz")).status == 200
+        other = apsw.Connection(path)
+        other.execute("BEGIN IMMEDIATE")
+        refused = await asyncio.gather(*(client.post("/jobs", {"data": {}}) for _ in range(9)))
+        assert {(one.status, one.json["code"]) for one in refused} == {(503, "RUNE-7003")}
+        assert all(one.headers["retry-after"] for one in refused)
+        ready = await client.get("/readyz")
+        assert (ready.status, ready.json["detail"]) == (503, "the store is locked by others")
+        assert (await client.get("/jobs")).status == 200
+        other.execute("COMMIT")
+        other.close()
+        await client.app.service.audit.close()  # what it writes behind the answers
+        assert (await client.get("/readyz")).status == 200
+        assert (await client.post("/jobs", {"data": {}})).status == 201
 
 
 async def test_a_document_may_be_json() -> None:

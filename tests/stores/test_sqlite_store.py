@@ -9,6 +9,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -31,7 +32,7 @@ from runeskript.stores import open_store
 from runeskript.stores.base import JobRow, RowChange, Unit
 from runeskript.stores.leases import Release, Worker
 from runeskript.stores.retention import Policy
-from runeskript.stores.sqlite import SqliteStore, migrate
+from runeskript.stores.sqlite import SqliteStore, database, migrate
 from runeskript.stores.sqlite import files as files_module
 from runeskript.stores.sqlite.schema import FORMAT, MIGRATIONS, SCHEMA
 from runeskript.testing.faults import HandClock
@@ -294,6 +295,92 @@ class TestTransactions:
         assert [r[0].outcome for r in results[3:] if isinstance(r, list)] == (
             ["ok", "ok"] if length == 5 else ["conflict", "conflict"]
         )
+        await store.close()
+
+    async def test_what_waits_for_a_lock_waits_together(
+        self, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody waits longer than from when it was asked, however many stand in front of it."""
+        now, over, waits, asked = 0.0, 0.0, [], threading.Event()
+        monkeypatch.setattr(database, "monotonic", lambda: now)
+        store = opened(path, busy=0.02)
+        await own(store, "a", "b")
+        real = store._db._writer
+
+        class Writer:
+            """The connection: it waits until all have asked, and then as long as the clock says."""
+
+            def set_busy_timeout(self, ms: int) -> None:
+                nonlocal now, over
+                if ms:
+                    waits.append(ms)
+                    over = now + ms / 1000
+                    asked.wait()
+                else:
+                    now = over
+                    if len(waits) == 3:
+                        other.close()
+                real.set_busy_timeout(min(ms, 1))
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(real, name)
+
+        store._db._writer = Writer()  # type: ignore[assignment]
+        other = apsw.Connection(path)
+        other.execute("BEGIN IMMEDIATE")
+        unit = Unit("a", 1, 0, [event(0)], RUNNING)
+        tasks = [asyncio.create_task(store.commit([unit])) for _ in range(9)]
+        while not waits:
+            await asyncio.sleep(0)
+        now += 0.015
+        tasks.append(asyncio.create_task(store.commit([unit])))
+        await asyncio.sleep(0)
+        asked.set()
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(one) for one in found} == {StoreBusyError} and waits == [20, 15]
+        # What has waited for its turn all its time is tried all the same.
+        tasks = [asyncio.create_task(store.commit([unit])) for _ in "ab"]
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(found[0], StoreBusyError) and waits == [20, 15, 20]
+        assert not isinstance(found[1], BaseException) and found[1][0].outcome == "ok"
+        await store.close()
+
+    async def test_it_is_locked_until_somebody_can_write(
+        self, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = 0.0
+        monkeypatch.setattr(database, "monotonic", lambda: now)
+        store = opened(path)
+        await own(store, "a")
+        assert not store.locked()
+        other = apsw.Connection(path)
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(store.commit([Unit("a", 1, 0, [event(0)], RUNNING)]))
+        while store._db._waits_since is None:
+            await asyncio.sleep(0)
+        assert not store.locked()
+        now += database.PATIENT + 1
+        assert store.locked()
+        other.execute("COMMIT")
+        assert [r.outcome for r in await waiting] == ["ok"]
+        assert not store.locked()
+        other.close()
+        await store.close()
+
+    async def test_it_is_locked_after_waiting_in_vain(self, path: str) -> None:
+        store = opened(path, busy=0.01)
+        await own(store, "a")
+        other = apsw.Connection(path)
+        for ends in (True, False):  # by what is written next; by trying, where nobody writes
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreBusyError):
+                await store.post([])
+            assert store.locked() and store.locked()
+            other.execute("COMMIT")
+            if ends:
+                await store.heartbeat(ME, 10**9)
+            assert not store.locked()
+        other.close()
         await store.close()
 
     async def test_slow_commits_leave_the_loop_and_come_back(self, path: str) -> None:

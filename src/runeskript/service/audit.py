@@ -1,8 +1,9 @@
 """The audit log: every change that was made through the service or refused, and by whom.
 
 An entry is written when the answer is known and before it is sent, so whoever was told of a change
-finds it. What several requests note while the store writes goes in one record, for each tenant one:
-under load the log costs a commit for many changes, else one for each. A record is named
+finds it; that of a refusal waits after the answer where the store is known to be locked. What
+several requests note while the store writes goes in one record, for each tenant one: under load the
+log costs a commit for many changes, else one for each. A record is named
 ``TENANT/<milliseconds>-<number>-<process>``, so that a tenant's pages are read in the order of time
 and never touch another's.
 
@@ -96,8 +97,9 @@ class Audit:
         request: str,
         alone: bool = False,
     ) -> None:
-        """Note a change, or one that was refused; back when it is written. Never raises for what
-        the store does. ``alone``: nobody else is about to note anything, so none is waited for.
+        """Note a change, or one that was refused; back when it is written, but for a
+        refusal while the store is locked. Never raises for what the store does. ``alone``: nobody
+        else is about to note anything, so none is waited for.
         """
         tenant = "" if caller is None else caller.tenant
         token = None if caller is None else caller.token
@@ -116,7 +118,9 @@ class Audit:
             _short(request),
             self._left_out.pop(tenant, 0),
         )
-        if alone and self._writer is None:
+        if status >= 400 and self._store.locked():
+            self._add(tenant, entry)
+        elif alone and self._writer is None:
             await self._put(tenant, [entry])
         else:
             await self._add(tenant, entry)
@@ -133,13 +137,14 @@ class Audit:
     def _is_flood(self, key: str) -> bool:
         return self._one.take(key) > 0 or self._all.take("") > 0
 
-    async def _add(self, tenant: str, entry: Entry) -> None:
+    def _add(self, tenant: str, entry: Entry) -> asyncio.Future[None]:
+        """Have an entry written; done when it is."""
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
         self._pending.append((tenant, entry, written))
         if self._writer is None:
             self._writer = loop.create_task(self._write())
-        await written
+        return written
 
     async def _write(self) -> None:
         """Write until nothing is left; what comes meanwhile goes together."""

@@ -93,6 +93,9 @@ class Store(Protocol):
     def now(self) -> int:
         """The store's clock, which leases and timers live by."""
 
+    def locked(self) -> bool:
+        """Whether others keep it from being written, and somebody has waited long, or in vain."""
+
     async def put_blob(self, digest: str, data: bytes, uses: Sequence[str] = ()) -> None:
         """Keep bytes under the hash that names them; ``uses``: blobs that are needed with it."""
 

@@ -20,7 +20,9 @@ async def healthz(call: Call) -> Answer:
 
 
 async def readyz(call: Call) -> Answer:
-    """Whether it can take work: it is not closing, its store answers, jobs are run."""
+    """Whether it can take work: it is not closing, its store answers and takes writes, jobs are
+    run.
+    """
     service = call.service
     detail = ""
     if service.closing:
@@ -30,6 +32,8 @@ async def readyz(call: Call) -> Answer:
     else:
         try:
             await service.store.get([""])
+            if service.store.locked():
+                detail = "the store is locked by others"
         except StoreError:
             detail = "the store does not answer"
     if detail:

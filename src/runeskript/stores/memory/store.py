@@ -44,11 +44,7 @@ class MemoryStore:
     """Jobs, journals, blobs, listeners, messages and records in dictionaries."""
 
     def __init__(
-        self,
-        now: Callable[[], int],
-        *,
-        keep_jobs: int = KEEP_JOBS,
-        keep_events: int = KEEP_EVENTS,
+        self, now: Callable[[], int], *, keep_jobs: int = KEEP_JOBS, keep_events: int = KEEP_EVENTS
     ) -> None:
         self._now = now
         self._core = Core(now, keep_jobs, keep_events)
@@ -62,6 +58,10 @@ class MemoryStore:
     def now(self) -> int:
         """Milliseconds since 1970."""
         return self._now()
+
+    def locked(self) -> bool:
+        """Nobody else has it."""
+        return False
 
     async def put_blob(self, digest: str, data: bytes, uses: Sequence[str] = ()) -> None:
         """Keep bytes under their hash."""

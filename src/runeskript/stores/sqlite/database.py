@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Final, ParamSpec, TypeVar
 
 import apsw
@@ -41,6 +42,8 @@ CHECKPOINT_PAGES: Final = 1_000
 REST_PAGES: Final = 250
 #: Seconds between two looks at whether another process has written.
 POLL: Final = 0.02
+#: Seconds that a transaction waits for other processes before the file counts as locked.
+PATIENT: Final = 1.0
 
 Rows = list[tuple[Any, ...]]
 
@@ -80,6 +83,9 @@ class Database:
         self._commits = 0
         self._pages = 0
         self._waiters: dict[asyncio.Future[None], None] = {}
+        #: Since when the thread waits for another process; whether the last to wait did in vain.
+        self._waits_since: float | None = None
+        self._in_vain = False
         self.closed = False
         #: Whether a transaction may run on the loop now.
         self.free = True
@@ -132,7 +138,9 @@ class Database:
         """One transaction; see the module's text. Raises StoreError: then nothing of it happened,
         but for a COMMIT that failed without saying how far it came.
         """
+        asked: float | None = None
         if not self.free:
+            asked = monotonic()
             while self._under_way is not None:
                 await asyncio.wait((self._under_way,))
             self.check_open()
@@ -141,10 +149,12 @@ class Database:
                 return self.transact(work, *args, **named)
             except apsw.BusyError:
                 pass  # another process writes: wait for it where nobody else has to wait
-        loop = asyncio.get_running_loop()
+        # Those that wait for one lock wait together: nobody longer than from when it was asked.
+        until = (monotonic() if asked is None else asked) + self._busy
         if self._threads is None:
             self._threads = ThreadPoolExecutor(1, "rune-store")
-        task = loop.run_in_executor(self._threads, self._waiting, partial(work, *args, **named))
+        loop, run = asyncio.get_running_loop(), partial(work, *args, **named)
+        task = loop.run_in_executor(self._threads, self._waiting, run, until)
         self._under_way, self.free = task, False
         task.add_done_callback(self._over)
         result = await asyncio.shield(task)
@@ -156,15 +166,37 @@ class Database:
         if not task.cancelled():
             task.exception()  # whoever still waits for it gets it
 
-    def _waiting(self, work: Callable[[], _T]) -> _T:
-        """A transaction in its thread, where it may wait for other processes."""
-        self._writer.set_busy_timeout(int(self._busy * 1000))
+    def _waiting(self, work: Callable[[], _T], until: float) -> _T:
+        """A transaction in its thread, where it may wait for other processes. It is tried once
+        where its time is over before it has begun.
+        """
+
+        def begun() -> _T:
+            self._waits_since = None
+            return work()
+
+        now = self._waits_since = monotonic()
+        self._writer.set_busy_timeout(max(int((until - now) * 1000), 0))
         try:
-            return self.transact(work)
+            return self.transact(begun)
         except apsw.BusyError as exc:
+            self._in_vain = True
             raise translated(exc, self.path) from exc
         finally:
+            self._waits_since = None
             self._writer.set_busy_timeout(0)
+
+    def locked(self) -> bool:
+        """Whether another process keeps whoever writes waiting for long, or did so in vain and has
+        not let go since: where nobody waits, that is tried.
+        """
+        since = self._waits_since
+        if since is not None and monotonic() - since > PATIENT:
+            return True
+        if self._in_vain and self._under_way is None and not self.closed:
+            with suppress(apsw.BusyError):
+                self.transact(lambda: None)
+        return self._in_vain
 
     def transact(self, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
         """Run ``work`` in a transaction; all or nothing. Raises apsw.BusyError, StoreError."""
@@ -193,6 +225,7 @@ class Database:
             raise
         finally:
             self._single = True
+        self._in_vain = False
         self._version = version()
         if self._waiters and self.free:
             self._tell()
@@ -216,6 +249,7 @@ class Database:
         except apsw.Error as exc:
             self._roll_back()
             raise translated(exc, self.path) from exc
+        self._in_vain = False
         self._version = self._data_version()
         if self._waiters:
             self._tell()

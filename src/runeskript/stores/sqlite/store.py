@@ -46,7 +46,7 @@ from .units import OK, Units
 from .upkeep import Upkeep
 from .workers import Workers
 
-#: Seconds for which a transaction waits while other processes write.
+#: Seconds, from when it is asked for, that a transaction waits while other processes write.
 BUSY: Final = 10.0
 
 
@@ -94,6 +94,10 @@ class SqliteStore:
     def now(self) -> int:
         """Milliseconds since 1970."""
         return self._now()
+
+    def locked(self) -> bool:
+        """Whether another process has kept whoever writes waiting, and does so still."""
+        return self._db.locked()
 
     async def put_blob(self, digest: str, data: bytes, uses: Sequence[str] = ()) -> None:
         """Keep bytes under their hash."""

@@ -23,7 +23,7 @@ from .ledger import Ledger
 from .loop import SteppedLoop, VirtualTime, close
 
 #: Operations that nothing happens to: a clock, and waiting.
-_SAFE: Final = frozenset(("now", "wait", "close"))
+_SAFE: Final = frozenset(("now", "locked", "wait", "close"))
 #: Seconds for which a handler goes on at least that a cancel means nothing to.
 DEAF: Final = 0.4
 #: Seconds after which what ``broken="effects"`` has promised is written.
