@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import Any, Literal, TextIO
@@ -13,7 +12,7 @@ Mode = Literal["text", "json"]
 #: terminal.
 _CONTROLS = dict.fromkeys(
     (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
-    "\N{REPLACEMENT CHARACTER}",
+    "\ufffd",  # the replacement character; by its name it costs `unicodedata`, when compiled
 )
 del _CONTROLS[0x09], _CONTROLS[0x0A]
 
@@ -51,6 +50,8 @@ def to_json(value: Any, *, indent: int | None = None, stream: TextIO | None = No
     """One JSON text; ASCII only where the stream could not carry more."""
     encoding = (stream or sys.stdout).encoding or "ascii"
     utf8 = encoding.lower().replace("-", "") == "utf8"
+    import json  # `rune --help` says no JSON, and does not wait for it
+
     return json.dumps(value, ensure_ascii=not utf8, indent=indent, allow_nan=False)
 
 
