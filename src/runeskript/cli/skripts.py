@@ -6,10 +6,9 @@ from typing import TypeAlias
 
 from ..compiler.pipeline import Compiled, compile_text
 from ..engine.runtime import Runtime
-from ..engine.skripts import pins
 from ..errors import BlueprintError
 from ..model import blueprint_codec
-from ..model.blueprint import Blueprint
+from ..model.blueprint import Blueprint, pins
 from ..model.catalog import HandlerCatalog
 from . import documents, terminal
 from .settings import options_for

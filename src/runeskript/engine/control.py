@@ -205,13 +205,14 @@ class Control(Scheduling):
         the same idempotency key and all of its attempts before it, by whoever has the handlers.
         ``command_id``: of equal ones only the first does anything.
 
-        Raises JobNotFoundError, and RetryError where the job has not failed, or its undos have run:
-        then it can be forked.
+        Raises JobNotFoundError, NotAllowedError, and RetryError where the job has not failed, or
+        its undos have run: then it can be forked.
         """
         from .retrying import check_retry
 
         driver = self._running()
         await check_retry(self._store, id)
+        await self._permit(id)
         await driver.post(Command(id, "retry", who_asks(actor, roles), command_id))
         await self._recovery.take_one(id)
         return await self.get_job(id)
@@ -234,17 +235,24 @@ class Control(Scheduling):
         idempotency keys of their own. ``variables``: those of the main flow to be set anew.
         ``labels`` come on top of the other's. ``start`` False: it is only stored; ``hold``: nobody
         goes on with it before :meth:`resume_job`. ``new_id``: of equal ones only the first makes a
-        job. Raises JobNotFoundError, JobExistsError, ForkError, RuntimeOptionError.
+        job. Raises JobNotFoundError, JobExistsError, ForkError, NotAllowedError,
+        RuntimeOptionError.
         """
         from .forking import fork_job
 
         self._running()
+        await self._permit(id)
         row = await fork_job(
             self._store, self._ids, id, at, variables, key, labels, new_id, hold=hold
         )
         if start and not hold:
             await self._recovery.take_one(row.id)
         return await self.get_job(row.id)
+
+    async def _permit(self, id_: str) -> None:
+        """Refuse to go on with a job that may not use what it names. Raises NotAllowedError."""
+        if self._skripts.rights is not None:
+            await self._skripts.admit((await self._store.get([id_]))[0])
 
     async def erase_job(self, id: str, *, dry_run: bool = False) -> list[str]:  # noqa: A002
         """Erase what a job that has ended was given, did and gave, for good, and the same of its

@@ -16,7 +16,8 @@ A policy is a file of tables; what none of them allows is refused.
     handlers = []
 
 Handlers, secrets and ``env`` stand in the Blueprint, and are looked at where a document is deployed
-or submitted. Hosts are looked at with each request that a handler ``http.*`` sends, redirects too.
+or submitted, and a job forked, retried or claimed. Hosts are looked at with each request that a
+handler ``http.*`` sends, redirects too.
 A document that a job brings along may call itself anything; a table of ``skripts`` is for it only
 where the very same document (by the hash of its AST) is deployed under that name.
 """
@@ -24,7 +25,7 @@ where the very same document (by the hash of its AST) is deployed under that nam
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import NotAllowedError, RuntimeOptionError
@@ -51,11 +52,13 @@ class Grants:
     secrets: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
 
-    def check(self, blueprint: Blueprint) -> None:
-        """Raise NotAllowedError for a Blueprint that names what it may not use."""
+    def check(self, blueprint: Blueprint, secrets: Collection[str] = ()) -> None:
+        """Raise NotAllowedError for a Blueprint that names what it may not use. ``secrets``: those
+        that it is given besides its own.
+        """
         for kind, names, allowed in (
             ("handlers", [ref.name for ref in blueprint.handlers], self.handlers),
-            ("secrets", sorted(secrets_of(blueprint)), self.secrets),
+            ("secrets", sorted(secrets_of(blueprint).union(secrets)), self.secrets),
             ("env", list(blueprint.env), self.env),
         ):
             refused = [name for name in names if not any(_fits(name, one) for one in allowed)]

@@ -165,6 +165,16 @@ def origin_of(row: JobRow) -> Origin | None:
     return Origin(row.parent.job, row.parent.path, row.parent.n, given["attempt"])
 
 
+def secrets_in(row: JobRow) -> set[str]:
+    """The names of the secrets that the call of such a job is given; none of another job."""
+    if row.kind != "call":
+        return set()
+    given: Any = row.input
+    return {
+        part["secret"] for _, parts in given["secrets"] for part in parts if isinstance(part, dict)
+    }
+
+
 def restored(call: CallOut, row: JobRow) -> CallOut:
     """The call of such a job, with the references to secrets where they stood."""
     given: Any = row.input

@@ -57,6 +57,7 @@ class Rebuilding:
 
                 await go_on(self._driver, loaded)
                 return
+            await self._skripts.admit(row)
             program = await self._skripts.program(row.blueprint)
             if program is None:
                 raise ReplayMismatchError(f"its Blueprint {row.blueprint[:12]} is not in the store")

@@ -118,7 +118,8 @@ class Runtime(Control):
         self._clock = clock or SystemClock()
         self._ids = ids or SystemIds()
         self._store = open_store(store, self._clock.now_ms) if isinstance(store, str) else store
-        rule = None if policy is None else lambda job: self._skripts.grants(policy, job)
+        # Handlers are there before what knows the programs that call them.
+        rule = None if policy is None else lambda job: self._skripts.grants(job)  # noqa: PLW0108
         self._registry = full_registry(
             handlers, allow_hosts, allow, resolver, discover_handlers, rule
         )

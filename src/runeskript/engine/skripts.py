@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..kernel import Program, load
 from ..model import blueprint_codec
-from ..model.blueprint import Blueprint, MachineTable
+from ..model.blueprint import Blueprint, MachineTable, pins
 from ..model.isa import Op
 from ..model.nearest import did_you_mean
 from ..model.rows import NamedTuple
@@ -35,6 +35,7 @@ from .retrying import program_of
 
 if TYPE_CHECKING:
     from .policy import Grants, Policy
+    from .rights import Rights
 
 #: Programs kept ready; others are loaded again from their blob.
 PROGRAMS: Final = 256
@@ -70,9 +71,8 @@ class Skripts:
         policy: Policy | None = None,
     ) -> None:
         self._store = store
-        self.policy = policy
-        #: By tenant, name and AST, what is known to be deployed; it stays so.
-        self._deployed: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        #: What documents may use here; None: all there is.
+        self.rights = None if policy is None else _rights(policy, store, self)
         self._registry = registry
         self._resources = resources
         self._programs: OrderedDict[str, Program] = OrderedDict()
@@ -115,8 +115,7 @@ class Skripts:
 
         Raises NotAllowedError, too.
         """
-        if self.policy is not None:
-            await self.permit((blueprint, *children.values()), tenant, deploying=deploying)
+        await self.permit((blueprint, *children.values()), tenant, deploying=deploying)
         for child in children.values():
             await self.put(child)
         return await self.put(blueprint)
@@ -222,35 +221,18 @@ class Skripts:
     async def permit(
         self, blueprints: Sequence[Blueprint], tenant: str, *, deploying: bool = False
     ) -> None:
-        """Refuse a Blueprint, the first of those given, that names what it may not use; the others
-        go with it. Raises NotAllowedError.
-        """
-        first, policy = blueprints[0], self.policy
-        if policy is None:
-            return
-        deployed = deploying or await self._is_deployed(tenant, first.name, first.ast_hash)
-        grants = policy.deployed(first.name, tenant) if deployed else policy.carried()
-        for blueprint in blueprints:
-            grants.check(blueprint)
+        """See Rights; nothing is refused where there is no policy. Raises NotAllowedError."""
+        if self.rights is not None:
+            await self.rights.permit(blueprints, tenant, deploying=deploying)
 
-    async def grants(self, policy: Policy, job: str) -> Grants:
-        """What the document of a job may use."""
-        (row,) = await self._store.get([job])
-        if row is not None and await self._is_deployed(row.tenant, row.skript, row.ast_hash):
-            return policy.deployed(row.skript, row.tenant)
-        return policy.carried()
+    async def admit(self, row: JobRow | None) -> None:
+        """The same for a job that is to go on. Raises NotAllowedError."""
+        if self.rights is not None and row is not None:
+            await self.rights.admit(row)
 
-    async def _is_deployed(self, tenant: str, name: str, ast_hash: str) -> bool:
-        key = (tenant, name, ast_hash)
-        if key in self._deployed:
-            return True
-        versions = await self.versions(name, tenant)
-        if not any(one.name == name and one.ast_hash == ast_hash for one in versions):
-            return False
-        self._deployed[key] = None
-        while len(self._deployed) > PROGRAMS:
-            self._deployed.popitem(last=False)
-        return True
+    async def grants(self, job: str) -> Grants | None:
+        """What the document of a job may use; None: all there is."""
+        return None if self.rights is None else await self.rights.of(job)
 
     # --- deployed -------------------------------------------------------------------------------
     async def deploy(self, blueprint: Blueprint, tenant: str = "") -> Deployed:
@@ -344,6 +326,12 @@ class Skripts:
         return None
 
 
+def _rights(policy: Policy, store: Store, skripts: Skripts) -> Rights:
+    from .rights import Rights  # of no use to a plain run
+
+    return Rights(policy, store, skripts)
+
+
 def parts_of(program: Program) -> int:
     """How large a program is: its instructions, and what stands for its constants and its text."""
     blueprint = program.blueprint
@@ -353,12 +341,6 @@ def parts_of(program: Program) -> int:
 def owned_name(tenant: str, name: str) -> str:
     """What the record of a tenant's skript or schedule is called."""
     return f"{tenant}/{name}" if tenant else name
-
-
-def pins(blueprint: Blueprint) -> list[str]:
-    """The digests of the Blueprints that one needs beside it."""
-    found = [ref.digest for ref in blueprint.skripts if ref.digest is not None]
-    return found if blueprint.on_failure is None else [*found, blueprint.on_failure]
 
 
 def needed(blueprint: Blueprint) -> tuple[str, ...]:

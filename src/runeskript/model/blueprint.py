@@ -182,3 +182,9 @@ class Blueprint:
     schedule: Schedule | None = None
     machine: MachineTable | None = None
     debug: Debug = field(default_factory=Debug, compare=False)
+
+
+def pins(blueprint: Blueprint) -> list[str]:
+    """The digests of the Blueprints that one needs beside it."""
+    found = [ref.digest for ref in blueprint.skripts if ref.digest is not None]
+    return found if blueprint.on_failure is None else [*found, blueprint.on_failure]

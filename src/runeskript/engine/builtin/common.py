@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: Host name and port -> IP addresses as text. Raises OSError.
 Resolver: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
 #: Id of a job -> what its document may use.
-Rule: TypeAlias = "Callable[[str], Awaitable[Grants]]"
+Rule: TypeAlias = "Callable[[str], Awaitable[Grants | None]]"
 
 
 #: Deriving a validator costs a millisecond; several handlers share one.
