@@ -18,7 +18,8 @@ from runeskript.engine.live import Live
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import StepError
 from runeskript.kernel import replay
-from runeskript.model.events import CallDone, CallFailed, CallOut, CallsDone, CallsOut, Event
+from runeskript.model.effects import CallOut, CallsOut
+from runeskript.model.events import CallDone, CallFailed, CallsDone, Event
 from runeskript.model.ids import idempotency_key
 
 Start = Callable[..., Awaitable[Runtime]]

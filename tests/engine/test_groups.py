@@ -23,7 +23,8 @@ from runeskript.engine.handlers.registry import HandlerRegistry
 from runeskript.engine.runtime import Runtime
 from runeskript.kernel import advance, load, new_run
 from runeskript.model.batches import unfold_effects, unfold_events
-from runeskript.model.events import CallDone, CallFailed, CallOut, Event
+from runeskript.model.effects import CallOut
+from runeskript.model.events import CallDone, CallFailed, Event
 from runeskript.model.verify import groups as verify_groups
 from runeskript.stores.memory import MemoryStore
 

@@ -6,15 +6,8 @@ from typing import Any
 
 from runeskript.compiler.pipeline import Options
 from runeskript.kernel import Program, Ready, advance, load, new_run
-from runeskript.model.events import (
-    CancelRequested,
-    Effect,
-    Event,
-    Finished,
-    Started,
-    TimerFired,
-    TimerSet,
-)
+from runeskript.model.effects import Effect, TimerSet
+from runeskript.model.events import CancelRequested, Event, Finished, Started, TimerFired
 from support import compile_yaml
 
 Seen = tuple[list[Event], list[Effect]]

@@ -12,6 +12,7 @@ from collections import deque
 from typing import Any
 
 from runeskript.kernel import Program, advance, load, new_run, replay
+from runeskript.model import effects as ef
 from runeskript.model import events as ev
 from runeskript.model.batches import unfold_effects
 from runeskript.model.blueprint_codec import decode
@@ -78,19 +79,19 @@ def lock() -> None:
 
 def answer(effect: Any) -> Any:
     """The event that an effect brings about; time and results come from here alone."""
-    if isinstance(effect, ev.CallOut):
+    if isinstance(effect, ef.CallOut):
         base = (0, effect.path, effect.n, effect.step, effect.attempt)
         if effect.handler == "flaky" and effect.attempt < 3:
             return ev.CallFailed(*base, {"type": "http.503", "message": "busy"})
         if effect.handler == "bad":
             return ev.CallFailed(*base, {"type": "boom", "message": "no"})
         return ev.CallDone(*base, dict(effect.params))
-    if isinstance(effect, ev.TimerSet):
+    if isinstance(effect, ef.TimerSet):
         return ev.TimerFired(effect.due, effect.path, effect.m)
-    if isinstance(effect, ev.ListenSet):
+    if isinstance(effect, ef.ListenSet):
         message = {"id": "m", "topic": effect.topic, "key": effect.key, "data": {"n": 7}}
         return ev.MessageIn(0, effect.path, effect.m, message)
-    if isinstance(effect, ev.ChildOut) and not effect.detach:
+    if isinstance(effect, ef.ChildOut) and not effect.detach:
         base = (0, effect.path, effect.n, effect.step)
         return ev.ChildDone(*base, "Completed", effect.input, None)
     return None

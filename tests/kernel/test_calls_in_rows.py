@@ -17,7 +17,8 @@ from runeskript.compiler.pipeline import Options, compile_text
 from runeskript.errors import StepError
 from runeskript.kernel import Program, advance, load, new_run, replay
 from runeskript.model.batches import unfold_effects, unfold_events
-from runeskript.model.events import CallDone, CallsDone, CallsOut, Effect, Event
+from runeskript.model.effects import CallsOut, Effect
+from runeskript.model.events import CallDone, CallsDone, Event
 from runeskript.testing import HANG, After, Simulation
 from support import any_handlers
 

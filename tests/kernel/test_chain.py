@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from runeskript.compiler.pipeline import Options, compile_text
 from runeskript.errors import StepError
 from runeskript.kernel import Halt, Program, advance, chain, load, new_run, next_call, replay, vm
-from runeskript.model.events import CallDone, CallOut, Effect, Event
+from runeskript.model.effects import CallOut, Effect
+from runeskript.model.events import CallDone, Event
 from runeskript.model.run import Run
 from runeskript.model.snapshot import encode_run
 from runeskript.testing import After, Simulation

@@ -15,7 +15,8 @@ from runeskript.compiler.pipeline import Options, compile_text
 from runeskript.errors import StepError
 from runeskript.kernel import Program, advance, load, new_run, replay
 from runeskript.model.batches import unfold_effects, unfold_events
-from runeskript.model.events import CallDone, CallsDone, CallsOut, Effect, Event, Started
+from runeskript.model.effects import CallsOut, Effect
+from runeskript.model.events import CallDone, CallsDone, Event, Started
 from runeskript.model.isa import Op
 from runeskript.model.journal import from_record, to_record
 from runeskript.testing import HANG, After, Outcome, Simulation

@@ -12,6 +12,7 @@ from runeskript.model.blueprint_codec import encode
 from support import compile_yaml
 
 CHILD = Path(__file__).with_name("pure_child.py")
+SOURCES = str(Path(runeskript.__file__).parents[1])
 #: Isolated, but with the package under test.
 START = (
     "import runpy, sys; sys.path.insert(0, sys.argv[2]); "
@@ -95,7 +96,7 @@ do:
 def outcome_of(text: str) -> dict[str, object]:
     blueprint = compile_yaml(text, "flaky", "undo", "echo", "book", "bad").blueprint
     child = subprocess.run(
-        [sys.executable, "-I", "-c", START, str(CHILD), str(Path(runeskript.__file__).parents[1])],
+        [sys.executable, "-I", "-c", START, str(CHILD), SOURCES],
         input=encode(blueprint),
         capture_output=True,
         check=False,
@@ -139,7 +140,8 @@ def test_the_kernel_imports_nothing_of_the_world() -> None:
 def test_the_lock_holds() -> None:
     """The guard of this test itself: each thing that is out of reach raises there."""
     script = (
-        "import runpy, sys; child = runpy.run_path(sys.argv[1], run_name='x'); child['lock']()\n"
+        "import runpy, sys; sys.path.insert(0, sys.argv[2])\n"
+        "child = runpy.run_path(sys.argv[1], run_name='x'); child['lock']()\n"
         "import time, random, os, socket, asyncio\n"
         "held = 0\n"
         "for reach in (time.time, time.monotonic, random.random, lambda: os.urandom(1),\n"
@@ -152,7 +154,7 @@ def test_the_lock_holds() -> None:
         "assert held == 9, held\n"
     )
     done = subprocess.run(
-        [sys.executable, "-I", "-c", script, str(CHILD)],
+        [sys.executable, "-I", "-c", script, str(CHILD), SOURCES],
         capture_output=True,
         check=False,
         timeout=60,

@@ -7,7 +7,8 @@ import pytest
 from runeskript.compiler.pipeline import Options
 from runeskript.kernel import Program, Ready, advance, load, new_run, replay
 from runeskript.model.batches import unfold_effects
-from runeskript.model.events import CallDone, CallOut, CancelRequested, Started
+from runeskript.model.effects import CallOut
+from runeskript.model.events import CallDone, CancelRequested, Started
 from runeskript.model.limits import WAVE
 from runeskript.model.run import Fork, Run
 from support import compile_yaml

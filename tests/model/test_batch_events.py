@@ -20,17 +20,8 @@ from runeskript.model.batches import (
     within,
 )
 from runeskript.model.codec import encode
-from runeskript.model.events import (
-    CallDone,
-    CallDrop,
-    CallOut,
-    CallsDone,
-    CallsDrop,
-    CallsOut,
-    CancelRequested,
-    Event,
-    LogOut,
-)
+from runeskript.model.effects import CallDrop, CallOut, CallsDrop, CallsOut, LogOut
+from runeskript.model.events import CallDone, CallsDone, CancelRequested, Event
 from runeskript.model.history import History
 from runeskript.model.journal import from_record, to_record
 

@@ -27,7 +27,8 @@ from runeskript.model.ast import Document
 from runeskript.model.batches import unfold_effects, unfold_events
 from runeskript.model.catalog import PlainHandler, StaticCatalog
 from runeskript.model.diagnostics import Diagnostics
-from runeskript.model.events import Effect, Event, Finished, Started
+from runeskript.model.effects import Effect
+from runeskript.model.events import Event, Finished, Started
 from runeskript.model.isa import Op
 from runeskript.testing import Simulation
 from support import compile_yaml

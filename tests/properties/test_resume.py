@@ -15,7 +15,8 @@ from runeskript.expr.runtime import Context
 from runeskript.kernel import Program, outstanding, resume
 from runeskript.kernel.ready import Ready
 from runeskript.model.batches import unfold_effects
-from runeskript.model.events import CallDone, CallOut, Event
+from runeskript.model.effects import CallOut
+from runeskript.model.events import CallDone, Event
 from runeskript.model.run import Run, TokenState
 from runeskript.model.snapshot import _Writer, decode_run, encode_run
 from runeskript.testing import HANG, Outcome, Simulation

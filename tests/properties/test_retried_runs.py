@@ -16,8 +16,10 @@ from runeskript.errors import RetryError, StepError
 from runeskript.kernel import Program, Ready, outstanding, resume
 from runeskript.kernel.retrying import plan_retry
 from runeskript.model.batches import unfold_effects, unfold_events
-from runeskript.model.events import ListenDrop, Retried
+from runeskript.model.effects import ListenDrop
+from runeskript.model.events import Retried
 from runeskript.testing import After, Outcome, Simulation
+from runeskript.testing.agenda import Agenda
 
 #: Retries of one job.
 MOST = 3
@@ -37,8 +39,7 @@ class Operated(Simulation):
         ended = Ready()
         ended.effects = [ListenDrop(path, m, None) for path, m in self.listening]
         self._record(ended)
-        self.finished, self.queue, self.timers = None, [], []
-        self.live.clear()
+        self.finished, self.queue, self.agenda = None, [], Agenda()
         self.deaf.clear()
         self.journal.append(event)
         found = resume(self.program, self.journal)

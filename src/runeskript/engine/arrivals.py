@@ -10,16 +10,8 @@ from collections import deque
 from time import monotonic
 from typing import Any, Final, cast
 
-from ..model.events import (
-    CallDone,
-    CallFailed,
-    CallOut,
-    CallPending,
-    CallsOut,
-    CancelRequested,
-    Event,
-    TimerFired,
-)
+from ..model.effects import CallOut, CallsOut
+from ..model.events import CallDone, CallFailed, CallPending, CancelRequested, Event, TimerFired
 from ..model.limits import BATCH_EVENTS
 from ..model.values import Value
 from .clock import Clock, SystemClock

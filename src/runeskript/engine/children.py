@@ -10,7 +10,8 @@ from ..kernel import Program, Ready
 from ..model import limits
 from ..model.batches import weight
 from ..model.codes import code_for_type
-from ..model.events import ChildDone, ChildOut, Event, Path
+from ..model.effects import ChildOut
+from ..model.events import ChildDone, Event, Path
 from ..model.rows import NamedTuple
 from ..model.values import Value
 from ..stores.base import Command, JobRow, ParentRef, RowChange, Store

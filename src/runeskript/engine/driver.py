@@ -15,11 +15,8 @@ from typing import Any, Final
 
 from ..errors import RuneskriptError, StoreError, StoreTooLargeError
 from ..kernel import Program, Ready, all_stopping, new_run
-from ..model.events import (
-    Effect,
-    Event,
-    Started,
-)
+from ..model.effects import Effect
+from ..model.events import Event, Started
 from ..model.values import Value
 from ..stores.base import (
     Committed,

@@ -8,27 +8,22 @@ from typing import Any, Final, Protocol
 
 from ..kernel import Program, Ready
 from ..model.batches import unfold_effects, unfold_events
-from ..model.events import (
-    CallDone,
+from ..model.effects import (
     CallDrop,
-    CallFailed,
     CallOut,
     CallsDrop,
     CallsOut,
-    ChildDone,
     ChildDrop,
     ChildOut,
     Effect,
-    Event,
     ListenDrop,
     ListenSet,
     LogOut,
     MessageOut,
-    Path,
     TimerDrop,
-    TimerFired,
     TimerSet,
 )
+from ..model.events import CallDone, CallFailed, ChildDone, Event, Path, TimerFired
 from ..model.machine import FINAL
 from ..stores.base import Command, JobRow, Listener, Message, RowChange, Store, Timer, Unit
 from .cancelling import Asked, command

@@ -16,16 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import StoreError
 from ..model.batches import unfold_effects, unfold_events
-from ..model.events import (
-    CallDone,
-    CallDrop,
-    CallFailed,
-    CallOut,
-    CallsOut,
-    Effect,
-    Event,
-    Path,
-)
+from ..model.effects import CallDrop, CallOut, CallsOut, Effect
+from ..model.events import CallDone, CallFailed, Event, Path
 from ..stores.base import Store, Unit
 from .executors.base import Lane, members
 from .live import Live

@@ -9,7 +9,8 @@ from typing import Any
 from ..errors import StoreError
 from ..kernel import Program, Ready
 from ..model.batches import size, within
-from ..model.events import GRACE_ALL, GRACE_ASKED, CallOut, CallsDone, Effect, Event, Path
+from ..model.effects import CallOut, Effect
+from ..model.events import GRACE_ALL, GRACE_ASKED, CallsDone, Event, Path
 from ..model.limits import BATCH_BYTES, BATCH_EVENTS
 from ..model.run import Run, TokenState
 from ..model.values import Value

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import ReplayMismatchError
 from ..kernel import Ready
-from ..model.events import Event, ListenSet, Path, TimerSet
+from ..model.effects import ListenSet, TimerSet
+from ..model.events import Event, Path
 from ..model.run import Run
 from ..stores.base import InboxRow, Listener, RowChange, Timer, Unit
 from .live import Live

@@ -12,22 +12,17 @@ from typing import Any, TypeAlias
 
 from ..kernel import Ready
 from ..model.batches import unfold_effects, unfold_events
-from ..model.events import (
-    CallDone,
+from ..model.effects import (
     CallDrop,
-    CallFailed,
     CallOut,
-    ChildDone,
     ChildOut,
     Effect,
-    Event,
     ListenDrop,
     ListenSet,
-    Path,
     TimerDrop,
-    TimerFired,
     TimerSet,
 )
+from ..model.events import CallDone, CallFailed, ChildDone, Event, Path, TimerFired
 
 #: (kind, at, step, path, data, the journal position it stands before)
 Tell: TypeAlias = Callable[[str, int, str | None, Path, dict[str, Any], int], None]

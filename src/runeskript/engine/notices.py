@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..errors import RuneskriptError, StoreError
-from ..model.events import ChildOut
+from ..model.effects import ChildOut
 from ..model.ids import derive
 from ..model.machine import FINAL
 from ..model.values import Value

@@ -16,16 +16,8 @@ from ..kernel import Program, load
 from ..model import blueprint_codec
 from ..model.batches import unfold_effects, unfold_events
 from ..model.codec import encode
-from ..model.events import (
-    CallDone,
-    CallDrop,
-    CallFailed,
-    CallOut,
-    CallsDrop,
-    CallsOut,
-    Effect,
-    Event,
-)
+from ..model.effects import CallDrop, CallOut, CallsDrop, CallsOut, Effect
+from ..model.events import CallDone, CallFailed, Event
 from ..model.machine import FINAL
 from ..model.rows import NamedTuple
 from ..stores.base import Command, InboxRow, JobRow, Store, Unit

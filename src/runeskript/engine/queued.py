@@ -14,7 +14,8 @@ from ..kernel import Program
 from ..model import ids
 from ..model.batches import unfold_events
 from ..model.blueprint import Blueprint, Body, HandlerRef, Policy
-from ..model.events import CallDone, CallFailed, CallOut, Event
+from ..model.effects import CallOut
+from ..model.events import CallDone, CallFailed, Event
 from ..model.isa import Op
 from ..model.rows import NamedTuple
 from ..model.run import Run

@@ -14,7 +14,8 @@ from ..kernel.machine import SYSTEM, allowed
 from ..model import blueprint_codec
 from ..model.batches import unfold_effects, unfold_events
 from ..model.completions import completion_token
-from ..model.events import CallOut, Event, Path
+from ..model.effects import CallOut
+from ..model.events import Event, Path
 from ..model.machine import FINAL
 from ..model.rows import NamedTuple
 from ..model.run import Run, TokenState

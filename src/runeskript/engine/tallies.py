@@ -12,25 +12,27 @@ from typing import Any
 from ..kernel import Program
 from ..kernel.numbering import tokens_of
 from ..kernel.retelling import Stretch
-from ..model.events import (
-    CallDone,
+from ..model.effects import (
     CallDrop,
-    CallFailed,
     CallOut,
-    CallPending,
     CallsOut,
-    ChildDone,
     ChildOut,
     Effect,
-    Event,
     ListenDrop,
     ListenSet,
     MessageOut,
+    TimerDrop,
+    TimerSet,
+)
+from ..model.events import (
+    CallDone,
+    CallFailed,
+    CallPending,
+    ChildDone,
+    Event,
     Path,
     Retried,
-    TimerDrop,
     TimerFired,
-    TimerSet,
 )
 from ..model.records import mutable, record
 from ..model.run import Fork, Run, Token, TokenState

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from ..kernel import Ready
-from ..model.events import CallOut, CallsOut, ChildOut, Effect, Path, is_force
+from ..model.effects import CallOut, CallsOut, ChildOut, Effect
+from ..model.events import Path, is_force
 from ..stores.base import RowChange, Unit
 from .children import Decision
 from .executors.base import Lane

@@ -16,7 +16,8 @@ from typing import Any, Final
 from ..errors import StoreError, StoreTooLargeError
 from ..kernel import Halt, Ready, advance, next_call
 from ..model.batches import unfold_effects, weights
-from ..model.events import CallDone, CallOut, Event, Finished
+from ..model.effects import CallOut
+from ..model.events import CallDone, Event, Finished
 from ..model.values import Value
 from ..stores.base import Committed, RowChange, Store, Unit
 from . import snapshots

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from ..errors import StepError
 from ..model.batches import piece
-from ..model.events import CallDone, CallFailed, CallPending, CallsDone, CallsOut, Retried
+from ..model.effects import CallsOut
+from ..model.events import CallDone, CallFailed, CallPending, CallsDone, Retried
 from ..model.isa import Op
 from ..model.limits import PURE_WORK
 from ..model.run import Calls, Fork, Token, TokenState

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..errors import StepError
-from ..model.events import CallDone, CallOut
+from ..model.effects import CallOut
+from ..model.events import CallDone
 from ..model.isa import Op
 from ..model.limits import LOOP_TURNS, PURE_WORK
 from ..model.run import Run, Token, TokenState

@@ -10,11 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import KernelInvariantError
-from ..model.events import (
-    CallDrop,
-    CallsDrop,
-    LogOut,
-)
+from ..model.effects import CallDrop, CallsDrop, LogOut
 from ..model.faults import Fault, catchable
 from ..model.run import Calls, Compensation, Fork, Token, TokenState
 from ..model.values import UNSET, Value

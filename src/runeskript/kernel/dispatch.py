@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from ..errors import StepError
 from ..model import ids, limits
-from ..model.events import CallOut, CallsOut, ChildOut, TimerSet
+from ..model.effects import CallOut, CallsOut, ChildOut, TimerSet
 from ..model.isa import Op
 from ..model.run import Fork, Token, TokenState, UndoEntry
 from ..model.values import type_name

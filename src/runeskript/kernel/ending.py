@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.events import Finished, Status, TimerDrop
+from ..model.effects import TimerDrop
+from ..model.events import Finished, Status
 from ..model.values import Value
 from .ready import Vm
 

@@ -12,16 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..model import limits
-from ..model.events import (
-    GRACE_ALL,
-    GRACE_ASKED,
-    CallDrop,
-    ChildDrop,
-    LogOut,
-    Path,
-    TimerDrop,
-    TimerSet,
-)
+from ..model.effects import CallDrop, ChildDrop, LogOut, TimerDrop, TimerSet
+from ..model.events import GRACE_ALL, GRACE_ASKED, Path
 from ..model.faults import ABANDONED, Fault
 from ..model.run import Fork, Run, Token, TokenState
 from .branches import calling_token

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..errors import KernelInvariantError, StepError
 from ..model import ids, limits
-from ..model.events import ListenSet, LogOut, MessageOut, TimerSet
+from ..model.effects import ListenSet, LogOut, MessageOut, TimerSet
 from ..model.faults import UNCATCHABLE, Fault, matches
 from ..model.isa import Op
 from ..model.run import Calls, Compensation, Fork, Scope, Token, TokenState

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import insort
 from typing import Any, Final
 
-from ..model.events import CallsOut, Effect, Event, Finished
+from ..model.effects import CallsOut, Effect
+from ..model.events import Event, Finished
 from ..model.run import Branches, Calls, Fork, Run, Token, TokenState
 from .load import Program
 

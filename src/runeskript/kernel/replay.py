@@ -7,7 +7,8 @@ from operator import is_
 
 from ..errors import ReplayMismatchError
 from ..model.batches import unfold_events, weight
-from ..model.events import Effect, Event, Finished, Started, is_derived
+from ..model.effects import Effect
+from ..model.events import Event, Finished, Started, is_derived
 from ..model.retries import standing
 from ..model.run import Run
 from .load import Program

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import StepError
-from ..model.events import CallFailed, CallsOut, ChildOut, Effect, Event, ListenSet, Path, TimerSet
+from ..model.effects import CallsOut, ChildOut, Effect, ListenSet, TimerSet
+from ..model.events import CallFailed, Event, Path
 from ..model.isa import Op
 from ..model.limits import PURE_WORK
 from ..model.run import Calls, Run, TokenState

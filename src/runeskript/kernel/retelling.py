@@ -12,7 +12,8 @@ from typing import Final
 
 from ..errors import ReplayMismatchError, RuneskriptError
 from ..model.batches import unfold_events
-from ..model.events import Effect, Event, Finished, is_derived
+from ..model.effects import Effect
+from ..model.events import Event, Finished, is_derived
 from ..model.rows import NamedTuple
 from ..model.run import Run
 from .load import Program

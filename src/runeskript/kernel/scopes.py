@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..model.events import GRACE_ALL, ChildDrop, ListenDrop, TimerDrop
+from ..model.effects import ChildDrop, ListenDrop, TimerDrop
+from ..model.events import GRACE_ALL
 from ..model.run import Scope, Token, UndoEntry
 from .ready import Vm
 

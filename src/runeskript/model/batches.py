@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from .events import CallDone, CallDrop, CallOut, CallsDone, CallsDrop, CallsOut, Effect, Event
+from .effects import CallDrop, CallOut, CallsDrop, CallsOut, Effect
+from .events import CallDone, CallsDone, Event
 from .limits import BATCH_BYTES, BATCH_EVENTS
 from .values import Value
 

@@ -1,4 +1,4 @@
-"""What goes into the kernel (events, journaled) and what comes out of it (effects, never so).
+"""Events: what goes into the kernel, and is journaled. What comes out of it is in ``effects.py``.
 
 Events name the step (id where given, else JSON pointer) and the token path, never an address or a
 tick, so that the same journal replays on another optimisation of the same document.
@@ -16,7 +16,6 @@ NamedTuples, because a fan-out makes one or two of these per branch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 from .machine_events import Moved as Moved
@@ -40,7 +39,6 @@ GRACE_ASKED: Final = 0
 GRACE_ALL: Final = -1
 
 
-# --- events -------------------------------------------------------------------------------------
 class Started(NamedTuple):
     """The first event. ``seed``: 32 hex digits. ``job``: id, key, created_at, labels."""
 
@@ -242,155 +240,3 @@ EVENT_KINDS: dict[int, type[Any]] = {
     18: SentIf,
 }
 KIND_OF: dict[type[Any], int] = {cls: number for number, cls in EVENT_KINDS.items()}
-
-
-# --- effects ------------------------------------------------------------------------------------
-class CallOut(NamedTuple):
-    """Dispatch an attempt. ``timeout``: ms from dispatch. ``params`` may hold secret references."""
-
-    path: Path
-    n: int
-    step: str
-    handler: str
-    params: Any
-    attempt: int
-    timeout: int | None
-    queue: str | None
-
-
-class CallsOut(NamedTuple):
-    """Dispatch the first attempt of call ``n`` of branches of one FORKN or FORKCALL.
-
-    A batch: the same as a CallOut for each of ``indexes``, with ``path`` + (index,) as its path.
-    ``params`` is None where no call has any, ``timeouts`` where none has one.
-    """
-
-    path: Path
-    n: int
-    step: str
-    handler: str
-    indexes: Sequence[int]
-    params: list[Any] | None
-    timeouts: list[int] | None
-    queue: str | None
-
-
-class CallDrop(NamedTuple):
-    """The result of this call is no longer wanted: cancel the handler.
-
-    ``settle``: the call has an undo, so whether it succeeded still matters: its end is awaited
-    (as CallDone or CallFailed), however the handler takes the cancellation.
-    """
-
-    path: Path
-    n: int
-    step: str
-    attempt: int
-    settle: bool = False
-
-
-class CallsDrop(NamedTuple):
-    """The results of these branches' calls (see CallsOut) are no longer wanted."""
-
-    path: Path
-    n: int
-    step: str
-    indexes: Sequence[int]
-
-
-class TimerSet(NamedTuple):
-    """Wake the run at ``due`` (ms since 1970)."""
-
-    path: Path
-    m: int
-    step: str
-    due: int
-    kind: Literal["wait", "timeout", "retry", "deadline", "grace"]
-
-
-class TimerDrop(NamedTuple):
-    """Forget a timer."""
-
-    path: Path
-    m: int
-
-
-class ListenSet(NamedTuple):
-    """Register a listener for (topic, key)."""
-
-    path: Path
-    m: int
-    step: str
-    topic: str
-    key: Value
-
-
-class ListenDrop(NamedTuple):
-    """Remove a listener; ``consumed`` names the message it took, if one."""
-
-    path: Path
-    m: int
-    consumed: str | None
-
-
-class MessageOut(NamedTuple):
-    """Send a message, to (topic, key) or to one job. ``keep`` in ms, 0 = not kept."""
-
-    id: str
-    step: str
-    topic: str
-    key: Value
-    to: str | None
-    data: Value
-    keep: int
-
-
-class ChildOut(NamedTuple):
-    """Create a child job. Its ``id`` is derived, so creating it twice is harmless."""
-
-    path: Path
-    n: int
-    step: str
-    id: str
-    name: str
-    version: int | None
-    digest: str | None
-    input: Value
-    detach: bool
-
-
-class ChildDrop(NamedTuple):
-    """Cancel a child job; its end is still awaited, unless the wait for it is given up.
-
-    ``grace`` and ``everything``: as of GraceGiven, where the parent's cancel has said so.
-    """
-
-    path: Path
-    n: int
-    id: str
-    grace: int | None = None
-    everything: bool = False
-
-
-class LogOut(NamedTuple):
-    """A ``log`` step: leaves after the commit, is not journaled, is silent on replay."""
-
-    step: str
-    level: str
-    text: str
-
-
-Effect: TypeAlias = (
-    CallOut
-    | CallsOut
-    | CallDrop
-    | CallsDrop
-    | TimerSet
-    | TimerDrop
-    | ListenSet
-    | ListenDrop
-    | MessageOut
-    | ChildOut
-    | ChildDrop
-    | LogOut
-)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..kernel import by_deadline, stopping
-from ..model.events import CallDrop, CallFailed, Path
+from ..model.effects import CallDrop
+from ..model.events import CallFailed, Path
 from ..model.faults import ABANDONED
 from ..model.run import Run
 from ..model.values import Value

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import NotAValueError, StepError
-from ..model.events import CallDone, CallFailed, CallOut
+from ..model.effects import CallOut
+from ..model.events import CallDone, CallFailed
 from ..model.values import Value, copy_value, normalise
 
 #: A mock returns this to never complete (its timeout, if it has one, still fires).

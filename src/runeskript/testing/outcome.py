@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..model.events import CallOut, Event, MessageOut
+from ..model.effects import CallOut, MessageOut
+from ..model.events import Event
 from ..model.run import Run
 from ..model.values import Value
 

@@ -7,56 +7,50 @@ in the trace. Messages follow the memory store's own mailbox; child skripts are 
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..kernel import Program, Ready, advance, load, new_run
 from ..model import limits
 from ..model.batches import unfold_effects, unfold_events, weights
 from ..model.blueprint import Blueprint
-from ..model.events import (
-    CallDone,
+from ..model.effects import (
     CallDrop,
-    CallFailed,
     CallOut,
     CallsOut,
-    CancelRequested,
-    ChildDone,
     ChildDrop,
     ChildOut,
     Effect,
-    Event,
-    Finished,
-    GraceGiven,
     ListenDrop,
     ListenSet,
     LogOut,
-    MessageIn,
     MessageOut,
+    TimerDrop,
+    TimerSet,
+)
+from ..model.events import (
+    CallDone,
+    CallFailed,
+    CancelRequested,
+    ChildDone,
+    Event,
+    Finished,
+    GraceGiven,
+    MessageIn,
     Path,
     Started,
-    TimerDrop,
     TimerFired,
-    TimerSet,
 )
 from ..model.values import Value, normalise
 from ..stores.base import Listener, Message
 from ..stores.memory import Mailbox
+from .agenda import Agenda
 from .asked import Asked
 from .draw import draw
 from .mocks import NEVER, Mock, answer, failed
 from .outcome import Outcome
 from .trace import show_effect, show_event
-
-
-@dataclass(order=True, slots=True)
-class _Due:
-    at: int
-    order: int
-    event: Event = field(compare=False)
 
 
 class Simulation:
@@ -97,14 +91,12 @@ class Simulation:
         self.trace: list[str] = []
         self.sent: list[MessageOut] = []
         self.queue: list[Event] = []
-        self.timers: list[_Due] = []
+        self.agenda = Agenda()
         #: Path and n of calls that left in a batch: they may complete in batches.
         self.forks: set[tuple[Path, int]] = set()
-        self.live: dict[tuple[str, Path, int], int] = {}
         #: Path and n of calls that no cancel ends.
         self.deaf: set[tuple[Path, int]] = set()
         self.asked = Asked(grace)
-        self.order = 0
         self.random = None if shuffle is None else random.Random(shuffle)  # noqa: S311
         #: What the run listens to now.
         self.listening: dict[tuple[Path, int], ListenSet] = {}
@@ -157,9 +149,7 @@ class Simulation:
             return None
         if self.more or self.queue:
             return self.now
-        while self.timers and self.live.get(_key(self.timers[0].event)) != self.timers[0].order:
-            heapq.heappop(self.timers)
-        known = [self.timers[0].at] if self.timers else []
+        known = [] if (first := self.agenda.next()) is None else [first]
         known += [over[0]] if (over := self.asked.next(self.run_state)) else []
         known += [at for _, kid in self.running.values() if (at := kid.due()) is not None]
         return max(min(known), self.now) if known else None
@@ -179,12 +169,10 @@ class Simulation:
                 event = draw(self.queue, self.forks, self.random)
             self.feed(event._replace(at=self.now))
         elif (over := self.asked.next(self.run_state)) and over[0] <= at:
-            self.live.pop(_key(over[1]), None)
+            self.agenda.drop("call", over[1].path, over[1].n)
             self.feed(over[1]._replace(at=self.now))
         elif not any(self._step_child(*row) for row in list(self.running.values())):
-            event = heapq.heappop(self.timers).event
-            del self.live[_key(event)]
-            self.feed(event._replace(at=self.now))
+            self.feed(self.agenda.take()._replace(at=self.now))
         return True
 
     def run(self, limit: int = 1_000_000) -> Outcome:
@@ -256,16 +244,16 @@ class Simulation:
         elif isinstance(effect, CallDrop) and effect.settle:
             self._settle(effect)
         elif isinstance(effect, CallDrop):
-            self.live.pop(("call", effect.path, effect.n), None)
+            self.agenda.drop("call", effect.path, effect.n)
             self.queue = [
                 e
                 for e in self.queue
                 if not (isinstance(e, CallDone | CallFailed) and e[1:3] == (effect.path, effect.n))
             ]
         elif isinstance(effect, TimerSet):
-            self._later(effect.due, TimerFired(0, effect.path, effect.m))
+            self.agenda.add(effect.due, TimerFired(0, effect.path, effect.m))
         elif isinstance(effect, TimerDrop):
-            self.live.pop(("timer", effect.path, effect.m), None)
+            self.agenda.drop("timer", effect.path, effect.m)
         elif isinstance(effect, MessageOut):
             self.sent.append(effect)
             self._send(Message(effect.id, *effect[2:]))
@@ -285,14 +273,9 @@ class Simulation:
             return
         if any(isinstance(e, CallDone | CallFailed) and e[1:3] == key for e in self.queue):
             return
-        self.live.pop(("call", *key), None)
+        self.agenda.drop("call", *key)
         error: dict[str, Value] = {"type": "handler.CancelledError", "message": "cancelled"}
         self.queue.append(CallFailed(0, *key, drop.step, drop.attempt, error))
-
-    def _later(self, at: int, event: Event) -> None:
-        self.order += 1
-        self.live[_key(event)] = self.order
-        heapq.heappush(self.timers, _Due(at, self.order, event))
 
     def _send(self, message: Message) -> None:
         for listener in self.mail.receive(message) or ():
@@ -315,7 +298,7 @@ class Simulation:
         if event is None:
             return
         if delay:
-            self._later(self.now + delay, event)
+            self.agenda.add(self.now + delay, event)
         else:
             self.queue.append(event)
 
@@ -380,14 +363,6 @@ class Simulation:
             del self.running[child.id]
             base = (child.path, child.n, child.step)
             self.queue.append(ChildDone(0, *base, end.status, end.output, end.error))
-
-
-def _key(event: Event) -> tuple[str, Path, int]:
-    if isinstance(event, TimerFired):
-        return "timer", event.path, event.m
-    if isinstance(event, CallDone | CallFailed):
-        return "call", event.path, event.n
-    raise TypeError(f"not scheduled: {event!r}")
 
 
 def simulate(

@@ -6,29 +6,33 @@ import json
 from typing import Any
 
 from ..model.batches import completions, unfold_effects
-from ..model.events import (
-    GRACE_ALL,
-    CallDone,
+from ..model.effects import (
     CallDrop,
-    CallFailed,
     CallOut,
-    CallPending,
-    CallsDone,
     CallsDrop,
     CallsOut,
-    CancelRequested,
-    ChildDone,
     ChildDrop,
     ChildOut,
     Effect,
-    Event,
-    Forked,
-    GraceGiven,
     ListenDrop,
     ListenSet,
     LogOut,
-    MessageIn,
     MessageOut,
+    TimerDrop,
+    TimerSet,
+)
+from ..model.events import (
+    GRACE_ALL,
+    CallDone,
+    CallFailed,
+    CallPending,
+    CallsDone,
+    CancelRequested,
+    ChildDone,
+    Event,
+    Forked,
+    GraceGiven,
+    MessageIn,
     Moved,
     MoveFailed,
     Path,
@@ -37,9 +41,7 @@ from ..model.events import (
     Sent,
     SentIf,
     Started,
-    TimerDrop,
     TimerFired,
-    TimerSet,
     is_force,
 )
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ...errors import NotAValueError
 from ...model.batches import member
-from ...model.events import CallOut, CallsOut, Path
+from ...model.effects import CallOut, CallsOut
+from ...model.events import Path
 from ...model.values import Value, normalise
 from ..handlers.failures import failure, failure_of, result_failure
 from ..handlers.pending import Pending, pending_outcome

@@ -18,7 +18,7 @@ from time import perf_counter_ns
 from typing import Any, BinaryIO, Final
 
 from ...errors import HandlerDefinitionError
-from ...model.events import CallOut
+from ...model.effects import CallOut
 from ..handlers.context import HandlerContext
 from ..handlers.decorator import Handler
 from ..handlers.failures import clean, failure_of

@@ -6,7 +6,8 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...model.events import CallDone, CallOut
+from ...model.effects import CallOut
+from ...model.events import CallDone
 from ...model.values import Value
 from .base import Batch, Call, Host
 

@@ -12,7 +12,7 @@ import msgspec
 
 from ...model import batches
 from ...model.completions import completion_token
-from ...model.events import CallOut, CallsOut
+from ...model.effects import CallOut, CallsOut
 from ...model.ids import idempotency_key
 from .pending import Pending
 from .sink import Job, Sink

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from ...kernel import Program
 from ...model.batches import weight
-from ...model.events import CallDone, CallOut, CallsDone, CallsOut, Event, TimerFired
+from ...model.effects import CallOut, CallsOut
+from ...model.events import CallDone, CallsDone, Event, TimerFired
 from ...model.machine import FINAL
 from ...model.values import Value
 from ...stores.base import Committed, InboxRow, JobRow, RowChange, Store, Unit

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...model.events import CallOut, Path
+from ...model.effects import CallOut
+from ...model.events import Path
 from ..executors.base import CallJob, Lane, Outcome
 from ..handlers.context import HandlerContext
 from ..handlers.failures import failure_of

@@ -27,7 +27,8 @@ from opentelemetry.trace import (
 )
 
 from ...kernel import Ready
-from ...model.events import CallOut, Path
+from ...model.effects import CallOut
+from ...model.events import Path
 from ...stores.base import JobRow
 from ..handlers.failures import clean
 from ..live import Live
