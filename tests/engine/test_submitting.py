@@ -233,6 +233,25 @@ async def test_runs_of_one_option_are_written_in_one_go(
     assert asked == [(2, "return"), (2, "replace"), (1, "return")]
 
 
+async def test_a_job_says_the_version_that_it_was_named_by(runtime: Start, store: Store) -> None:
+    """The document has none of its own; of two versions with one content each is itself."""
+    one, two = (f"skript: s\ndo: [{{return: {n}}}]\n" for n in (1, 2))
+    caller = "skript: caller\ndo: [{run: s, detach: true}, {run: s@1, into: x}]\n"
+    rt = await runtime(store=store)
+    for text, number in ((one, 1), (two, 2), (one, 3), (DOUBLE, 2), (caller, 1)):
+        assert (await rt.deploy(text)).version == number
+    names = ("s@1", "s@3", "s", "s@2", "double", "s@1")
+    receipts = await rt.submit_many([Submission(deployed=name, input=1) for name in names])
+    jobs = [await rt.get_job(str(receipt.id)) for receipt in receipts]
+    assert [job.skript_version for job in jobs] == [1, 3, 3, 2, 2, 1]
+    assert [await rt.result(job.id) for job in jobs] == [1, 1, 1, 2, 2, 1]
+    assert (await rt.submit_job(one)).skript_version is None
+    whole = await rt.run_job(caller)
+    parts = (await rt.find_jobs(skript="s", limit=2)).jobs
+    assert whole.status == "Completed"
+    assert sorted(str(job.skript_version) for job in parts) == ["1", "3"]
+
+
 async def test_what_is_submitted_at_the_same_time_shares_a_commit(
     runtime: Start, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

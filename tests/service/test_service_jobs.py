@@ -76,8 +76,9 @@ async def test_a_deployed_skript_is_run_by_name_and_version() -> None:
         assert (await client.put("/skripts", {"document": HELLO})).status == 200
         changed = HELLO.replace("hi ", "ho ")
         assert (await client.put("/skripts", {"document": changed})).json["version"] == 2
-        for name, said in (("hello", "ho Ada"), ("hello@1", "hi Ada")):
+        for name, said, version in (("hello", "ho Ada", 2), ("hello@1", "hi Ada", 1)):
             made = await client.post("/jobs", {"skript": name, "data": {"name": "Ada"}})
+            assert made.json["skript_version"] == version
             assert (await ended(client, made.json["id"]))["output"] == said
         assert (await client.post("/jobs", {"skript": "hello@3"})).status == 404
         assert (await client.post("/jobs", {"skript": "hello@x"})).status == 422

@@ -71,7 +71,7 @@ class Children:
         if has_secret(effect.input):
             return _refused("secret.place", "a secret cannot be in a job's input: it is journaled")
         try:
-            program = await self._program(live, effect)
+            program, version = await self._program(live, effect)
             if program is None:
                 return _refused("skript.unknown", f"no skript `{_name(effect)}` is deployed")
             given = self._skripts.accept(program, effect.input)
@@ -81,7 +81,7 @@ class Children:
             return _refused("input", exc.message)
         except RuneskriptError as exc:
             return _refused("skript.invalid", exc.message)
-        row = self._row(live, effect, program, given)
+        row = self._row(live, effect, program, given, version)
         if not self._full(more):
             await self._lease.ensure()
             row = row._replace(owner=self._lease.worker.id, epoch=1)
@@ -100,7 +100,9 @@ class Children:
         row, program = decided
         return as_effect(row), Decision(row, program, None)
 
-    def _row(self, live: Live, effect: ChildOut, program: Program, given: Value) -> JobRow:
+    def _row(
+        self, live: Live, effect: ChildOut, program: Program, given: Value, version: int | None
+    ) -> JobRow:
         blueprint, now = program.blueprint, self._clock.now_ms()
         parent = ParentRef(live.id, effect.path, effect.n, effect.step)
         return JobRow(
@@ -108,7 +110,7 @@ class Children:
             key=None,
             labels=dict(blueprint.labels),
             skript=blueprint.name,
-            version=effect.version if blueprint.version is None else blueprint.version,
+            version=version if blueprint.version is None else blueprint.version,
             blueprint=program.digest,
             ast_hash=blueprint.ast_hash,
             input=given,
@@ -121,16 +123,17 @@ class Children:
             priority=live.row.priority,
         )
 
-    async def _program(self, live: Live, effect: ChildOut) -> Program | None:
+    async def _program(self, live: Live, effect: ChildOut) -> tuple[Program | None, int | None]:
+        """What a child runs, and the version that it is deployed or pinned as."""
         if effect.digest is not None:
-            return await self._skripts.program(effect.digest)
+            return await self._skripts.program(effect.digest), effect.version
         deployed = await self._skripts.find(effect.name, effect.version, live.row.tenant)
         if deployed is not None:
-            return await self._skripts.program(deployed.digest)
+            return await self._skripts.program(deployed.digest), deployed.version
         own = live.program.blueprint
         if own.name == effect.name and effect.version in (None, own.version):
-            return live.program  # recursion by name needs no deployment
-        return None
+            return live.program, own.version  # recursion by name needs no deployment
+        return None, None
 
 
 def end_of(row: JobRow, change: RowChange, events: Sequence[Event]) -> Command | None:

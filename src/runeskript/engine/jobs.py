@@ -17,11 +17,12 @@ class Job:
     """A job as it was when asked for. Times are milliseconds since 1970 UTC.
 
     ``kind``: ``skript``, ``machine``, ``bare``, or ``call`` and ``chunk``, which are parts of other
-    jobs. ``skript``, ``skript_version``: the name and the version of what it runs. ``state``: that
-    of its machine; equal to ``status`` where it has none. ``reason``: why it is Suspended.
-    ``data``: a machine's, or a bare job's. ``error``, where it failed or was cancelled: ``code,
-    type, message, step, file, line, attempts, data, cause``. ``version``: the revision, which rises
-    with each event of the job's journal; 0 before the first.
+    jobs. ``skript``, ``skript_version``: the name and the version of what it runs (its own, or
+    the one it is deployed as, where the job was submitted by its name). ``state``: that of its
+    machine; equal to ``status`` where it has none. ``reason``: why it is Suspended. ``data``: a
+    machine's, or a bare job's. ``error``, where it failed or was cancelled: ``code, type, message,
+    step, file, line, attempts, data, cause``. ``version``: the revision, which rises with each
+    event of the job's journal; 0 before the first.
     """
 
     id: str

@@ -105,8 +105,10 @@ def priority(number: int) -> int:
     return number
 
 
-def job_shape(program: Program) -> JobRow:
-    """What all jobs that run a program have in common."""
+def job_shape(program: Program, version: int | None = None) -> JobRow:
+    """What all jobs that run a program have in common. ``version``: the one it is deployed as,
+    where it was named so and may have none of its own.
+    """
     blueprint = program.blueprint
     table = blueprint.machine
     return JobRow(
@@ -114,7 +116,7 @@ def job_shape(program: Program) -> JobRow:
         key=None,
         labels=dict(blueprint.labels),
         skript=blueprint.name,
-        version=blueprint.version,
+        version=blueprint.version if version is None else version,
         blueprint=program.digest,
         ast_hash=blueprint.ast_hash,
         input=None,

@@ -302,8 +302,8 @@ class Skripts:
             if len(records) <= limit:
                 return found, None
 
-    async def named(self, text: str, tenant: str = "") -> Program:
-        """What a tenant has deployed as ``NAME`` or ``NAME@VERSION``.
+    async def named(self, text: str, tenant: str = "") -> tuple[Program, int]:
+        """What a tenant has deployed as ``NAME`` or ``NAME@VERSION``, and the version it is.
 
         Raises UnknownSkriptError, RuntimeOptionError, and the errors of ``program``.
         """
@@ -314,9 +314,9 @@ class Skripts:
             raise RuntimeOptionError(f"{text!r}: a version is a number")
         found = await self.find(name, int(number) if at else None, tenant)
         program = None if found is None else await self.program(found.digest)
-        if program is None:
+        if found is None or program is None:
             raise UnknownSkriptError(f"no skript is deployed as {text!r}")
-        return program
+        return program, found.version
 
     async def find(self, name: str, version: int | None, tenant: str = "") -> Deployed | None:
         """A deployed version; the highest where none is named."""

@@ -20,6 +20,15 @@ from ..stores.base import JobRow, OnConflict, Submitted
 from .compiling import Skript
 
 
+class Chosen(NamedTuple):
+    """What a job is to run, found out. ``version``: the one it is deployed as, where it was found
+    by its name.
+    """
+
+    program: Program
+    version: int | None = None
+
+
 @record
 class Submission:
     """A job to be; see ``Runtime.submit_job`` and ``submit_many``.
@@ -32,7 +41,7 @@ class Submission:
     whoever claims it (``work`` does).
     """
 
-    skript: Skript | None = None
+    skript: Skript | Chosen | None = None
     input: object = None
     deployed: str | None = None
     key: str | None = None
@@ -67,6 +76,8 @@ class Asked(NamedTuple):
     labels: dict[str, str]
     #: There was no place for it.
     stored: bool = False
+    #: That of what is deployed.
+    version: int | None = None
 
     @property
     def begins(self) -> bool:
@@ -81,13 +92,13 @@ class Shared:
     __slots__ = ("_before", "_found", "_program", "before")
 
     def __init__(self) -> None:
-        self._found: dict[Any, Program | RuneskriptError] = {}
+        self._found: dict[Any, Chosen | RuneskriptError] = {}
         self._before: Submission | None = None
-        self._program: Program | RuneskriptError | None = None
+        self._program: Chosen | RuneskriptError | None = None
         #: The last one that was sound.
         self.before: Submission | None = None
 
-    def program(self, item: Submission) -> Program | RuneskriptError | None:
+    def program(self, item: Submission) -> Chosen | RuneskriptError | None:
         """What an item runs, or why that cannot be, if another one had the same."""
         last = self._before
         if (
@@ -100,7 +111,7 @@ class Shared:
             self._before = item
         return self._program
 
-    def keep(self, item: Submission, program: Program | RuneskriptError) -> None:
+    def keep(self, item: Submission, program: Chosen | RuneskriptError) -> None:
         """What an item runs."""
         self._found[same(item)] = self._program = program
 

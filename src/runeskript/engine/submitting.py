@@ -20,7 +20,6 @@ from ..errors import (
     StoreError,
     StoreTooLargeError,
 )
-from ..kernel import Program
 from ..model.limits import SUBMITS
 from ..stores.base import JobRow, OnConflict, Submitted
 from . import requests
@@ -30,7 +29,7 @@ from .compiling import Source
 from .driver import Driver
 from .ids import Ids
 from .skripts import Skripts
-from .submissions import Asked, Found, Receipt, Shared, Submission, is_broken, receipt, said
+from .submissions import Asked, Chosen, Found, Receipt, Shared, Submission, is_broken, receipt, said
 
 #: Jobs that are written in one commit.
 PORTION: Final = 250
@@ -180,20 +179,21 @@ class Submitting:
         except RuneskriptError as exc:
             return exc
 
-    async def _program(self, item: Submission) -> Program:
+    async def _program(self, item: Submission) -> Chosen:
         """What an item runs, which is then in the store. Raises CompileError and others."""
         skript, deployed = item.skript, item.deployed
         tenant = requests.tenant(item.tenant)
         if deployed is not None and skript is None:
-            program = await self._skripts.named(deployed, tenant)
-            await self._skripts.permit((program.blueprint,), tenant)
-            return program
-        if skript is None or deployed is not None:
+            skript = Chosen(*await self._skripts.named(deployed, tenant))
+        elif skript is None or deployed is not None:
             raise RuntimeOptionError("a job runs a skript, or what is deployed: say one of them")
-        return await self._skripts.put_all(*self._source.blueprints(skript), tenant)
+        if isinstance(skript, Chosen):
+            await self._skripts.permit((skript.program.blueprint,), tenant)
+            return skript
+        return Chosen(await self._skripts.put_all(*self._source.blueprints(skript), tenant))
 
     def _asked(
-        self, item: Submission, program: Program | None, before: Submission | None = None
+        self, item: Submission, chosen: Chosen | None, before: Submission | None = None
     ) -> Asked:
         """Check an item; ``before``: a sound one. Raises InputError, RuntimeOptionError."""
         if (
@@ -210,6 +210,7 @@ class Submitting:
             requests.name(item.key, "the key")
         if item.id is not None:
             requests.name(item.id, "the id")
+        program, version = (None, None) if chosen is None else chosen
         if program is None:
             value = requests.bare_data(item.input)
         else:
@@ -217,7 +218,7 @@ class Submitting:
         id_ = self._ids.job_id() if item.id is None else item.id
         if self._observer is not None and program is not None:
             labels = self._observer.submitting(id_, program.blueprint.name, labels)
-        return Asked(item, id_, program, value, labels)
+        return Asked(item, id_, program, value, labels, version=version)
 
     # --- what is written ------------------------------------------------------------------------
     async def _write(self, asked: Sequence[Asked]) -> list[Found]:
@@ -289,16 +290,17 @@ class Submitting:
     def _rows(self, asked: Sequence[Asked]) -> list[JobRow]:
         now, worker = self._clock.now_ms(), self._driver.lease.worker.id
         rows: list[JobRow] = []
-        shapes: dict[str, JobRow] = {}
+        shapes: dict[tuple[str, int | None], JobRow] = {}
         for one in asked:
-            item, id_, program, value, labels, _ = one
+            item, id_, program, value, labels, _, version = one
             key, rank, tenant = item.key, item.priority, item.tenant
             if program is None:
                 rows.append(requests.bare_row(id_, value, now, key, labels, rank, tenant))
                 continue
-            shape = shapes.get(program.digest)
+            shape = shapes.get((program.digest, version))
             if shape is None:
-                shape = shapes[program.digest] = requests.job_shape(program)
+                shape = requests.job_shape(program, version)
+                shapes[program.digest, version] = shape
             owner = worker if one.begins else None
             rows.append(
                 requests.job_row(

@@ -10,8 +10,8 @@ from typing import Any, Final, Literal
 
 from ..compiler.pipeline import Compiled, Options, check_text, compile_text
 from ..engine.runtime import Runtime
+from ..engine.submissions import Chosen
 from ..errors import RequestError, UnknownSkriptError
-from ..model.blueprint import Blueprint
 from ..model.diagnostics import Diagnostic
 
 #: What a document is called in its diagnostics.
@@ -57,9 +57,7 @@ class Programs:
             return list(check_text(data, FILE, catalog, _OPTIONS))
         return list(await asyncio.to_thread(check_text, data, FILE, catalog, _OPTIONS))
 
-    async def deployed(
-        self, name: str, tenant: str, kind: Literal["skript", "machine"]
-    ) -> Blueprint:
+    async def deployed(self, name: str, tenant: str, kind: Literal["skript", "machine"]) -> Chosen:
         """What is deployed as ``NAME`` or ``NAME@VERSION``. Raises UnknownSkriptError."""
         base, at, text = name.partition("@")
         if at and (not text.isascii() or not text.isdigit() or len(text) > 18):
@@ -67,9 +65,13 @@ class Programs:
         skripts = self._runtime.skripts
         found = await skripts.find(base, int(text) if at else None, tenant)
         program = None if found is None else await skripts.program(found.digest)
-        if program is None or (program.blueprint.machine is None) != (kind == "skript"):
+        if (
+            found is None
+            or program is None
+            or (program.blueprint.machine is None) != (kind == "skript")
+        ):
             raise UnknownSkriptError(f"no {kind} is deployed as {name!r}")
-        return program.blueprint
+        return Chosen(program, found.version)
 
 
 def source_of(document: str | dict[str, Any]) -> bytes:

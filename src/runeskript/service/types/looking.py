@@ -14,9 +14,10 @@ Kind: TypeAlias = Literal["skript", "machine", "bare", "call", "chunk"]
 
 class JobView(View):
     """A job as it is now. ``version``: its revision, which is also its ETag; ``skript_version``:
-    that of what it runs. ``state``: that of its machine; equal to ``status`` where it has none.
-    ``owner``: the worker that has it; ``due``: when the next may take it; ``parent``: the job that
-    it is a part of; ``queue``, ``blueprint``, ``handlers``: what a worker needs to run it.
+    that of what it runs, its own or, where the job was submitted by its name, the one it is
+    deployed as. ``state``: that of its machine; equal to ``status`` where it has none. ``owner``:
+    the worker that has it; ``due``: when the next may take it; ``parent``: the job that it is a
+    part of; ``queue``, ``blueprint``, ``handlers``: what a worker needs to run it.
     """
 
     id: str
