@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expr.evaluating import context
-from runeskript.expr.pattern import (
+from runeskript.expr.pattern import PatternError
+from runeskript.expr.read_pattern import (
     LENGTH,
-    PatternError,
     compile_glob,
     compile_regex,
     glob_matches,

@@ -80,15 +80,15 @@ def test_a_job_that_fails_is_compensated_wherever_it_is_crashed() -> None:
 
 
 def test_an_undo_that_is_lost_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    from runeskript.testing import crashes
+    from runeskript.testing import crash_world
 
-    began = crashes._World.began
+    began = crash_world.World.began
 
     def deaf(self: Any, process: Any, name: str, params: Any, ctx: Any) -> None:
         if name != "pay.refund":
             began(self, process, name, params, ctx)
 
-    monkeypatch.setattr(crashes._World, "began", deaf)
+    monkeypatch.setattr(crash_world.World, "began", deaf)
     text = PAY.replace("pay.charge", "pay.safe") % ("rerun", "raise: {type: no, message: no}")
     kinds = {flaw.kind for flaw in trials.crash_all(text, handlers=HANDLERS).flaws}
     assert "uncompensated" in kinds

@@ -17,7 +17,7 @@ from .faults import fault
 from .formats import FORMATS
 from .library.unique import identity
 from .ops import eq
-from .pattern import compile_regex
+from .read_pattern import compile_regex
 from .runtime import Context
 from .schema_rules import SCHEMA_TYPES, Finding, check_form, escape, referred, subschemas
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 from ..model.nearest import did_you_mean
 from ..model.values import type_name
 from .formats import FORMATS
-from .pattern import PatternError, compile_regex
+from .pattern import PatternError
+from .read_pattern import compile_regex
 
 #: A finding about a schema: JSON pointer into it, message, hint.
 Finding = tuple[str, str, str | None]

@@ -9,7 +9,7 @@ from ...model.limits import COLLECTION, TEXT
 from ..casing import lower_text, upper_text
 from ..faults import bad_value, too_big, wrong_type
 from ..ops import eq
-from ..pattern import glob_matches
+from ..read_pattern import glob_matches
 from ..runtime import Context, burn
 from ..show import to_text
 from .table import (
