@@ -104,9 +104,9 @@ def client(service: Live, request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 def test_every_route_has_a_method_that_takes_what_the_route_takes() -> None:
-    assert set(BY_NAME) <= set(METHOD_OF)
-    for name, route in BY_NAME.items():
-        method = METHOD_OF[name]
+    assert set(BY_NAME) - set(METHOD_OF) == {"errors"}, "pages are for people"
+    for name, method in METHOD_OF.items():
+        route = BY_NAME[name]
         function = getattr(Methods, method).function
         taken = set(inspect.signature(function).parameters)
         for kind in (route.query, route.body):

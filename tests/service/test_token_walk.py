@@ -51,7 +51,7 @@ class World(NamedTuple):
         """The route's path, about what is the shop's."""
         name = "door-of-shop" if route.path.startswith("/machines") else "waits-of-shop"
         path = route.path.replace("{id}", self.job).replace("{topic}", "parcels")
-        path = path.replace("{version}", "1")
+        path = path.replace("{version}", "1").replace("{code}", "RUNE-6521")
         return path.replace("{name}", name) + _QUERIES.get(route.name, "")
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from .call import KEY, KEYS
-from .routes import ANY, BYTES, DOCUMENTS, METRICS, ROUTES, STREAM, Route
+from .routes import ANY, BYTES, DOCUMENTS, METRICS, PAGE, ROUTES, STREAM, Route
 from .types import EVENT_ID, FEED_ID, FeedQuery, Problem
 
 _REFS: Final = "#/components/schemas/{name}"
@@ -190,7 +190,7 @@ def _response(route: Route, status: int) -> dict[str, Any]:
 def _content(answer: Any) -> dict[str, Any]:
     if answer == STREAM:  # before OpenAPI 3.2 the schema of a stream is that of one event
         return {STREAM: {"schema": _EVENT}}
-    if answer in (METRICS, BYTES):
+    if answer in (METRICS, PAGE, BYTES):
         answer = answer.partition(";")[0]
         return {answer: {"schema": {"type": "string"}}}
     if _is_struct(answer):

@@ -1,6 +1,7 @@
 """Problem details (RFC 9457): every exception of ours as an answer, with the code it has anywhere.
 
-``type`` is the page of the code, ``title`` its line in the table of codes, ``detail`` the message.
+``type`` leads to the page of the code, ``title`` is its line in the table of codes, ``detail`` the
+message.
 What is no exception of ours is a defect: its text stays in the log.
 """
 
@@ -50,10 +51,12 @@ from ..errors import (
 )
 from ..model.codes import CODES
 from ..model.diagnostics import Diagnostic
+from .pages import page_of
 from .types import Finding, Problem
 
-#: What stands before a code in the URI of a kind of problem: it says which, and leads nowhere.
+#: What stands before a code in the path of its page, and what the type is of what has none.
 PAGES: Final = "/errors/"
+NO_PAGE: Final = "about:blank"
 #: Exception -> status; the first row that fits counts.
 STATUS: Final[tuple[tuple[type[RuneskriptError], int], ...]] = (
     (CompileError, 422),
@@ -140,7 +143,7 @@ def _made(code: str, status: int, detail: str, instance: str) -> Problem:
     row = CODES.get(code)
     title = "Something is wrong" if row is None else row.title
     return Problem(
-        type=f"{PAGES}{code}",
+        type=NO_PAGE if page_of(code) is None else f"{PAGES}{code}",
         title=title,
         status=status,
         code=code,

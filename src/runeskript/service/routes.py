@@ -18,6 +18,7 @@ Method: TypeAlias = Literal["GET", "POST", "PUT"]
 STREAM: Final = "text/event-stream"
 BYTES: Final = "application/octet-stream"
 METRICS: Final = "text/plain"
+PAGE: Final = "text/markdown"
 ANY: Final = "any JSON"
 #: Bodies that may be the document itself, as ``application/yaml`` (RFC 9512).
 DOCUMENTS: Final = (t.Deploy, t.Check)
@@ -158,6 +159,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/healthz", "healthz", "public", "Whether the process lives.", answer=t.Health),
     Route("GET", "/readyz", "readyz", "public", "Whether it can take work.",
           answer=t.Health, ok=(200, 503)),
+    Route("GET", "/errors/{code}", "errors", "public",
+          "What a code means, and how it is mended: the `type` of a problem leads here.",
+          answer=PAGE, refuses=(404,)),
     Route("GET", "/openapi.json", "openapi", "read", "This table as OpenAPI 3.1.",
           answer=dict[str, Any]),
 )  # fmt: skip

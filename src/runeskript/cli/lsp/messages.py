@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from lsprotocol import types
@@ -13,6 +12,7 @@ from ...compiler.editor.fixes import fix_of
 from ...compiler.editor.symbols import Symbol
 from ...model.diagnostics import Diagnostic
 from ...model.spans import Span
+from ...service.pages import page_of
 from .places import to_client, uri_of
 
 SOURCE: Final = "rune"
@@ -46,18 +46,12 @@ _SYMBOLS: Final = {
     "function": types.SymbolKind.Function,
     "field": types.SymbolKind.Field,
 }
-#: Where the pages of error codes may be: beside the package's source, or inside the package.
-_PACKAGE: Final = Path(__file__).parents[2]
-_PAGES: Final = (_PACKAGE / "pages" / "errors", _PACKAGE.parents[1] / "docs" / "errors")
 
 
-def page_of(code: str) -> str | None:
+def page_uri(code: str) -> str | None:
     """The URI of an error code's page, where the pages are installed."""
-    for folder in _PAGES:
-        page = folder / f"{code}.md"
-        if page.is_file():
-            return page.as_uri()
-    return None
+    page = page_of(code)
+    return None if page is None else page.as_uri()
 
 
 class Converter:
@@ -90,7 +84,7 @@ class Converter:
 
     def diagnostic(self, found: Diagnostic, uri: str) -> types.Diagnostic:
         """A finding; its hint is part of the message, its page a link."""
-        page = page_of(found.code)
+        page = page_uri(found.code)
         related = [
             types.DiagnosticRelatedInformation(types.Location(uri, self.range(span)), caption)
             for span, caption in found.related

@@ -27,7 +27,7 @@ from ..registry import load_registry
 from ..settings import options_for
 from ..usage import UsageError
 from ..verbs.version import own_version
-from .messages import Converter, file_start, markdown, page_of, whole
+from .messages import Converter, file_start, markdown, page_uri, whole
 from .places import from_client, path_of, uri_of
 from .session import OpenDocument, Session
 
@@ -218,7 +218,7 @@ def _hover(server: RuneServer, params: types.HoverParams) -> types.Hover | None:
                 span.end_line, span.end_column,
             )  # fmt: skip
             if span.file == document.file and inside:
-                page = page_of(d.code)
+                page = page_uri(d.code)
                 code = d.code if page is None else f"[{d.code}]({page})"
                 texts.append(f"{code}: {CODES[d.code].title}.")
     if not texts:

@@ -48,5 +48,6 @@ ENDPOINTS: Final[dict[str, Callable[[Call], Awaitable[Answer]]]] = {
     "metrics": serving.metrics,
     "healthz": serving.healthz,
     "readyz": serving.readyz,
+    "errors": serving.error,
     "openapi": serving.openapi,
 }

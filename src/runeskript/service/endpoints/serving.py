@@ -9,6 +9,8 @@ from ...model.records import fields_of
 from ..audit import Entry, page
 from ..call import Answer, Call
 from ..openapi import document
+from ..pages import page_of
+from ..routes import PAGE
 from ..types import AuditEntry, AuditPage, Health
 
 _FIELDS: Final = fields_of(Entry)
@@ -39,6 +41,14 @@ async def readyz(call: Call) -> Answer:
     if detail:
         return Answer(Health(status="unavailable", detail=detail), 503)
     return Answer(Health(status="ok"))
+
+
+async def error(call: Call) -> Answer:
+    """The page of a code, as it is shipped."""
+    page = page_of(call.params["code"])
+    if page is None:
+        raise RequestError("there is no page of this code", status=404, code="RUNE-6521")
+    return Answer(page.read_bytes(), media=f"{PAGE}; charset=utf-8")
 
 
 async def openapi(call: Call) -> Answer:
