@@ -13,23 +13,19 @@ from ..model.effects import (
     CallOut,
     CallsDrop,
     CallsOut,
-    ChildDrop,
     ChildOut,
     Effect,
-    ListenDrop,
-    ListenSet,
     LogOut,
-    MessageOut,
     TimerDrop,
     TimerSet,
 )
 from ..model.events import CallDone, CallFailed, ChildDone, Event, Path, TimerFired
 from ..model.machine import FINAL
-from ..stores.base import Command, JobRow, Listener, Message, RowChange, Store, Timer, Unit
-from .cancelling import Asked, command
-from .children import Children, Decision, end_of, refusal
+from ..stores.base import JobRow, RowChange, Store, Unit
+from .children import Children, Decision, end_of
 from .executors.base import Batch, Member, members
 from .executors.lanes import Lanes
+from .furnishing import furnish
 from .handlers.failures import failure
 from .lines import Lines
 from .live import Live, force_is_due, own_calls
@@ -117,7 +113,7 @@ class Outlet(Snapshots):
         part = 0 if events else live.part + 1
         unit = Unit(live.id, live.row.epoch, seq, events, turn.change, part=part)
         if others or live.arrivals or (live.fired and events):
-            unit = await self.placing.furnish(turn, await self._furnish(turn, unit))
+            unit = await self.placing.furnish(turn, await furnish(turn, unit, self._children))
         if live.slots or any(lane.limits for lane, _ in turn.calls):
             unit = self.lines.furnish(turn, unit, left)
         if turn.change is not None and turn.change.status == "Failed":
@@ -165,81 +161,6 @@ class Outlet(Snapshots):
         calls: Calls = []
         self._sort(ready.effects, calls, [])
         self._let_calls(live, calls)
-
-    async def _furnish(self, turn: Turn, unit: Unit) -> Unit:
-        """The unit with everything besides events and row."""
-        live = turn.live
-        listens: list[Listener] = []
-        unlistens: list[tuple[Path, int]] = []
-        taken: list[str] = []
-        messages: list[Message | Command] = []
-        timers: dict[tuple[Path, int], Timer] = {}
-        untimers: list[tuple[Path, int]] = []
-        rows: list[JobRow] = []
-        for effect in turn.others:
-            if isinstance(effect, ListenSet):
-                listens.append(Listener(live.id, effect.path, effect.m, effect.topic, effect.key))
-            elif isinstance(effect, ListenDrop):
-                gone = Listener(live.id, effect.path, effect.m, "", None)
-                # One that was set in this very turn was never known to anybody.
-                kept = [one for one in listens if one[1:3] != gone[1:3]]
-                if len(kept) == len(listens):
-                    unlistens.append((effect.path, effect.m))
-                listens = kept
-                if effect.consumed is not None:
-                    taken.append(effect.consumed)
-            elif isinstance(effect, MessageOut):
-                fields = (effect.id, effect.topic, effect.key, effect.to, effect.data, effect.keep)
-                messages.append(Message(*fields))
-            elif isinstance(effect, TimerSet):
-                path, m, step, due, kind = effect
-                timers[path, m] = Timer(path, m, due, kind, step)
-            elif isinstance(effect, TimerDrop):
-                # One that was set in this very turn was never known to anybody.
-                if timers.pop((effect.path, effect.m), None) is None:
-                    untimers.append((effect.path, effect.m))
-            elif isinstance(effect, ChildDrop):
-                asked = Asked(f"cancelled by job {live.id}", effect.grace, effect.everything)
-                again = "" if effect.grace is None else f", with a grace time at {live.run.now}"
-                again += ", by force" if effect.everything else ""
-                messages.append(command(effect.id, asked, f"dropped {effect.n}{again}"))
-            elif isinstance(effect, ChildOut):
-                decision = await self._children.decide(live, effect, len(rows))
-                turn.children.append((effect, decision))
-                if decision.program is not None and decision.row is not None:
-                    rows.append(decision.row)
-                refused = refusal(live.id, effect, decision)
-                if refused is not None:
-                    messages.append(refused)
-        turn.mail = bool(listens or messages)
-        waiting = {id(event) for event in (*live.run.inbox, *live.inbox, *live.urgent)}
-        untimers += self._over(live, turn.ready.events)
-        # What an inbox row became has been taken or refused, unless it still waits.
-        consumed = [number for event, number in live.arrivals if id(event) not in waiting]
-        live.arrivals = [pair for pair in live.arrivals if id(pair[0]) in waiting]
-        return unit._replace(
-            listens=listens,
-            unlistens=unlistens,
-            inbox=consumed,
-            taken=taken,
-            messages=messages,
-            children=rows,
-            timers=list(timers.values()),
-            untimers=untimers,
-        )
-
-    def _over(self, live: Live, events: Sequence[Event]) -> list[tuple[Path, int]]:
-        """The timers that have fired and whose events are taken, or were of no use."""
-        fired = live.fired
-        if not fired:
-            return []
-        if live.run.inbox or live.inbox or live.urgent:
-            keys = ((one.path, one.m) for one in events if isinstance(one, TimerFired))
-            over = [key for key in keys if key in fired]
-        else:
-            over = sorted(fired)
-        fired.difference_update(over)
-        return over
 
     def again(self, live: Live, effects: list[Effect]) -> None:
         """Carry out calls whose cause is durable already."""

@@ -11,9 +11,10 @@ from ..errors import JobNotFoundError, RuntimeOptionError, StoreError, UnknownSk
 from ..model.events import Status
 from ..stores import Store
 from . import requests
+from .deployed import Deployed
 from .driver import Driver
 from .jobs import Job, job_of
-from .skripts import Deployed, Skripts
+from .skripts import Skripts
 
 if TYPE_CHECKING:
     from .diffs import SkriptDiff

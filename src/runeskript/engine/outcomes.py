@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import (
@@ -20,7 +20,7 @@ from ..model.blueprint import MachineTable
 from ..model.events import Moved, SentIf
 from ..model.machine import FINAL
 from ..model.values import type_name
-from ..stores.base import Command, JobRow, Store
+from ..stores.base import Command, JobRow, PostOutcome, Store
 from .driver import Driver
 from .ids import Ids
 from .recovery import Recovery
@@ -60,15 +60,7 @@ async def send_all(
     commands = [event_command(one, number) for one, number in zip(events, numbers, strict=True)]
     jobs = list(dict.fromkeys(one.job for one in events))
     rows = dict(zip(jobs, await store.get(jobs), strict=True))
-    tables: dict[str, MachineTable] = {}
-    errors: dict[str, RuneskriptError] = {}
-    for job, row in rows.items():
-        try:
-            if row is None:
-                raise JobNotFoundError(f"no job has the id {job}")
-            tables[job] = await machine_of_job(row, skripts)
-        except (JobNotFoundError, NoMachineError, BlueprintError) as exc:
-            errors[job] = exc
+    tables, errors = await _machines(rows, skripts)
     for one, command in zip(events, commands, strict=True):
         _check_data(rows[one.job], command)
     late: dict[int, RuneskriptError] = {
@@ -91,17 +83,8 @@ async def send_all(
                 refused = late[at] if at in late else errors[one.job]
                 answers.append(Answer(one.job, one.event, None, refused))
                 continue
-            found: Outcome | None = None
-            if posted[at] == "duplicate":  # it may have been its turn long ago
-                found, at_seq = await _look(store, row.id, numbers[at], 0)
-                row = row._replace(seq=at_seq)
-            if posted[at] != "unknown" and found is None:
-                mine = expected[one.job]
-                if numbers[at] in mine.left:
-                    await _here(driver, mine, numbers[at])
-                found = mine.found.get(numbers[at])
-                if found is None:
-                    found = await outcome(store, driver, recovery, row, numbers[at])
+            mine = expected[one.job]
+            found = await _told(store, driver, recovery, row, numbers[at], posted[at], mine)
             body: Any = commands[at].data
             if found is not None and _is_another(found, one):
                 answers.append(Answer(one.job, one.event, None, _taken(numbers[at], found)))
@@ -111,6 +94,45 @@ async def send_all(
     finally:
         for mine in expected.values():
             driver.answers.forget(mine)
+
+
+async def _machines(
+    rows: Mapping[str, JobRow | None], skripts: Skripts
+) -> tuple[dict[str, MachineTable], dict[str, RuneskriptError]]:
+    """The machines of jobs, and why others have none."""
+    tables: dict[str, MachineTable] = {}
+    errors: dict[str, RuneskriptError] = {}
+    for job, row in rows.items():
+        try:
+            if row is None:
+                raise JobNotFoundError(f"no job has the id {job}")
+            tables[job] = await machine_of_job(row, skripts)
+        except (JobNotFoundError, NoMachineError, BlueprintError) as exc:
+            errors[job] = exc
+    return tables, errors
+
+
+async def _told(
+    store: Store,
+    driver: Driver,
+    recovery: Recovery,
+    row: JobRow,
+    id_: str,
+    posted: PostOutcome,
+    mine: Expected,
+) -> Outcome | None:
+    """What became of an event that was posted; None where its job ended before its turn."""
+    if posted == "unknown":
+        return None
+    if posted == "duplicate":  # it may have been its turn long ago
+        found, position = await _look(store, row.id, id_, 0)
+        if found is not None:
+            return found
+        row = row._replace(seq=position)
+    if id_ in mine.left:
+        await _here(driver, mine, id_)
+    found = mine.found.get(id_)
+    return found if found is not None else await outcome(store, driver, recovery, row, id_)
 
 
 async def _here(driver: Driver, expected: Expected, id_: str) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from ..errors import NotAllowedError
 from ..model.blueprint import Blueprint, pins
 from ..stores.base import JobRow, Store
+from .deployed import Deployments
 from .policy import Grants, Policy
 from .queued import secrets_in
 
@@ -23,27 +24,6 @@ _K = TypeVar("_K")
 KNOWN: Final = 256
 #: Deployed versions that are read at once.
 PAGE: Final = 100
-
-
-class Version(Protocol):
-    """A deployed version, as seen from here."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102 - see Deployed
-    @property
-    def digest(self) -> str: ...  # noqa: D102
-    @property
-    def ast_hash(self) -> str: ...  # noqa: D102
-
-
-class Deployments(Protocol):
-    """What is deployed, as seen from here; see Skripts."""
-
-    async def versions(self, name: str, tenant: str = "") -> Sequence[Version]: ...  # noqa: D102
-    async def deployed(  # noqa: D102
-        self, tenant: str, kind: str | None, after: str, limit: int
-    ) -> tuple[Sequence[Version], str | None]: ...
-    async def blueprint(self, digest: str) -> Blueprint | None: ...  # noqa: D102
 
 
 class Rights:

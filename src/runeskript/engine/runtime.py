@@ -33,6 +33,7 @@ from .catalog import full_registry
 from .clock import Clock, SystemClock
 from .compiling import Skript, Source
 from .control import Control
+from .deployed import Deployed
 from .driver import Driver
 from .executors.lanes import DEFAULT_PROCESSES, DEFAULT_TASKS, DEFAULT_THREADS, Lanes
 from .following import follow
@@ -47,7 +48,7 @@ from .recovery import Recovery
 from .resources import Resources
 from .secrets import Source as Secrets
 from .secrets import Vault
-from .skripts import Deployed, Skripts
+from .skripts import Skripts
 from .submissions import Receipt, Submission, skript_of
 from .submitting import Submitting
 from .watch import JobEvent

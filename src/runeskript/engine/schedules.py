@@ -27,8 +27,9 @@ from ..model.schedule import Schedule
 from ..model.values import Value
 from ..stores.base import Command, JobRow, Store
 from ..stores.queries import Put, Record
+from .deployed import owned_name
 from .registered import DamagedSchedule, Scheduled, find, owner_of, pages, stored
-from .skripts import needed, owned_name
+from .skripts import needed
 from .ticks import Plan, Ticks, decide
 
 #: Milliseconds between two looks at the list of schedules, where none is due before.

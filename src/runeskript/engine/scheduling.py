@@ -10,8 +10,9 @@ from ..errors import ScheduleNotFoundError
 from ..kernel import Program
 from . import requests
 from .compiling import Skript
+from .deployed import owned_name
 from .finding import Finding
-from .skripts import Skripts, owned_name
+from .skripts import Skripts
 
 if TYPE_CHECKING:
     from .registered import DamagedSchedule, Scheduled

@@ -1,33 +1,29 @@
-"""Compiled skripts of a runtime: Blueprints as blobs, programs in a bounded cache, names deployed.
+"""Compiled skripts of a runtime: Blueprints as blobs, programs in a bounded cache.
 
-A deployed skript has a name and a version; the record ``NAME@VERSION`` holds the digest of its
-Blueprint and the hash of its AST. The same version with another AST is refused. Each tenant has
-skripts of its own: but for the tenant without a name they are the records ``TENANT/NAME@VERSION``.
+What is deployed under which name is in ``deployed.py``.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import (
     BlueprintError,
     InputError,
-    RuneskriptError,
     RuntimeOptionError,
     UnknownHandlerError,
     UnknownSkriptError,
-    VersionConflictError,
 )
 from ..kernel import Program, load
 from ..model import blueprint_codec
 from ..model.blueprint import Blueprint, MachineTable, pins
 from ..model.isa import Op
 from ..model.nearest import did_you_mean
-from ..model.rows import NamedTuple
 from ..model.values import Value, type_name
 from ..stores.base import JobRow, Store
+from .deployed import Deployed, Deployments
 from .handlers.registry import HandlerRegistry, Registered
 from .inputs import InputCheck
 from .resources import Resources
@@ -46,22 +42,10 @@ PARTS: Final = 50_000
 READ: Final = 32
 #: Digits of a version.
 _DIGITS: Final = 18
-#: Attempts to write a version number that others write too.
-RACES: Final = 20
 
 
-class Deployed(NamedTuple):
-    """One deployed version."""
-
-    name: str
-    version: int
-    digest: str
-    ast_hash: str
-    kind: Literal["skript", "machine"] = "skript"
-
-
-class Skripts:
-    """Programs by digest, and deployed skripts by name and version."""
+class Skripts(Deployments):
+    """Programs by digest, and by the name and version they are deployed as."""
 
     def __init__(
         self,
@@ -70,7 +54,7 @@ class Skripts:
         resources: Resources,
         policy: Policy | None = None,
     ) -> None:
-        self._store = store
+        super().__init__(store)
         #: What documents may use here; None: all there is.
         self.rights = None if policy is None else _rights(policy, store, self)
         self._registry = registry
@@ -119,11 +103,6 @@ class Skripts:
         for child in children.values():
             await self.put(child)
         return await self.put(blueprint)
-
-    async def blueprint(self, digest: str) -> Blueprint | None:
-        """A Blueprint that was put, or None; whether its handlers are here or not."""
-        data = await self._store.get_blob(digest)
-        return None if data is None else blueprint_codec.decode(data)
 
     async def program(self, digest: str) -> Program | None:
         """The program of a Blueprint that was put, or None."""
@@ -236,71 +215,11 @@ class Skripts:
 
     # --- deployed -------------------------------------------------------------------------------
     async def deploy(self, blueprint: Blueprint, tenant: str = "") -> Deployed:
-        """Make a skript known to a tenant by name. Without a version of its own it gets the next
-        integer, or keeps its number where its AST is the latest already. Raises
-        VersionConflictError.
+        """Make a skript known to a tenant by name; see :meth:`enter`. Raises VersionConflictError,
+        and the errors of ``put``.
         """
         program = await self.put(blueprint)
-        for _ in range(RACES):
-            versions = await self.versions(blueprint.name, tenant)
-            kind = "skript" if blueprint.machine is None else "machine"
-            if any(one.kind != kind for one in versions):
-                raise VersionConflictError(
-                    f"{blueprint.name} is deployed already, and is no {kind}; give it another name"
-                )
-            version = blueprint.version
-            if version is None:
-                if versions and versions[-1].ast_hash == blueprint.ast_hash:
-                    version = versions[-1].version
-                else:
-                    version = versions[-1].version + 1 if versions else 1
-            name = f"{owned_name(tenant, blueprint.name)}@{version}"
-            entry: dict[str, Any] = {
-                "name": blueprint.name,
-                "version": version,
-                "digest": program.digest,
-                "ast_hash": blueprint.ast_hash,
-                "kind": kind,
-            }
-            known = await self._store.get_record("skripts", name)
-            if known is not None and _deployed(known.value).ast_hash != blueprint.ast_hash:
-                raise VersionConflictError(
-                    f"{name} is deployed already, with another content; give it a new version"
-                )
-            before = 0 if known is None else known.version
-            blobs = [program.digest]
-            if await self._store.put_record("skripts", name, entry, before, blobs) is not None:
-                return _deployed(entry)
-        raise RuneskriptError(f"cannot deploy {blueprint.name}: others write it all the time")
-
-    async def versions(self, name: str, tenant: str = "") -> list[Deployed]:
-        """All deployed versions of a tenant's name, lowest first."""
-        records = await self._store.list_records("skripts", f"{owned_name(tenant, name)}@")
-        # No name has a slash in it, so that of somebody else's record is none that is asked for.
-        found = (_deployed(one.value) for one in records)
-        return sorted((one for one in found if one.name == name), key=lambda one: one.version)
-
-    async def deployed(
-        self, tenant: str, kind: str | None, after: str, limit: int
-    ) -> tuple[list[Deployed], str | None]:
-        """Deployed versions of a tenant by the names of their records, at most ``limit`` of a kind
-        (None: of any), behind ``after``; and what the page behind them is to begin after.
-        """
-        prefix = owned_name(tenant, "")
-        found: list[Deployed] = []
-        at = prefix + after
-        while True:
-            records = await self._store.list_records("skripts", prefix, at, limit + 1)
-            for record in records:
-                if len(found) == limit:
-                    return found, at.removeprefix(prefix)
-                one = _deployed(record.value)
-                # Records of other tenants stand among those of who has no name.
-                if kind in (None, one.kind) and record.name == f"{prefix}{one.name}@{one.version}":
-                    found.append(one)
-                at = record.name
-            if len(records) <= limit:
-                return found, None
+        return await self.enter(blueprint, program.digest, tenant)
 
     async def named(self, text: str, tenant: str = "") -> tuple[Program, int]:
         """What a tenant has deployed as ``NAME`` or ``NAME@VERSION``, and the version it is.
@@ -318,13 +237,6 @@ class Skripts:
             raise UnknownSkriptError(f"no skript is deployed as {text!r}")
         return program, found.version
 
-    async def find(self, name: str, version: int | None, tenant: str = "") -> Deployed | None:
-        """A deployed version; the highest where none is named."""
-        for deployed in reversed(await self.versions(name, tenant)):
-            if deployed.name == name and version in (None, deployed.version):
-                return deployed
-        return None
-
 
 def _rights(policy: Policy, store: Store, skripts: Skripts) -> Rights:
     from .rights import Rights  # of no use to a plain run
@@ -336,11 +248,6 @@ def parts_of(program: Program) -> int:
     """How large a program is: its instructions, and what stands for its constants and its text."""
     blueprint = program.blueprint
     return len(blueprint.code) + len(blueprint.debug.source) // 50
-
-
-def owned_name(tenant: str, name: str) -> str:
-    """What the record of a tenant's skript or schedule is called."""
-    return f"{tenant}/{name}" if tenant else name
 
 
 def needed(blueprint: Blueprint) -> tuple[str, ...]:
@@ -363,8 +270,3 @@ def _elsewhere(blueprint: Blueprint) -> set[str]:
             queued = policy is not None and blueprint.policies[policy].queue is not None
             (placed if queued else here).add(blueprint.handlers[handler].name)
     return placed - here
-
-
-def _deployed(value: Any) -> Deployed:
-    digest, ast_hash = value["digest"], value["ast_hash"]
-    return Deployed(value["name"], value["version"], digest, ast_hash, value["kind"])

@@ -6,10 +6,10 @@ import asyncio
 from argparse import Namespace
 from typing import Any, Final
 
+from ...engine.deployed import owned_name
 from ...engine.registered import DamagedSchedule, Scheduled
 from ...engine.runtime import Runtime
 from ...engine.schedules import tick_text, ticks_of
-from ...engine.skripts import owned_name
 from ...errors import ScheduleNotFoundError
 from ...model.blueprint import Blueprint
 from ...model.durations import show_duration

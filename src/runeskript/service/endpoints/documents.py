@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from ...engine.skripts import Deployed
+from ...engine.deployed import Deployed
 from ...errors import RequestError, UnknownSkriptError
 from ...model.limits import NAME
 from ..call import Answer, Call
