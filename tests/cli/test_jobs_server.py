@@ -125,7 +125,9 @@ def test_looking(two: Two) -> None:
     for id_ in (first, failed, machine):
         assert two.same("show", id_)[0]["job"] == id_
         assert two.same("history", id_)
-        assert two.same("why", id_)[0]["job"] == id_
+        for word in ("why", "graph", "variables"):
+            assert two.same(word, id_)[0]["job"] == id_
+        assert two.same("variables", id_, "--at", "1")[0]["position"] == 1
     assert "on_failure" in two.same("show", failed)[0]
     assert two.same("watch", first, failed)
     exported = []

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..engine.cancelling import Asked
     from ..engine.erasing import Erased
     from ..engine.reasons import Reason
+    from ..engine.skripts import Skripts
     from ..engine.watch import JobEvent
     from ..stores.queries import JobFilter
     from ..stores.rows import CommandKind
@@ -56,6 +57,14 @@ class Desk(ABC):
     @abstractmethod
     async def why(self, row: JobRow) -> Reason:
         """What it waits for."""
+
+    @abstractmethod
+    async def graph(self, id_: str) -> dict[str, Any]:
+        """What it runs, and what became of each step."""
+
+    @abstractmethod
+    async def variables(self, id_: str, at: int | None) -> dict[str, Any]:
+        """Its variables, now or behind the first ``at`` events."""
 
     @abstractmethod
     async def watch(
@@ -174,6 +183,26 @@ class StoreDesk(Desk):
         from ..engine.reasons import reason_of
 
         return await reason_of(self._store, row)
+
+    async def graph(self, id_: str) -> dict[str, Any]:
+        """From its journal."""
+        from ..engine.pictures import job_graph
+
+        return (await job_graph(self._store, self._programs(), id_)).shown()
+
+    async def variables(self, id_: str, at: int | None) -> dict[str, Any]:
+        """From its journal."""
+        from ..engine.variables import variables_at
+
+        return (await variables_at(self._store, self._programs(), id_, at)).shown()
+
+    def _programs(self) -> Skripts:
+        """Programs to be looked at, which takes no handlers."""
+        from ..engine.handlers.registry import HandlerRegistry
+        from ..engine.resources import Resources
+        from ..engine.skripts import Skripts
+
+        return Skripts(self._store, HandlerRegistry(), Resources())
 
     async def watch(
         self, ids: Sequence[str], wanted: JobFilter, tell: Callable[[JobRow], None]

@@ -129,6 +129,16 @@ class ServerDesk(Desk):
         one: Any = self._client.why(row.id)
         return Reason(one.kind, one.text, one.since, one.due, one.owner, one.until, one.detail)
 
+    async def graph(self, id_: str) -> dict[str, Any]:
+        """``GET /jobs/{id}/graph``"""
+        with _named(id_):
+            return self._client.graph(id_)
+
+    async def variables(self, id_: str, at: int | None) -> dict[str, Any]:
+        """``GET /jobs/{id}/variables``"""
+        with _named(id_):
+            return self._client.variables(id_, at)
+
     async def watch(
         self, ids: Sequence[str], wanted: JobFilter, tell: Callable[[JobRow], None]
     ) -> None:

@@ -18,6 +18,7 @@ from ..desk import Desk, StoreDesk
 from ..jobs_filter import add_filters, filter_of, is_given
 from ..jobs_shown import say, shown, tell_row, time_of
 from ..jobs_told import TELLING, erase, now, tell
+from ..jobs_views import graph, variables
 from ..jobs_words import End, Event, Note
 from ..options import STORE, Parser, add_output, add_place, job_labels
 from ..usage import UsageError
@@ -28,6 +29,8 @@ ACTIONS: Final = {
     "show": "ID",
     "history": "ID",
     "why": "ID",
+    "graph": "ID",
+    "variables": "ID",
     "watch": "[ID ...]",
     "cancel": "ID ...",
     "pause": "ID ...",
@@ -51,6 +54,7 @@ ONLY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     tuple(TELLING): ("dry_run",),
     ("cancel",): ("reason", "grace", "force"),
     ("fork",): ("label", "key", "at", "set"),
+    ("variables",): ("at",),
     ("complete", "fail"): ("data",),
     ("fail",): ("reason", "type"),
     ("signal",): ("key", "data", "keep", "id", "job", "tenant"),
@@ -62,6 +66,8 @@ _EPILOG: Final = (
     "show      one job, with its input, output and error\n"
     "history   the events of a job's journal, one line each\n"
     "why       what a job waits for\n"
+    "graph     what a job runs, and what became of each step\n"
+    "variables those of a job, now or behind its first --at events\n"
     "watch     a line whenever a job changes; with ids, until those have ended\n"
     "cancel    end a job as Cancelled, through its `finally` blocks and undos; calls that do\n"
     "          not end within --grace (as the worker says, 30s if left out) are given up\n"
@@ -117,7 +123,10 @@ def configure(parser: Parser) -> None:
         "--key", metavar="VALUE", help="the job's (list, fork) or the message's key"
     )
     parser.add_argument(
-        "--at", type=int, metavar="N", help="fork: behind the first N events, see history"
+        "--at",
+        type=int,
+        metavar="N",
+        help="fork, variables: behind the first N events, see history",
     )
     parser.add_argument(
         "--set",
@@ -361,6 +370,8 @@ _DO: Final[dict[str, Callable[[Desk, Namespace, bool], Awaitable[None]]]] = {
     "show": _show,
     "history": _history,
     "why": _why,
+    "graph": graph,
+    "variables": variables,
     "watch": _watch,
     "signal": _signal,
     "send": _send,
