@@ -108,10 +108,13 @@ class Deployments:
 
     async def find(self, name: str, version: int | None, tenant: str = "") -> Deployed | None:
         """A deployed version; the highest where none is named."""
-        for deployed in reversed(await self.versions(name, tenant)):
-            if deployed.name == name and version in (None, deployed.version):
-                return deployed
-        return None
+        if version is None:
+            versions = await self.versions(name, tenant)
+            return versions[-1] if versions else None
+        record = await self._store.get_record("skripts", f"{owned_name(tenant, name)}@{version}")
+        deployed = None if record is None else _deployed(record.value)
+        # No name has a slash in it, so that of somebody else's record is none that is asked for.
+        return deployed if deployed is not None and deployed.name == name else None
 
 
 def owned_name(tenant: str, name: str) -> str:

@@ -25,7 +25,7 @@ from ..model.machine import FINAL
 from ..stores.base import HELD, JobRow
 from .driver import Driver
 from .handlers.registry import HandlerRegistry
-from .live import GivenBackError
+from .live import GivenBackError, Live
 from .loads import FIRST, collector_waits, next_load
 from .rebuilding import Rebuilding
 from .resting import make_room, rest
@@ -92,12 +92,30 @@ class Recovery(Rebuilding):
         finally:
             self._driver.claims = False
 
-    async def end_of(self, id_: str) -> JobRow:
+    async def end_of(self, id_: str, waiter: asyncio.Future[JobRow] | None = None) -> JobRow:
         """The row of a job that has ended: run here, by somebody else, or, where that one is gone,
-        gone on with here. Raises JobNotFoundError, StoreError for a job that stands still.
+        gone on with here. ``waiter``: one that the live job was given already. Raises
+        JobNotFoundError, StoreError for a job that stands still.
         """
-        driver = self._driver
-        while (live := driver.lives.get(id_)) is None:
+        if waiter is None:
+            there = await self._live_or_ended(id_)
+            if isinstance(there, JobRow):
+                return there
+            waiter = asyncio.get_running_loop().create_future()
+            there.waiters.append(waiter)
+        try:
+            return await waiter
+        except GivenBackError:
+            return await self.end_of(id_)
+        finally:
+            live = self._driver.lives.get(id_)
+            if live is not None and waiter in live.waiters:
+                live.waiters.remove(waiter)
+
+    async def _live_or_ended(self, id_: str) -> Live | JobRow:
+        """A job as soon as it is live here, or has ended elsewhere."""
+        lives = self._driver.lives
+        while (live := lives.get(id_)) is None:
             mark = await self._store.wait(0, 0)
             (row,) = await self._store.get([id_])
             if row is None:
@@ -109,14 +127,7 @@ class Recovery(Rebuilding):
             if not await self.take_one(id_):
                 await asyncio.sleep(PACE)  # what we wrote ourselves is no reason to look at once
                 await self._store.wait(mark, LOOK)
-        waiter: asyncio.Future[JobRow] = asyncio.get_running_loop().create_future()
-        live.waiters.append(waiter)
-        try:
-            return await waiter
-        except GivenBackError:
-            return await self.end_of(id_)
-        finally:
-            live.waiters.remove(waiter)
+        return live
 
     async def take_one(self, id_: str) -> bool:
         """Go on with a job if nobody has it and it is due; whether that was so."""

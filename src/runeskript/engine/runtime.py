@@ -310,8 +310,12 @@ class Runtime(Control):
         """Submit a job and await its end; a failed job is a result, not an exception."""
         what = skript_of(skript)
         item = Submission(what, input, None, key, labels, on_conflict, tenant=tenant)
-        row = (await self._submitter().one(item)).row
-        return result_of(await self._end_of(row.id))
+        submitter, joined = self._submitter(), bool(self._running().lives)
+        # Where others are live, others do the same now: one commit for all of them.
+        waiter = asyncio.get_running_loop().create_future()
+        made = await submitter.one(item, joined=joined, waiter=waiter)
+        known = None if made.outcome == "exists" else waiter
+        return result_of(await self._recovery.end_of(made.row.id, known))
 
     def _submitter(self) -> Submitting:
         self._running()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -78,6 +79,8 @@ class Asked(NamedTuple):
     stored: bool = False
     #: That of what is deployed.
     version: int | None = None
+    #: Who awaits its end from the moment it begins.
+    waiter: asyncio.Future[JobRow] | None = None
 
     @property
     def begins(self) -> bool:

@@ -64,13 +64,20 @@ class Submitting:
         #: After the runtime was closed.
         self.closed = False
 
-    async def one(self, item: Submission, *, joined: bool = False) -> Submitted:
+    async def one(
+        self,
+        item: Submission,
+        *,
+        joined: bool = False,
+        waiter: asyncio.Future[JobRow] | None = None,
+    ) -> Submitted:
         """Create a job, or find the one that has its key. ``joined``: in one commit with what
-        others submit so at the same time, in other tasks. Raises what is wrong with it.
+        others submit so at the same time, in other tasks. ``waiter``: who awaits its end, if it is
+        a new one that begins here. Raises what is wrong with it.
         """
         bare = item.skript is None and item.deployed is None
         program = None if bare else await self._program(item)
-        asked = self._asked(item, program)
+        asked = self._asked(item, program)._replace(waiter=waiter)
         if not joined:
             (found,) = await self._write([asked])
         else:
@@ -292,7 +299,7 @@ class Submitting:
         rows: list[JobRow] = []
         shapes: dict[tuple[str, int | None], JobRow] = {}
         for one in asked:
-            item, id_, program, value, labels, _, version = one
+            item, id_, program, value, labels, _, version, _ = one
             key, rank, tenant = item.key, item.priority, item.tenant
             if program is None:
                 rows.append(requests.bare_row(id_, value, now, key, labels, rank, tenant))
@@ -330,5 +337,7 @@ class Submitting:
             raise RuntimeClosedError("the runtime was closed while the job was submitted")
         live = self._driver.adopt(found.row, program)
         live.place = True
+        if asked.waiter is not None:
+            live.waiters.append(asked.waiter)
         self._driver.poke()
         return True

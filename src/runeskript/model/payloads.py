@@ -29,6 +29,9 @@ SEALED: Final = 1
 REFERENCE: Final = 2
 _HEAD: Final = Struct(">IBB")
 _DIGEST: Final = 32
+#: What stands before a value that is neither sealed nor apart, and where its checksum goes on from.
+_PLAIN: Final = bytes((versions.JOURNAL, 0))
+_BEGUN: Final = crc32(_PLAIN)
 
 
 class PayloadCodec(Protocol):
@@ -157,6 +160,9 @@ def _framed(flags: int, body: bytes) -> bytes:
 
 
 def _opened(data: bytes, place: str) -> tuple[int, bytes]:
+    body = data[_HEAD.size :]
+    if data[4:6] == _PLAIN and crc32(body, _BEGUN).to_bytes(4, "big") == data[:4]:
+        return 0, body  # nearly always
     if len(data) < _HEAD.size:
         raise DamagedError(f"{place}: {len(data)} bytes are no payload")
     check, version, flags = _HEAD.unpack_from(data)
@@ -166,4 +172,4 @@ def _opened(data: bytes, place: str) -> tuple[int, bytes]:
         raise FormatVersionError(f"{place}: payload version {version} is unknown here")
     if flags not in (0, SEALED, REFERENCE) or (flags == REFERENCE and len(data) != 6 + _DIGEST):
         raise DamagedError(f"{place}: its flags are unknown")
-    return flags, data[_HEAD.size :]
+    return flags, body

@@ -78,6 +78,13 @@ def head_of(data: bytes, place: str) -> Head:
     return Head(*HEADER.unpack_from(data))
 
 
+def held_in(data: bytes, place: str) -> int:
+    """How many single events a segment holds, by its header. Raises DamagedError."""
+    if len(data) < HEADER.size:
+        raise DamagedError(f"{place}: {len(data)} bytes are no segment")
+    return int.from_bytes(data[6:8], "big")
+
+
 # --- writing ------------------------------------------------------------------------------------
 def pack(
     payloads: Payloads, job: str, first: int, before: bytes, events: Sequence[Event]

@@ -6,12 +6,9 @@ audit -> answer. Nothing of a request is looked at before what stands left of it
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping
-from typing import Any, Final, TypeAlias
-
-import msgspec
+from collections.abc import Mapping
+from typing import Final
 
 from ..engine.telemetry.telemetry import Telemetry
 from ..errors import (
@@ -19,11 +16,11 @@ from ..errors import (
     OriginError,
     RequestError,
     RuneskriptError,
-    StoreError,
     UnauthorizedError,
 )
 from . import guards
 from .access import HOOK, PUBLIC, Caller, authorise
+from .answering import BODYLESS, Fields, Receive, Scope, Send, send_bare, send_stream, send_whole
 from .call import Answer, Call
 from .endpoints import ENDPOINTS
 from .idempotency import once
@@ -34,17 +31,11 @@ from .routes import ANY, DOCUMENTS, Route
 from .service import Service
 from .types import DeployedView, Outcomes, Signal
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 #: Who sent what nobody has to be known for.
 NOBODY: Final = Caller("", "", frozenset())
 PROBLEM: Final = "application/problem+json"
 #: Characters of a request's id that somebody else has given it.
 REQUEST_ID: Final = 128
-_BODYLESS: Final = frozenset((204, 304))
-_encode = msgspec.json.Encoder().encode
 _log = logging.getLogger("runeskript.service")
 
 
@@ -63,7 +54,7 @@ class App:
             self._active += 1
             try:
                 if self.service.telemetry is None:
-                    await self._request(scope, receive, send)
+                    await self._request(scope, _headers(scope["headers"]), receive, send)
                 else:
                     await self._observed(self.service.telemetry, scope, receive, send)
             finally:
@@ -96,20 +87,18 @@ class App:
         self, telemetry: Telemetry, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """The same, counted and traced."""
-        found = (value for name, value in scope["headers"] if name.lower() == b"traceparent")
-        with telemetry.request(next(found, b"").decode("latin-1")) as request:
-            route, answer = await self._request(scope, receive, send)
+        headers = _headers(scope["headers"])
+        with telemetry.request(headers.get("traceparent", "")) as request:
+            route, answer = await self._request(scope, headers, receive, send)
             name = "none" if route is None else route.name
-            stream = isinstance(answer.body, AsyncIterator)
-            request.answered(name, answer.status, measured=not stream)
+            request.answered(name, answer.status, measured=answer.stream is None)
 
     async def _request(
-        self, scope: Scope, receive: Receive, send: Send
+        self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send
     ) -> tuple[Route | None, Answer]:
         service = self.service
-        headers = _headers(scope["headers"])
         id_ = _request_id(headers, service)
-        extra: guards.Headers = ()
+        extra: Fields = ()
         route: Route | None = None
         caller: Caller | None = None
         call: Call | None = None
@@ -142,17 +131,14 @@ class App:
                 request=id_,
                 alone=self._active - service.changes.open <= 1,
             )
-        bare = scope["method"] == "HEAD" or answer.status in _BODYLESS
-        if isinstance(answer.body, AsyncIterator) and not bare:
-            try:
-                await _head(answer, (*extra, ("x-request-id", id_)), send, None)
-            except BaseException:
-                await _close(answer.body)
-                raise
-            ends = service.ends(caller)
-            await _stream(answer.body, receive, send, service.settings.slow, ends)
+        bare = scope["method"] == "HEAD"
+        if answer.stream is None:
+            await send_whole(answer, id_, extra, send, bare=bare)
+        elif bare or answer.status in BODYLESS:
+            await send_bare(answer, id_, extra, send)
         else:
-            await _answer(answer, (*extra, ("x-request-id", id_)), send, bare=bare)
+            slow = service.settings.slow
+            await send_stream(answer, id_, extra, receive, send, slow, lambda: service.ends(caller))
         return route, answer
 
     async def _caller(self, scope: Scope, route: Route) -> Caller | None:
@@ -284,7 +270,7 @@ def _too_large(most: int) -> RequestError:
     return RequestError(f"the body has more than {most:,} bytes", status=413, code="RUNE-6523")
 
 
-# --- the answer -----------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 def _refusal(error: Exception, scope: Scope, id_: str) -> Answer:
     """An exception as an answer; what is a defect is logged, whole, and told in one word."""
     problem = problem_of(error, scope["path"][:REQUEST_ID])
@@ -300,84 +286,3 @@ def _refusal(error: Exception, scope: Scope, id_: str) -> Answer:
     if problem.version is not None:
         extra.append(("etag", f'"{problem.version}"'))
     return Answer(problem, problem.status, tuple(extra), PROBLEM)
-
-
-async def _answer(
-    answer: Answer, extra: tuple[tuple[str, str], ...], send: Send, *, bare: bool
-) -> None:
-    """Send it. ``bare``: without a body."""
-    body = answer.body
-    stream = isinstance(body, AsyncIterator)
-    if isinstance(body, AsyncIterator):
-        await _close(body)
-        body = None
-    data = b"" if body is None else body if isinstance(body, bytes) else _encode(body)
-    await _head(answer, extra, send, None if stream else len(data))
-    await send({"type": "http.response.body", "body": b"" if bare else data})
-
-
-async def _head(
-    answer: Answer, extra: tuple[tuple[str, str], ...], send: Send, length: int | None
-) -> None:
-    """Send the head of an answer. ``length``: that of its body; None: it comes piece by piece."""
-    head = [
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        *((name.encode("latin-1"), value.encode("latin-1")) for name, value in extra),
-        *((name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers),
-    ]
-    if answer.status not in _BODYLESS:
-        head.append((b"content-type", answer.media.encode()))
-        if length is not None:
-            head.append((b"content-length", str(length).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": head})
-
-
-async def _stream(
-    stream: AsyncIterator[bytes],
-    receive: Receive,
-    send: Send,
-    slow: float,
-    ends: Coroutine[Any, Any, None],
-) -> None:
-    """Send what comes, until it ends, or whoever reads is gone, takes longer for a piece than
-    ``slow`` seconds, or is let in no more, which is when ``ends`` returns.
-    """
-    reading = asyncio.ensure_future(_forward(stream, send, slow))
-    gone = asyncio.ensure_future(_until_gone(receive))
-    over = asyncio.ensure_future(ends)
-    try:
-        await asyncio.wait((reading, gone, over), return_when=asyncio.FIRST_COMPLETED)
-        if reading.done():
-            reading.result()
-    except (TimeoutError, OSError):
-        return  # dropped: what it missed is in the journal
-    finally:
-        for task in (reading, gone, over):
-            task.cancel()
-        await asyncio.gather(reading, gone, over, return_exceptions=True)
-        await _close(stream)
-
-
-async def _forward(stream: AsyncIterator[bytes], send: Send, slow: float) -> None:
-    try:
-        async for part in stream:
-            async with asyncio.timeout(slow):
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-            # What reads a store that is in this process waits for nothing: others are on the loop,
-            # too, and the connection has to come to say that it is full.
-            await asyncio.sleep(0)
-    except StoreError as exc:  # whoever reads comes again, and is told
-        _log.warning("a stream has ended: %s", exc)
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _close(stream: AsyncIterator[bytes]) -> None:
-    close = getattr(stream, "aclose", None)
-    if close is not None:
-        await close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import RequestError
 from .access import Caller
@@ -80,9 +80,11 @@ class Call:
 
 
 class Answer:
-    """What an endpoint answers: ``body`` is encoded as JSON, or the bytes or stream it is."""
+    """What an endpoint answers: ``body`` is encoded as JSON, or the bytes it is; or a ``stream``,
+    which comes piece by piece.
+    """
 
-    __slots__ = ("body", "headers", "media", "status")
+    __slots__ = ("body", "headers", "media", "status", "stream")
 
     def __init__(
         self,
@@ -90,12 +92,10 @@ class Answer:
         status: int = 200,
         headers: tuple[tuple[str, str], ...] = (),
         media: str = JSON,
+        stream: AsyncIterator[bytes] | None = None,
     ) -> None:
         self.body = body
         self.status = status
         self.headers = headers
         self.media = media
-
-
-#: The body of an answer that comes piece by piece.
-Stream: TypeAlias = "AsyncIterator[bytes]"
+        self.stream = stream

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
 
 from ..errors import RequestError
 from .routes import ROUTES, Route
 
-#: Stands for any one part in the tree.
-_ANY: Final = None
+
+class _Node:
+    """Where a path has come to: what may follow, and the routes that end here by method."""
+
+    __slots__ = ("any", "parts", "routes")
+
+    def __init__(self) -> None:
+        self.parts: dict[str, _Node] = {}
+        self.any: _Node | None = None
+        self.routes: dict[str, Route] = {}
+
+    def child(self, part: str) -> _Node:
+        """What follows by a part of a route's path; made where there is none."""
+        if not part.startswith("{"):
+            return self.parts.setdefault(part, _Node())
+        if self.any is None:
+            self.any = _Node()
+        return self.any
 
 
 class Matcher:
@@ -20,38 +35,37 @@ class Matcher:
     __slots__ = ("_root",)
 
     def __init__(self, routes: Sequence[Route] = ROUTES) -> None:
-        self._root: dict[Any, Any] = {}
+        self._root = _Node()
         for route in routes:
             node = self._root
             for part in route.path[1:].split("/"):
-                node = node.setdefault(_ANY if part.startswith("{") else (part,), {})
-            node.setdefault(0, {})[route.method] = route
+                node = node.child(part)
+            node.routes[route.method] = route
 
     def find(self, method: str, parts: Sequence[str] | None) -> tuple[Route, dict[str, str]]:
         """The route, and what stands in the places of its braces. ``HEAD`` finds that of ``GET``.
 
         Raises RequestError: there is none, or not with this method.
         """
-        node: Any = self._root if parts is not None else None
+        node = self._root if parts is not None else None
         values: list[str] = []
         for part in parts or ():
             if node is None:
                 break
-            if (part,) in node:
-                node = node[part,]
-            else:
-                node = node.get(_ANY)
+            known = node.parts.get(part)
+            if known is None:
                 values.append(part)
-        methods: dict[str, Route] | None = None if node is None else node.get(0)
-        if methods is None or "" in values:
+                known = node.any
+            node = known
+        if node is None or not node.routes or "" in values:
             raise RequestError("there is no such route", status=404, code="RUNE-6521")
-        route = methods.get("GET" if method == "HEAD" else method)
+        route = node.routes.get("GET" if method == "HEAD" else method)
         if route is None:
             raise RequestError(
                 f"{method} is no method of this route",
                 status=405,
                 code="RUNE-6522",
-                allow=methods_of(methods),
+                allow=methods_of(node.routes),
             )
         return route, dict(zip(route.parameters, values, strict=True))
 

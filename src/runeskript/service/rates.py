@@ -58,9 +58,7 @@ class Buckets:
         full.move_to_end(key)
         for _ in range(_SWEPT):
             oldest = next(iter(full))
-            if len(full) <= self._most and full[oldest] > now:
-                break
-            if oldest == key:
+            if oldest == key or (full[oldest] > now and len(full) <= self._most):
                 break
             del full[oldest]
         return 0.0

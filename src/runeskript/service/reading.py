@@ -136,10 +136,9 @@ def segments(raw: bytes) -> list[str] | None:
     if not raw.startswith(b"/") or len(raw) > PATH:
         return None
     try:
-        return [
-            (unquote_to_bytes(part) if b"%" in part else part).decode("utf-8")
-            for part in raw[1:].split(b"/")
-        ]
+        if b"%" not in raw:
+            return raw[1:].decode("utf-8").split("/")
+        return [unquote_to_bytes(part).decode("utf-8") for part in raw[1:].split(b"/")]
     except UnicodeDecodeError:
         return None
 

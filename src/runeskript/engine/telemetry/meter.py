@@ -17,13 +17,13 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Child(dict[Any, Any]):
-    """The children of one metric by the values of its labels, each made when it is first used."""
+    """The children of a metric by the values of its labels, each made when it is first used."""
 
     def __init__(self, make: Callable[..., Any]) -> None:
         super().__init__()
         self._make = make
 
-    def __missing__(self, key: str | tuple[str, ...]) -> Any:
+    def __missing__(self, key: str | tuple[Any, ...]) -> Any:
         found = self[key] = self._make(*((key,) if isinstance(key, str) else key))
         return found
 
@@ -56,6 +56,9 @@ class Meter:
         self.recovery: Any = of["runeskript_recovery_total"]
         self._errors: Any = of["runeskript_call_errors_total"]
         self._types: dict[str, set[str]] = {}
+        answered: Any = of["runeskript_http_requests_total"]
+        self._answered = Child(lambda route, status: answered[route, str(status)])
+        self._answering: Any = of["runeskript_http_request_seconds"]
 
     def _made(self, row: Metric, maker: Any) -> Any:
         more = {"buckets": row.buckets} if row.kind == "histogram" else {}
@@ -75,9 +78,9 @@ class Meter:
 
     def request(self, route: str, status: int, seconds: float | None) -> None:
         """A service answered a request."""
-        self.of["runeskript_http_requests_total"][route, str(status)].inc()
+        self._answered[route, status].inc()
         if seconds is not None:
-            self.of["runeskript_http_request_seconds"][route].observe(seconds)
+            self._answering[route].observe(seconds)
 
     def render(self) -> bytes:
         """All of it, in Prometheus' text format."""

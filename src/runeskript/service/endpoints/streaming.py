@@ -46,7 +46,7 @@ class _Counted:
     def answer(self, body: AsyncGenerator[bytes, None]) -> Answer:
         """The stream is this."""
         self._body = body
-        return Answer(self, media=STREAM)
+        return Answer(media=STREAM, stream=self)
 
     def __aiter__(self) -> _Counted:
         return self

@@ -22,7 +22,7 @@ from ..rows import Listener, Timer
 from .heads import LAST_SEQ, SEQ_BITS
 from .lines import limits_of
 from .reading import CHAIN, UNREADABLE, Read, inbox_row
-from .rows import COLUMNS, FROM, unpack_row
+from .rows import COLUMNS, FROM, PLACES, unpack_row
 
 #: The rows of jobs, with their last part and the place of the latest snapshot.
 _ROWS: Final = (
@@ -108,7 +108,9 @@ class Loading:
         length = _length(id_, first, segments)
         if length < known:
             raise DamagedError(f"its journal ends at {length}, and once had {known} events")
-        bodies = {place & 3: data for place, data in tables.bodies.get(number, ())}
+        bodies: list[bytes | None] = [None] * len(PLACES)
+        for place, data in tables.bodies.get(number, ()):
+            bodies[place & 3] = data
         row = unpack_row(payloads, columns[:-3], bodies, length)
         events = self._events(id_, start, chain, segments)
         loads = payloads.loads

@@ -16,16 +16,35 @@ from ...model.batches import piece, weight
 from ...model.codec import encode
 from ...model.events import CallsDone, Event, Status
 from ...model.payloads import Payloads
-from ...model.segments import HEADER, genesis, head_of, unpack, whole
+from ...model.segments import HEADER, genesis, held_in, unpack, whole
 from ..queries import Change, JobFilter
 from ..rows import URGENT, InboxRow, JobRow
 from .heads import LAST_SEQ, SEQ_BITS
-from .rows import COLUMNS, FROM, unpack_row
+from .rows import COLUMNS, FROM, PLACES, unpack_row
 
 #: (SQL, values) -> rows.
 Read: TypeAlias = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 
-_JOBS: Final = f"SELECT {COLUMNS} {FROM} "
+#: The key of the last segment of a job, and that of its latest snapshot.
+_KEYS: Final = f"place BETWEEN job.number << {SEQ_BITS} AND job.number << {SEQ_BITS} | {LAST_SEQ}"
+_LAST: Final = f"(SELECT max(place) FROM segment WHERE {_KEYS})"  # noqa: S608
+_LATEST: Final = f"(SELECT max(place) FROM snapshot WHERE {_KEYS})"  # noqa: S608
+_END: Final = f"ifnull(segment.place, {_LATEST}), substr(segment.data, 1, {HEADER.size})"
+#: All there is to a row in one statement, which sees one state of the file: the row, its payloads,
+#: and how far its journal goes, by the head of the last segment or, without any, by a snapshot.
+_BODY: Final = "(SELECT data FROM payload WHERE place = job.number * 4 + {})"
+_JOBS: Final = (
+    f"SELECT {COLUMNS}, {', '.join(_BODY.format(what) for what in range(len(PLACES)))}, "
+    f"{_END} {FROM} LEFT JOIN segment ON segment.place = {_LAST} "
+)
+_JOB: Final = _JOBS + "WHERE job.id = ?"
+#: What of it says how long a journal is.
+_LENGTH: Final = (
+    f"SELECT job.seq, job.id, {_END} "  # noqa: S608
+    f"FROM job LEFT JOIN segment ON segment.place = {_LAST} WHERE job.id = ?"
+)
+#: Where in what it gives the payloads begin.
+_BODIES: Final = COLUMNS.count(",") + 1
 #: Rows read at once by a list that has to look into them.
 _PAGE: Final = 200
 #: Events beyond which a journal is read in a thread: some ten milliseconds.
@@ -52,49 +71,28 @@ class Reading:
     # --- rows -----------------------------------------------------------------------------------
     def get(self, ids: Iterable[str]) -> list[JobRow | None]:
         """The rows of jobs."""
-        return [next(self.rows("WHERE job.id = ?", (id_,)), None) for id_ in ids]
+        found: list[JobRow | None] = []
+        for id_ in ids:
+            rows = self._read(_JOB, (id_,))
+            found.append(self._row(rows[0]) if rows else None)
+        return found
 
     def rows(self, where: str, args: tuple[Any, ...]) -> Iterator[JobRow]:
         """The rows that an SQL condition lets through."""
-        for columns in self._read(_JOBS + where, args):
-            number = columns[0]
-            bodies = self._read(
-                "SELECT place & 3, data FROM payload WHERE place >= ? AND place < ?",
-                (number * 4, number * 4 + 4),
-            )
-            yield unpack_row(self._payloads, columns, dict(bodies), self._length(columns))
+        return map(self._row, self._read(_JOBS + where, args))
+
+    def _row(self, found: tuple[Any, ...]) -> JobRow:
+        """A row from what ``_JOBS`` gives of it."""
+        length = _length(found[_BODIES - 2], found[_BODIES - 1], found[-2], found[-1])
+        return unpack_row(self._payloads, found[:_BODIES], found[_BODIES:-2], length)
 
     def is_long(self, id_: str) -> bool:
         """Whether a job's journal takes so long to read that others are to get on meanwhile."""
-        rows = self._read("SELECT number, seq, id FROM job WHERE id=?", (id_,))
+        rows = self._read(_LENGTH, (id_,))
         try:
-            return bool(rows) and self._length(rows[0]) > LONG
+            return bool(rows) and _length(*rows[0]) > LONG
         except StoreError:
             return False  # which is said when it is loaded
-
-    def _length(self, columns: tuple[Any, ...]) -> int:
-        """The length of a journal; its row says less while it grows."""
-        number, known, id_ = columns[0], columns[-2], columns[-1]
-        base = number << SEQ_BITS
-        rows = self._read(
-            "SELECT place, substr(data, 1, ?) FROM segment WHERE place >= ? AND place <= ? "
-            "ORDER BY place DESC LIMIT 1",
-            (HEADER.size, base, base | LAST_SEQ),
-        )
-        length = 0
-        if rows:
-            first, data = rows[0][0] - base, rows[0][1]
-            try:
-                length = first + head_of(data, f"{id_}/journal/{first}").held
-            except DamagedError as exc:
-                raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
-        else:
-            length = self._snapshot_seq(number)
-        if length < known:
-            raise StoreDamagedError(
-                f"job {id_}: its journal ends at {length}, and once had {known} events", job=id_
-            )
-        return length
 
     def _last(self, number: int, below: int) -> list[tuple[int, bytes]]:
         """The last segment that begins at or before a sequence number."""
@@ -286,6 +284,24 @@ class Reading:
             for number, id_, there in changed
         ]
         return found, found[-1].number if found else cursor
+
+
+def _length(known: int, id_: str, place: int | None, data: bytes | None) -> int:
+    """The length of a journal; its row, which says ``known``, says less while it grows.
+
+    ``place``: of its last segment, which begins with ``data``; without any, of a snapshot.
+    """
+    length = 0 if place is None else place & LAST_SEQ
+    if data is not None:
+        try:
+            length += held_in(data, f"{id_}/journal/{length}")
+        except DamagedError as exc:
+            raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
+    if length < known:
+        raise StoreDamagedError(
+            f"job {id_}: its journal ends at {length}, and once had {known} events", job=id_
+        )
+    return length
 
 
 def inbox_row(

@@ -16,6 +16,12 @@ from .database import Database
 #: Records that are looked at in one go for whether they are old: about a millisecond, or some
 #: milliseconds where all are.
 _AT_ONCE: Final = 500
+#: A record, and the digests of its blobs.
+_SELECT: Final = (
+    "SELECT name, version, value, at, "
+    "(SELECT group_concat(digest) FROM uses WHERE user = 'record:' || tab || '/' || name) "
+    "FROM record WHERE tab = ?"
+)
 
 
 class Records:
@@ -45,19 +51,10 @@ class Records:
         )
 
     def _select(self, table: str, terms: str, args: tuple[Any, ...]) -> list[Record]:
-        rows = self._db.read(
-            f"SELECT name, version, value, at FROM record WHERE tab = ? {terms}",  # noqa: S608
-            (table, *args),
-        )
+        rows = self._db.read(f"{_SELECT} {terms}", (table, *args))
         return [
-            Record(
-                name,
-                version,
-                self._value(table, name, version, value),
-                at,
-                self._blobs(table, name),
-            )
-            for name, version, value, at in rows
+            Record(name, version, self._value(table, name, version, value), at, _digests(blobs))
+            for name, version, value, at, blobs in rows
         ]
 
     def _value(self, table: str, name: str, version: int, data: bytes) -> Value:
@@ -67,10 +64,6 @@ class Records:
             text = f"record {table}/{name}: {exc}"
             raise StoreDamagedError(text, record=name, version=version) from exc
         return value
-
-    def _blobs(self, table: str, name: str) -> tuple[str, ...]:
-        rows = self._db.read("SELECT digest FROM uses WHERE user=?", (_user(table, name),))
-        return tuple(sorted(digest for (digest,) in rows))
 
     def version(self, table: str, name: str) -> int:
         """The version of a record, 0 where there is none."""
@@ -137,6 +130,10 @@ class Records:
 
     def _unuse(self, table: str, name: str) -> None:
         self._db.ex("DELETE FROM uses WHERE user=?", (_user(table, name),))
+
+
+def _digests(text: str | None) -> tuple[str, ...]:
+    return () if text is None else tuple(sorted(text.split(",")))
 
 
 def _behind(prefix: str) -> str | None:

@@ -7,7 +7,7 @@ error and data are payloads of their own; ``bodies`` says which of them there ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from zlib import crc32
 
@@ -59,23 +59,26 @@ def pack_head(payloads: Payloads, row: JobRow) -> bytes:
 
 
 def unpack_row(
-    payloads: Payloads, columns: Sequence[Any], bodies: dict[int, bytes], length: int
+    payloads: Payloads, columns: Sequence[Any], bodies: Iterable[bytes | None], length: int
 ) -> JobRow:
-    """A row from its ``COLUMNS``, its payloads by place, and the length of its journal."""
+    """A row from its ``COLUMNS``, its payloads (``PLACES``), and the length of its journal."""
     number, head, updated_at, status, state, reason, epoch, owner, due, claims = columns[:-4]
     there, check, seq, id_ = columns[-4:]
+    values: list[Any] = [None] * len(PLACES)
+    found = 0
+    unpack = payloads.unpack
     try:
-        fields = payloads.unpack(head, f"{id_}/head")
-        known: dict[int, Any] = {
-            what: payloads.unpack(data, f"{id_}/{PLACES[what]}") for what, data in bodies.items()
-        }
+        (of, key, labels, skript, version, blueprint, ast_hash, created_at, depth, parent,
+         tenant, kind, handlers, queue, priority) = unpack(head, f"{id_}/head")  # fmt: skip
+        for what, data in enumerate(bodies):
+            if data is not None:
+                values[what] = unpack(data, f"{id_}/{PLACES[what]}")
+                found |= 1 << what
         if status not in TRANSITIONS:
             raise DamagedError(f"there is no status {status!r}")
-        (of, key, labels, skript, version, blueprint, ast_hash, created_at, depth, parent,
-         tenant, kind, handlers, queue, priority) = fields  # fmt: skip
         if of != id_ or check != sum_of(status, state, reason, updated_at, seq, there):
             raise DamagedError("its row is not what was written")
-        if there != sum(1 << what for what in bodies):
+        if there != found:
             raise DamagedError("a part of it is missing")
     except (DamagedError, FormatVersionError, SealedError) as exc:
         raise StoreDamagedError(f"job {id_}: {exc}", job=id_) from exc
@@ -91,13 +94,13 @@ def unpack_row(
         version,
         blueprint,
         ast_hash,
-        known.get(INPUT),
+        values[INPUT],
         created_at,
         updated_at,
         now,
         state,
-        known.get(OUTPUT),
-        known.get(ERROR),
+        values[OUTPUT],
+        values[ERROR],
         epoch,
         length,
         depth,
@@ -110,7 +113,7 @@ def unpack_row(
         owner,
         due,
         reason,
-        known.get(DATA),
+        values[DATA],
         claims,
         number,
     )
