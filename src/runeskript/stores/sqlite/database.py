@@ -4,6 +4,10 @@ Two connections: one writes, one reads (in WAL mode neither waits for the other)
 on the loop while the median time of its COMMIT is under a millisecond, since a hand-off to a thread
 costs more than that; else, and while another process writes, in a thread.
 
+What is read in one turn of the loop is read in one transaction, which ends with the turn, or with a
+write: to begin one takes longer than most questions. Whoever asks in a later turn, or was written
+to, sees what there is then.
+
 The WAL is copied back into the file by a thread of its own, in small portions. What is written
 meanwhile stays in it; the writer copies that little itself, for only a WAL that is copied back to
 its end is written from its beginning again, and does not grow.
@@ -46,6 +50,7 @@ POLL: Final = 0.02
 PATIENT: Final = 1.0
 
 Rows = list[tuple[Any, ...]]
+_running_loop = asyncio._get_running_loop  # None where there is none
 
 
 class Database:
@@ -65,6 +70,8 @@ class Database:
         self.ex = self._writer.cursor().execute
         self.ex_many = self._writer.cursor().executemany
         self._read = self._reader.cursor().execute
+        #: Whether the transaction of this turn of the loop is open.
+        self._reads = False
         self._data_version = self._writer.data_version
         self._writer.set_commit_hook(self._refuses)
         #: Rises when somebody else has written: then nothing that was remembered is sure.
@@ -92,20 +99,33 @@ class Database:
 
     # --- reading --------------------------------------------------------------------------------
     def read(self, sql: str, args: tuple[Any, ...] = ()) -> Rows:
-        """All rows of one statement, as of now."""
+        """All rows of one statement, as of this turn of the loop."""
         self.check_open()
         try:
+            if not self._reads and (loop := _running_loop()) is not None:
+                self._read("BEGIN")
+                self._reads = True
+                loop.call_soon(self._seen)
             return self._read(sql, args).fetchall()
         except apsw.Error as exc:
             raise translated(exc, self.path) from exc
 
     def reading(self, work: Callable[[], _T]) -> _T:
         """Several statements that see the same state of the file."""
+        if self._reads or _running_loop() is not None:
+            return work()
         self.read("BEGIN")
         try:
             return work()
         finally:
             self.read("COMMIT")
+
+    def _seen(self) -> None:
+        """The turn is over: what is read next is read anew."""
+        if self._reads:
+            self._reads = False
+            if self._reader.in_transaction:  # SQLite may have ended it after an error
+                self._read("COMMIT")
 
     # --- writing --------------------------------------------------------------------------------
     def rows(self, sql: str, args: tuple[Any, ...] = ()) -> Rows:
@@ -145,10 +165,13 @@ class Database:
                 await asyncio.wait((self._under_way,))
             self.check_open()
         if self.free:
+            self._seen()  # else the WAL could not be begun anew
             try:
                 return self.transact(work, *args, **named)
             except apsw.BusyError:
                 pass  # another process writes: wait for it where nobody else has to wait
+            finally:
+                self._seen()
         # Those that wait for one lock wait together: nobody longer than from when it was asked.
         until = (monotonic() if asked is None else asked) + self._busy
         if self._threads is None:
@@ -236,6 +259,7 @@ class Database:
         sure. False, and nothing done, where it is not: somebody else has written, or is writing.
         Raises StoreError.
         """
+        self._seen()
         try:
             self._commits = commits = self._commits + 1
             if commits % _SAMPLE:
@@ -320,6 +344,7 @@ class Database:
     async def apart(self, work: Callable[[apsw.Connection], _T]) -> _T:
         """Something that takes long, on a connection and a thread of its own."""
         self.check_open()
+        self._seen()
 
         def run() -> _T:
             connection = connect(self.path, self._sync)
@@ -374,6 +399,7 @@ class Database:
             if pool is not None:
                 await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
         try:
+            self._seen()
             self._reader.close()
             self._writer.close()
         except apsw.Error as exc:
