@@ -170,14 +170,18 @@ def same_origin(origin: str, host: str) -> bool:
 def check_media(headers: Mapping[str, str]) -> None:
     """Raise MediaTypeError unless the body is said to be JSON, in UTF-8."""
     given = headers.get("content-type", "")
-    kind, _, rest = given[:MOST].lower().partition(";")
-    words = [word.strip() for word in rest.split(";")]
-    if _JSON.fullmatch(kind.strip()) is None:
+    if not _is_json(given[:MOST]):
         said = repr(given[:MOST]) if given else "nothing"
-        raise MediaTypeError(f"Content-Type says {said}; it has to be application/json")
-    for word in words:
-        if word.startswith("charset") and _CHARSET.fullmatch(word) is None:
-            raise MediaTypeError(f"Content-Type says {given[:MOST]!r}; JSON is UTF-8")
+        raise MediaTypeError(f"Content-Type says {said}; it has to be application/json, in UTF-8")
+
+
+@lru_cache(maxsize=64)
+def _is_json(given: str) -> bool:
+    kind, _, rest = given.lower().partition(";")
+    words = (word.strip() for word in rest.split(";"))
+    return _JSON.fullmatch(kind.strip()) is not None and all(
+        _CHARSET.fullmatch(word) is not None for word in words if word.startswith("charset")
+    )
 
 
 def is_yaml(headers: Mapping[str, str]) -> bool:

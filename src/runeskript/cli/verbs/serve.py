@@ -6,6 +6,7 @@ import asyncio
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
+from ...engine.loads import loaded_to_stay
 from ...engine.runtime import Runtime
 from ...errors import RequestError
 from .. import logs, terminal
@@ -134,7 +135,12 @@ def execute(args: Namespace) -> int:
             )
         with bound(args.host, args.port) as listening:
             port = listening.getsockname()[1]
-            await serve(service, listening, lambda: _say(args.host, port, opened, as_json))
+
+            def ready() -> None:
+                loaded_to_stay()
+                _say(args.host, port, opened, as_json)
+
+            await serve(service, listening, ready)
 
     with logs.logging_to_stderr(args.log, telemetry):
         asyncio.run(main())

@@ -6,6 +6,7 @@ import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
+from ...engine.loads import loaded_to_stay
 from ...engine.runtime import Runtime
 from ...model.events import Status
 from .. import logs, terminal
@@ -85,6 +86,7 @@ def execute(args: Namespace) -> int:
 
 async def _work(runtime: Runtime, until_idle: bool, interrupts: Interrupts) -> Mapping[Status, int]:
     async with runtime:
+        loaded_to_stay()
         work = asyncio.ensure_future(runtime.work(until_idle=until_idle))
 
         async def stop() -> None:

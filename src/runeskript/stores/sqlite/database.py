@@ -72,6 +72,8 @@ class Database:
         self._read = self._reader.cursor().execute
         #: Whether the transaction of this turn of the loop is open.
         self._reads = False
+        #: What was read in it and may be asked for again.
+        self._known: dict[tuple[str, tuple[Any, ...]], Rows] = {}
         self._data_version = self._writer.data_version
         self._writer.set_commit_hook(self._refuses)
         #: Rises when somebody else has written: then nothing that was remembered is sure.
@@ -102,13 +104,26 @@ class Database:
         """All rows of one statement, as of this turn of the loop."""
         self.check_open()
         try:
-            if not self._reads and (loop := _running_loop()) is not None:
+            loop = _running_loop()
+            if loop is None and not self._single:
+                return self.rows(sql, args)  # inside a write, in its thread
+            if loop is not None and not self._reads:
                 self._read("BEGIN")
                 self._reads = True
                 loop.call_soon(self._seen)
             return self._read(sql, args).fetchall()
         except apsw.Error as exc:
             raise translated(exc, self.path) from exc
+
+    def read_again(self, sql: str, args: tuple[Any, ...]) -> Rows:
+        """The same for what many ask in one turn: it is read once."""
+        key = sql, args
+        rows = self._known.get(key)
+        if rows is None:
+            rows = self.read(sql, args)
+            if self._reads:
+                self._known[key] = rows
+        return rows
 
     def reading(self, work: Callable[[], _T]) -> _T:
         """Several statements that see the same state of the file."""
@@ -124,6 +139,7 @@ class Database:
         """The turn is over: what is read next is read anew."""
         if self._reads:
             self._reads = False
+            self._known.clear()
             if self._reader.in_transaction:  # SQLite may have ended it after an error
                 self._read("COMMIT")
 

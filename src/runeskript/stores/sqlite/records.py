@@ -51,7 +51,7 @@ class Records:
         )
 
     def _select(self, table: str, terms: str, args: tuple[Any, ...]) -> list[Record]:
-        rows = self._db.read(f"{_SELECT} {terms}", (table, *args))
+        rows = self._db.read_again(f"{_SELECT} {terms}", (table, *args))
         return [
             Record(name, version, self._value(table, name, version, value), at, _digests(blobs))
             for name, version, value, at, blobs in rows
