@@ -405,8 +405,8 @@ class TestTransactions:
         await own(store, "a")
         for n in range(2_000):
             await store.commit([Unit("a", 1, n, [event(n, "x" * 2_000)])])
-        if store._db._checkpoint is not None:
-            store._db._checkpoint.result()
+        if store._db.wal.copying is not None:
+            store._db.wal.copying.result()
         assert Path(path).stat().st_size > 2_000_000
         await store.close()
         assert not Path(f"{path}-wal").exists()

@@ -77,7 +77,9 @@ class Submitting:
         """
         bare = item.skript is None and item.deployed is None
         program = None if bare else await self._program(item)
-        asked = self._asked(item, program)._replace(waiter=waiter)
+        asked = self._asked(item, program)
+        if waiter is not None:
+            asked = asked._replace(waiter=waiter)
         if not joined:
             (found,) = await self._write([asked])
         else:

@@ -4,13 +4,7 @@ Two connections: one writes, one reads (in WAL mode neither waits for the other)
 on the loop while the median time of its COMMIT is under a millisecond, since a hand-off to a thread
 costs more than that; else, and while another process writes, in a thread.
 
-What is read in one turn of the loop is read in one transaction, which ends with the turn, or with a
-write: to begin one takes longer than most questions. Whoever asks in a later turn, or was written
-to, sees what there is then.
-
-The WAL is copied back into the file by a thread of its own, in small portions. What is written
-meanwhile stays in it; the writer copies that little itself, for only a WAL that is copied back to
-its end is written from its beginning again, and does not grow.
+``reader`` is what reads, ``together`` gathers the writes of many, ``wal`` looks after the WAL.
 """
 
 from __future__ import annotations
@@ -28,6 +22,9 @@ import apsw
 from ...errors import StoreError
 from .failing import translated
 from .files import connect
+from .reader import Reader, Rows
+from .together import Together
+from .wal import Wal
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -40,17 +37,10 @@ _STEP: Final = 1.02
 #: Every how many commits one is timed, and the growth of the WAL looked at.
 _SAMPLE: Final = 8
 _LOOK: Final = 64
-#: Pages written to the WAL from which on it is copied back (4 MB).
-CHECKPOINT_PAGES: Final = 1_000
-#: The most pages that the writer copies back itself (1 MB: about as long as a COMMIT on a disk).
-REST_PAGES: Final = 250
 #: Seconds between two looks at whether another process has written.
 POLL: Final = 0.02
 #: Seconds that a transaction waits for other processes before the file counts as locked.
 PATIENT: Final = 1.0
-
-Rows = list[tuple[Any, ...]]
-_running_loop = asyncio._get_running_loop  # None where there is none
 
 
 class Database:
@@ -63,19 +53,15 @@ class Database:
         self._writer = writer
         try:
             writer.set_busy_timeout(0)
-            self._reader = connect(path, sync)
+            self._reader = Reader(path, sync)
         except apsw.Error as exc:
             raise translated(exc, path) from exc
         #: One statement on the writing connection; only inside ``transact``.
         self.ex = self._writer.cursor().execute
         self.ex_many = self._writer.cursor().executemany
-        self._read = self._reader.cursor().execute
-        #: Whether the transaction of this turn of the loop is open.
-        self._reads = False
-        #: What was read in it and may be asked for again.
-        self._known: dict[tuple[str, tuple[Any, ...]], Rows] = {}
         self._data_version = self._writer.data_version
         self._writer.set_commit_hook(self._refuses)
+        self._together: Together | None = None
         #: Rises when somebody else has written: then nothing that was remembered is sure.
         self.generation = 0
         self._version = -1
@@ -88,9 +74,8 @@ class Database:
         self._under_way: asyncio.Future[Any] | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._upkeep: ThreadPoolExecutor | None = None
-        self._checkpoint: Future[None] | None = None
+        self.wal = Wal(writer, path, sync, self._copied_apart)
         self._commits = 0
-        self._pages = 0
         self._waiters: dict[asyncio.Future[None], None] = {}
         #: Since when the thread waits for another process; whether the last to wait did in vain.
         self._waits_since: float | None = None
@@ -103,45 +88,19 @@ class Database:
     def read(self, sql: str, args: tuple[Any, ...] = ()) -> Rows:
         """All rows of one statement, as of this turn of the loop."""
         self.check_open()
-        try:
-            loop = _running_loop()
-            if loop is None and not self._single:
-                return self.rows(sql, args)  # inside a write, in its thread
-            if loop is not None and not self._reads:
-                self._read("BEGIN")
-                self._reads = True
-                loop.call_soon(self._seen)
-            return self._read(sql, args).fetchall()
-        except apsw.Error as exc:
-            raise translated(exc, self.path) from exc
+        if not self._single and asyncio._get_running_loop() is None:
+            return self.rows(sql, args)  # inside a write, in its thread
+        return self._reader.read(sql, args)
 
     def read_again(self, sql: str, args: tuple[Any, ...]) -> Rows:
-        """The same for what many ask in one turn: it is read once."""
-        key = sql, args
-        rows = self._known.get(key)
-        if rows is None:
-            rows = self.read(sql, args)
-            if self._reads:
-                self._known[key] = rows
-        return rows
+        """The same for what many ask in one turn."""
+        self.check_open()
+        return self._reader.read_again(sql, args)
 
     def reading(self, work: Callable[[], _T]) -> _T:
         """Several statements that see the same state of the file."""
-        if self._reads or _running_loop() is not None:
-            return work()
-        self.read("BEGIN")
-        try:
-            return work()
-        finally:
-            self.read("COMMIT")
-
-    def _seen(self) -> None:
-        """The turn is over: what is read next is read anew."""
-        if self._reads:
-            self._reads = False
-            self._known.clear()
-            if self._reader.in_transaction:  # SQLite may have ended it after an error
-                self._read("COMMIT")
+        self.check_open()
+        return self._reader.reading(work)
 
     # --- writing --------------------------------------------------------------------------------
     def rows(self, sql: str, args: tuple[Any, ...] = ()) -> Rows:
@@ -170,10 +129,29 @@ class Database:
         """How many rows the last statement inside the transaction has written or removed."""
         return self._writer.changes()
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the transaction that was begun is still there."""
+        return bool(self._writer.in_transaction)
+
+    def be_for_many(self) -> None:
+        """From now on what is read in one turn of the loop is read in one transaction, and what is
+        written in one turn is written in one.
+        """
+        self._reader.turns = True
+        if self._together is None:
+            self._together = Together(self, self._write)
+
     async def write(self, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
         """One transaction; see the module's text. Raises StoreError: then nothing of it happened,
         but for a COMMIT that failed without saying how far it came.
         """
+        if self._together is None:
+            return await self._write(work, *args, **named)
+        found: _T = await self._together.add(partial(work, *args, **named))
+        return found
+
+    async def _write(self, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
         asked: float | None = None
         if not self.free:
             asked = monotonic()
@@ -181,13 +159,13 @@ class Database:
                 await asyncio.wait((self._under_way,))
             self.check_open()
         if self.free:
-            self._seen()  # else the WAL could not be begun anew
+            self._reader.let_go()  # else the WAL could not be begun anew
             try:
                 return self.transact(work, *args, **named)
             except apsw.BusyError:
                 pass  # another process writes: wait for it where nobody else has to wait
             finally:
-                self._seen()
+                self._reader.let_go()
         # Those that wait for one lock wait together: nobody longer than from when it was asked.
         until = (monotonic() if asked is None else asked) + self._busy
         if self._threads is None:
@@ -275,7 +253,7 @@ class Database:
         sure. False, and nothing done, where it is not: somebody else has written, or is writing.
         Raises StoreError.
         """
-        self._seen()
+        self._reader.let_go()
         try:
             self._commits = commits = self._commits + 1
             if commits % _SAMPLE:
@@ -315,16 +293,7 @@ class Database:
         self._median = median
         self._off_loop = median > (QUICK if self._off_loop else SLOW)
         self.free = self.free and not self._off_loop
-        copied = self._checkpoint is not None and self._checkpoint.done()
-        if copied or self._commits % _LOOK == 0:
-            self._pages += self._writer.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)[0]
-            if copied and self._pages <= REST_PAGES:
-                self._checkpoint = None
-                self._pages = 0
-                self._copy_rest()
-            elif copied or (self._checkpoint is None and self._pages >= CHECKPOINT_PAGES):
-                self._pages = 0
-                self._checkpoint = self.upkeep.submit(self._copy_back)
+        self.wal.look(sampled=self._commits % _LOOK == 0)
 
     def _tell(self) -> None:
         """Something was written: tell who waits for that."""
@@ -333,6 +302,9 @@ class Database:
                 waiter.set_result(None)
 
     # --- upkeep ---------------------------------------------------------------------------------
+    def _copied_apart(self, copy: Callable[[], None]) -> Future[None]:
+        return self.upkeep.submit(copy)
+
     @property
     def upkeep(self) -> ThreadPoolExecutor:
         """The thread for what takes long and nobody waits for."""
@@ -340,27 +312,10 @@ class Database:
             self._upkeep = ThreadPoolExecutor(1, "rune-store-upkeep")
         return self._upkeep
 
-    def _copy_back(self) -> None:
-        """Copy the WAL into the file, as far as nobody reads it."""
-        connection = connect(self.path, self._sync)
-        try:
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        except apsw.BusyError:
-            return  # somebody else does it
-        finally:
-            connection.close()
-
-    def _copy_rest(self) -> None:
-        """Copy back what was written while the thread copied, between two transactions."""
-        try:
-            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        except apsw.BusyError:
-            pass  # somebody else copies
-
     async def apart(self, work: Callable[[apsw.Connection], _T]) -> _T:
         """Something that takes long, on a connection and a thread of its own."""
         self.check_open()
-        self._seen()
+        self._reader.let_go()
 
         def run() -> _T:
             connection = connect(self.path, self._sync)
@@ -405,6 +360,8 @@ class Database:
 
     async def close(self) -> None:
         """Finish what is under way, and close the file."""
+        if self._together is not None:
+            await self._together.done()
         while self._under_way is not None:
             await asyncio.wait((self._under_way,))
         if self.closed:
@@ -415,7 +372,6 @@ class Database:
             if pool is not None:
                 await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
         try:
-            self._seen()
             self._reader.close()
             self._writer.close()
         except apsw.Error as exc:

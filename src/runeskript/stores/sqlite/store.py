@@ -84,6 +84,12 @@ class SqliteStore:
         self._upkeep = Upkeep(db, jobs, mail, records, payloads, now)
         db.on_rollback = self._rolled_back
 
+    def be_for_many(self) -> None:
+        """From now on what is asked for in one turn of the loop is one transaction: for a service,
+        where many read and write who do not know of each other.
+        """
+        self._db.be_for_many()
+
     def _rolled_back(self) -> None:
         """What was remembered of a transaction that came to nothing is forgotten."""
         self._heads.clear()

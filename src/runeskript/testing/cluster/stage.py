@@ -16,12 +16,12 @@ from .loop import VirtualTime
 @contextmanager
 def virtual(time: VirtualTime) -> Iterator[None]:
     """The engine's interval clocks show virtual time, and it writes runs down often."""
-    from ...stores.sqlite import database
+    from ...stores.sqlite import database, wal
 
     places: list[tuple[Any, str, Any]] = [
         (module, "monotonic", time.monotonic) for module in (arrivals, driver, groups, tasks)
     ]
-    places += [(database, "perf_counter", time.monotonic), (database, "CHECKPOINT_PAGES", 1 << 60)]
+    places += [(database, "perf_counter", time.monotonic), (wal, "CHECKPOINT_PAGES", 1 << 60)]
     places += [(skripts, "load", programs.load), (skripts, "blueprint_codec", programs)]
     places += [(snapshots, "TAIL", 3), (snapshots, "TAIL_BYTES", 10**9)]
     before = [(module, name, getattr(module, name)) for module, name, _ in places]
