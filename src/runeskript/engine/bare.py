@@ -18,8 +18,8 @@ from ..model import versions
 from ..model.batches import unfold_events
 from ..model.blueprint import MachineTable, StateRow, TransitionRow
 from ..model.codec import encode
-from ..model.codes import code_for_type
 from ..model.events import Event, Finished, Moved, Refused, Sent, SentIf, Status
+from ..model.faults import Fault
 from ..model.machine import EVENTS, FINAL, STATUSES
 from ..model.rows import NamedTuple
 from ..model.values import UNSET, Value, copy_value, normalise
@@ -118,15 +118,7 @@ def _error(status: Status, event: Sent | SentIf) -> dict[str, Value] | None:
         return None
     type_ = "cancel" if status == "Cancelled" else "failed"
     message = event.why or f"`{event.name}` was fired by {event.actor.get('id')}"
-    return {
-        "code": code_for_type(type_),
-        "type": type_,
-        "message": message,
-        "step": None,
-        "attempts": 0,
-        "data": None,
-        "cause": None,
-    }
+    return Fault(type_, message).public()
 
 
 def replayed(given: Value, journal: Iterable[Event]) -> Stands:

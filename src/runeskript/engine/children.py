@@ -9,9 +9,9 @@ from ..errors import InputError, RuneskriptError, StoreError
 from ..kernel import Program, Ready
 from ..model import limits
 from ..model.batches import weight
-from ..model.codes import code_for_type
 from ..model.effects import ChildOut
 from ..model.events import ChildDone, Event, Path
+from ..model.faults import Fault
 from ..model.rows import NamedTuple
 from ..model.values import Value
 from ..stores.base import Command, JobRow, ParentRef, RowChange, Store
@@ -182,16 +182,4 @@ def _name(effect: ChildOut) -> str:
 
 
 def _refused(type_: str, message: str) -> Decision:
-    return Decision(
-        None,
-        None,
-        {
-            "code": code_for_type(type_),
-            "type": type_,
-            "message": clean(message),
-            "step": None,
-            "attempts": 0,
-            "data": None,
-            "cause": None,
-        },
-    )
+    return Decision(None, None, Fault(type_, clean(message)).public())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import RuneskriptError
 from ..model.blueprint import Blueprint
+from ..model.faults import Fault
 from ..model.values import Value
 from .handlers.failures import clean
 from .live import Live
@@ -130,12 +131,4 @@ def locate(blueprint: Blueprint, error: dict[str, Value]) -> dict[str, Value]:
 def internal(exc: Exception) -> dict[str, Value]:
     """The error object of a defect of ours."""
     code = exc.code if isinstance(exc, RuneskriptError) else "RUNE-9000"
-    return {
-        "code": code,
-        "type": "internal",
-        "message": clean(f"{type(exc).__name__}: {exc}"),
-        "step": None,
-        "attempts": 0,
-        "data": None,
-        "cause": None,
-    }
+    return Fault("internal", clean(f"{type(exc).__name__}: {exc}"), code=code).public()

@@ -42,6 +42,7 @@ from ..model.events import (
     Started,
     TimerFired,
 )
+from ..model.faults import Fault
 from ..model.values import Value, normalise
 from ..stores.base import Listener, Message
 from ..stores.memory import Mailbox
@@ -327,15 +328,7 @@ class Simulation:
             self._follow(child, kid, 0)
 
     def _refuse(self, child: ChildOut, type_: str, message: str) -> None:
-        error: dict[str, Value] = {
-            "code": "RUNE-5000",
-            "type": type_,
-            "message": message,
-            "step": None,
-            "attempts": 0,
-            "data": None,
-            "cause": None,
-        }
+        error = Fault(type_, message).public()
         self.queue.append(ChildDone(0, child.path, child.n, child.step, "Failed", None, error))
 
     def _step_child(self, child: ChildOut, kid: Simulation) -> bool:

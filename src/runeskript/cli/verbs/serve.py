@@ -7,24 +7,11 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from ...engine.loads import loaded_to_stay
-from ...engine.runtime import Runtime
 from ...errors import RequestError
 from .. import logs, terminal
-from ..options import (
-    add_allow,
-    add_grace,
-    add_handlers,
-    add_lease,
-    add_log,
-    add_output,
-    add_policy,
-    add_queue,
-    add_store,
-    call_limits,
-    chosen_policy,
-)
-from ..registry import load_registry
+from ..options import add_log, add_output, add_store
 from ..usage import UsageError
+from ..working import add_working, runtime_of
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -71,12 +58,7 @@ def configure(parser: ArgumentParser) -> None:
         metavar="N",
         help="jobs that live here at once, 10000 by default; others wait in the store",
     )
-    add_handlers(parser)
-    add_lease(parser)
-    add_grace(parser)
-    add_queue(parser, "the unnamed one alone is the default")
-    add_allow(parser)
-    add_policy(parser)
+    add_working(parser)
     add_log(parser)
     add_output(parser)
     parser.epilog = (
@@ -108,20 +90,7 @@ def execute(args: Namespace) -> int:
         works=not args.no_work,
     )
     telemetry = logs.telemetry_of(args, metrics=True)
-    runtime = Runtime(
-        telemetry=telemetry,
-        store=args.store,
-        handlers=load_registry(args.handlers, builtin=False),
-        allow_hosts=args.allow_host,
-        allow=args.allow,
-        discover_handlers=False,
-        lease=args.lease,
-        grace=args.grace,
-        limits=call_limits(args),
-        queues=args.queue or ("",),
-        max_jobs=_jobs(args.max_jobs),
-        policy=chosen_policy(args),
-    )
+    runtime = runtime_of(args, telemetry, max_jobs=_jobs(args.max_jobs))
     as_json = terminal.mode(args.output) == "json"
 
     async def main() -> None:

@@ -10,32 +10,15 @@ from ...engine.loads import loaded_to_stay
 from ...engine.runtime import Runtime
 from ...model.events import Status
 from .. import logs, terminal
-from ..options import (
-    add_allow,
-    add_grace,
-    add_handlers,
-    add_lease,
-    add_log,
-    add_output,
-    add_policy,
-    add_queue,
-    add_store,
-    call_limits,
-    chosen_policy,
-)
-from ..registry import load_registry
+from ..options import add_log, add_output, add_store
 from ..running import EXIT_STOPPED, Interrupts, StoppedError, drive
+from ..working import add_working, runtime_of
 
 
 def configure(parser: ArgumentParser) -> None:
     """Declare the options."""
     add_store(parser)
-    add_handlers(parser)
-    add_lease(parser)
-    add_grace(parser)
-    add_queue(parser, "the unnamed one alone is the default")
-    add_allow(parser)
-    add_policy(parser)
+    add_working(parser)
     parser.add_argument(
         "--until-idle",
         action="store_true",
@@ -58,19 +41,7 @@ def configure(parser: ArgumentParser) -> None:
 def execute(args: Namespace) -> int:
     """Work."""
     telemetry = logs.telemetry_of(args)
-    runtime = Runtime(
-        store=args.store,
-        handlers=load_registry(args.handlers, builtin=False),
-        allow_hosts=args.allow_host,
-        allow=args.allow,
-        discover_handlers=False,
-        lease=args.lease,
-        grace=args.grace,
-        limits=call_limits(args),
-        queues=args.queue or ("",),
-        telemetry=telemetry,
-        policy=chosen_policy(args),
-    )
+    runtime = runtime_of(args, telemetry)
     try:
         with logs.logging_to_stderr(args.log, telemetry):
             ended, _ = drive(lambda interrupts: _work(runtime, args.until_idle, interrupts))

@@ -6,7 +6,9 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ...errors import StepError
 from ..handlers.decorator import Handler
+from ..handlers.durations import milliseconds
 from ..handlers.params import TypedParams
 
 if TYPE_CHECKING:
@@ -16,6 +18,17 @@ if TYPE_CHECKING:
 Resolver: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
 #: Id of a job -> what its document may use.
 Rule: TypeAlias = "Callable[[str], Awaitable[Grants | None]]"
+
+
+def time_limit(timeout: str | int) -> float:
+    """The parameter ``timeout`` in seconds. Raises StepError (``params``)."""
+    try:
+        ms = milliseconds(timeout)
+    except ValueError as exc:
+        raise StepError("params", f"`timeout`: {exc}") from None
+    if ms < 1:
+        raise StepError("params", "`timeout` must be at least 1ms")
+    return ms / 1000
 
 
 #: Deriving a validator costs a millisecond; several handlers share one.

@@ -19,8 +19,7 @@ from ...model.values import Value
 from ..executors.killing import APART, kill_all_of
 from ..handlers.context import HandlerContext
 from ..handlers.decorator import Handler
-from ..handlers.durations import milliseconds
-from .common import BuiltIn
+from .common import BuiltIn, time_limit
 
 #: Bytes of standard output and of standard error, each.
 MAX_OUTPUT: Final = 1024 * 1024
@@ -136,13 +135,7 @@ def _checked(params: ExecParams) -> float:
         raise StepError("params", "NUL in a text, or a variable without a proper name")
     if not 0 < params.max_output <= MOST_OUTPUT:
         raise StepError("params", f"`max_output` is 1 to {MOST_OUTPUT}")
-    try:
-        ms = milliseconds(params.timeout)
-    except ValueError as exc:
-        raise StepError("params", f"`timeout`: {exc}") from None
-    if ms < 1:
-        raise StepError("params", "`timeout` must be at least 1ms")
-    return ms / 1000
+    return time_limit(params.timeout)
 
 
 def _environment(params: ExecParams) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from ...errors import StepError
-from ..handlers.durations import milliseconds
+from .common import time_limit
 
 #: Bytes of an answer's body where ``max_bytes`` does not say otherwise, and the most it may say.
 MAX_BYTES: Final = 10 * 1024 * 1024
@@ -47,10 +47,4 @@ def seconds(params: ReadParams) -> float:
     """The checked time limit; also checks ``max_bytes``. Raises StepError (``params``)."""
     if not 0 < params.max_bytes <= MOST_BYTES:
         raise StepError("params", f"`max_bytes` is 1 to {MOST_BYTES}")
-    try:
-        ms = milliseconds(params.timeout)
-    except ValueError as exc:
-        raise StepError("params", f"`timeout`: {exc}") from None
-    if ms < 1:
-        raise StepError("params", "`timeout` must be at least 1ms")
-    return ms / 1000
+    return time_limit(params.timeout)
