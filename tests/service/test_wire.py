@@ -12,7 +12,7 @@ import pytest
 
 from runeskript.engine.clock import SystemClock
 from runeskript.engine.runtime import Runtime
-from runeskript.service import tokens, wire
+from runeskript.service import server, tokens, wire
 from runeskript.service.server import bound, serve
 from runeskript.service.service import Service
 from runeskript.service.wire import BoundedProtocol
@@ -88,6 +88,25 @@ async def test_what_is_answered_to_odd_requests() -> None:
         ):  # fmt: skip
             found = await exchange(port, data)
             assert found.startswith(b"HTTP/1.1 %d " % status), (data[:80], found)
+
+
+@pytest.mark.parametrize("first", [b"", get(b"/events", HOST, b"TOKEN")], ids=["alone", "behind"])
+async def test_half_a_body_does_not_hold_up_the_end(
+    first: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends it is told by the end of the connection; what came whole before is answered."""
+    monkeypatch.setattr(server, "CLOSING", 1_000_000)
+    monkeypatch.setattr(wire, "COMING", 1_000_000)
+    async with listening() as (port, auth):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        half = b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n{"
+        first = first.replace(b"TOKEN", auth)
+        writer.write(first + b"POST /check HTTP/1.1\r\n" + HOST + auth + JSON + half)
+        status = b"200" if first else b"100"
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 %s " % status)
+    rest = await reader.read()
+    assert b"0\r\n\r\n" in rest if first else rest == b""
+    writer.close()
 
 
 async def test_two_requests_on_one_connection_are_each_asked_who_they_are() -> None:

@@ -93,6 +93,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.write(_TOO_LARGE)
             self.transport.close()
 
+    def shutdown(self) -> None:
+        """The service closes: a request that is under way here has time to be answered, but none
+        is waited for that has not come whole, unless it stands behind one on the connection.
+        """
+        super().shutdown()
+        if not (self._whole or self._in_head or self.pipeline):
+            self.transport.close()
+
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
