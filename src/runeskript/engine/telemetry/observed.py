@@ -52,10 +52,14 @@ class ObservedStore:
             raise
         self._seconds.observe(perf_counter() - began)
         self._units.observe(len(units))
+        counted: dict[str, int] = {}
         for unit, outcome in zip(units, committed, strict=True):
             if outcome.outcome in ("ok", "limited"):
                 for event in unit.events:
-                    self._events[kind_of(event)].inc(weight(event))
+                    kind = kind_of(event)
+                    counted[kind] = counted.get(kind, 0) + weight(event)
+        for kind, number in counted.items():
+            self._events[kind].inc(number)
         return committed
 
 
