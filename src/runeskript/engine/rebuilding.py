@@ -17,7 +17,7 @@ from ..errors import (
     StoreError,
 )
 from ..expr.runtime import Context
-from ..kernel import Program, outstanding, resume
+from ..kernel import Program, Resumed, outstanding, resume
 from ..model.events import Finished, Path, Retried
 from ..model.run import Run
 from ..stores.base import JobRow, RowChange, Unit
@@ -127,18 +127,8 @@ class Rebuilding:
             if whole is None or whole.row.epoch != row.epoch:
                 return
             loaded = whole
-        start: Run | None = None
-        if loaded.snapshot is not None:
-            from ..model.snapshot import decode_run
-            from ..stores.fastcodec import loads
-
-            start, seq = decode_run(loaded.snapshot, program.digest, Context(), loads)
-            if seq != loaded.first:
-                raise ReplayMismatchError(f"its snapshot is of {seq}, not {loaded.first}")
-        resumed = resume(program, loaded.events, start, rest=program.speaks)
+        resumed = _rebuilt(loaded, program)
         run = resumed.run
-        if loaded.events and type(loaded.events[-1]) is Finished:
-            raise ReplayMismatchError("its journal has an end, and its row has none")
         # What only computed since its last event may come to its end in replay already.
         ended = run.finished is not None
         live = Live(row, program, run)
@@ -192,6 +182,22 @@ class Rebuilding:
         if ended:
             live.ready = its_end(run, resumed.said)
             driver.schedule(live)
+
+
+def _rebuilt(loaded: Loaded, program: Program) -> Resumed:
+    """The run, from its snapshot and the events behind it. Raises ReplayMismatchError."""
+    start: Run | None = None
+    if loaded.snapshot is not None:
+        from ..model.snapshot import decode_run
+        from ..stores.fastcodec import loads
+
+        start, seq = decode_run(loaded.snapshot, program.digest, Context(), loads)
+        if seq != loaded.first:
+            raise ReplayMismatchError(f"its snapshot is of {seq}, not {loaded.first}")
+    resumed = resume(program, loaded.events, start, rest=program.speaks)
+    if loaded.events and type(loaded.events[-1]) is Finished:
+        raise ReplayMismatchError("its journal has an end, and its row has none")
+    return resumed
 
 
 def _given_back(row: JobRow) -> Release:
