@@ -297,14 +297,17 @@ class TestTransactions:
         )
         await store.close()
 
+    @pytest.mark.parametrize("for_many", [False, True])
     async def test_what_waits_for_a_lock_waits_together(
-        self, path: str, monkeypatch: pytest.MonkeyPatch
+        self, path: str, monkeypatch: pytest.MonkeyPatch, for_many: bool
     ) -> None:
         """Nobody waits longer than from when it was asked, however many stand in front of it."""
         now, over, waits, asked = 0.0, 0.0, [], threading.Event()
         monkeypatch.setattr(database, "monotonic", lambda: now)
         store = opened(path, busy=0.02)
         await own(store, "a", "b")
+        if for_many:
+            store.be_for_many()
         real = store._db._writer
 
         class Writer:
@@ -329,20 +332,59 @@ class TestTransactions:
         other = apsw.Connection(path)
         other.execute("BEGIN IMMEDIATE")
         unit = Unit("a", 1, 0, [event(0)], RUNNING)
-        tasks = [asyncio.create_task(store.commit([unit])) for _ in range(9)]
+        tasks: list[asyncio.Task[Any]] = []
+
+        async def ask(count: int) -> None:
+            tasks.extend(asyncio.create_task(store.commit([unit])) for _ in range(count))
+            await asyncio.sleep(0)
+
+        await ask(1)
         while not waits:
             await asyncio.sleep(0)
+        await ask(8)
         now += 0.015
-        tasks.append(asyncio.create_task(store.commit([unit])))
-        await asyncio.sleep(0)
+        await ask(1)
         asked.set()
         found = await asyncio.gather(*tasks, return_exceptions=True)
         assert {type(one) for one in found} == {StoreBusyError} and waits == [20, 15]
         # What has waited for its turn all its time is tried all the same.
-        tasks = [asyncio.create_task(store.commit([unit])) for _ in "ab"]
+        asked.clear()
+        tasks.clear()
+        await ask(1)
+        while len(waits) < 3:
+            await asyncio.sleep(0)
+        await ask(1)
+        asked.set()
         found = await asyncio.gather(*tasks, return_exceptions=True)
         assert isinstance(found[0], StoreBusyError) and waits == [20, 15, 20]
         assert not isinstance(found[1], BaseException) and found[1][0].outcome == "ok"
+        await store.close()
+
+    async def test_after_waiting_in_vain_it_is_waited_for_no_longer_than_a_moment(
+        self, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Requests that come one after the other would each wait as long as the first."""
+        monkeypatch.setattr(database, "PATIENT", 0.001)
+        store, waits = opened(path, busy=0.02), []
+        await own(store, "a")
+        waiting = store._db._waiting
+
+        def noted(work: Callable[[], Any], until: float) -> Any:
+            waits.append(until - database.monotonic() > 0.001)
+            return waiting(work, until)
+
+        monkeypatch.setattr(database, "monotonic", lambda: 0.0)
+        monkeypatch.setattr(store._db, "_waiting", noted)
+        other = apsw.Connection(path)
+        for _ in "ab":
+            other.execute("BEGIN IMMEDIATE")
+            for _ in "abc":
+                with pytest.raises(StoreBusyError):
+                    await store.post([])
+            other.execute("COMMIT")
+            await store.post([])
+        assert waits == [True, False, False] * 2
+        other.close()
         await store.close()
 
     async def test_it_is_locked_until_somebody_can_write(

@@ -39,7 +39,10 @@ _SAMPLE: Final = 8
 _LOOK: Final = 64
 #: Seconds between two looks at whether another process has written.
 POLL: Final = 0.02
-#: Seconds that a transaction waits for other processes before the file counts as locked.
+#: The shortest time that is waited for.
+_MS: Final = 0.001
+#: Seconds that a transaction waits for other processes before the file counts as locked, and that
+#: each waits once that has been in vain.
 PATIENT: Final = 1.0
 
 
@@ -147,14 +150,16 @@ class Database:
         but for a COMMIT that failed without saying how far it came.
         """
         if self._together is None:
-            return await self._write(work, *args, **named)
-        found: _T = await self._together.add(partial(work, *args, **named))
+            return await self._write(None, work, *args, **named)
+        found: _T = await self._together.add(partial(work, *args, **named), monotonic())
         return found
 
-    async def _write(self, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
-        asked: float | None = None
+    async def _write(
+        self, asked: float | None, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs
+    ) -> _T:
+        """``asked``: when it was, where that was not now."""
         if not self.free:
-            asked = monotonic()
+            asked = monotonic() if asked is None else asked
             while self._under_way is not None:
                 await asyncio.wait((self._under_way,))
             self.check_open()
@@ -167,7 +172,7 @@ class Database:
             finally:
                 self._reader.let_go()
         # Those that wait for one lock wait together: nobody longer than from when it was asked.
-        until = (monotonic() if asked is None else asked) + self._busy
+        until = (monotonic() if asked is None else asked) + self._patience()
         if self._threads is None:
             self._threads = ThreadPoolExecutor(1, "rune-store")
         loop, run = asyncio.get_running_loop(), partial(work, *args, **named)
@@ -202,6 +207,16 @@ class Database:
         finally:
             self._waits_since = None
             self._writer.set_busy_timeout(0)
+
+    def is_over(self, asked: float) -> bool:
+        """Whether what was asked for then has waited for others as long as it is to."""
+        return monotonic() - asked > self._patience() - _MS
+
+    def _patience(self) -> float:
+        """Seconds that a transaction waits for others, from when it is asked for: few where the
+        last one has waited in vain, for others may stand in line for each.
+        """
+        return min(self._busy, PATIENT) if self._in_vain else self._busy
 
     def locked(self) -> bool:
         """Whether another process keeps whoever writes waiting for long, or did so in vain and has

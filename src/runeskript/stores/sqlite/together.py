@@ -13,10 +13,13 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import apsw
 
+from ...errors import StoreBusyError
 from .failing import translated
 
 #: What became of a write: its result, or what it raised.
 Outcome: TypeAlias = "tuple[Any, BaseException | None]"
+#: What is to be written, who is told of it, and when it was asked for.
+Waiting: TypeAlias = "tuple[Callable[[], Any], asyncio.Future[Any], float]"
 #: Writes of one transaction.
 MOST: Final = 500
 
@@ -32,21 +35,26 @@ class Transaction(Protocol):
     def in_transaction(self) -> bool:
         """Whether it is still there."""
 
+    def is_over(self, asked: float) -> bool:
+        """Whether a write has waited for other processes as long as it is to."""
+
 
 class Together:
-    """Gathers writes. ``write``: carries out one function in a transaction."""
+    """Gathers writes. ``write``: carries out one function, asked for then, in a transaction."""
 
     def __init__(self, db: Transaction, write: Callable[..., Awaitable[Any]]) -> None:
         self._db = db
         self._write = write
-        self._waiting: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+        self._waiting: list[Waiting] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def add(self, work: Callable[[], Any]) -> Any:
-        """What it gives, once it is durable. It is carried out even if nobody waits any more."""
+    async def add(self, work: Callable[[], Any], asked: float) -> Any:
+        """What it gives, once it is durable. It is carried out even if nobody waits any more.
+        ``asked``: when it was asked for.
+        """
         loop = asyncio.get_running_loop()
         told: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((work, told))
+        self._waiting.append((work, told, asked))
         if self._writer is None:
             self._writer = loop.create_task(self._run())
         return await told
@@ -64,20 +72,27 @@ class Together:
                 await self._carry_out(part)
         finally:
             self._writer = None
-            for _, told in self._waiting:  # only where the task was cancelled
+            for _, told, _ in self._waiting:  # only where the task was cancelled
                 told.cancel()
 
-    async def _carry_out(self, part: list[tuple[Callable[[], Any], asyncio.Future[Any]]]) -> None:
+    async def _carry_out(self, part: list[Waiting]) -> None:
         found: list[Outcome] = []
         try:
+            asked = part[0][2]  # they stand in the order they came
             if len(part) == 1:
-                found.append((await self._write(part[0][0]), None))
+                found.append((await self._write(asked, part[0][0]), None))
             else:
-                found = await self._write(self._each, [work for work, _ in part])
+                found = await self._write(asked, self._each, [work for work, _, _ in part])
+        except StoreBusyError as exc:
+            # The first has waited in vain for all its time; those that came later have theirs.
+            late = [one for one in part[1:] if not self._db.is_over(one[2])]
+            part = part[: len(part) - len(late)]
+            self._waiting[:0] = late
+            found = [(None, exc)] * len(part)
         except Exception as exc:
             found = [(None, exc)] * len(part)
         finally:
-            for at, (_, told) in enumerate(part):
+            for at, (_, told, _) in enumerate(part):
                 if told.done():
                     continue
                 if at >= len(found):
