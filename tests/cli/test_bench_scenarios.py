@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from runeskript.cli import (
 )
 from runeskript.cli import bench_scenarios as bench
 from runeskript.cli.verbs import bench as bench_verb
+from runeskript.compiler.collector import LARGE, paused_collector
 from runeskript.compiler.pipeline import compile_text
 from runeskript.engine.driver import Driver
 from runeskript.engine.handlers.registry import HandlerRegistry
@@ -152,3 +154,27 @@ def test_the_api_scenario_measures_both(monkeypatch: pytest.MonkeyPatch) -> None
     get, post = bench_api._api(1, "normal", ("get", "post"))
     assert (get.scenario, get.n, post.scenario, post.n) == ("api-get", 40, "api-post", 40)
     assert get.extra["sync"] == "NORMAL" and post.extra["p99_ms"] >= post.extra["p50_ms"] > 0
+
+
+# --- compile ------------------------------------------------------------------------------------
+def test_compiling_is_measured_with_the_collector_off_on_and_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each side of each row, with what it found: whether the collector runs, and may be paused."""
+    seen: list[tuple[str, bool, bool]] = []
+
+    def side(name: str) -> float:
+        on = gc.isenabled()
+        with paused_collector(LARGE):
+            seen.append((name, on, on and not gc.isenabled()))
+        return 1.0
+
+    monkeypatch.setattr(bench, "STEPS", 20)
+    monkeypatch.setattr(bench, "_compile", lambda text: side("ours"))
+    monkeypatch.setattr(bench, "_load", lambda text: side("floor"))
+    rows = bench.compile_(1)
+    assert [row.scenario for row in rows] == ["compile", "compile-collected", "compile-as-is"]
+    ours = [(on, pauses) for name, on, pauses in seen if name == "ours"]
+    off, collected, as_is = (False, False), (True, False), (True, True)
+    assert ours == [off, off, collected, collected, as_is, as_is]  # each once to warm up
+    assert [on for name, on, _ in seen if name == "floor"] == [False, False, True, True, True, True]

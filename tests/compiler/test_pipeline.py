@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from runeskript.compiler import pipeline
+from runeskript.compiler.collector import LARGE, unpaused
 from runeskript.compiler.pipeline import (
     STAGES,
     Options,
@@ -17,6 +21,7 @@ from runeskript.compiler.pipeline import (
 from runeskript.errors import CompileError
 from runeskript.model import ast
 from runeskript.model.ast import Expr, Site, Target, Var
+from runeskript.model.blueprint import Debug
 from runeskript.model.blueprint_codec import digest
 from runeskript.model.catalog import EMPTY
 from support import any_handlers
@@ -198,3 +203,52 @@ def test_flow_jumps_between_its_steps() -> None:
 
     compiled = compile_document(made, any_handlers())
     assert Simulation(compiled.blueprint, {}, None).run().output == 3
+
+
+# --- memory -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("keep", [False, True])
+def test_what_only_the_checks_need_is_dropped_when_they_are_done(keep: bool) -> None:
+    unit = pipeline._unit("t.yaml", EMPTY, Options(keep=keep))
+    unit.source = SIMPLE
+    pipeline._run(unit)
+    assert unit.blueprint is not None
+    assert (unit.tree.root is not None, unit.facts is not None, unit.types is not None) == (
+        keep, keep, keep,
+    )  # fmt: skip
+    looked = pipeline.look_into(SIMPLE, "t.yaml")
+    assert looked.tree.root is not None and looked.facts is not None and looked.types is not None
+
+
+@pytest.mark.parametrize(
+    ("size", "told", "runs"), [(1, False, True), (LARGE, False, False), (LARGE, True, True)]
+)
+def test_the_collector_is_paused_for_large_texts(
+    size: int, told: bool, runs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``told``: not to pause it."""
+    seen: list[bool] = []
+    real = pipeline.generate
+
+    def watched(*given: Any) -> Any:
+        seen.append(gc.isenabled())
+        return real(*given)
+
+    monkeypatch.setattr(pipeline, "generate", watched)
+    with unpaused() if told else nullcontext():
+        compile_text(SIMPLE + "#" * size, "t.yaml")
+    assert seen == [runs] and gc.isenabled()
+
+
+def test_spans_that_are_asked_for_later_are_those_of_the_steps() -> None:
+    text = "skript: places\ndo:\n  - set: {a: 1}\n  - log: ${a}\n  - return: ${a}\n"
+    blueprint = compile_text(text, "t.yaml", options=Options(passes=())).blueprint
+    debug = blueprint.debug
+    assert debug.span_counts == (len(blueprint.code), len(blueprint.steps))
+    assert [str(span) for span in debug.step_spans[1:]] == [
+        "t.yaml:3:5",
+        "t.yaml:4:5",
+        "t.yaml:5:5",
+    ]
+    assert debug.spans == tuple(debug.step_spans[site] for site in blueprint.sites)
+    again = Debug(debug.spans, debug.step_spans, debug.slot_names, debug.source)
+    assert again == debug and again.span_counts == debug.span_counts

@@ -96,7 +96,7 @@ def test_pointers_and_ids() -> None:
 
 def test_pointers_are_escaped() -> None:
     call = step("call: f\nwith: {a/b~c: '${x.y}'}")
-    assert call.args.entries[0][1].pointer == "/do/0/with/a~1b~0c"
+    assert next(iter(call.args.entries.values())).pointer == "/do/0/with/a~1b~0c"
 
 
 def test_if_is_a_verb_only_beside_then() -> None:
@@ -303,7 +303,7 @@ def test_yaml_and_json_make_the_same_skript(path: Path) -> None:
     assert ast_hash(back) == ast_hash(made)
 
 
-def _by_readers(_: Readers, node: Map, by_key: ByKey, pointer: str, file: str) -> dict[str, Any]:
+def _by_readers(_: Readers, node: Map, by_key: ByKey, pointer: str) -> dict[str, Any]:
     """What ``Readers.values`` gives, with nothing known of any text."""
     return {key: read(node.entries[key], pointer + end, key) for key, end, read, *_ in by_key}
 
@@ -313,6 +313,8 @@ def _parts(item: Any) -> Iterator[Any]:
     if isinstance(item, tuple):
         for part in item:
             yield from _parts(part)
+    elif isinstance(item, dict):
+        yield from _parts(tuple(item.items()))
     elif is_record(type(item)):
         yield type(item).__name__
         for field in fields_of(type(item)):

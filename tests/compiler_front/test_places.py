@@ -37,7 +37,7 @@ def steps() -> tuple[Set, Call]:
 
 def test_each_expression_knows_its_text_span_and_pointer() -> None:
     first, second = steps()
-    values = [value for _, value in (*first.assignments, *second.args.entries)]
+    values = [value for _, value in (*first.assignments, *second.args.entries.items())]
     assert [(v.source, str(v.span), v.pointer) for v in values] == [
         ("${a + 1}", "p.yaml:4:14", "/do/0/set/total"),
         ("2", "p.yaml:5:17", "/do/0/set/quoted"),
@@ -56,7 +56,7 @@ def test_each_expression_knows_its_text_span_and_pointer() -> None:
 def test_the_names_in_it_have_their_places() -> None:
     first, second = steps()
     found = []
-    for _, value in (*first.assignments, *second.args.entries):
+    for _, value in (*first.assignments, *second.args.entries.items()):
         found += [str(value.span.shift(name.offset, len(name.name))) for name in value.names]
     assert found == ["p.yaml:4:16", "p.yaml:6:20", "p.yaml:8:24"]
 

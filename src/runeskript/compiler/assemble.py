@@ -14,8 +14,13 @@ from ..model.blueprint import (
     Instruction,
     MachineTable,
 )
+from ..model.isa import Op
 from . import core
-from .codegen import ROOTS, BodyCode, Code, To
+from .codegen import ROOTS, BodyCode, Code
+
+#: The instructions that hold addresses.
+_JUMP = int(Op.JUMP)
+_REGIONS = (int(Op.PURE), int(Op.LOOP))
 
 
 def assemble(
@@ -39,7 +44,6 @@ def assemble(
         instructions += _resolve(part, entry)
         sites += part.sites
         rows += _rows(part, entry)
-    spans = tuple(site.span for site in program.sites)
     return Blueprint(
         name=document.name,
         version=document.version,
@@ -51,7 +55,7 @@ def assemble(
         roots=tuple((n, code.bodies[0].slots[n]) for n in ROOTS if n in code.bodies[0].slots),
         code=tuple(instructions),
         sites=tuple(sites),
-        steps=tuple(site.name for site in program.sites),
+        steps=tuple([site.name for site in program.sites]),
         bodies=tuple(
             _body(part, entry, code.bodies, indexes)
             for part, entry in zip(code.bodies, entries, strict=True)
@@ -67,11 +71,11 @@ def assemble(
         on_failure=on_failure,
         schedule=document.schedule,
         machine=_machine(program.machine, code),
-        debug=Debug(
-            spans=tuple(spans[site] for site in sites),
-            step_spans=spans,
-            slot_names=tuple(tuple(part.slots) for part in code.bodies),
-            source=source,
+        debug=Debug.placed(
+            tuple([site.place for site in program.sites]),
+            tuple(sites),
+            tuple([tuple(part.slots) for part in code.bodies]),
+            source,
         ),
     )
 
@@ -81,19 +85,18 @@ def _machine(table: MachineTable | None, code: Code) -> MachineTable | None:
 
 
 def _resolve(part: BodyCode, entry: int) -> list[Instruction]:
-    out: list[Instruction] = []
+    """The instructions of a body with addresses in the places of labels."""
     at: dict[core.Label | None, int] = {label: entry + to for label, to in part.labels.items()}
     code: list[tuple[Any, ...]] = part.code
-    for following, (opcode, *operands) in enumerate(code, entry + 1):
-        at[None] = following
-        for i, operand in enumerate(operands):
-            kind = type(operand)
-            if kind is To:
-                operands[i] = at[operand.label]
-            elif kind is tuple and operand and type(operand[0]) is To:
-                operands[i] = tuple([at[to.label] for to in operand])
-        out.append((int(opcode), *operands))
-    return out
+    for offset, instruction in enumerate(code):
+        opcode = instruction[0]
+        if opcode in _REGIONS:
+            at[None] = entry + offset + 1
+            exits = tuple([at[label] for label in instruction[2]])
+            code[offset] = (opcode, instruction[1], exits)
+        elif opcode == _JUMP:
+            code[offset] = (opcode, at[instruction[1]])
+    return part.code
 
 
 def _rows(part: BodyCode, entry: int) -> list[ExceptionRow]:

@@ -31,15 +31,13 @@ from .irtools import fill
 ROOTS = ("input", "env", "job")
 
 
-@mutable
-class To:
-    """A label where ``assemble`` puts an address; None is the next instruction."""
-
-    label: core.Label | None
-
-
-#: The exits of most regions: on to the next instruction.
-_NEXT: Final = (To(None),)
+# Opcodes as plain numbers: the garbage collector follows a member of an enumeration, and with it
+# every instruction that holds one. Labels stand where ``assemble`` puts addresses; None is the next
+# instruction.
+_JUMP, _PURE, _LOOP = int(Op.JUMP), int(Op.PURE), int(Op.LOOP)
+_CALL, _EMIT, _LOG, _ENTER = int(Op.CALL), int(Op.EMIT), int(Op.LOG), int(Op.ENTER)
+_LEAVE: Final[Instruction] = (int(Op.LEAVE),)
+_ARRIVE: Final[Instruction] = (int(Op.ARRIVE),)
 
 
 @mutable
@@ -87,6 +85,7 @@ def generate(
     generator = _Generator(program, catalog, pinned, {id(b): i for i, b in enumerate(bodies)})
     for index, body in enumerate(bodies):
         generator.body(body, index)
+        body.ops = []  # nobody reads them again
     _captures(generator.out.bodies, generator.indexes)
     return generator.out
 
@@ -122,10 +121,10 @@ class _Generator:
         functions = program.document.functions
         self.functions = {f.name: i for i, f in enumerate(functions)}
         self.at = BodyCode(program.root, 0)
-        #: Of the body at hand: variable -> its node; identity of an IR -> that IR (so that it stays
-        #: the only one of this identity) and what became of it. Equal texts share their IR.
+        #: Of the body at hand: variable -> its node; identity of an IR, which is the program's, ->
+        #: what became of it. Equal texts share their IR.
         self.slots = _Slots(self.at)
-        self.known: dict[int, tuple[IR, IR]] = {}
+        self.known: dict[int, IR] = {}
         for f in functions:
             self.out.functions.append(FunctionRow(f.name, len(f.params), self.ir(f.body.ir)))
 
@@ -135,8 +134,8 @@ class _Generator:
             return ir
         known = self.known.get(id(ir))
         if known is None:
-            known = self.known[id(ir)] = (ir, fill(ir, self.slots, self.functions))
-        return known[1]
+            known = self.known[id(ir)] = fill(ir, self.slots, self.functions)
+        return known
 
     def operand(self, ir: IR) -> int:
         exprs = self.out.exprs
@@ -229,18 +228,17 @@ class _Generator:
         return index
 
     def jump(self, op: core.Jump) -> Instruction:
-        return (Op.JUMP, To(op.to))
+        return (_JUMP, op.to)
 
     def pure(self, op: core.Pure) -> Instruction:
         self.out.regions.append(self.statements(op.statements))
-        exits = _NEXT if op.exits == core.ONWARD else tuple([To(label) for label in op.exits])
-        return (Op.LOOP if op.loop else Op.PURE, len(self.out.regions) - 1, exits)
+        return (_LOOP if op.loop else _PURE, len(self.out.regions) - 1, op.exits)
 
     def call(self, op: core.Call) -> Instruction:
         params = self.expr(op.params)
         policy = self.policy(op.policy)
         return (
-            Op.CALL,
+            _CALL,
             self.handler(op.handler),
             params,
             self.into(op.into),
@@ -251,23 +249,25 @@ class _Generator:
 
     def fork(self, op: core.Fork) -> Instruction:
         bodies = tuple(self.indexes[id(b)] for b in op.bodies)
-        return (Op.FORKPURE, bodies, None, None, op.need) if op.pure else (Op.FORK, bodies, op.need)
+        if op.pure:
+            return (int(Op.FORKPURE), bodies, None, None, op.need)
+        return (int(Op.FORK), bodies, op.need)
 
     def forkn(self, op: core.ForkN) -> Instruction:
         body, over, limit = self.indexes[id(op.body)], self.expr(op.over), self.expr(op.limit)
         if op.pure:
-            return (Op.FORKPURE, (body,), over, limit, op.need)
-        return (Op.FORKCALL if op.calls else Op.FORKN, body, over, limit, op.need)
+            return (int(Op.FORKPURE), (body,), over, limit, op.need)
+        return (int(Op.FORKCALL if op.calls else Op.FORKN), body, over, limit, op.need)
 
     def arrive(self, op: core.Arrive) -> Instruction:
-        return (Op.ARRIVE,)
+        return _ARRIVE
 
     def join(self, op: core.Join) -> Instruction:
         fork = op.fork
         for body in fork.bodies if isinstance(fork, core.Fork) else (fork.body,):
             for _, outer, _reducer in body.outs:
                 self.at.write(outer)
-        return (Op.JOIN, self.into(op.into), op.shape)
+        return (int(Op.JOIN), self.into(op.into), op.shape)
 
     def wait(self, op: core.Wait) -> Instruction:
         due = self.expr(op.due)
@@ -280,11 +280,11 @@ class _Generator:
                 )
             )
             listen = len(self.out.listens) - 1
-        return (Op.WAIT, due, op.clock, listen, self.into(op.into))
+        return (int(Op.WAIT), due, op.clock, listen, self.into(op.into))
 
     def emit(self, op: core.Emit) -> Instruction:
         return (
-            Op.EMIT,
+            _EMIT,
             self.expr(op.topic),
             self.expr(op.key),
             self.expr(op.to),
@@ -301,7 +301,7 @@ class _Generator:
         params = self.expr(op.params)
         policy = self.policy(op.policy)
         return (
-            Op.RUN,
+            int(Op.RUN),
             index,
             params,
             self.into(op.into),
@@ -311,25 +311,25 @@ class _Generator:
         )
 
     def log(self, op: core.Log) -> Instruction:
-        return (Op.LOG, self.expr(op.text), op.level)
+        return (_LOG, self.expr(op.text), op.level)
 
     def enter(self, op: core.Enter) -> Instruction:
-        return (Op.ENTER, op.kind, self.expr(op.deadline))
+        return (_ENTER, op.kind, self.expr(op.deadline))
 
     def leave(self, op: core.Leave) -> Instruction:
-        return (Op.LEAVE,)
+        return _LEAVE
 
     def raise_(self, op: core.Raise) -> Instruction:
-        return (Op.RAISE, self.expr(op.error))
+        return (int(Op.RAISE), self.expr(op.error))
 
     def reraise(self, op: core.Reraise) -> Instruction:
-        return (Op.RERAISE, self.at.slot(op.variable))
+        return (int(Op.RERAISE), self.at.slot(op.variable))
 
     def compensate(self, op: core.Compensate) -> Instruction:
-        return (Op.COMPENSATE, self.at.slot(op.variable))
+        return (int(Op.COMPENSATE), self.at.slot(op.variable))
 
     def return_(self, op: core.Return) -> Instruction:
-        return (Op.RETURN, self.expr(op.value))
+        return (int(Op.RETURN), self.expr(op.value))
 
 
 EMIT: Mapping[type[core.Op], Callable[[_Generator, Any], Instruction]] = {

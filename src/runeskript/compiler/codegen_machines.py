@@ -23,27 +23,27 @@ class Generator(Protocol):
 
 def _await(g: Generator, op: machine_ops.Await) -> Instruction:
     at = g.at
-    return (Op.AWAIT, op.state, at.write(op.event), at.write(op.actor), at.write(op.into))
+    return (int(Op.AWAIT), op.state, at.write(op.event), at.write(op.actor), at.write(op.into))
 
 
 def _pass(g: Generator, op: machine_ops.Pass) -> Instruction:
-    return (Op.PASS, g.at.write(op.into))
+    return (int(Op.PASS), g.at.write(op.into))
 
 
 def _refuse(g: Generator, op: machine_ops.Refuse) -> Instruction:
-    return (Op.REFUSE, g.at.slot(op.variable))
+    return (int(Op.REFUSE), g.at.slot(op.variable))
 
 
 def _move(g: Generator, op: machine_ops.Move) -> Instruction:
-    return (Op.MOVE, op.to, op.transition, g.expr(op.due))
+    return (int(Op.MOVE), op.to, op.transition, g.expr(op.due))
 
 
 def _fail(g: Generator, op: machine_ops.Fail) -> Instruction:
-    return (Op.FAIL, g.at.slot(op.variable), op.transition)
+    return (int(Op.FAIL), g.at.slot(op.variable), op.transition)
 
 
 def _event(g: Generator, op: machine_ops.Event) -> Instruction:
-    return (Op.EVENT, g.operand(op.event))
+    return (int(Op.EVENT), g.operand(op.event))
 
 
 MACHINES: Final[dict[type[core.Op], Callable[[Any, Any], Instruction]]] = {

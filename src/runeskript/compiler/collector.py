@@ -12,12 +12,14 @@ from contextlib import contextmanager
 
 #: Characters of source text from which pausing pays.
 LARGE = 100_000
+#: From how many it is paused.
+_least: float = LARGE
 
 
 @contextmanager
 def paused_collector(size: int) -> Iterator[None]:
     """Leave the collector off inside the block, if ``size`` is large and it was on."""
-    if size < LARGE or not gc.isenabled():
+    if size < _least or not gc.isenabled():
         yield
         return
     gc.disable()
@@ -25,3 +27,14 @@ def paused_collector(size: int) -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+@contextmanager
+def unpaused() -> Iterator[None]:
+    """Pause for no text inside the block: for measuring what compiling costs with the collector."""
+    global _least  # noqa: PLW0603 - it is a switch of the process, as the collector's own is
+    _least = float("inf")
+    try:
+        yield
+    finally:
+        _least = LARGE

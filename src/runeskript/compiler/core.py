@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any, Final, Literal, TypeAlias
 
-from ..model.ast import IR, Document, Expr, Site
+from ..model.ast import IR, Document, Expr, Site, Target, Var
 from ..model.blueprint import MachineTable
 from ..model.records import mutable
 from ..model.spans import Span
@@ -26,6 +26,9 @@ Label: TypeAlias = int
 Exit: TypeAlias = "Label | None"
 #: The exits of a region that only leads on to the next operation.
 ONWARD: Final[tuple[Exit, ...]] = (None,)
+
+#: Where a variable is written.
+Write: TypeAlias = Target | Var
 
 BodyKind: TypeAlias = Literal["root", "branch", "iteration", "undo"]
 
@@ -272,14 +275,6 @@ class Range:
     kind: Literal["catch", "finally", "any"]
     depth: int
     variable: str
-
-
-@mutable
-class Write:
-    """Where a variable is written: the span to show and the step."""
-
-    span: Span
-    pointer: str
 
 
 @mutable

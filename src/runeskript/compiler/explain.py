@@ -134,7 +134,7 @@ def _flat(node: Any) -> str | None:
     if isinstance(node, Args):
         if node.whole is not None:
             return show(node.whole.ir)
-        return "{" + ", ".join(f"{k}: {show(v.ir)}" for k, v in node.entries) + "}"
+        return "{" + ", ".join(f"{k}: {show(v.ir)}" for k, v in node.entries.items()) + "}"
     if isinstance(node, Retry):
         on = f" on {' '.join(node.on)}" if node.on else ""
         return f"max {node.max}{on}, backoff {node.backoff_ms}..{node.backoff_max_ms} ms"

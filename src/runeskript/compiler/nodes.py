@@ -8,14 +8,13 @@ position of its definition.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias, final
+from typing import Final, TypeAlias, final
 
-from ..model.spans import Span
+from ..model.spans import Place, Span
 from ..model.values import Value
 
 #: The style of what stands for a value that could not be read; nothing more is said about it.
 UNREAD: Final = "*"
-_new: Final = object.__new__
 
 
 # None of the classes has an `__init__`: an empty object and seven assignments in place take less
@@ -121,15 +120,14 @@ def empty_map(flow: bool, line: int, column: int) -> Map:
     return made
 
 
+def place_of(node: Node, file: str) -> Place:
+    """The stretch of text a node covers, of which a span can be made."""
+    return file, node.line + 1, node.column + 1, node.end_line + 1, node.end_column + 1
+
+
 def span_of(node: Node, file: str) -> Span:
-    """The stretch of text a node covers. Every step has one: hence no ``__init__``."""
-    made: Any = _new(Span)
-    made.file = file
-    made.line = node.line + 1
-    made.column = node.column + 1
-    made.end_line = node.end_line + 1
-    made.end_column = node.end_column + 1
-    return made  # type: ignore[no-any-return]
+    """The stretch of text a node covers."""
+    return Span(*place_of(node, file))
 
 
 def enter(node: Map, key: Scalar, value: Node) -> Scalar | None:
@@ -171,6 +169,17 @@ def children_of(node: Node) -> list[Node]:
     if type(node) is Map:
         return list(node.entries.values())
     return node.items if type(node) is Seq else []
+
+
+def bare_text(node: Node) -> Scalar | None:
+    """The first unquoted text in a list, which as an expression would be a name."""
+    if type(node) is Scalar:
+        return node if isinstance(node.value, str) and not node.style else None
+    for child in children_of(node):
+        found = bare_text(child)
+        if found is not None:
+            return found
+    return None
 
 
 def to_value(node: Node) -> Value:

@@ -28,7 +28,7 @@ def pin_children(unit: Unit, compile_child: CompileChild) -> None:
         for op in body.ops:
             if isinstance(op, core.Run) and op.path is not None and op.path not in unit.pinned:
                 _pin(unit, op.path, op, program, compile_child)
-    for step, _ in have(unit.facts).steps:
+    for step in have(unit.facts).steps:
         if isinstance(step, Run) and step.path in unit.pinned:
             child = unit.family.done[_beside(unit, step.path)]
             if child is not None:

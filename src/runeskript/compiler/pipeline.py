@@ -67,7 +67,7 @@ def _validate(unit: Unit) -> None:
     if unit.program is not None:
         root = unit.tree.root if unit.tree is not None else None
         facts = collect_facts(unit.program.document, root)
-        unit.silences = silences_of(facts.document, [step for step, _ in facts.steps])
+        unit.silences = silences_of(facts.document, facts.steps)
         unit.diagnostics.silence(unit.silences)
         parsed = unit.tree is not None
         unit.types = validate(facts, unit.program, unit.catalog, unit.diagnostics, parsed=parsed)
@@ -170,10 +170,21 @@ STAGES: Final[tuple[tuple[tuple[str, Callable[[Unit], None]], ...], ...]] = (
 )
 
 
+def _let_go(unit: Unit) -> None:
+    """Drop what only the first group needs, half of all objects: the garbage collector would look
+    at them until the end."""
+    if not unit.options.keep:
+        unit.facts = unit.types = None
+        if unit.tree is not None:
+            unit.tree.root = None
+
+
 def _run(unit: Unit, *, skip: int = 0, groups: int = len(STAGES)) -> None:
     """Run the stages of the first ``groups`` groups, without the first ``skip`` stages."""
     with paused_collector(len(unit.source)):
         for number, group in enumerate(STAGES[:groups]):
+            if number > 0:
+                _let_go(unit)
             for _, stage in group[skip if number == 0 else 0 :]:
                 stage(unit)
             if unit.diagnostics.has_errors:

@@ -62,6 +62,8 @@ _LIST: Final = "list of constants "
 #: The IRs of the operands, in the order of the text -> that of the whole.
 Maker = Callable[[Sequence[Any]], Any]
 Kind = Literal["variable", "function"]
+#: Names in a shape, in order: see ``Mould.uses``.
+Uses = tuple[tuple[int, int, str, Kind], ...]
 
 
 @mutable
@@ -75,7 +77,7 @@ class Mould:
     """
 
     make: Maker
-    uses: tuple[tuple[int, int, str, Kind], ...]
+    uses: Uses
     bound: int | None
     words: int
     used: Callable[[Sequence[str]], tuple[str, ...]]

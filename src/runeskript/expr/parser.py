@@ -150,18 +150,18 @@ def parse_template(
     made.mould, made.operands = None, ()
     made.used = used
     made.inserts = tuple(inserts)
-    made.later = _names_of_inserts, pieces, inserts
-    made.bound = _names_of_inserts(pieces, inserts, "bound") if binds else ()
+    made.later = _names_of_inserts
+    made.given = text
+    made.bound = _names_of_inserts(made, "bound") if binds else ()
     return made  # type: ignore[no-any-return]
 
 
-def _names_of_inserts(
-    pieces: list[str], inserts: list[Parsed], field: str = "names"
-) -> tuple[Name, ...]:
-    """The names in the inserts of a text, which are all second ``pieces`` of it."""
+def _names_of_inserts(parsed: Parsed, field: str = "names") -> tuple[Name, ...]:
+    """The names in the inserts of a text, which are all second pieces of it."""
     out: list[Name] = []
+    pieces = _INSERT.split(parsed.given)
     at = 0
-    for plain, piece, insert in zip(pieces[::2], pieces[1::2], inserts, strict=False):
+    for plain, piece, insert in zip(pieces[::2], pieces[1::2], parsed.inserts, strict=False):
         at += len(plain) + 2  # behind the `${`
         out += _shifted(getattr(insert, field), at)
         at += len(piece) + 1

@@ -22,7 +22,19 @@ from typing import Any, Final
 from ..model.limits import EXPRESSION_DEPTH, NAME
 from ..model.parsed import IR, Name, Parsed
 from ..model.values import is_text
-from .moulds import BOUND, CONSTANT, KEY, LOCAL, NUMBER, OTHER, TARGET, VARIABLE, Mould, mould_of
+from .moulds import (
+    BOUND,
+    CONSTANT,
+    KEY,
+    LOCAL,
+    NUMBER,
+    OTHER,
+    TARGET,
+    VARIABLE,
+    Mould,
+    Uses,
+    mould_of,
+)
 
 #: A name with its keys is one word. Neither a name before a quote nor a number before a letter is
 #: one: both are mistakes with messages of their own.
@@ -151,23 +163,33 @@ def read_simple(text: str, locals_: tuple[str, ...], insert: bool = False) -> Pa
     made.operands = irs
     made.used = mould.used(names)
     made.inserts = ()
-    made.later = _names, text, mould, insert
-    made.bound = () if mould.bound is None else _names(text, mould, insert, (mould.bound,))
+    made.later = _names_in_insert if insert else _names
+    made.given = text
+    made.bound = () if mould.bound is None else _places(text, insert, _as_uses(mould.bound))
     return made  # type: ignore[no-any-return]
 
 
-def _names(
-    text: str, mould: Mould, insert: bool, operands: tuple[int, ...] | None = None
-) -> tuple[Name, ...]:
-    """Where the names of an expression stand that was read; ``operands``: of these, in place of
-    those that it uses."""
+def _names(parsed: Parsed) -> tuple[Name, ...]:
+    """Where the names of an expression stand that was read."""
+    return _places(parsed.given, False, parsed.mould.uses)
+
+
+def _names_in_insert(parsed: Parsed) -> tuple[Name, ...]:
+    """The same of one that stands between brackets."""
+    return _places(parsed.given, True, parsed.mould.uses)
+
+
+def _as_uses(operand: int) -> Uses:
+    """An operand that is a name, as ``Mould.uses`` has it."""
+    return ((operand, 0, "", "variable"),)
+
+
+def _places(text: str, insert: bool, uses: Uses) -> tuple[Name, ...]:
+    """Where some names of a text stand."""
     parts = _OPERAND.split(text)
     ends = list(accumulate(map(len, parts)))
     if insert:
         ends[-1] -= 1  # the expression ends before the bracket
-    uses = mould.uses
-    if operands is not None:
-        uses = tuple([(number, 0, "", "variable") for number in operands])
     return tuple(
         [
             Name(name or parts[2 * number + 1].split(".")[0], ends[2 * number] + back, kind)

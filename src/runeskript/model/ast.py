@@ -19,6 +19,7 @@ from .ast_parts import Allow as Allow
 from .ast_parts import Args as Args
 from .ast_parts import Block as Block
 from .ast_parts import Expr as Expr
+from .ast_parts import Later
 from .ast_parts import Site as Site
 from .ast_parts import Step as Step
 from .parsed import IR as IR
@@ -40,7 +41,7 @@ class Retry:
 
 
 @record
-class Target:
+class Target(Later):
     """Left side of an assignment: a variable and the path of keys below it (each an Expr)."""
 
     name: str

@@ -46,14 +46,19 @@ _FIELDS: Final = {name: _fields(cls) for name, cls in _CLASSES.items()}
 
 
 def _maker(name: str, fields: tuple[str, ...]) -> Callable[[Any], dict[str, Any]]:
-    """A function that gives a node of one class as an object, its parts as they are."""
+    """A function that gives a node of one class as an object, its parts as they are.
+
+    JSON asks for every node it meets, which takes longer than to write it: so expressions and
+    sites, most of all nodes, are made objects with the nodes that they stand in.
+    """
 
     def make(item: Any) -> dict[str, Any]:
         out: dict[str, Any] = {"node": name}
         for field in fields:
             value = getattr(item, field)
             if value is not None:
-                out[field] = value
+                made = _WITHIN.get(type(value))
+                out[field] = value if made is None else made(value)
         return out
 
     return make
@@ -63,6 +68,14 @@ def _expr(item: Expr) -> dict[str, Any]:
     return {"ir": item.ir}
 
 
+def _args(item: ast.Args) -> dict[str, Any]:
+    entries = [(key, {"ir": value.ir}) for key, value in item.entries.items()]
+    out: dict[str, Any] = {"node": "Args", "entries": entries}
+    if item.whole is not None:
+        out["whole"] = item.whole
+    return out
+
+
 def _site(item: Site) -> dict[str, Any]:
     out = {"node": "Site", "pointer": item.pointer}
     if item.id is not None:
@@ -70,11 +83,31 @@ def _site(item: Site) -> dict[str, Any]:
     return out
 
 
-#: Class -> what makes an object of a node. Most nodes are of the two that are written out.
-_OBJECTS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
-    **{_CLASSES[name]: _maker(name, fields) for name, fields in _FIELDS.items()},
+#: What is made an object at once, with the node around it.
+_WITHIN: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
     Expr: _expr,
     Site: _site,
+    ast.Args: _args,
+    ast.Target: _maker("Target", _FIELDS["Target"]),
+    ast.Retry: _maker("Retry", _FIELDS["Retry"]),
+}
+
+
+def _set(item: ast.Set) -> dict[str, Any]:
+    out = _any_set(item)
+    target = _WITHIN[ast.Target]
+    out["assignments"] = [(target(to), {"ir": value.ir}) for to, value in item.assignments]
+    return out
+
+
+_any_set: Final = _maker("Set", _FIELDS["Set"])
+
+
+#: Class -> what makes an object of a node. Most nodes are of those that are written out.
+_OBJECTS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
+    **{_CLASSES[name]: _maker(name, fields) for name, fields in _FIELDS.items()},
+    **_WITHIN,
+    ast.Set: _set,
 }
 
 
@@ -144,6 +177,8 @@ def _build(item: Any) -> Any:
         if field not in given:
             raise ValueError(f"{name} has no field {field!r}")
         given[field] = part if field in _PLAIN else _build(part)
+    if cls is ast.Args:
+        given["entries"] = dict(given["entries"] or ())
     spans = {n: NOWHERE for n in ("handler_span", "skript_span") if n in _all_fields(name)}
     return cls(**given, **spans)
 

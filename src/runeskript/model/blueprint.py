@@ -8,12 +8,12 @@ generates functions.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from .ast import IR
 from .records import record
 from .schedule import Schedule
-from .spans import Span
+from .spans import Place, Span
 from .values import Value
 
 Instruction: TypeAlias = tuple[object, ...]
@@ -139,14 +139,60 @@ class MachineTable:
     transitions: tuple[TransitionRow, ...]
 
 
+class _Places:
+    """Makes the spans when they are first asked for, where there are places alone.
+
+    What is compiled is run without anybody asking: the compiler gives ``places`` of the steps, and
+    of each instruction its step (``sites``), in the place of the spans.
+    """
+
+    __slots__ = ("places", "sites")
+    places: tuple[Place, ...]
+    sites: tuple[int, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "step_spans":
+            found = tuple([Span(*place) for place in self.places])
+        elif name == "spans":
+            steps: tuple[Span, ...] = self.step_spans
+            found = tuple([steps[site] for site in self.sites])
+        else:
+            raise AttributeError(name)
+        object.__setattr__(self, name, found)
+        return found
+
+    @property
+    def span_counts(self) -> tuple[int, int]:
+        """How many there are of instructions and of steps."""
+        if hasattr(self, "sites"):
+            return len(self.sites), len(self.places)
+        return len(self.spans), len(self.step_spans)
+
+
 @record
-class Debug:
+class Debug(_Places):
     """Outside the identity: where each instruction and step came from, and slot names per body."""
 
     spans: tuple[Span, ...] = ()
     step_spans: tuple[Span, ...] = ()
     slot_names: tuple[tuple[str, ...], ...] = ()
     source: str = ""
+
+    @classmethod
+    def placed(
+        cls,
+        places: tuple[Place, ...],
+        sites: tuple[int, ...],
+        slot_names: tuple[tuple[str, ...], ...],
+        source: str,
+    ) -> Debug:
+        """One whose spans are made when they are asked for."""
+        made: Any = object.__new__(cls)
+        made.places = places
+        made.sites = sites
+        made.slot_names = slot_names
+        made.source = source
+        return made  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ expressions and far fewer texts. So whatever does not depend on the place is kep
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias
 
 from .records import record
@@ -39,23 +39,23 @@ class _Known:
     (``expr/moulds.py``), and the IRs that the mould put together; None and nothing for others.
     ``inserts``: of a text with inserts, what these were read as; nothing where that is not known.
 
-    Where names stand is hardly ever asked. Who reads many sets ``later`` in their place: a function
-    that gives them, and its arguments.
+    Where names stand is hardly ever asked. Who reads many sets ``later`` in their place, a function
+    that gives them, and ``given``, what it works them out from.
     """
 
-    __slots__ = ("inserts", "later", "mould", "operands", "used")
+    __slots__ = ("given", "inserts", "later", "mould", "operands", "used")
     inserts: tuple[Parsed, ...]
-    later: tuple[Any, ...]
+    later: Callable[[Parsed], tuple[Name, ...]]
+    given: Any
     mould: Any
     operands: tuple[Any, ...]
     used: tuple[str, ...]
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self: Any, name: str) -> Any:
         """A field that is asked for the first time, of one made without it."""
         found: Any
         if name == "names":
-            make, *given = self.later
-            found = make(*given)
+            found = self.later(self)
         elif name == "used":
             found = used_by(self.names)
         elif name == "inserts" or name == "operands":

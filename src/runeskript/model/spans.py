@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from .records import record
+
+#: The fields of a span in their order, kept where hardly anybody asks for the span. The garbage
+#: collector looks at a tuple of atoms once, at an object again and again.
+Place: TypeAlias = tuple[str, int, int, int, int]
 
 
 @record

@@ -21,7 +21,7 @@ from ...model.spans import Span
 from ..nodes import Map, Node, Scalar, find_node, span_of
 from ..pipeline import DEFAULTS, Options, look_into
 from ..unit import Unit
-from ..validate.facts import Use
+from ..validate.uses import Use
 from .graphs import NodeNote, graph_notes
 
 #: A name that a text declares, wherever it stands: for texts that were never readable.
@@ -127,7 +127,7 @@ def _names(unit: Unit, found: Analysis) -> None:
         _machine(document.machine, found)
     for f in document.functions:
         found.functions[f.name] = FunctionNote(f.name, f.params, f.span, f.body.source)
-    for step, _ in unit.facts.steps if not is_graph else ():
+    for step in unit.facts.steps if not is_graph else ():
         if step.site.id is not None:
             node = find_node(root, f"{step.site.pointer}/id")
             span = span_of(node, found.file) if type(node) is Scalar else step.site.span

@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 from ...model.ast import IR, Args, Block, Call, Expr, Listen, Name, Run, Site, Step, Target
 from ...model.records import mutable
-from ...model.spans import Span
 from .. import core
 from ..irtools import const, name, rename
 
@@ -213,12 +212,13 @@ class Builder:
         self.depth -= 1
 
     # --- writes --------------------------------------------------------------------------------
-    def wrote(self, site: int, variable: str, span: Span, pointer: str) -> None:
+    def wrote(self, site: int, place: core.Write) -> None:
         """Note a write of one of the document's variables; a reducer's is a contribution."""
+        variable = place.name
         shared = self.shared
         shared.assigned[variable] = shared.assigned.get(variable, 0) + 1
         if variable not in self.body.writes and variable not in shared.loop_names:
-            self.body.writes[variable] = core.Write(span, pointer)
+            self.body.writes[variable] = place
         if self.contributes(variable):
             value = name(variable)
             if self.shared.reducers[variable] == "append":
@@ -237,7 +237,7 @@ class Builder:
             self.pure(site, statement, reads=(*reads, _base(target), *target.path))
         else:
             self.set(site, target.name, value, reads)
-        self.wrote(site, target.name, target.span, target.pointer)
+        self.wrote(site, target)
 
     def into(self, target: Target | None) -> str | None:
         """The variable an operation may store its result in; :meth:`stored` must follow it."""
@@ -252,7 +252,7 @@ class Builder:
         if target.path:
             self.assign(site, target, name(variable))
         else:
-            self.wrote(site, target.name, target.span, target.pointer)
+            self.wrote(site, target)
 
     def args(self, args: Args) -> tuple[IR | None, tuple[Expr, ...]]:
         """``with`` as one IR, None if there is none, and what it reads."""
@@ -261,10 +261,12 @@ class Builder:
         if not args.entries:
             return None, ()
         keys, renames = self.shared.keys, self.renames
+        entries = args.entries
         pairs = tuple([
-            (keys[key], value.ir if not renames else self.ir(value)) for key, value in args.entries
+            (keys[key], value.ir if not renames else self.ir(value))
+            for key, value in entries.items()
         ])  # fmt: skip
-        return ("object", pairs), tuple([value for _, value in args.entries])
+        return ("object", pairs), tuple(entries.values())
 
     # --- ways out ------------------------------------------------------------------------------
     def go(self, site: int, way: Way) -> None:

@@ -65,7 +65,7 @@ def expand(document: Document) -> core.Program:
     for var in document.vars:
         here = b.site(Site(var.pointer, var.span))
         b.set(here, var.name, b.ir(var.value), (var.value,))
-        b.wrote(here, var.name, var.span, var.pointer)
+        b.wrote(here, var)
     if document.catches or document.finally_ is not None:
         body = (_with_deadline(document),) if document.timeout is not None else document.body
         tries.lower_try(

@@ -17,9 +17,20 @@ from ...model.diagnostics import Diagnostics
 from ...model.parsed import Parsed, constant, parsed
 from ...model.spans import Span
 from ..kinds import KINDS, Kind
-from ..nodes import UNREAD, Map, Node, Scalar, children_of, clip, describe, span_of, to_value
+from ..nodes import (
+    UNREAD,
+    Map,
+    Node,
+    Scalar,
+    bare_text,
+    clip,
+    describe,
+    place_of,
+    span_of,
+    to_value,
+)
 from ..read import Source
-from .places import ScalarSpan, compact, escape, place, place_of_container, place_of_scalar
+from .places import Places, ScalarSpan, compact, escape, place
 from .seen import Seen
 
 #: What an expression that could not be read is replaced by: nothing is known about its value.
@@ -43,7 +54,8 @@ class Expressions:
 
     def __init__(self, source: Source, diagnostics: Diagnostics) -> None:
         self.source = source
-        self.file = source.file
+        #: Of the file that is read: a part made in Python may stand in another.
+        self.places = Places(source, source.file)
         self.diagnostics = diagnostics
         self.seen = Seen()
         self._expressions: dict[tuple[str, tuple[str, ...]], Parsed] = {}
@@ -55,6 +67,15 @@ class Expressions:
         self.wholly_text: dict[Any, Parsed] = {}
         #: The same of numbers, bools and null as they are written.
         self._plain: dict[str, Parsed] = {}
+
+    @property
+    def file(self) -> str:
+        """The file that is read."""
+        return self.places.file
+
+    @file.setter
+    def file(self, file: str) -> None:
+        self.places = Places(self.source, file)
 
     # --- findings --------------------------------------------------------------------------------
 
@@ -123,14 +144,17 @@ class Expressions:
                 self.bare[text] = known
             return self._at(node, pointer, known)
         names = tuple(Name(n.name, n.offset + shift, n.kind) for n in known.names)
-        return Expr(text, known.ir, ScalarSpan(node, self.source, self.file), pointer, names)
+        return Expr(text, known.ir, ScalarSpan(node, self.places), pointer, names)
 
-    def _at(self, node: Scalar, pointer: str, known: Parsed) -> Expr:
-        """The expression that is all of a scalar."""
+    def _at(self, node: Node, pointer: str, known: Parsed, key: bool | None = None) -> Expr:
+        """The expression that is all of a node. ``key``: see ``Places``."""
         made: Any = _new(Expr)
         made.ir = known.ir
         made.parsed = known
-        made.later = place_of_scalar, self.source, self.file, node, pointer, None
+        made.later = self.places
+        made.node = node
+        made.at = pointer
+        made.key = key
         return made  # type: ignore[no-any-return]
 
     def _parsed(self, text: str, locals_: tuple[str, ...] = ()) -> Parsed:
@@ -169,7 +193,7 @@ class Expressions:
                 f"write it as text: {field}: \"{{'key': value}}\"",
             )
             return self.broken(node, pointer)
-        bare = _bare_text(node)
+        bare = bare_text(node)
         if bare is not None:
             self.add(
                 "RUNE-1102",
@@ -202,31 +226,31 @@ class Expressions:
         ir = self._container(node, pointer, found, [0])
         known: Any = _new(Parsed)
         known.ir = ir
-        known.later = _names_in, found
+        known.later = _names_in
+        known.given = found
         known.used = tuple([name for part, _ in found for name in part.used])
-        made: Any = _new(Expr)
-        made.ir = ir
-        made.parsed = known
-        made.later = place_of_container, self.source, self.file, node, pointer, bool(found)
-        return made  # type: ignore[no-any-return]
+        return self._at(node, pointer, known, bool(found))
 
-    def entries(self, node: Map, pointer: str) -> list[tuple[str, Expr]]:
-        """The values of an object, each with its key; see :meth:`template`."""
-        get, source, file = self.texts.get, self.source, self.file
-        out = []
+    def entries(self, node: Map, pointer: str) -> dict[str, Expr]:
+        """The values of an object by their keys; see :meth:`template`."""
+        get, places = self.texts.get, self.places
+        out = {}
         for key, child in node.entries.items():
             if type(child) is not Scalar:
-                out.append((key, self.template(child, f"{pointer}/{escape(key)}")))
+                out[key] = self.template(child, f"{pointer}/{escape(key)}")
                 continue
             known = get(child.value) or self._read_value(child, pointer, key)
             if known is None:
-                out.append((key, self.broken(child, f"{pointer}/{escape(key)}")))
+                out[key] = self.broken(child, f"{pointer}/{escape(key)}")
                 continue
             made: Any = _new(Expr)
             made.ir = known.ir
             made.parsed = known
-            made.later = place_of_scalar, source, file, child, pointer, key
-            out.append((key, made))
+            made.later = places
+            made.node = child
+            made.at = pointer
+            made.key = key
+            out[key] = made
         return out
 
     def _scalar_template(self, node: Scalar, pointer: str) -> Expr:
@@ -343,18 +367,18 @@ class Expressions:
 
     def args(self, node: Node, pointer: str, field: str) -> Args:
         """``with``: an object, or one ``${...}``."""
-        span = span_of(node, self.file)
         if type(node) is Map:
             made: Any = _new(Args)  # nearly all calls have some
-            made.entries = tuple(self.entries(node, pointer))
+            made.entries = self.entries(node, pointer)
             made.whole = None
-            made.span = span
+            made.place = place_of(node, self.places.file)
             made.pointer = pointer
             return made  # type: ignore[no-any-return]
+        span = span_of(node, self.file)
         if type(node) is Scalar and isinstance(node.value, str):
             whole = self._scalar_template(node, pointer)
             if whole.ir[0] not in ("text", "const"):
-                return Args((), whole, span, pointer)
+                return Args({}, whole, span, pointer)
         self.wrong_kind(
             "args",
             node,
@@ -362,20 +386,11 @@ class Expressions:
             field,
             f"write `{field}: {{name: value}}` or `{field}: ${{params}}`",
         )
-        return Args((), None, span, pointer)
+        return Args({}, None, span, pointer)
 
 
-def _names_in(found: list[tuple[Parsed, int]]) -> tuple[Name, ...]:
+def _names_in(parsed: Parsed) -> tuple[Name, ...]:
     """The names in the leaves of a value, each with its offset."""
-    return tuple([Name(n.name, n.offset + at, n.kind) for part, at in found for n in part.names])
-
-
-def _bare_text(node: Node) -> Scalar | None:
-    """The first unquoted text in a list, which as an expression would be a name."""
-    if type(node) is Scalar:
-        return node if isinstance(node.value, str) and not node.style else None
-    for child in children_of(node):
-        found = _bare_text(child)
-        if found is not None:
-            return found
-    return None
+    return tuple(
+        [Name(n.name, n.offset + at, n.kind) for part, at in parsed.given for n in part.names]
+    )

@@ -16,13 +16,12 @@ from ...model.durations import UNITS, parse_duration
 from ...model.limits import NAME
 from ...model.nearest import did_you_mean
 from ...model.parsed import Parsed, constant, parsed
-from ...model.spans import Span
 from ..kinds import Kind
 from ..nodes import Map, Node, Scalar, clip, key_of
 from ..read import Source
 from ..tables import KEYWORDS, ROOTS
 from .expressions import BROKEN, ONE_INSERT, Expressions
-from .places import KeySpan, ScalarSpan, escape, place
+from .places import ScalarSpan, escape, place
 
 _ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _HANDLER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*\Z")
@@ -163,10 +162,9 @@ class Fields(Expressions):
             self.wrong_kind("target", node, pointer, field)
             return None
         text = node.text
-        span = ScalarSpan(node, self.source, self.file)
         if text.isidentifier():  # nearly all
             if self._may_be_declared(text) or text in self.settable:
-                return self._variable(text, span, pointer)
+                return self._variable(text, node, pointer, None)
             self.check_name(text, node, pointer, field)  # which says why not
             return None
         if "${" in text:
@@ -182,6 +180,7 @@ class Fields(Expressions):
         if name is None:
             return None
         self.seen.variables.add(name)
+        span = ScalarSpan(node, self.places)
         if not dot and not bracket:
             return Target(name, (), span, pointer)
         path = self._path(node, text, len(root), pointer)
@@ -191,16 +190,18 @@ class Fields(Expressions):
         """The same of a key. ``pointer``: that of the object."""
         if not self._may_be_declared(key):
             return self.target(key_of(node, key), f"{pointer}/{escape(key)}", field)
-        return self._variable(key, KeySpan(node, key, self.source, self.file), f"{pointer}/{key}")
+        return self._variable(key, node, pointer, key)
 
-    def _variable(self, name: str, span: Span, pointer: str) -> Target:
+    def _variable(self, name: str, node: Node, at: str, key: str | None) -> Target:
         """The target that is all of a variable, as nearly all are: hence no ``__init__``."""
         self.seen.variables.add(name)
         made: Any = _new(Target)
         made.name = name
         made.path = ()
-        made.span = span
-        made.pointer = pointer
+        made.later = self.places
+        made.node = node
+        made.at = at
+        made.key = key
         return made  # type: ignore[no-any-return]
 
     def _path(self, node: Scalar, text: str, start: int, pointer: str) -> tuple[Expr, ...] | None:

@@ -278,7 +278,7 @@ class Literals:
         if not node.entries:
             self.fields.add("RUNE-1123", "`set` sets nothing", node, pointer)
         out = []
-        for key, value in self.fields.entries(node, pointer):
+        for key, value in self.fields.entries(node, pointer).items():
             target = self.fields.target_key(node, key, pointer, "set")
             if target is not None:
                 out.append((target, value))

@@ -83,7 +83,7 @@ class Parts:
 
     def args(self) -> Args:
         """The ``with`` of the step."""
-        return self.read.get("with") or Args((), None, self.value_span(), self.site.pointer)
+        return self.read.get("with") or Args({}, None, self.value_span(), self.site.pointer)
 
 
 Maker: TypeAlias = Callable[[Parts], Step]

@@ -53,18 +53,17 @@ class ScalarSpan(Span):
     a document has tens of thousands of expressions, and few that anything is said of.
     """
 
-    __slots__ = ("_file", "_node", "_source")
+    __slots__ = ("_node", "_places")
 
-    def __init__(self, node: Scalar, source: Source, file: str) -> None:
+    def __init__(self, node: Scalar, places: Places) -> None:
         self._node = node
-        self._source = source
-        self._file = file
+        self._places = places
 
     def __getattr__(self, name: str) -> Any:
         """A field of the stretch, none of which has been worked out yet."""
         if name not in Span.__match_args__:
             raise AttributeError(name)
-        found = content_span(self._node, self._file)
+        found = content_span(self._node, self._places.file)
         for field in Span.__match_args__:
             object.__setattr__(self, field, getattr(found, field))
         return getattr(found, name)
@@ -75,52 +74,42 @@ class ScalarSpan(Span):
         )
 
     def __hash__(self) -> int:
-        return hash(content_span(self._node, self._file))
+        return hash(content_span(self._node, self._places.file))
 
     def shift(self, offset: int, length: int = 1) -> Span:
         """The place of ``length`` characters from ``offset`` on."""
         node = self._node
         if beside(node) or (node.line != node.end_line and node.style != "|"):
             return super().shift(offset, length)
-        return place(node, self._source, offset, length)
+        return place(node, self._places.source, offset, length)
 
 
-class KeySpan(ScalarSpan):
-    """The same of a key, whose node is made when it is first asked for."""
-
-    __slots__ = ("_key", "_map")
-
-    def __init__(self, node: Map, key: str, source: Source, file: str) -> None:
-        self._map = node
-        self._key = key
-        self._source = source
-        self._file = file
-
-    def __getattr__(self, name: str) -> Any:
-        if name != "_node":
-            return super().__getattr__(name)
-        object.__setattr__(self, name, key_of(self._map, self._key))
-        return object.__getattribute__(self, name)
-
-
-def place_of_scalar(
-    source: Source, file: str, node: Scalar, pointer: str, key: str | None
-) -> tuple[str, Span, str]:
-    """``Expr.later`` of a scalar: its text, span and pointer.
-
-    ``pointer``: its own, or (with a ``key``) that of the object it stands in.
+class Places:
+    """Finds where the nodes of one file stand, and how they are written: the ``later`` of what is
+    made of them.
     """
-    text = node.value if type(node.value) is str else node.text
-    at = pointer if key is None else f"{pointer}/{escape(key)}"
-    return text, ScalarSpan(node, source, file), at
 
+    __slots__ = ("file", "source")
 
-def place_of_container(
-    source: Source, file: str, node: Node, pointer: str, shifts: bool
-) -> tuple[str, Span, str]:
-    """``Expr.later`` of a list or object. ``shifts``: whether there are names to find in it."""
-    span = container_span(node, source) if shifts else span_of(node, file)
-    return compact(to_value(node)), span, pointer
+    def __init__(self, source: Source, file: str) -> None:
+        self.source = source
+        self.file = file
+
+    def __call__(self, node: Node, at: str, key: str | bool | None) -> tuple[str, Span, str]:
+        """The text, span and pointer of a node.
+
+        ``at``: the pointer of a scalar or, with its ``key``, of the object that it stands in; that
+        of a list or object, and ``key`` is whether there are names to find in it. A text for
+        ``key`` of an object asks for that key itself.
+        """
+        if type(node) is Scalar:
+            text = node.value if type(node.value) is str else node.text
+            pointer = f"{at}/{escape(key)}" if type(key) is str else at
+            return text, ScalarSpan(node, self), pointer
+        if type(key) is str and type(node) is Map:
+            return key, ScalarSpan(key_of(node, key), self), f"{at}/{escape(key)}"
+        span = container_span(node, self.source) if key else span_of(node, self.file)
+        return compact(to_value(node)), span, at
 
 
 def escape(key: str) -> str:

@@ -11,7 +11,6 @@ from ..nodes import Map, Node, Scalar
 from .allows import read_allows
 from .fields import Fields
 from .literals import Literals
-from .places import place_of_scalar
 
 #: Reads the value of a key: (node, pointer, name of the key).
 Reader: TypeAlias = Callable[[Node, str, str], Any]
@@ -95,13 +94,13 @@ class Readers:
             [(key, f"/{key}", self.of(rows[key]), *self._known_of(rows[key])) for key in keys]
         )
 
-    def values(self, node: Map, by_key: ByKey, pointer: str, file: str) -> dict[str, Any]:
+    def values(self, node: Map, by_key: ByKey, pointer: str) -> dict[str, Any]:
         """What the values of an object say, the keys of which were seen before.
 
         Most are texts, and most of these were seen before too: what is known to be right need not
         be looked at by its reader.
         """
-        entries, source = node.entries, self._fields.source
+        entries, places = node.entries, self._fields.places
         values: dict[str, Any] = {}
         for key, end, reader, known, is_parsed in by_key:
             child = entries[key]
@@ -112,7 +111,10 @@ class Readers:
                 made: Any = _new(Expr)  # as `Expressions._at`, without the call
                 made.ir = found.ir
                 made.parsed = found
-                made.later = place_of_scalar, source, file, child, pointer, key
+                made.later = places
+                made.node = child
+                made.at = pointer
+                made.key = key
                 values[key] = made
             else:
                 values[key] = found

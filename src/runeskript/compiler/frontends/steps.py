@@ -13,7 +13,7 @@ from ...model.ast import Block, Branch, Break, CatchClause, Continue, Site, Step
 from ...model.nearest import nearest
 from ...model.spans import Span
 from ..kinds import Key
-from ..nodes import Map, Node, Scalar, Seq, clip, describe, key_of, pairs_of, span_of
+from ..nodes import Map, Node, Scalar, Seq, clip, describe, key_of, pairs_of, place_of, span_of
 from ..tables import BY_VERB, CATCH_FIELDS, VERBS
 from .fields import Fields
 from .literals import Literals
@@ -125,7 +125,7 @@ class Steps:
         if shape is not None:
             # As nearly all steps: nothing is wrong with its keys, which were seen before.
             verb, by_key = shape
-            values = self._readers.values(node, by_key, pointer, self.file)
+            values = self._readers.values(node, by_key, pointer)
             return self._made(verb, node, pointer, values, entries[verb], None)
         found = self._verb(node, pointer)
         if found is None:
@@ -155,7 +155,7 @@ class Steps:
         parts.get = get
         site: Any = _new(Site)
         site.pointer = pointer
-        site.span = span_of(node, self.file)
+        site.place = place_of(node, self.file)
         site.id = get("id")
         site.allow = get("allow", ())
         parts.site = site
@@ -238,7 +238,7 @@ class Steps:
         keys = tuple(entries)
         by_key = self._objects.get((id(rows), keys))
         if by_key is not None:  # as with steps
-            return self._readers.values(node, by_key, pointer, self.file)
+            return self._readers.values(node, by_key, pointer)
         known = {row.name: row for row in rows}
         read = self._entries(pairs_of(node), known, pointer, owner)
         missing = [row for row in rows if row.required and row.name not in entries]

@@ -49,7 +49,7 @@ def _compares(source: str) -> bool:
 # --- what is written out ----------------------------------------------------------------------
 def _conditions(subject: Subject) -> Iterator[tuple[Expr, str]]:
     """Every condition, and what it is one of."""
-    for step, _ in subject.facts.steps:
+    for step in subject.facts.steps:
         if step.when is not None:
             yield step.when, "if"
         if isinstance(step, ast.If):

@@ -22,7 +22,7 @@ _EXITS = (ast.Break, ast.Return, ast.Raise)
 
 def check_loops(subject: Subject) -> None:
     """Every check of this module."""
-    if not any(isinstance(step, ast.While | ast.For) for step, _ in subject.facts.steps):
+    if not any(isinstance(step, ast.While | ast.For) for step in subject.facts.steps):
         return
     drawing = drawing_functions(subject.document)
     for _, block in inner_of_document(subject.document):

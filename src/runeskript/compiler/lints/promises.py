@@ -34,7 +34,7 @@ def check_promises(subject: Subject) -> None:
                 subject.found.add(
                     "RUNE-3150", _said(message, here, sources), expr.span, expr.pointer, hint
                 )
-    for step, _ in subject.facts.steps:
+    for step in subject.facts.steps:
         for expr, kinds, what in expected(step):
             here = {name.name for name in expr.names if name.name in names}
             type_, findings, _ = promised.of(expr)

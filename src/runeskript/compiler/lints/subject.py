@@ -12,7 +12,8 @@ from ...model.spans import Span
 from ..nodes import find_node, span_of
 from ..read import Source
 from ..validate.environment import Environment
-from ..validate.facts import Facts, Scope
+from ..validate.facts import Facts
+from ..validate.scopes import Scope
 from .options import Options
 
 S = TypeVar("S", bound=Step)
@@ -52,8 +53,8 @@ class Subject:
         self._source = source
         self._options: Options | None = None
         self._steps: dict[type[Step], list[tuple[Step, Scope]]] = {}
-        for entry in facts.steps:
-            self._steps.setdefault(type(entry[0]), []).append(entry)
+        for step, scope in zip(facts.steps, facts.scopes, strict=True):
+            self._steps.setdefault(type(step), []).append((step, scope))
 
     def steps(self, kind: type[S]) -> list[tuple[S, Scope]]:
         """All steps of one kind with their scopes, in the order of the document."""

@@ -17,7 +17,7 @@ from .tree import inner, inner_of_document
 def check_times(subject: Subject) -> None:
     """Report each timeout and each wait that is longer than the shortest timeout around it."""
     document = subject.document
-    timed = (step for step, _ in subject.facts.steps if step.timeout is not None)
+    timed = (step for step in subject.facts.steps if step.timeout is not None)
     if document.timeout is None and next(timed, None) is None:
         return
     for role, block in inner_of_document(document):

@@ -24,8 +24,6 @@ from .operands import written, written_by
 from .simplify import Simplifier
 
 _new = object.__new__
-#: ``Expr.later`` of what stands nowhere.
-_NOWHERE: Any = (lambda: ("", NOWHERE, ""),)
 #: Characters of a text that may be put in the place of its variable.
 _TEXT = 64
 #: Operations that neither write a variable nor lead anywhere but on.
@@ -233,7 +231,8 @@ def _made(ir: IR, used: list[str]) -> Expr:
     known: Any = _new(Parsed)
     known.ir, known.names, known.bound, known.used = ir, (), (), tuple(used)
     made: Any = _new(Expr)
-    made.ir, made.parsed, made.later = ir, known, _NOWHERE
+    made.ir, made.parsed = ir, known
+    made.source, made.span, made.pointer = "", NOWHERE, ""
     return made  # type: ignore[no-any-return]
 
 

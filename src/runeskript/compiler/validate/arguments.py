@@ -59,7 +59,7 @@ def check_arguments(
 ) -> None:
     """Every call of the document, undos included."""
     expected = Expected(catalog)
-    for step, _ in facts.steps:
+    for step in facts.steps:
         if isinstance(step, ast.Call):
             for wrong in mismatches(step.args, expected.of(step.handler), env):
                 message = f"`{step.handler}`: {wrong.message}"
@@ -71,7 +71,7 @@ def mismatches(args: Args, takes: Type, env: Environment) -> Iterator[Mismatch]:
     if takes is ANY:
         return
     fields = takes.fields or {}
-    for key, value in args.entries:
+    for key, value in args.entries.items():
         wanted = fields.get(key)
         if wanted is not None and not value.is_const:
             yield from _compare(f"`{key}`", value, value.ir, wanted, env, 0)
@@ -108,9 +108,8 @@ def check_input(step: ast.Run, schema: Value, env: Environment, found: Diagnosti
     if not isinstance(schema, dict) or check_schema(schema):
         return
     args = step.args
-    places = dict(args.entries)
     for key, message in _refused(args, schema):
-        at = places.get(key)
+        at = args.entries.get(key)
         span, pointer = (args.span, args.pointer) if at is None else (at.span, at.pointer)
         if at is None and not args.entries and args.whole is None:
             span, pointer = step.skript_span, env.wording.at(step.site.pointer, "run")
@@ -124,12 +123,12 @@ def _refused(args: Args, schema: dict[str, Value]) -> Iterator[tuple[str, str]]:
     """(key, what is wrong) as far as the values that are written out tell."""
     if args.whole is not None and not args.whole.is_const:
         return
-    value: Value = {key: expr.ir[1] for key, expr in args.entries if expr.is_const}
+    value: Value = {key: expr.ir[1] for key, expr in args.entries.items() if expr.is_const}
     if args.whole is not None:
         value = args.whole.ir[1]
     elif not args.entries and schema.get("type") != "object":
         value = None  # a skript that asks for an object takes nothing as the empty one
-    computed = [key for key, expr in args.entries if not expr.is_const]
+    computed = [key for key, expr in args.entries.items() if not expr.is_const]
     if computed:
         yield from _keys(args, computed, schema)
         schema = {key: part for key, part in schema.items() if key in _BY_KEY}
@@ -144,9 +143,8 @@ def _refused(args: Args, schema: dict[str, Value]) -> Iterator[tuple[str, str]]:
 
 def _keys(args: Args, computed: list[str], schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What the keys alone tell where some values are computed."""
-    given = dict(args.entries)
     for key in schema.get("required", ()):
-        if key not in given:
+        if key not in args.entries:
             yield "", f"`{key}` is missing"
     known = schema.get("properties", {})
     if schema.get("additionalProperties") is False:

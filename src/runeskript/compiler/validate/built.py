@@ -74,7 +74,7 @@ def _check_functions(facts: Facts, found: Diagnostics) -> None:
 
 def _check_ids(facts: Facts, found: Diagnostics) -> None:
     first: dict[str, Span] = {}
-    for step, _ in facts.steps:
+    for step in facts.steps:
         id_ = step.site.id
         if id_ is None:
             continue

@@ -34,7 +34,9 @@ from ...model.ast import IR, Expr
 from ...model.catalog import HandlerCatalog
 from ...model.rows import NamedTuple
 from ...model.values import Value
-from .facts import Assignment, Facts, Sink, Use
+from .facts import Assignment, Facts
+from .scopes import Sink
+from .uses import Use
 
 #: The object that `catch` and `finally` see; in a `finally` that no error led into it is null.
 _ERROR: Final = join(
@@ -337,9 +339,9 @@ def _data(facts: Facts) -> Type:
         return _OBJECT
     written: set[object] = set()
     for a in facts.data_writes:
-        if a.path and not a.keys[0].is_const:
+        if a.path and not a.path[0].is_const:
             return _OBJECT
-        written.update(key.ir[1] for key in a.keys[:1])
+        written.update(key.ir[1] for key in a.path[:1])
     known = {name: type_ for name, type_ in data.fields.items() if name not in written}
     return object_of({**known, **{str(name): ANY for name in written}}, closed=data.closed)
 

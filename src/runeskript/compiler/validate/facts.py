@@ -6,86 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from ...model import ast
-from ...model.ast import Block, Document, Expr, Step, Target
-from ...model.records import mutable, record
+from ...model.ast import Block, Document, Expr, Step, Target, Var
+from ...model.records import mutable
 from ...model.spans import Span
 from ..nodes import Node
 from ..wording import Wording
-
-#: What an expression is for: ``code`` is a bare expression, ``text`` a value with ``${...}``
-#: inserts, ``with`` a parameter of a call (the one place for secrets), ``duration`` a time,
-#: ``function`` the body of a function.
-Role: TypeAlias = Literal["code", "text", "with", "duration", "function"]
-#: What stands between a step and the place a jump would lead to.
-Barrier: TypeAlias = Literal["", "fork", "finally", "undo"]
-LoopKind: TypeAlias = Literal["", "sequential", "parallel"]
-#: What of a machine: a guard, what its transitions do (and what is done when a job begins, which no
-#: event is the cause of), what its states do, how long they last.
-Part: TypeAlias = Literal["", "guard", "action", "begin", "activity", "time"]
-
-
-@mutable
-class Sink:
-    """Where yields go: what each step that leads there yields."""
-
-    yields: list[Expr] = field(default_factory=list)
-
-
-@record
-class Scope:
-    """What holds for all steps of one block."""
-
-    loop_names: frozenset[str] = frozenset()
-    #: Whether ``error`` is in scope.
-    error: bool = False
-    #: The nearest loop, and what stands between it and here.
-    loop: LoopKind = ""
-    barrier: Barrier = ""
-    #: Why ``return`` is not possible here.
-    confined: Barrier = ""
-    #: Whether a fork stands around (what is set here may be a contribution to a reducer).
-    forked: bool = False
-    sink: Sink | None = None
-    #: Whether it is the ``on_failure`` of the document.
-    notice: bool = False
-    #: Where in a machine.
-    part: Part = ""
-    #: Whether there are no variables here.
-    bare: bool = False
-
-    def but(self, **changes: Any) -> Scope:
-        """The same with changes (quicker than ``dataclasses.replace``, and typed at the edge)."""
-        values = {name: getattr(self, name) for name in _SCOPE_FIELDS}
-        values.update(changes)
-        return Scope(**values)
-
-
-_SCOPE_FIELDS = (
-    "loop_names",
-    "error",
-    "loop",
-    "barrier",
-    "confined",
-    "forked",
-    "sink",
-    "notice",
-    "part",
-    "bare",
-)
-
-
-@mutable
-class Use:
-    """One expression at its place."""
-
-    expr: Expr
-    role: Role
-    scope: Scope
-    #: The step whose ``event`` is in scope (its ``where``).
-    event: ast.Listen | None = None
+from .scopes import Scope, Sink
+from .uses import Role, Uses
 
 
 @mutable
@@ -93,16 +23,24 @@ class Assignment:
     """One place that gives a variable a value; ``value`` where an expression says which."""
 
     name: str
-    span: Span
-    pointer: str
+    #: What is assigned to; of a row of ``vars``, the row.
+    target: Target | Var
     value: Expr | None
     scope: Scope
-    #: An assignment to ``a.b`` changes ``a`` but does not begin it.
-    path: bool
     step: Step | None
     via: Literal["vars", "set", "into", "collect"]
-    #: The keys of its path.
-    keys: tuple[Expr, ...] = ()
+    #: The keys of its path. An assignment to ``a.b`` changes ``a`` but does not begin it.
+    path: tuple[Expr, ...] = ()
+
+    @property
+    def span(self) -> Span:
+        """Where the variable stands."""
+        return self.target.span
+
+    @property
+    def pointer(self) -> str:
+        """The JSON pointer of that."""
+        return self.target.pointer
 
 
 @mutable
@@ -118,18 +56,17 @@ class LoopName:
 
 @mutable
 class Facts:
-    """All that the walk found, in the order of the document.
-
-    ``uses``: the expressions that are more than a value written out.
-    """
+    """All that the walk found, in the order of the document."""
 
     document: Document
-    uses: list[Use] = field(default_factory=list)
+    uses: Uses = field(default_factory=Uses)
     assignments: list[Assignment] = field(default_factory=list)
     #: The same of a machine's ``data``, which is no variable.
     data_writes: list[Assignment] = field(default_factory=list)
     loop_names: list[LoopName] = field(default_factory=list)
-    steps: list[tuple[Step, Scope]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    #: Of each step.
+    scopes: list[Scope] = field(default_factory=list)
     #: (what was expected to yield, what for) for each ``collect`` and ``into`` of a fork.
     gathers: list[tuple[tuple[Sink, ...], ast.For | ast.Parallel]] = field(default_factory=list)
     #: What the document calls its keys.
@@ -149,22 +86,20 @@ def collect_facts(document: Document, root: Node | None = None) -> Facts:
 
 
 class _Walk:
-    __slots__ = ("facts",)
+    __slots__ = ("facts", "uses")
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
+        self.uses = facts.uses
 
     # --- small parts ---------------------------------------------------------------------------
-    def use(
-        self, expr: Expr | None, role: Role, scope: Scope, event: ast.Listen | None = None
-    ) -> None:
-        if expr is not None and expr.ir[0] != "const":
-            self.facts.uses.append(Use(expr, role, scope, event))
+    def use(self, expr: Expr | None, role: Role, scope: Scope) -> None:
+        if expr is not None:
+            self.uses.add(expr, role, scope)
 
     def args(self, args: ast.Args, scope: Scope, role: Role = "text") -> None:
         if args.entries:
-            values = [value for _, value in args.entries if value.ir[0] != "const"]
-            self.facts.uses += [Use(value, role, scope) for value in values]
+            self.uses.add_all(args.entries.values(), role, scope)
         if args.whole is not None:
             self.use(args.whole, "text", scope)
 
@@ -183,21 +118,14 @@ class _Walk:
         found = self.facts.assignments
         if target.name == "data" and scope.part:
             found = self.facts.data_writes
-        path = bool(target.path)
-        found.append(
-            Assignment(
-                target.name, target.span, target.pointer, value, scope, path, step, via, target.path
-            )
-        )
+        found.append(Assignment(target.name, target, value, scope, step, via, target.path))
 
     # --- blocks --------------------------------------------------------------------------------
     def document(self, document: Document) -> None:
         top = Scope()
         for var in document.vars:
             self.use(var.value, "text", top)
-            self.facts.assignments.append(
-                Assignment(var.name, var.span, var.pointer, var.value, top, False, None, "vars")
-            )
+            self.facts.assignments.append(Assignment(var.name, var, var.value, top, None, "vars"))
         for function in document.functions:
             self.use(function.body, "function", top)
         self.use(document.timeout, "duration", top)
@@ -225,7 +153,8 @@ class _Walk:
             self.step(step, scope)
 
     def step(self, step: Step, scope: Scope) -> None:
-        self.facts.steps.append((step, scope))
+        self.facts.steps.append(step)
+        self.facts.scopes.append(scope)
         if step.when is not None:
             self.use(step.when, "code", scope)
         if step.timeout is not None:
@@ -331,7 +260,8 @@ class _Walk:
     def listen(self, step: ast.Listen, scope: Scope) -> None:
         self.use(step.topic, "text", scope)
         self.use(step.key, "code", scope)
-        self.use(step.where, "code", scope, event=step)
+        if step.where is not None:
+            self.uses.add_where(step.where, step, scope)
         self.target(step.into, scope, step, "into")
 
     def emit(self, step: ast.Emit, scope: Scope) -> None:

@@ -13,7 +13,7 @@ from .hints import Hints
 
 def check_handlers(facts: Facts, catalog: HandlerCatalog, hints: Hints, found: Diagnostics) -> None:
     """Every call of the document, undos included."""
-    for step, _ in facts.steps:
+    for step in facts.steps:
         if isinstance(step, ast.Call):
             _check_call(step, facts.wording, catalog, hints, found)
 
@@ -45,13 +45,13 @@ def _check_call(
         return
     literals: dict[str, Value] = {}
     dynamic: list[str] = []
-    for key, value in args.entries:
+    for key, value in args.entries.items():
         if value.ir[0] == "const":
             literals[key] = value.ir[1]
         else:
             dynamic.append(key)
     for problem in info.check(literals, frozenset(dynamic)):
-        at = dict(args.entries).get(problem.key) if problem.key is not None else None
+        at = args.entries.get(problem.key) if problem.key is not None else None
         if at is not None:
             span, pointer = at.span, at.pointer
         elif args.entries:

@@ -14,7 +14,7 @@ _WAITS = {ast.Wait: "wait", ast.Listen: "listen"}
 
 def check_machine_steps(facts: Facts, env: Environment, found: Diagnostics) -> None:
     """Every check of this module, of a machine. ``env``: the types of the document's names."""
-    for step, scope in facts.steps:
+    for step, scope in zip(facts.steps, facts.scopes, strict=True):
         verb = _WAITS.get(type(step))
         if verb is not None and scope.part in ("action", "begin"):
             found.add(

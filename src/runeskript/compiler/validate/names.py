@@ -11,8 +11,10 @@ from ...model.diagnostics import Diagnostics
 from ...model.parsed import Parsed
 from ...model.spans import Span
 from ..tables import ROOTS
-from .facts import Assignment, Facts, Use
+from .facts import Assignment, Facts
 from .hints import Hints
+from .scopes import Scope
+from .uses import Role, Use
 
 
 def name_span(expr: Expr, name: Name) -> Span:
@@ -46,12 +48,15 @@ def check_names(facts: Facts, hints: Hints, found: Diagnostics) -> None:
     known = _Known(facts, hints)
     _check_shadowing(facts, found)
     known_all = known.everywhere.issuperset
-    for use in facts.uses:
+    uses = facts.uses
+    event = uses.events.get
+    for number, expr in enumerate(uses.exprs):
+        role, scope = uses.roles[number], uses.scopes[number]
         # Nearly all names are variables that are surely known.
-        if known_all(use.expr.parsed.used) and use.role != "function" and not use.scope.bare:
+        if known_all(expr.parsed.used) and role != "function" and not scope.bare:
             continue
-        if not _is_sound(use, known):
-            _check_use(use, known, found)
+        if not _is_sound(expr.parsed, role, scope, known):
+            _check_use(Use(expr, role, scope, event(number)), known, found)
 
 
 # --- declarations -----------------------------------------------------------------------------
@@ -92,11 +97,10 @@ def _check_shadowing(facts: Facts, found: Diagnostics) -> None:
 
 
 # --- uses -------------------------------------------------------------------------------------
-def _is_sound(use: Use, known: _Known) -> bool:
+def _is_sound(parsed: Parsed, role: Role, scope: Scope, known: _Known) -> bool:
     """Whether there is certainly nothing to say of the names of an expression. Asked without their
     places, which are worked out for what is reported."""
-    parsed, scope = use.expr.parsed, use.scope
-    if use.role == "function" or scope.bare:
+    if role == "function" or scope.bare:
         return not parsed.used
     for name in parsed.used:
         if name in known.everywhere or name in scope.loop_names:

@@ -9,7 +9,8 @@ from ...model import ast
 from ...model.diagnostics import Diagnostics
 from ...model.limits import TOPIC
 from .. import core
-from .facts import Facts, Scope
+from .facts import Facts
+from .scopes import Scope
 
 _BEYOND = {
     "fork": "`{verb}` cannot leave a branch of a fork",
@@ -25,7 +26,7 @@ _RETURN_HINT = {
 
 def check_structure(facts: Facts, programs: Iterable[core.Program], found: Diagnostics) -> None:
     """Every check of this module."""
-    for step, scope in facts.steps:
+    for step, scope in zip(facts.steps, facts.scopes, strict=True):
         check = _STEPS.get(type(step))
         if check is not None:
             check(step, scope, found)

@@ -14,6 +14,7 @@ from ...model.ast import IR, Expr
 from ...model.diagnostics import Diagnostics
 from .environment import Environment
 from .facts import Facts
+from .uses import Use
 
 _LIST: Final = frozenset(("list",))
 _TEXT: Final = frozenset(("text",))
@@ -28,20 +29,24 @@ def check_types(facts: Facts, env: Environment, found: Diagnostics) -> None:
     of, of_use, known, types = env.of, env.of_use, env.known.get, env.types
     #: Expressions in which nothing was found, by the ids of their IRs, which those of a text share.
     sound: set[int] = set()
-    for use in facts.uses:
-        expr = use.expr
+    uses = facts.uses
+    roles, scopes, events = uses.roles, uses.scopes, uses.events
+    for number, expr in enumerate(uses.exprs):
         ir = expr.ir
-        plain = use.event is None and use.role != "function"
+        plain = roles[number] != "function" and number not in events
         if plain and id(ir) in sound:
             continue
         if ir[0] == "name" or (ir[0] == "item" and _is_anything(ir, types)):
             continue  # most of what is passed on: nothing can be wrong with it
-        inferred = (known(id(ir)) or of(expr)) if plain else of_use(use)
+        if plain:
+            inferred = known(id(ir)) or of(expr)
+        else:
+            inferred = of_use(Use(expr, roles[number], scopes[number], events.get(number)))
         for finding in inferred.findings:
             _report(finding, expr, found)
         if plain and not inferred.findings:
             sound.add(id(ir))
-    for step, _ in facts.steps:
+    for step in facts.steps:
         rule = _EXPECTED.get(type(step))
         if rule is None:
             continue

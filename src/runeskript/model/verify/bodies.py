@@ -32,13 +32,14 @@ def check_sizes(facts: Facts) -> None:
         for i, site in enumerate(bp.sites):
             if not is_index(site, len(bp.steps)):
                 facts.say("layout", f"{shown(site)} is no step", "sites", i)
+    spans, step_spans = bp.debug.span_counts
     for name, have, want in (
-        ("spans", bp.debug.spans, bp.code),
-        ("step_spans", bp.debug.step_spans, bp.steps),
-        ("slot_names", bp.debug.slot_names, bp.bodies),
+        ("spans", spans, len(bp.code)),
+        ("step_spans", step_spans, len(bp.steps)),
+        ("slot_names", len(bp.debug.slot_names), len(bp.bodies)),
     ):
-        if have and len(have) != len(want):
-            facts.say("layout", f"{len(have)} {name} where {len(want)} belong", "debug")
+        if have and have != want:
+            facts.say("layout", f"{have} {name} where {want} belong", "debug")
 
 
 def check_bodies(facts: Facts) -> None:

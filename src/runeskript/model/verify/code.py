@@ -335,7 +335,9 @@ def _note_uses(facts: Facts, body: int, opcode: Op, instruction: tuple[Any, ...]
             at = _EXITS[opcode]
             exits = 0 if at is None else len(instruction[at])
             _note(facts.region_uses, value, slots, exits, secret=False)
-            facts.region_bodies.setdefault(value, set()).add(body)
+            bodies = facts.region_bodies.get(value, ())
+            if body not in bodies:
+                facts.region_bodies[value] = (*bodies, body)
         elif kind == "policy":
             _note_entry(facts, bp.policies[value].timeout, slots)
         else:

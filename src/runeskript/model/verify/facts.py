@@ -115,7 +115,7 @@ class Facts:
     #: Body -> its slots with a list that some region appends to in place (``push``).
     holders: dict[int, set[int]] = field(default_factory=dict)
     #: Bodies whose code runs a region.
-    region_bodies: dict[int, set[int]] = field(default_factory=dict)
+    region_bodies: dict[int, tuple[int, ...]] = field(default_factory=dict)
     #: Users of ``exprs`` and ``regions``, by index.
     expr_uses: dict[int, Use] = field(default_factory=dict)
     region_uses: dict[int, Use] = field(default_factory=dict)

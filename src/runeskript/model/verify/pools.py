@@ -65,16 +65,23 @@ _Entry: TypeAlias = tuple[str, int, Sequence[IR]]
 
 def check_exprs(facts: Facts, check_ir: CheckIr) -> None:
     """Hand every expression to its verifier, with the least that its users offer."""
-    params = [function.params for function in facts.bp.functions]
-    doubtful: list[tuple[int, Use, _Entry]] = []
+    bp = facts.bp
+    params = [function.params for function in bp.functions]
+    doubtful: list[tuple[int, Use]] = []
     tally: list[int] = []
-    for (slots, locals_, secret), entries in _by_offer(facts).items():
+    regions = list(facts.region_exprs)
+    exprs = len(bp.exprs)
+    for (slots, locals_, secret), numbers in _by_offer(facts).items():
         at, together = 0, _FIRST
-        while at < len(entries):
+        while at < len(numbers):
             some: list[IR] = []
             start = at
-            while at < len(entries) and len(some) < together:  # an entry is never divided
-                some += entries[at][1][2]
+            while at < len(numbers) and len(some) < together:  # an entry is never divided
+                number = numbers[at]
+                if number < exprs:
+                    some.append(bp.exprs[number])
+                else:
+                    some += _entry(facts, regions, number)[2]
                 at += 1
             problems = check_ir(
                 *some, slots=slots, functions=params, locals_=locals_, secrets=secret, tally=tally
@@ -83,9 +90,9 @@ def check_exprs(facts: Facts, check_ir: CheckIr) -> None:
             together = max(len(some) * _NODES // max(nodes, 1), 1)
             if problems or nodes + len(some) > min(EXPRESSION_NODES, REGION_NODES):
                 offer = (slots, locals_, secret)
-                doubtful += [(number, offer, entry) for number, entry in entries[start:at]]
-    doubtful.sort(key=itemgetter(0))
-    for _, (slots, locals_, secret), (section, i, irs) in doubtful:
+                doubtful += [(number, offer) for number in numbers[start:at]]
+    for number, (slots, locals_, secret) in sorted(doubtful, key=itemgetter(0)):
+        section, i, irs = _entry(facts, regions, number)
         nodes = 0
         for ir in irs:
             problems = check_ir(
@@ -102,24 +109,33 @@ def check_exprs(facts: Facts, check_ir: CheckIr) -> None:
             facts.say("limit", what, section, i)
 
 
-def _by_offer(facts: Facts) -> dict[Use, list[tuple[int, _Entry]]]:
-    """All places with expressions, numbered; alike are those that are offered the same."""
+def _by_offer(facts: Facts) -> dict[Use, list[int]]:
+    """The numbers of all places with expressions (see ``_entry``); alike are those that are offered
+    the same."""
     bp = facts.bp
     # What nothing evaluates still has to have the right shape.
     unused = UNUSED[0], 0, True
-    out: defaultdict[Use, list[tuple[int, _Entry]]] = defaultdict(list)
-    number = 0
-    for i, expr in enumerate(bp.exprs):
-        out[facts.expr_uses.get(i, unused)].append((number, ("exprs", i, (expr,))))
-        number += 1
-    for i, irs in facts.region_exprs.items():
+    out: defaultdict[Use, list[int]] = defaultdict(list)
+    for i in range(len(bp.exprs)):
+        out[facts.expr_uses.get(i, unused)].append(i)
+    for number, i in enumerate(facts.region_exprs, len(bp.exprs)):
         offer = (facts.region_uses.get(i, unused)[0], 0, False)
-        out[offer].append((number, ("regions", i, irs)))
-        number += 1
-    for i, function in enumerate(bp.functions):
-        out[0, function.params, False].append((number, ("functions", i, (function.ir,))))
-        number += 1
+        out[offer].append(number)
+    for number, function in enumerate(bp.functions, len(bp.exprs) + len(facts.region_exprs)):
+        out[0, function.params, False].append(number)
     return out
+
+
+def _entry(facts: Facts, regions: Sequence[int], number: int) -> _Entry:
+    """The place with a number: expressions come first, then ``regions``, then functions."""
+    bp = facts.bp
+    if number < len(bp.exprs):
+        return "exprs", number, (bp.exprs[number],)
+    number -= len(bp.exprs)
+    if number < len(regions):
+        return "regions", regions[number], facts.region_exprs[regions[number]]
+    number -= len(regions)
+    return "functions", number, (bp.functions[number].ir,)
 
 
 def check_schemas(facts: Facts, check_schema: CheckSchema) -> None:

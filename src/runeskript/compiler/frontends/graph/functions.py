@@ -35,7 +35,7 @@ class Functions:
             return self._log(site, title, at, params, into)
         if name == "run_workflow":
             return self._run(site, title, at, params, into)
-        args = Args((), None, span_of(at, self.fields.file), f"{site.pointer}/params")
+        args = Args({}, None, span_of(at, self.fields.file), f"{site.pointer}/params")
         if params is not None:
             args = self.fields.args(params[0], params[1], "params")
         handler = "http.request" if name == "http_request" else name
@@ -120,7 +120,7 @@ class Functions:
         if given is None:
             pointer = f"{site.pointer}/params"
             values = [(k, self.fields.template(v, f"{pointer}/{escape(k)}")) for k, v in rest]
-            given = Args(tuple(values), None, span, pointer)
+            given = Args(dict(values), None, span, pointer)
         if skript is None:
             if into is None:
                 return []

@@ -109,7 +109,7 @@ def _expressions(step: Step) -> Iterable[Expr]:
             yield value
             yield from target.path
     elif isinstance(step, Call | Run):
-        yield from (value for _, value in step.args.entries)
+        yield from step.args.entries.values()
         if step.args.whole is not None:
             yield step.args.whole
         if step.into is not None:

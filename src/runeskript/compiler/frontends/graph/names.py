@@ -187,7 +187,7 @@ class _Resolver:
         if not isinstance(step, Call | Run):
             return [step], state
         whole = None if step.args.whole is None else of(step.args.whole)
-        entries = tuple((key, of(value)) for key, value in step.args.entries)
+        entries = {key: of(value) for key, value in step.args.entries.items()}
         args = Args(entries, whole, step.args.span, step.args.pointer)
         into, before = step.into, []
         if into is not None:
