@@ -198,3 +198,24 @@ async def test_children_of_a_rebuilt_job_are_given_back_if_the_reply_is_lost(
         await work
     await rt.work(until_idle=True)
     assert (await rt.get_job(fork.id)).output == 1
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_whoever_writes_for_all_may_be_cancelled(
+    runtime: Start, store: Store, *, begun: bool
+) -> None:
+    """As when the loop ends: who asks then gets an answer, and no place is lost."""
+    late = Late(store)
+    rt = await runtime(store=late, max_jobs=1)
+    late.held = "submit" if begun else None
+    first = asyncio.ensure_future(rt.submit(Submission(ONE)))
+    while (writer := rt._submitting._writer) is None:
+        await asyncio.sleep(0)
+    if begun:
+        await late.begun.wait()
+    writer.cancel()
+    await asyncio.wait((writer,))
+    late.go.set()
+    assert (await rt.run_job(ONE)).unwrap() == 1
+    with pytest.raises(asyncio.CancelledError):
+        await first

@@ -222,6 +222,19 @@ async def test_who_no_longer_waits_harms_nobody(store: Counting, clock: Clock) -
     assert [one.request for one in await entries(store)] == ["gone", "stays"]
 
 
+async def test_who_writes_for_others_may_be_gone_before_it_begins(
+    store: Counting, clock: Clock
+) -> None:
+    log = Audit(store, clock)
+    first = asyncio.ensure_future(note(log, request="first"))
+    await asyncio.sleep(0)
+    assert log._writer is not None
+    log._writer.cancel()
+    await asyncio.sleep(0)
+    await asyncio.gather(first, note(log, request="second"))
+    assert [one.request for one in await entries(store)] == ["first", "second"]
+
+
 # --- pages ------------------------------------------------------------------------------------
 @settings(deadline=None, max_examples=40)
 @given(

@@ -425,6 +425,23 @@ class TestTransactions:
         other.close()
         await store.close()
 
+    async def test_whether_it_is_locked_is_said_of_a_broken_disk_too(self, path: str) -> None:
+        store = opened(path, busy=0.01)
+        other = apsw.Connection(path)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusyError):
+            await own(store, "a")
+
+        def broken(sql: str, args: Any = ()) -> Any:
+            raise apsw.IOError("injected")
+
+        store._db.ex, ex = broken, store._db.ex
+        assert store.locked()
+        store._db.ex = ex
+        other.close()
+        assert not store.locked()
+        await store.close()
+
     async def test_slow_commits_leave_the_loop_and_come_back(self, path: str) -> None:
         store = opened(path)
         await own(store, "a")

@@ -126,19 +126,26 @@ class Submitting:
         loop = asyncio.get_running_loop()
         told: asyncio.Future[Found] = loop.create_future()
         self._waiting.append((asked, told))
-        if self._writer is None:
+        if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._write_waiting())
+            self._writer.add_done_callback(self._left)
         return await told
 
     async def _write_waiting(self) -> None:
         """Write those who wait, group by group, until nobody does."""
-        try:
-            while self._waiting:
-                group = self._waiting[:PORTION]
-                del self._waiting[:PORTION]
-                await self._write_group(group)
-        finally:
-            self._writer = None
+        while self._waiting:
+            group = self._waiting[:PORTION]
+            del self._waiting[:PORTION]
+            await self._write_group(group)
+
+    def _left(self, writer: asyncio.Task[None]) -> None:
+        """Nobody writes what is left: the task was cancelled, maybe before it had begun."""
+        if writer is self._writer:
+            left, self._waiting = self._waiting, []
+            for asked, told in left:
+                told.cancel()
+                if asked.begins:
+                    self._places.release()
 
     async def _write_group(self, group: list[tuple[Asked, asyncio.Future[Found]]]) -> None:
         found: list[Found] = []
@@ -159,8 +166,11 @@ class Submitting:
                 finally:
                     if asked.begins and not begun:
                         self._places.release()
-                if what is not None and not told.done():
-                    told.set_result(what)
+                if not told.done():
+                    if what is None:
+                        told.cancel()
+                    else:
+                        told.set_result(what)
 
     # --- what is asked for ----------------------------------------------------------------------
     async def _checked(self, item: Submission, shared: Shared) -> Asked | RuneskriptError:

@@ -120,7 +120,7 @@ class Audit:
         )
         if status >= 400 and self._store.locked():
             self._add(tenant, entry)
-        elif alone and self._writer is None:
+        elif alone and not self._writes():
             await self._put(tenant, [entry])
         else:
             await self._add(tenant, entry)
@@ -134,6 +134,9 @@ class Audit:
         if self._writer is not None:
             await asyncio.wait((self._writer,))
 
+    def _writes(self) -> bool:
+        return self._writer is not None and not self._writer.done()
+
     def _is_flood(self, key: str) -> bool:
         return self._one.take(key) > 0 or self._all.take("") > 0
 
@@ -142,7 +145,7 @@ class Audit:
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
         self._pending.append((tenant, entry, written))
-        if self._writer is None:
+        if not self._writes():
             self._writer = loop.create_task(self._write())
         return written
 
@@ -154,13 +157,14 @@ class Audit:
                 tenants: dict[str, list[Entry]] = {}
                 for tenant, entry, _ in batch:
                     tenants.setdefault(tenant, []).append(entry)
-                for tenant, entries in tenants.items():
-                    await self._put(tenant, entries)
-                for _, _, written in batch:
-                    if not written.done():
-                        written.set_result(None)
+                try:
+                    for tenant, entries in tenants.items():
+                        await self._put(tenant, entries)
+                finally:
+                    for _, _, written in batch:
+                        if not written.done():
+                            written.set_result(None)
         finally:
-            self._writer = None
             for _, _, written in self._pending:  # only where the task was cancelled
                 written.cancel()
 

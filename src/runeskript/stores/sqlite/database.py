@@ -91,8 +91,10 @@ class Database:
     def read(self, sql: str, args: tuple[Any, ...] = ()) -> Rows:
         """All rows of one statement, as of this turn of the loop."""
         self.check_open()
-        if not self._single and asyncio._get_running_loop() is None:
-            return self.rows(sql, args)  # inside a write, in its thread
+        if not self._single and (
+            self._under_way is None or asyncio._get_running_loop() is None
+        ):  # inside a write, here or in its thread
+            return self.rows(sql, args)
         return self._reader.read(sql, args)
 
     def read_again(self, sql: str, args: tuple[Any, ...]) -> Rows:
@@ -226,7 +228,7 @@ class Database:
         if since is not None and monotonic() - since > PATIENT:
             return True
         if self._in_vain and self._under_way is None and not self.closed:
-            with suppress(apsw.BusyError):
+            with suppress(apsw.BusyError, StoreError):  # else whoever writes is told of it
                 self.transact(lambda: None)
         return self._in_vain
 

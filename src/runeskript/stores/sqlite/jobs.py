@@ -101,9 +101,10 @@ class Jobs:
         """The latest places in the feed were not used."""
         self._changes -= count
 
-    def forget_feed(self) -> None:
-        """A transaction was undone: the last place is read again."""
+    def forget(self) -> None:
+        """A transaction was undone: the last place is read again, and no blob was written."""
         self._changes_of = -1
+        self.lifted.clear()
 
     # --- journals, payloads -----------------------------------------------------------------------
     def append(self, head: Head, events: Sequence[Event]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
@@ -19,7 +20,7 @@ _AT_ONCE: Final = 500
 #: A record, and the digests of its blobs.
 _SELECT: Final = (
     "SELECT name, version, value, at, "
-    "(SELECT group_concat(digest) FROM uses WHERE user = 'record:' || tab || '/' || name) "
+    "(SELECT json_group_array(digest) FROM uses WHERE user = 'record:' || tab || '/' || name) "
     "FROM record WHERE tab = ?"
 )
 
@@ -132,8 +133,8 @@ class Records:
         self._db.ex("DELETE FROM uses WHERE user=?", (_user(table, name),))
 
 
-def _digests(text: str | None) -> tuple[str, ...]:
-    return () if text is None else tuple(sorted(text.split(",")))
+def _digests(text: str) -> tuple[str, ...]:
+    return () if text == "[]" else tuple(sorted(json.loads(text)))
 
 
 def _behind(prefix: str) -> str | None:

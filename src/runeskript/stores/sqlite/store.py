@@ -94,7 +94,7 @@ class SqliteStore:
         """What was remembered of a transaction that came to nothing is forgotten."""
         self._heads.clear()
         self._workers.clear()
-        self._jobs.forget_feed()
+        self._jobs.forget()
         self._lines.forget()
 
     # --- clock, blobs ---------------------------------------------------------------------------

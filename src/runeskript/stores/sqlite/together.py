@@ -55,24 +55,27 @@ class Together:
         loop = asyncio.get_running_loop()
         told: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((work, told, asked))
-        if self._writer is None:
+        if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._run())
+            self._writer.add_done_callback(self._left)
         return await told
 
     async def done(self) -> None:
         """Wait until nothing is waiting to be written."""
-        while self._writer is not None:
+        while self._writer is not None and not self._writer.done():
             await asyncio.wait((self._writer,))
 
     async def _run(self) -> None:
-        try:
-            while self._waiting:
-                part = self._waiting[:MOST]
-                del self._waiting[:MOST]
-                await self._carry_out(part)
-        finally:
-            self._writer = None
-            for _, told, _ in self._waiting:  # only where the task was cancelled
+        while self._waiting:
+            part = self._waiting[:MOST]
+            del self._waiting[:MOST]
+            await self._carry_out(part)
+
+    def _left(self, writer: asyncio.Task[None]) -> None:
+        """Nobody writes what is left: the task was cancelled, maybe before it had begun."""
+        if writer is self._writer:
+            left, self._waiting = self._waiting, []
+            for _, told, _ in left:
                 told.cancel()
 
     async def _carry_out(self, part: list[Waiting]) -> None:

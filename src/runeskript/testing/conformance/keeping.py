@@ -20,11 +20,11 @@ async def a_record_is_written_by_version(w: World) -> None:
     store = w.store
     equal(await store.get_record("skripts", "a@1"), None)
     equal(await store.put_record("skripts", "a@1", {"x": 1}, 1), None)
-    first = await store.put_record("skripts", "a@1", {"x": 1}, 0, ["d2", "d1", "d1"])
+    first = await store.put_record("skripts", "a@1", {"x": 1}, 0, ["d2", "d1,", "d1,"])
     if first is None:
         raise AssertionError("a new record was refused")
     equal((first.version, first.value, first.at), (1, {"x": 1}, w.clock.ms))
-    equal(first.blobs, ("d1", "d2"))
+    equal(first.blobs, ("d1,", "d2"))
     equal(await store.put_record("skripts", "a@1", {"x": 2}, 0), None)
     equal(await store.get_record("skripts", "a@1"), first)
     second = await store.put_record("skripts", "a@1", [None], 1)
