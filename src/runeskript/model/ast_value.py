@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any, Final, cast
 
 from ..errors import CodecError
@@ -52,13 +53,18 @@ def _maker(name: str, fields: tuple[str, ...]) -> Callable[[Any], dict[str, Any]
     sites, most of all nodes, are made objects with the nodes that they stand in.
     """
 
+    # Of one name it would give no tuple; that of the class is always there, and told apart.
+    get = attrgetter(*fields, "__class__")
+
     def make(item: Any) -> dict[str, Any]:
         out: dict[str, Any] = {"node": name}
-        for field in fields:
-            value = getattr(item, field)
+        for field, value in zip(fields, get(item)):  # noqa: B905 - but for the class
             if value is not None:
-                made = _WITHIN.get(type(value))
-                out[field] = value if made is None else made(value)
+                kind = type(value)
+                if kind is Expr:
+                    out[field] = {"ir": value.ir}
+                else:
+                    out[field] = _WITHIN[kind](value) if kind in _WITHIN else value
         return out
 
     return make
