@@ -141,6 +141,24 @@ class TestTogether:
         assert await store.check() == []
         await store.close()
 
+    @pytest.mark.parametrize("error", [ValueError, StopIteration, apsw.ConstraintError])
+    async def test_whatever_one_raises_the_others_are_told(
+        self, tmp_path: Path, error: type[Exception]
+    ) -> None:
+        store = for_many(tmp_path / "jobs.db")
+        db: Any = store._db
+
+        def fail() -> None:
+            raise error("injected")
+
+        async with asyncio.timeout(10):
+            found = await asyncio.gather(
+                db.write(fail), store.heartbeat(ME, 1_000), return_exceptions=True
+            )
+        assert isinstance(found[0], Exception) and "injected" in str(found[0])
+        assert found[1] is False
+        await store.close()
+
     def test_what_is_asked_for_as_the_loop_ends(self, tmp_path: Path) -> None:
         """Whoever writes for all may be cancelled before it has begun."""
         store = for_many(tmp_path / "jobs.db")

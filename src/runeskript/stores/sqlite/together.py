@@ -119,7 +119,15 @@ class Together:
                     raise
                 db.ex("ROLLBACK TO one")
                 db.on_rollback()
-                error = translated(exc, db.path) if isinstance(exc, apsw.Error) else exc
-                found.append((None, error))
+                found.append((None, _raised(exc, db.path)))
             db.ex("RELEASE one")
         return found
+
+
+def _raised(exc: Exception, path: str) -> Exception:
+    """What whoever asked for a write is told of what it raised."""
+    if isinstance(exc, apsw.Error):
+        return translated(exc, path)
+    if isinstance(exc, StopIteration):  # which no future takes: a codec of somebody else's may
+        return RuntimeError(f"a write raised {exc!r}")
+    return exc
