@@ -90,7 +90,7 @@ async def test_many_jobs_all_end_at_most_64_at_a_time(
     skript = compile_text(bench_jobs.MANY, "many-jobs.yaml", registry)
     _, waits = await bench_jobs.many(skript, registry, tmp_path, "normal", 100)
     assert len(waits) == 100
-    assert most == bench_jobs.AT_ONCE
+    assert bench_jobs.AT_ONCE // 2 < most <= bench_jobs.AT_ONCE
 
 
 async def test_recovery_is_measured_until_every_job_moves(monkeypatch: pytest.MonkeyPatch) -> None:

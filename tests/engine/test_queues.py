@@ -380,6 +380,7 @@ async def test_the_worker_of_the_queue_is_gone(
             await world.until(lambda: first.calls)
             gpu._running().lease._task.cancel()  # type: ignore[union-attr]
             gone.task.cancel()  # else it takes its lease again with its next claim
+            await world.until(lambda: gone.task.done() and not gpu._recovery._taking)
             (call,) = await world.calls(job)
             clock.pass_ms(120_000)
             async with Working(world.runtime(second.handler(), queues=("gpu",))):
