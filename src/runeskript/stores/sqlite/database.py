@@ -97,10 +97,10 @@ class Database:
             return self.rows(sql, args)
         return self._reader.read(sql, args)
 
-    def read_again(self, sql: str, args: tuple[Any, ...]) -> Rows:
-        """The same for what many ask in one turn."""
+    def once(self, key: object, make: Callable[[], _T]) -> _T:
+        """What many ask in one turn of the loop; nobody changes it."""
         self.check_open()
-        return self._reader.read_again(sql, args)
+        return self._reader.once(key, make)
 
     def reading(self, work: Callable[[], _T]) -> _T:
         """Several statements that see the same state of the file."""

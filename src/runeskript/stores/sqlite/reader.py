@@ -33,7 +33,7 @@ class Reader:
         #: may be asked for again in it.
         self.turns = False
         self._open = False
-        self._known: dict[tuple[str, tuple[Any, ...]], Rows] = {}
+        self._known: dict[object, Any] = {}
 
     def read(self, sql: str, args: tuple[Any, ...] = ()) -> Rows:
         """All rows of one statement, as of this turn. Raises StoreError."""
@@ -46,15 +46,15 @@ class Reader:
         except apsw.Error as exc:
             raise translated(exc, self._path) from exc
 
-    def read_again(self, sql: str, args: tuple[Any, ...]) -> Rows:
-        """The same for what many ask in one turn: it is read once."""
-        key = sql, args
-        rows = self._known.get(key)
-        if rows is None:
-            rows = self.read(sql, args)
+    def once(self, key: object, make: Callable[[], _T]) -> _T:
+        """What many ask in one turn, read and unpacked once; nobody changes it."""
+        found: Any = self._known.get(key, self)
+        if found is self:
+            found = make()
             if self._open:
-                self._known[key] = rows
-        return rows
+                self._known[key] = found
+        made: _T = found
+        return made
 
     def reading(self, work: Callable[[], _T]) -> _T:
         """Several statements that see the same state of the file."""

@@ -47,16 +47,18 @@ class Records:
             if end is not None:
                 terms += " AND name < ?"
                 args.append(end)
-        return self._select(
-            table, terms + " ORDER BY name LIMIT ?", (*args, -1 if limit is None else limit)
-        )
+        terms += " ORDER BY name LIMIT ?"
+        return list(self._select(table, terms, (*args, -1 if limit is None else limit)))
 
-    def _select(self, table: str, terms: str, args: tuple[Any, ...]) -> list[Record]:
-        rows = self._db.read_again(f"{_SELECT} {terms}", (table, *args))
-        return [
+    def _select(self, table: str, terms: str, args: tuple[Any, ...]) -> tuple[Record, ...]:
+        return self._db.once((table, terms, args), lambda: self._read(table, terms, args))
+
+    def _read(self, table: str, terms: str, args: tuple[Any, ...]) -> tuple[Record, ...]:
+        rows = self._db.read(f"{_SELECT} {terms}", (table, *args))
+        return tuple(
             Record(name, version, self._value(table, name, version, value), at, _digests(blobs))
             for name, version, value, at, blobs in rows
-        ]
+        )
 
     def _value(self, table: str, name: str, version: int, data: bytes) -> Value:
         try:
