@@ -10,6 +10,8 @@ from runeskript.compiler.explain import explain
 from runeskript.compiler.passes import PASSES, choose
 from runeskript.compiler.pipeline import Options, compile_text
 from runeskript.errors import UnknownPassError
+from runeskript.model.catalog import PlainHandler, StaticCatalog
+from runeskript.model.isa import Op
 
 NAMES = [one.name for one in PASSES]
 TEXT = "skript: x\ndo:\n  - set: {a: 1, b: 2}\n  - return: ${a + b}\n"
@@ -52,3 +54,13 @@ def test_explain_says_so_where_nothing_is_done() -> None:
         compiled = compile_text(text, options=Options(keep=True, passes=passes))
         assert explain(compiled, "optimize") == "(the optimizer found nothing to do)\n"
         assert compiled.stages["optimized"] == compiled.stages["core"]
+
+
+def test_what_catches_nothing_lets_no_call_ahead() -> None:
+    """What stands behind an empty `try` is not reached, and no pass has taken it away."""
+    text = "skript: t\ndo:\n  - try: []\n    catch: [{do: [{call: work}, {call: work}]}]\n"
+    catalog = StaticCatalog({"work": PlainHandler("work", pure=True, idempotent=True)})
+    compiled = compile_text(text, "t.yaml", catalog, Options(passes=("group_calls",)))
+    calls = [one for one in compiled.blueprint.code if one[0] == Op.CALL]
+    assert len(calls) == 2
+    assert not any(one[-1] for one in calls)

@@ -33,7 +33,11 @@ def group_calls(program: core.Program, catalog: HandlerCatalog) -> None:
         if clocks is None:
             functions = program.document.functions
             clocks = asking_the_clock({f.name: f.body.ir for f in functions})
-        for at in grouped(*_points(body, flags, clocks, body is not program.root)):
+        points, handlers, sure = _points(body, flags, clocks, body is not program.root)
+        found = grouped(points, handlers)
+        if found and len(sure) < len(handlers):
+            found = sorted({*found}.intersection(grouped(points, sure)))
+        for at in found:
             call = body.ops[at]
             if isinstance(call, core.Call):
                 call.grouped = True
@@ -41,8 +45,9 @@ def group_calls(program: core.Program, catalog: HandlerCatalog) -> None:
 
 def _points(
     body: core.Body, flags: dict[str, HandlerInfo | None], clocks: frozenset[Any], inner: bool
-) -> tuple[list[Point], list[int]]:
-    """The operations as points, and where the exception table leads.
+) -> tuple[list[Point], list[int], list[int]]:
+    """The operations as points, and where the exception table leads; last, where it surely does: a
+    row that covers nothing but jumps may cover no instruction, and then there is none.
 
     ``inner``: somebody else began this body, and may handle what fails in it.
     """
@@ -65,7 +70,13 @@ def _points(
             point.next = () if core.ends(op) else (at + 1,)
         point.covered = inner or covers > 0
         points.append(point)
-    return points, [places[row.handler] for row in body.ranges]
+    handlers, sure = [], []
+    for row in body.ranges:
+        handlers.append(places[row.handler])
+        covered = ops[places[row.start] : places[row.end]]
+        if not all(isinstance(op, core.Mark | core.Jump) for op in covered):
+            sure.append(places[row.handler])
+    return points, handlers, sure
 
 
 def _point(op: core.Op, flags: dict[str, HandlerInfo | None], clocks: frozenset[Any]) -> Point:
