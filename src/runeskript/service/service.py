@@ -69,9 +69,7 @@ class Service:
     # --- life -----------------------------------------------------------------------------------
     async def start(self) -> None:
         """Enter the runtime, and begin to work."""
-        for_many = getattr(self.store, "be_for_many", None)
-        if for_many is not None:
-            for_many()
+        self.store.be_for_many()
         await self.runtime.__aenter__()
         loop = asyncio.get_running_loop()
         if self.settings.works:

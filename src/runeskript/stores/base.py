@@ -96,6 +96,11 @@ class Store(Protocol):
     def locked(self) -> bool:
         """Whether others keep it from being written, and somebody has waited long, or in vain."""
 
+    def be_for_many(self) -> None:
+        """From now on many read and write who do not know of each other, as in a service: what is
+        asked for in one turn of the loop may be done at once.
+        """
+
     async def put_blob(self, digest: str, data: bytes, uses: Sequence[str] = ()) -> None:
         """Keep bytes under the hash that names them; ``uses``: blobs that are needed with it."""
 

@@ -8,12 +8,13 @@ later, and is gone once one of them took it. While it would be kept, an equal id
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from ...model.events import Path
+from ...model.limits import LOADED_MESSAGES
 from ...model.rows import NamedTuple
-from ..rows import Listener, Message, match_key
+from ..rows import InboxRow, Listener, Message, match_key
 
 #: Messages kept at once; past it the oldest go first.
 KEPT: Final = 100_000
@@ -159,3 +160,15 @@ def _slot(message: Message) -> _Slot:
     if message.to is not None:
         return message.tenant, message.topic, message.to
     return message.tenant, message.topic, match_key(message.key)
+
+
+def first_of(inbox: Iterable[InboxRow]) -> list[InboxRow]:
+    """What is loaded with a job: of messages the first ones."""
+    found, left = [], LOADED_MESSAGES
+    for row in inbox:
+        if row.kind == "message":
+            if left == 0:
+                continue
+            left -= 1
+        found.append(row)
+    return found

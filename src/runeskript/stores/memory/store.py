@@ -8,12 +8,11 @@ jobs that ended first are forgotten.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ...errors import StoreError
 from ...model.events import Event, Status
-from ...model.limits import LOADED_MESSAGES
 from ...model.values import Value
 from ..rows import (
     URGENT,
@@ -30,6 +29,7 @@ from ..rows import (
 from .blobs import Blobs
 from .core import Core
 from .jobs import Job
+from .mailbox import first_of
 
 if TYPE_CHECKING:
     from ..leases import Claimed, Loaded, Release, Worker, WorkerRow
@@ -62,6 +62,9 @@ class MemoryStore:
     def locked(self) -> bool:
         """Nobody else has it."""
         return False
+
+    def be_for_many(self) -> None:
+        """Nothing here is done better in groups."""
 
     async def put_blob(self, digest: str, data: bytes, uses: Sequence[str] = ()) -> None:
         """Keep bytes under their hash."""
@@ -112,7 +115,7 @@ class MemoryStore:
             found.events(first),
             sorted(found.timers.values()),
             self._core.mail.listeners(job),
-            _first_of(found.inbox.values()),
+            first_of(found.inbox.values()),
             [Queued(one.path, one.n, one.limits) for one in self._core.lines.of(job)],
             found.parts,
         )
@@ -386,15 +389,3 @@ class MemoryStore:
     def _open(self) -> None:
         if self._closed:
             raise StoreError("the store is closed", code="RUNE-7002")
-
-
-def _first_of(inbox: Iterable[InboxRow]) -> list[InboxRow]:
-    """What is loaded with a job: of messages the first ones."""
-    found, left = [], LOADED_MESSAGES
-    for row in inbox:
-        if row.kind == "message":
-            if left == 0:
-                continue
-            left -= 1
-        found.append(row)
-    return found

@@ -22,8 +22,8 @@ from .fate import Fate
 from .ledger import Ledger
 from .loop import SteppedLoop, VirtualTime, close
 
-#: Operations that nothing happens to: a clock, and waiting.
-_SAFE: Final = frozenset(("now", "locked", "wait", "close"))
+#: What nothing happens to: a clock, what is no operation, and waiting.
+_SAFE: Final = frozenset(("now", "locked", "be_for_many", "wait", "close"))
 #: Seconds for which a handler goes on at least that a cancel means nothing to.
 DEAF: Final = 0.4
 #: Seconds after which what ``broken="effects"`` has promised is written.

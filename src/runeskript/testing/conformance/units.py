@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ...model.events import CancelRequested
 from ...stores.base import Command, RowChange, Timer, Unit
 from .world import DONE, ME, RUNNING, YOU, Checks, World, equal, event, job, listener, message, unit
@@ -86,6 +88,30 @@ async def one_refused_unit_does_not_fail_the_others(w: World) -> None:
     equal(await w.outcomes(*units), ["conflict", "ok", "fenced", "conflict", "ok"])
     equal(len(await w.journal("b")), 2)
     equal(await w.journal("c"), [])
+
+
+@CHECKS
+async def those_who_write_at_once_harm_no_other(w: World) -> None:
+    """As in a service: each is told what became of its own, and finds it once it is told."""
+    w.store.be_for_many()
+    w.store.be_for_many()
+    await w.own("a", "b")
+
+    async def commit(one: Unit) -> tuple[list[str], int]:
+        return await w.outcomes(one), len(await w.journal(one.job))
+
+    async def put(name: str, version: int) -> tuple[bool, int]:
+        new = await w.store.put_record("audit", name, 1, version)
+        return new is not None, len(await w.store.list_records("audit", name))
+
+    units = (unit("a", 3), unit("a"), unit("b", epoch=9), unit("b"))
+    commits = await asyncio.gather(*map(commit, units))
+    equal([told for told, _ in commits], [["conflict"], ["ok"], ["fenced"], ["ok"]])
+    equal([commits[at][1] for at in (1, 3)], [1, 1])
+    equal(await asyncio.gather(put("x", 0), put("y", 7), put("z", 0)),
+          [(True, 1), (False, 0), (True, 1)])  # fmt: skip
+    await w.reopen()
+    equal(await w.journal("a"), [event(0)])
 
 
 @CHECKS
