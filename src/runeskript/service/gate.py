@@ -49,7 +49,7 @@ class Gate:
         """
         given = list(authorization)
         in_url = not given and b"token=" in query
-        if not (given or in_url):
+        if not given and not in_url:
             return OPEN if await self.is_open() else None
         text = _in_query(query) if in_url else _bearer(given)
         token = await tokens.check(self._store, text, self._store.now())

@@ -16,7 +16,7 @@ from ...errors import CodecError, DamagedError, StoreDamagedError, StoreError
 from ...model.events import Event
 from ...model.limits import LOADED_MESSAGES
 from ...model.payloads import Payloads
-from ...model.segments import genesis, head_of, unpack
+from ...model.segments import genesis, held_in, unpack
 from ..leases import Loaded, Queued
 from ..rows import Listener, Timer
 from .heads import LAST_SEQ, SEQ_BITS
@@ -176,8 +176,7 @@ def _length(id_: str, first: int, segments: Sequence[Any]) -> int:
         return first
     place, data = segments[-1]
     first = place & LAST_SEQ
-    held: int = head_of(data, f"{id_}/journal/{first}").held
-    return held + int(first)
+    return held_in(data, f"{id_}/journal/{first}") + int(first)
 
 
 class _Tables:
