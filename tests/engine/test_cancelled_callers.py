@@ -209,7 +209,7 @@ async def test_whoever_writes_for_all_may_be_cancelled(
     rt = await runtime(store=late, max_jobs=1)
     late.held = "submit" if begun else None
     first = asyncio.ensure_future(rt.submit(Submission(ONE)))
-    while (writer := rt._submitting._writer) is None:
+    while (writer := rt._submitting._joined.task) is None:
         await asyncio.sleep(0)
     if begun:
         await late.begun.wait()
@@ -219,3 +219,24 @@ async def test_whoever_writes_for_all_may_be_cancelled(
     assert (await rt.run_job(ONE)).unwrap() == 1
     with pytest.raises(asyncio.CancelledError):
         await first
+
+
+async def test_a_defect_in_beginning_one_job_costs_the_others_nothing(
+    runtime: Start, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of jobs that are submitted together: each gets an answer, and its place back."""
+    rt = await runtime(store=store, max_jobs=2)
+    driver = rt._running()
+
+    def broken(*_: Any) -> None:
+        raise ValueError("injected")
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(driver, "adopt", broken)
+            both = [rt.submit(Submission(ONE)) for _ in range(2)]
+            async with asyncio.timeout(30):
+                found = await asyncio.gather(*both, return_exceptions=True)
+        assert [str(one) for one in found] == ["injected"] * 2
+    async with asyncio.timeout(30):
+        assert (await rt.run_job(ONE)).unwrap() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -223,16 +224,42 @@ async def test_who_no_longer_waits_harms_nobody(store: Counting, clock: Clock) -
 
 
 async def test_who_writes_for_others_may_be_gone_before_it_begins(
-    store: Counting, clock: Clock
+    store: Counting, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Nobody waits for it in vain, and what is not written goes to the log of the process."""
     log = Audit(store, clock)
     first = asyncio.ensure_future(note(log, request="first"))
     await asyncio.sleep(0)
-    assert log._writer is not None
-    log._writer.cancel()
-    await asyncio.sleep(0)
-    await asyncio.gather(first, note(log, request="second"))
-    assert [one.request for one in await entries(store)] == ["first", "second"]
+    assert log._noted.task is not None
+    log._noted.task.cancel()
+    await log.close()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert "'first'" in caplog.text
+    await note(log, request="second")
+    assert [one.request for one in await entries(store)] == ["second"]
+
+
+@pytest.mark.parametrize("locked", [False, True])
+async def test_whatever_a_store_raises_is_logged(
+    store: Counting, clock: Clock, caplog: pytest.LogCaptureFixture, *, locked: bool
+) -> None:
+    """``locked``: then nobody waits for it, and nobody else would complain."""
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
+
+    async def broken(*_: Any) -> None:
+        raise ValueError("injected")
+
+    store.put_record = broken  # type: ignore[method-assign]
+    store.locked = lambda: locked  # type: ignore[method-assign]
+    log = Audit(store, clock)
+    await asyncio.gather(*(note(log, status=503, request=f"r{n}") for n in range(2)))
+    await log.close()
+    assert "'r0'" in caplog.text and "'r1'" in caplog.text
+    assert caplog.records[0].exc_info is not None
+    gc.collect()
+    assert complaints == []
 
 
 # --- pages ------------------------------------------------------------------------------------

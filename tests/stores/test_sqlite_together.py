@@ -12,12 +12,13 @@ import apsw
 import pytest
 from tests.stores.test_stores_agree import Stores, settle
 
-from runeskript.errors import StoreError, StoreTooLargeError
+from runeskript.errors import StoreBusyError, StoreError, StoreTooLargeError
 from runeskript.model.events import CallDone
 from runeskript.stores.base import Committed, JobRow, Store, Unit
 from runeskript.stores.leases import Worker
 from runeskript.stores.memory import MemoryStore
 from runeskript.stores.sqlite import SqliteStore
+from runeskript.stores.sqlite.together import Together
 from runeskript.testing.conformance import StoreConformance
 from runeskript.testing.faults import HandClock
 
@@ -190,11 +191,43 @@ class TestTogether:
 
         async def main() -> None:
             asked = asyncio.ensure_future(store.heartbeat(ME, 1_000))
-            while db._together._writer is None:
+            while db._together.writes.task is None:
                 await asyncio.sleep(0)
-            db._together._writer.cancel()
+            db._together.writes.task.cancel()
             await store.close()
             with pytest.raises(asyncio.CancelledError):
                 await asked
 
         asyncio.run(main())
+
+    async def test_time_that_is_over_while_it_is_looked_at_leaves_nobody_waiting(self) -> None:
+        """The first has waited in vain; the last one's time passes while the others are asked."""
+        over = iter((False, True))
+        locked = iter((True,))
+
+        class Db:
+            path = "jobs.db"
+            in_transaction = True
+
+            def ex(self, sql: str) -> None:
+                pass
+
+            def on_rollback(self) -> None:
+                pass
+
+            def is_over(self, asked: float) -> bool:
+                return next(over)
+
+        async def write(asked: float, work: Callable[..., Any], *args: Any) -> Any:
+            if next(locked, False):
+                raise StoreBusyError("jobs.db: locked")
+            return work(*args)
+
+        writes = Together(Db(), write).writes
+        async with asyncio.timeout(10):
+            found = await asyncio.gather(
+                *(writes.add((lambda n=n: n, float(n))) for n in range(3)),  # type: ignore[misc]
+                return_exceptions=True,
+            )
+        assert isinstance(found[0], StoreBusyError)
+        assert found[1:] == [1, 2]

@@ -22,6 +22,7 @@ from ..errors import (
 )
 from ..model.limits import SUBMITS
 from ..stores.base import JobRow, OnConflict, Submitted
+from ..stores.gathering import Gathering, Waiting
 from . import requests
 from .assembly import Observer
 from .clock import Clock
@@ -58,9 +59,9 @@ class Submitting:
         self._skripts = skripts
         self._places = places
         self._observer = observer
-        #: Jobs that are submitted one by one, until the next commit; who writes them.
-        self._waiting: list[tuple[Asked, asyncio.Future[Found]]] = []
-        self._writer: asyncio.Task[None] | None = None
+        #: Jobs that are submitted one by one. Who is cancelled while he waits has submitted his all
+        #: the same.
+        self._joined: Gathering[Asked, Found] = Gathering(self._write_group, PORTION, self._give_up)
         #: After the runtime was closed.
         self.closed = False
 
@@ -86,7 +87,7 @@ class Submitting:
             asked = self._placed(asked, 0)
             if asked.begins:
                 await self._places.acquire()
-            found = await self._together(asked)
+            found = await self._joined.add(asked)
         if isinstance(found, RuneskriptError):
             raise found
         return found
@@ -118,59 +119,33 @@ class Submitting:
                 break
         return receipts
 
-    async def _together(self, asked: Asked) -> Found:
-        """Write a job, with those that others submit meanwhile: a commit of dozens takes hardly
-        longer than that of one. Its place is taken already; who is cancelled while he waits has
-        submitted it all the same.
+    async def _write_group(self, group: list[Waiting[Asked, Found]]) -> None:
+        """Write those who have submitted since the last commit: one of dozens takes hardly longer
+        than that of one. Their places are taken already.
         """
-        loop = asyncio.get_running_loop()
-        told: asyncio.Future[Found] = loop.create_future()
-        self._waiting.append((asked, told))
-        if self._writer is None or self._writer.done():
-            self._writer = loop.create_task(self._write_waiting())
-            self._writer.add_done_callback(self._left)
-        return await told
-
-    async def _write_waiting(self) -> None:
-        """Write those who wait, group by group, until nobody does."""
-        while self._waiting:
-            group = self._waiting[:PORTION]
-            del self._waiting[:PORTION]
-            await self._write_group(group)
-
-    def _left(self, writer: asyncio.Task[None]) -> None:
-        """Nobody writes what is left: the task was cancelled, maybe before it had begun."""
-        if writer is self._writer:
-            left, self._waiting = self._waiting, []
-            for asked, told in left:
-                told.cancel()
-                if asked.begins:
-                    self._places.release()
-
-    async def _write_group(self, group: list[tuple[Asked, asyncio.Future[Found]]]) -> None:
-        found: list[Found] = []
         try:
             found = await self._commit([asked for asked, _ in group])
-        except Exception as exc:
-            for _, told in group:
+        except BaseException:
+            for asked, _ in group:
+                self._give_up(asked)
+            raise
+        for (asked, told), what in zip(group, found, strict=True):
+            begun = False
+            try:
+                begun = self._begin(asked, what)
+            except Exception as exc:  # the others' jobs are there as well
                 if not told.done():
                     told.set_exception(exc)
-        finally:
-            for at, (asked, told) in enumerate(group):
-                what = found[at] if at < len(found) else None
-                begun = False
-                try:
-                    begun = what is not None and self._begin(asked, what)
-                except RuneskriptError as exc:
-                    what = exc
-                finally:
-                    if asked.begins and not begun:
-                        self._places.release()
-                if not told.done():
-                    if what is None:
-                        told.cancel()
-                    else:
-                        told.set_result(what)
+            finally:
+                if not begun:
+                    self._give_up(asked)
+            if not told.done():
+                told.set_result(what)
+
+    def _give_up(self, asked: Asked) -> None:
+        """One that does not begin needs no place."""
+        if asked.begins:
+            self._places.release()
 
     # --- what is asked for ----------------------------------------------------------------------
     async def _checked(self, item: Submission, shared: Shared) -> Asked | RuneskriptError:

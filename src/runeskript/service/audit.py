@@ -15,7 +15,6 @@ and the answer is sent.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import secrets
@@ -28,6 +27,7 @@ from ..model.records import fields_of, record
 from ..model.rows import NamedTuple
 from ..model.values import Value
 from ..stores.base import Store
+from ..stores.gathering import Gathering, Waiting
 from ..stores.queries import Record
 from .access import Caller
 from .rates import Buckets
@@ -36,6 +36,8 @@ from .rates import Buckets
 #: store (64 KB) and is not kept apart.
 ENTRIES: Final = 50
 TEXT: Final = 200
+#: Entries that are written before those who noted them are told.
+AT_ONCE: Final = 1_000
 #: Refused changes that are noted: a second and at once, of one caller and of all together. So a
 #: flood writes at most 10 entries (2 kB) a second.
 REFUSED: Final = (1.0, 30)
@@ -77,8 +79,7 @@ class Audit:
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
-        self._pending: list[tuple[str, Entry, asyncio.Future[None]]] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._noted: Gathering[tuple[str, Entry], None] = Gathering(self._write, AT_ONCE, _lost)
         self._one = Buckets(*REFUSED, clock)
         self._all = Buckets(*REFUSED_IN_ALL, clock)
         self._left_out: dict[str, int] = {}
@@ -119,54 +120,34 @@ class Audit:
             self._left_out.pop(tenant, 0),
         )
         if status >= 400 and self._store.locked():
-            self._add(tenant, entry)
-        elif alone and not self._writes():
+            self._noted.add((tenant, entry))
+        elif alone and not self._noted.busy:
             await self._put(tenant, [entry])
         else:
-            await self._add(tenant, entry)
+            await self._noted.add((tenant, entry))
 
     async def close(self) -> None:
         """Write what is still to be written: how many were left out since the last entries."""
         left, self._left_out = self._left_out, {}
         now = self._store.now()
         for tenant, count in left.items():
-            await self._add(tenant, Entry(now, None, None, "audit", "", 429, "", "", count))
-        if self._writer is not None:
-            await asyncio.wait((self._writer,))
-
-    def _writes(self) -> bool:
-        return self._writer is not None and not self._writer.done()
+            entry = Entry(now, None, None, "audit", "", 429, "", "", count)
+            await self._noted.add((tenant, entry))
+        await self._noted.done()
 
     def _is_flood(self, key: str) -> bool:
         return self._one.take(key) > 0 or self._all.take("") > 0
 
-    def _add(self, tenant: str, entry: Entry) -> asyncio.Future[None]:
-        """Have an entry written; done when it is."""
-        loop = asyncio.get_running_loop()
-        written: asyncio.Future[None] = loop.create_future()
-        self._pending.append((tenant, entry, written))
-        if not self._writes():
-            self._writer = loop.create_task(self._write())
-        return written
-
-    async def _write(self) -> None:
-        """Write until nothing is left; what comes meanwhile goes together."""
-        try:
-            while self._pending:
-                batch, self._pending = self._pending, []
-                tenants: dict[str, list[Entry]] = {}
-                for tenant, entry, _ in batch:
-                    tenants.setdefault(tenant, []).append(entry)
-                try:
-                    for tenant, entries in tenants.items():
-                        await self._put(tenant, entries)
-                finally:
-                    for _, _, written in batch:
-                        if not written.done():
-                            written.set_result(None)
-        finally:
-            for _, _, written in self._pending:  # only where the task was cancelled
-                written.cancel()
+    async def _write(self, group: list[Waiting[tuple[str, Entry], None]]) -> None:
+        """Write entries, those of a tenant together."""
+        tenants: dict[str, list[Entry]] = {}
+        for (tenant, entry), _ in group:
+            tenants.setdefault(tenant, []).append(entry)
+        for tenant, entries in tenants.items():
+            await self._put(tenant, entries)
+        for _, written in group:
+            if not written.done():
+                written.set_result(None)
 
     async def _put(self, tenant: str, entries: list[Entry]) -> None:
         for start in range(0, len(entries), ENTRIES):
@@ -174,14 +155,19 @@ class Audit:
             try:
                 value: Value = [_stored(entry) for entry in part]
                 await self._store.put_record("audit", self._name(tenant, part[0].at), value, 0)
-            except StoreError as exc:
-                _log.error("the store takes no entries (%s): %r", exc, part)
+            except Exception as exc:
+                defect = None if isinstance(exc, StoreError) else exc
+                _log.error("the store takes no entries (%s): %r", exc, part, exc_info=defect)
 
     def _name(self, tenant: str, at: int) -> str:
         """Names rise, also where the clock goes back."""
         self._last = max(self._last, at)
         self._number += 1
         return f"{tenant}/{self._last:015d}-{self._number & 0xFFFFFFFF:08x}-{self._process}"
+
+
+def _lost(noted: tuple[str, Entry]) -> None:
+    _log.error("the service ended before this entry was written: %r", noted[1])
 
 
 async def page(store: Store, tenant: str, cursor: str | None, limit: int) -> Page:

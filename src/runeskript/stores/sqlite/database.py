@@ -153,7 +153,7 @@ class Database:
         """
         if self._together is None:
             return await self._write(None, work, *args, **named)
-        found: _T = await self._together.add(partial(work, *args, **named), monotonic())
+        found: _T = await self._together.writes.add((partial(work, *args, **named), monotonic()))
         return found
 
     async def _write(
@@ -378,7 +378,7 @@ class Database:
     async def close(self) -> None:
         """Finish what is under way, and close the file."""
         if self._together is not None:
-            await self._together.done()
+            await self._together.writes.done()
         while self._under_way is not None:
             await asyncio.wait((self._under_way,))
         if self.closed:

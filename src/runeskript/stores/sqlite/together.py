@@ -7,19 +7,19 @@ himself waits for a turn in vain; that is why a store does so only where it is t
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeAlias
 
 import apsw
 
 from ...errors import StoreBusyError
+from ..gathering import Gathering, Waiting
 from .failing import translated
 
 #: What became of a write: its result, or what it raised.
 Outcome: TypeAlias = "tuple[Any, BaseException | None]"
-#: What is to be written, who is told of it, and when it was asked for.
-Waiting: TypeAlias = "tuple[Callable[[], Any], asyncio.Future[Any], float]"
+#: What is to be written, and when it was asked for.
+Write: TypeAlias = "tuple[Callable[[], Any], float]"
 #: Writes of one transaction.
 MOST: Final = 500
 
@@ -45,67 +45,30 @@ class Together:
     def __init__(self, db: Transaction, write: Callable[..., Awaitable[Any]]) -> None:
         self._db = db
         self._write = write
-        self._waiting: list[Waiting] = []
-        self._writer: asyncio.Task[None] | None = None
+        self.writes: Gathering[Write, Any] = Gathering(self._carry_out, MOST)
 
-    async def add(self, work: Callable[[], Any], asked: float) -> Any:
-        """What it gives, once it is durable. It is carried out even if nobody waits any more.
-        ``asked``: when it was asked for.
-        """
-        loop = asyncio.get_running_loop()
-        told: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((work, told, asked))
-        if self._writer is None or self._writer.done():
-            self._writer = loop.create_task(self._run())
-            self._writer.add_done_callback(self._left)
-        return await told
-
-    async def done(self) -> None:
-        """Wait until nothing is waiting to be written."""
-        while self._writer is not None and not self._writer.done():
-            await asyncio.wait((self._writer,))
-
-    async def _run(self) -> None:
-        while self._waiting:
-            part = self._waiting[:MOST]
-            del self._waiting[:MOST]
-            await self._carry_out(part)
-
-    def _left(self, writer: asyncio.Task[None]) -> None:
-        """Nobody writes what is left: the task was cancelled, maybe before it had begun."""
-        if writer is self._writer:
-            left, self._waiting = self._waiting, []
-            for _, told, _ in left:
-                told.cancel()
-
-    async def _carry_out(self, part: list[Waiting]) -> None:
-        found: list[Outcome] = []
+    async def _carry_out(self, group: list[Waiting[Write, Any]]) -> None:
+        works = [work for (work, _), _ in group]
+        asked = group[0][0][1]  # they stand in the order they came
+        found: list[Outcome]
         try:
-            asked = part[0][2]  # they stand in the order they came
-            if len(part) == 1:
-                found.append((await self._write(asked, part[0][0]), None))
+            if len(works) == 1:
+                found = [(await self._write(asked, works[0]), None)]
             else:
-                found = await self._write(asked, self._each, [work for work, _, _ in part])
-        except StoreBusyError as exc:
+                found = await self._write(asked, self._each, works)
+        except StoreBusyError:
             # The first has waited in vain for all its time; those that came later have theirs.
-            late = [one for one in part[1:] if not self._db.is_over(one[2])]
-            part = part[: len(part) - len(late)]
-            self._waiting[:0] = late
-            found = [(None, exc)] * len(part)
-        except Exception as exc:
-            found = [(None, exc)] * len(part)
-        finally:
-            for at, (_, told, _) in enumerate(part):
-                if told.done():
-                    continue
-                if at >= len(found):
-                    told.cancel()
-                    continue
-                result, error = found[at]
-                if error is None:
-                    told.set_result(result)
-                else:
-                    told.set_exception(error)
+            later = range(1, len(group))
+            in_time = (at for at in later if not self._db.is_over(group[at][0][1]))
+            self.writes.put_back(group, next(in_time, len(group)))
+            raise
+        for (_, told), (result, error) in zip(group, found, strict=True):
+            if told.done():
+                continue
+            if error is None:
+                told.set_result(result)
+            else:
+                told.set_exception(error)
 
     def _each(self, works: list[Callable[[], Any]]) -> list[Outcome]:
         """Carry out each, inside the transaction."""
