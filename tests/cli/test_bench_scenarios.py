@@ -18,12 +18,12 @@ from runeskript.cli import (
 )
 from runeskript.cli import bench_scenarios as bench
 from runeskript.cli.verbs import bench as bench_verb
-from runeskript.compiler.collector import LARGE, paused_collector
 from runeskript.compiler.pipeline import compile_text
 from runeskript.engine.driver import Driver
 from runeskript.engine.handlers.registry import HandlerRegistry
 from runeskript.engine.live import Live
 from runeskript.errors import RuneskriptError
+from runeskript.model.collector import LARGE, paused_collector
 
 
 @pytest.mark.parametrize("name", ["fanout", "fanout-tokens"])

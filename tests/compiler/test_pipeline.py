@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from runeskript.compiler import pipeline
-from runeskript.compiler.collector import LARGE, unpaused
 from runeskript.compiler.pipeline import (
     STAGES,
     Options,
@@ -24,6 +23,7 @@ from runeskript.model.ast import Expr, Site, Target, Var
 from runeskript.model.blueprint import Debug
 from runeskript.model.blueprint_codec import digest
 from runeskript.model.catalog import EMPTY
+from runeskript.model.collector import LARGE, unpaused
 from support import any_handlers
 
 SIMPLE = "skript: simple\ndo:\n  - return: 1\n"

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import yaml
 
-from ..compiler.collector import unpaused
 from ..compiler.pipeline import compile_text
 from ..engine.handlers.decorator import handler
 from ..engine.handlers.registry import HandlerRegistry
 from ..engine.runtime import Runtime
 from ..errors import RuneskriptError
 from ..model.catalog import PlainHandler, StaticCatalog
+from ..model.collector import unpaused
 from . import bench_api, bench_batch, bench_chain, bench_document, bench_machines, bench_memory
 from .bench_measure import Figure, Scenario, alternate, pair, peak_rss_mb
 from .bench_startup import startup

@@ -6,7 +6,6 @@ cancelled, 130 stopped by the keyboard.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ..errors import CompileError, RuneskriptError
+from ..model.collector import paused_collector
 from ..model.nearest import did_you_mean
 from . import terminal
 from .usage import UsageError
@@ -63,13 +63,8 @@ class Verb(Protocol):
 def load_verb(name: str) -> Verb:
     """The module of a verb."""
     # What imports make stays: collecting in between finds nothing and costs a twentieth of it.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with paused_collector():
         return cast(Verb, import_module(f".verbs.{name}", __package__))
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..model.ast import Document
+from ..model.collector import paused_collector
 from ..model.diagnostics import Diagnostics
-from .collector import paused_collector
 from .frontends.forms import parse_source
 from .read import Source, read
 

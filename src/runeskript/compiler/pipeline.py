@@ -17,13 +17,13 @@ from ..model.ast import Document
 from ..model.ast_value import ast_hash
 from ..model.blueprint import Blueprint
 from ..model.catalog import EMPTY, HandlerCatalog
+from ..model.collector import paused_collector
 from ..model.diagnostics import Diagnostic, Diagnostics
 from ..model.isa import BY_OP
 from ..model.spans import Span
 from ..model.verify import Problem, verify
 from .assemble import assemble
 from .codegen import generate
-from .collector import paused_collector
 from .expand import expand
 from .listing import show_core
 from .load_text import parse_tree, read_text

@@ -21,12 +21,13 @@ from ..errors import (
     StoreFullError,
     StoreReadOnlyError,
 )
+from ..model.collector import paused_collector
 from ..model.machine import FINAL
 from ..stores.base import HELD, JobRow
 from .driver import Driver
 from .handlers.registry import HandlerRegistry
 from .live import GivenBackError, Live
-from .loads import FIRST, collector_waits, next_load
+from .loads import FIRST, next_load
 from .rebuilding import Rebuilding
 from .resting import make_room, rest
 from .skripts import Skripts
@@ -233,7 +234,7 @@ class Recovery(Rebuilding):
         claimed = await self._store.claim(driver.lease.worker, room, jobs, most)
         left = deque(claimed.jobs)
         try:
-            with collector_waits():
+            with paused_collector():  # what is rebuilt lives on
                 while left:
                     await self._go_on_with(left)
         finally:

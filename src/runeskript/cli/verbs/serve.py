@@ -6,8 +6,8 @@ import asyncio
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from ...engine.loads import loaded_to_stay
 from ...errors import RequestError
+from ...model.collector import loaded_to_stay
 from .. import logs, terminal
 from ..options import add_log, add_output, add_store
 from ..usage import UsageError

@@ -6,8 +6,8 @@ import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
-from ...engine.loads import loaded_to_stay
 from ...engine.runtime import Runtime
+from ...model.collector import loaded_to_stay
 from ...model.events import Status
 from .. import logs, terminal
 from ..options import add_log, add_output, add_store
