@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from runeskript.engine.pages import page_of
 from runeskript.model.codes import CODES
 from runeskript.service import problems
-from runeskript.service.pages import page_of
 from serving import served
 
 

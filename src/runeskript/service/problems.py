@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from ..engine.pages import page_of
 from ..errors import (
     BlueprintError,
     CompileError,
@@ -51,7 +52,6 @@ from ..errors import (
 )
 from ..model.codes import CODES
 from ..model.diagnostics import Diagnostic
-from .pages import page_of
 from .types import Finding, Problem
 
 #: What stands before a code in the path of its page, and what the type is of what has none.

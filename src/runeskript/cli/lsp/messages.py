@@ -10,9 +10,9 @@ from lsprotocol import types
 from ...compiler.editor.complete import Item
 from ...compiler.editor.fixes import fix_of
 from ...compiler.editor.symbols import Symbol
+from ...engine.pages import page_of
 from ...model.diagnostics import Diagnostic
 from ...model.spans import Span
-from ...service.pages import page_of
 from .places import to_client, uri_of
 
 SOURCE: Final = "rune"

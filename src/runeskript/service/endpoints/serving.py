@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...engine.pages import page_of
 from ...errors import RequestError, StoreError
 from ...model.records import fields_of
 from ..audit import Entry, page
 from ..call import Answer, Call
 from ..openapi import document
-from ..pages import page_of
 from ..routes import PAGE
 from ..types import AuditEntry, AuditPage, Health
 
