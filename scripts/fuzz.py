@@ -6,7 +6,8 @@
     make fuzz ARGS="branches --count 20000"       random branches of a fork, likewise
     make fuzz ARGS="documents --seconds 3600"     mangled documents, guided by coverage
     make fuzz ARGS="blueprints --seconds 3600"    forged Blueprints, guided by coverage
-    make fuzz ARGS="http --requests 1000"         requests against what /openapi.json says
+    make fuzz ARGS="http --requests 1000"         requests, and runs of them that follow the links,
+                                                  against what /openapi.json says
 
 It can be stopped at any time. Each finding is printed with the command that shows it again: for the
 passes ``passes --seed N``, which makes the skript as small as it can; for regions and branches
@@ -220,13 +221,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.what in ("all", target):
             code |= guided(target, options.seconds, options.jobs, options.seed or 1)
     if options.what in ("all", "http"):
-        code |= http(options.requests)
+        code |= http(options.requests, options.jobs)
     return code
 
 
-def http(requests: int) -> int:
-    """So many requests of each route with each scope, judged by what /openapi.json says."""
-    words = [sys.executable, "-m", "pytest", "-q", "--timeout", "0"]
+def http(requests: int, jobs: int) -> int:
+    """So many requests of each route with each scope, and runs of up to 40 that follow the links,
+    judged by what /openapi.json says.
+    """
+    words = [sys.executable, "-m", "pytest", "-q", "--timeout", "0", "-n", str(jobs)]
     env = {**os.environ, "RUNE_SCHEMATHESIS": str(requests)}
     file = "tests/service/test_schemathesis.py"
     return subprocess.run([*words, file], env=env, cwd=ROOT, check=False).returncode

@@ -1,49 +1,26 @@
 """What ``/openapi.json`` says is what the service does: requests that fit it, and ones that do not,
 with all of schemathesis' checks on. No 5xx, no answer that is not in it.
 
+Each request is the first of a service of its own; each run of requests, too, where one goes on from
+what another was answered with. So what is found is found again.
+
 ``RUNE_SCHEMATHESIS`` is the number of requests drawn for each operation besides those that stand
 for each limit and each mistake; ``make fuzz`` gives many.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Iterator
-from copy import deepcopy
+from contextlib import ExitStack
 from typing import Any
 
-import httpx
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.python.asgi import HOST
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.core.failures import FailureGroup
 
-from runeskript import Runtime, Telemetry
-from runeskript.engine.clock import SystemClock
-from runeskript.service import tokens
-from runeskript.service.app import App
-from runeskript.service.openapi import document
-from runeskript.service.service import Service
-from runeskript.service.settings import Settings
-from runeskript.stores.memory import MemoryStore
+from asked import EXAMPLES, JOBS, MANY, PRESENT, SCOPES, fresh, schema_of
+from runeskript.service.call import Answer, Call
+from runeskript.service.endpoints import ENDPOINTS
 
-EXAMPLES = int(os.environ.get("RUNE_SCHEMATHESIS", "3"))
-#: From how many on it is no test any more, but a search.
-MANY = 10
-SCOPES = ("read", "operate", "deploy", "admin")
-#: What a request that fits the table may be answered with: 422 for what no schema can say (a text
-#: that is no skript, a cursor of another search), 412 for a revision.
-FITS = ("2xx", "304", "401", "403", "404", "409", "412", "422", "503")
-WAITS = "skript: waits\ndo:\n  - listen: go\n    into: got\n  - return: 1\n"
-DOOR = """
-machine: door
-initial: open
-states: {open: {}, shut: {}}
-transitions:
-  - {from: open, event: close, to: shut}
-  - {from: shut, event: open, to: open}
-"""
 DRAWN = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -51,155 +28,102 @@ DRAWN = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+schema = schema_of()
+of_read, of_operate, of_deploy, of_admin = map(schema_of, SCOPES)
 
 
-class Running:
-    """A service in memory that starts with its first request, in the loop that it comes in.
-
-    ``scopes``: its store has a token with each of them; without any it is open.
-    """
-
-    def __init__(self, *scopes: str) -> None:
-        store = MemoryStore(SystemClock().now_ms)
-        self.tokens = {
-            scope: asyncio.run(
-                tokens.create(store, name=scope, tenant="", scopes=[scope], now=store.now())
-            )
-            for scope in scopes
-        }
-        telemetry = Telemetry(traces=False)
-        runtime = Runtime(store=store, telemetry=telemetry, discover_handlers=False)
-        given = Settings(hosts=(HOST,), rate=1_000_000)
-        self.service = Service(runtime, given, telemetry)
-        self.app = App(self.service)
-        self.loop: asyncio.AbstractEventLoop | None = None
-        #: What there is to ask for: a job of a skript, and one of a machine.
-        self.jobs: list[str] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        assert scope["type"] == "http", "the client is told by this that there is no lifespan"
-        if self.loop is None:
-            self.loop = asyncio.get_running_loop()
-            await self.service.start()
-            await self.fill()
-        if scope["path"].endswith("/events"):
-            await self.glance(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
-
-    async def glance(self, scope: Any, receive: Any, send: Any) -> None:
-        """A look at a stream, which may have no end: whoever reads it leaves soon."""
-        begun, ended = asyncio.Event(), False
-
-        async def leave() -> Any:
-            await begun.wait()
-            for _ in range(20):
-                await asyncio.sleep(0)
-            return {"type": "http.disconnect"}
-
-        async def see(message: Any) -> None:
-            nonlocal ended
-            begun.set()
-            ended = message["type"] == "http.response.body" and not message.get("more_body")
-            await send(message)
-
-        await self.app(scope, leave, see)
-        if not ended:
-            await send({"type": "http.response.body", "body": b""})
-
-    async def fill(self) -> None:
-        headers = self.bearing("admin") if self.tokens else {}
-        transport = httpx.ASGITransport(self.app)
-        async with httpx.AsyncClient(
-            transport=transport, base_url=f"http://{HOST}", headers=headers
-        ) as client:
-            for route, text in (("/skripts", WAITS), ("/machines", DOOR)):
-                assert (await client.put(route, json={"document": text})).status_code == 201
-                made = await client.post("/jobs", json={"document": text})
-                assert made.status_code == 201, made.text
-                self.jobs.append(made.json()["id"])
-
-    def bearing(self, scope: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.tokens[scope]}"}
-
-    def stop(self) -> None:
-        if self.loop is not None:
-            asyncio.run_coroutine_threadsafe(self.service.stop(), self.loop).result(30)
-
-
-def schema_of(running: Running, scope: str | None = None) -> Any:
-    """The table as schemathesis reads it. ``scope``: asked with a token that has it."""
-    said = deepcopy(document())
-    if scope is not None:
-        for path in said["paths"].values():
-            for operation in path.values():  # here a token is needed
-                operation["security"] = [one for one in operation["security"] if one]
-    checks = {"positive_data_acceptance": {"expected-statuses": [*FITS]}}
-    given: dict[str, Any] = {"checks": checks}
-    if scope is not None and EXAMPLES < MANY:
-        given["phases"] = {"coverage": {"enabled": False}}  # that of the open service will do
-    config = schemathesis.Config.from_dict(given)
-    schema = schemathesis.openapi.from_dict(said, config=config)
-    schema.app = running
-
-    @schema.hook
-    def map_path_parameters(context: Any, path_parameters: Any) -> Any:
-        """Half of what is asked for is there."""
-        for name, known in (("id", running.jobs), ("name", ["waits", "door"]), ("version", ["1"])):
-            given = (path_parameters or {}).get(name)
-            if isinstance(given, str) and known and len(given) % 2:
-                path_parameters[name] = known[len(given) // 2 % len(known)]
-        return path_parameters
-
-    @schema.hook
-    def map_body(context: Any, body: Any) -> Any:
-        """And half of the documents are some."""
-        text = body.get("document") if isinstance(body, dict) else None
-        if isinstance(text, str) and len(text) % 2:
-            body["document"] = (WAITS, DOOR)[len(text) // 2 % 2]
-        return body
-
-    return schema
-
-
-OPEN = Running()
-GUARDED = Running(*SCOPES)
-schema = schema_of(OPEN)
-of_read, of_operate, of_deploy, of_admin = (schema_of(GUARDED, scope) for scope in SCOPES)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def stopped() -> Iterator[None]:
-    yield
-    OPEN.stop()
-    GUARDED.stop()
+# --- one request ----------------------------------------------------------------------------------
+def check(case: Any, scope: str | None = None) -> None:
+    """Ask a service that nobody has asked for anything yet."""
+    with fresh(scope) as service:
+        case.call_and_validate(headers=service.bearing(scope) if scope else None)
 
 
 @schema.parametrize()
 @DRAWN
 def test_an_open_service(case: Any) -> None:
-    case.call_and_validate()
+    check(case)
 
 
 @of_read.parametrize()
 @DRAWN
 def test_with_a_token_that_may_read(case: Any) -> None:
-    case.call_and_validate(headers=GUARDED.bearing("read"))
+    check(case, "read")
 
 
 @of_operate.parametrize()
 @DRAWN
 def test_with_a_token_that_may_operate(case: Any) -> None:
-    case.call_and_validate(headers=GUARDED.bearing("operate"))
+    check(case, "operate")
 
 
 @of_deploy.parametrize()
 @DRAWN
 def test_with_a_token_that_may_deploy(case: Any) -> None:
-    case.call_and_validate(headers=GUARDED.bearing("deploy"))
+    check(case, "deploy")
 
 
 @of_admin.parametrize()
 @DRAWN
 def test_with_a_token_that_may_do_everything(case: Any) -> None:
-    case.call_and_validate(headers=GUARDED.bearing("admin"))
+    check(case, "admin")
+
+
+# --- runs of requests -----------------------------------------------------------------------------
+def walks(scope: str | None = None) -> Any:
+    """Runs of requests that follow the links."""
+
+    class Walk(schema_of(scope).as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            self.around = ExitStack()
+            self.service = self.around.enter_context(fresh(scope))
+
+        def teardown(self) -> None:
+            self.around.close()
+
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            return {"headers": self.service.bearing(scope)} if scope else {}
+
+    return Walk
+
+
+def run(walk: Any, number: int, steps: int = 20, **more: Any) -> None:
+    walk.run(settings=settings(DRAWN, max_examples=number, stateful_step_count=steps, **more))
+
+
+@pytest.mark.parametrize("scope", [None, "admin"])
+def test_requests_that_follow_the_links(scope: str | None) -> None:
+    run(walks(scope), 2 * EXAMPLES, 20 if EXAMPLES < MANY else 40)
+
+
+def test_the_same_requests_get_the_same_answers() -> None:
+    asked = 0
+
+    class Again(walks()):  # type: ignore[misc]
+        def teardown(self) -> None:
+            nonlocal asked
+            super().teardown()
+            told = list(PRESENT.told)
+            with fresh(None) as service:
+                for scope, body, before in told:
+                    after = service.answer(scope, body)
+                    if scope["path"] != "/metrics":  # they measure, too
+                        assert after == before
+                        asked += 1
+
+    run(Again, 5)
+    assert asked > 50
+
+
+def test_a_run_finds_what_one_request_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = ENDPOINTS["jobs.get"]
+
+    async def forgets(call: Call) -> Answer:
+        answer = await usual(call)
+        if call.params["id"] not in JOBS:  # it was made meanwhile
+            answer.status = 418
+        return answer
+
+    monkeypatch.setitem(ENDPOINTS, "jobs.get", forgets)
+    with pytest.raises(FailureGroup, match="Undocumented status code"):
+        run(walks(), 100, phases=(Phase.generate,))

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from .call import KEY, KEYS
+from .links import links
 from .routes import ANY, BYTES, DOCUMENTS, METRICS, PAGE, ROUTES, STREAM, Route
 from .types import EVENT_ID, FEED_ID, FeedQuery, Problem
 
@@ -184,6 +185,9 @@ def _response(route: Route, status: int) -> dict[str, Any]:
         found["content"] = {_PROBLEM: {"schema": _ref(Problem)}}
     elif status not in (204, 304):
         found["content"] = _content(route.answer)
+        leads = {link.to: link.shown() for link in links(route)}
+        if leads and status < 300:
+            found["links"] = leads
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
+from msgspec.inspect import IntType, ListType, StructType, UnionType, type_info
 
 from ..errors import RequestError
 from ..model.nearest import did_you_mean
@@ -22,6 +23,7 @@ FIELDS: Final = 200
 PATH: Final = 8_192
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_FLOAT: Final = "got `float`"
 _TAG: Final = re.compile(r'(W/)?"([^"]*)"')
 _R = TypeVar("_R", bound=Request)
 
@@ -73,7 +75,12 @@ _decode: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_con
 def as_type(value: Any, wanted: type[_R], *, strict: bool = True, what: str = "body") -> _R:
     """A value as a type of the table. Raises RequestError, which says where it does not fit."""
     try:
-        return msgspec.convert(value, wanted, strict=strict)
+        try:
+            return msgspec.convert(value, wanted, strict=strict)
+        except msgspec.ValidationError as exc:
+            if _FLOAT not in str(exc):
+                raise
+        return msgspec.convert(_whole(value, type_info(wanted)), wanted, strict=strict)
     except msgspec.ValidationError as exc:
         text = str(exc)
         unknown = _UNKNOWN.match(text)
@@ -84,6 +91,25 @@ def as_type(value: Any, wanted: type[_R], *, strict: bool = True, what: str = "b
         raise RequestError(f"the {what}: {text}", status=422, hint=hint) from None
     except RecursionError:
         raise RequestError(f"the {what} nests too deep") from None
+
+
+def _whole(value: Any, kind: Any) -> Any:
+    """The same, with integers for whole numbers such as ``7.0`` where the type takes integers
+    alone: to JSON they are some, and some write them so. What may be anything stays as it is.
+    """
+    if isinstance(kind, StructType):
+        if not isinstance(value, dict):
+            return value
+        kinds = {field.encode_name: field.type for field in kind.fields}
+        return {name: _whole(one, kinds.get(name)) for name, one in value.items()}
+    if isinstance(kind, ListType) and isinstance(value, list):
+        return [_whole(one, kind.item_type) for one in value]
+    if isinstance(kind, UnionType):
+        for one in kind.types:
+            value = _whole(value, one)
+    elif isinstance(kind, IntType) and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 # --- queries ------------------------------------------------------------------------------------

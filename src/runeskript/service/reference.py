@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from . import types as t
+from .links import links
 from .openapi import document, headers, statuses
 from .routes import ROUTES, Route
 from .types import Request, View
@@ -57,6 +58,9 @@ def _said(route: Route) -> Iterator[str]:
     yield f"- answer: {_link(route.answer)} ({', '.join(map(str, route.ok))})"
     refused = [str(one) for one in statuses(route) if one not in route.ok]
     yield f"- refusals: {', '.join(refused)}"
+    leads = [f"[{one.to}](#{one.to.replace('.', '')})" for one in links(route)]
+    if leads:
+        yield f"- leads to: {', '.join(leads)}"
 
 
 def _link(one: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from .base import Duration, Long, Request, Text, View
+from .base import Duration, Long, Request, Span, Text, View
 
 
 class Signal(Request):
@@ -28,7 +28,7 @@ class HookQuery(Request):
 
     key: Text | None = None
     id: Text | None = None
-    keep: Annotated[str, Meta(min_length=1, max_length=64)] = "0s"
+    keep: Span = "0s"
     token: Annotated[str, Meta(max_length=512)] | None = None
 
 
