@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from runeskript.errors import RateLimitedError, RuntimeOptionError
 from runeskript.service.access import OPEN, Caller
 from runeskript.service.rates import Buckets, Rates
+from serving import served
 
 
 class Clock:
@@ -105,6 +106,40 @@ def test_callers_are_told_when_to_come_again() -> None:
     with pytest.raises(RateLimitedError) as caught:
         slow.take(None, "p")
     assert caught.value.retry_after == 10
+
+
+def test_a_batch_counts_by_its_jobs() -> None:
+    """It is let in as one request, and the next waits for what it was more."""
+    clock = Clock()
+    rates = Rates(10, 10, clock)
+    one, two = (Caller("x", "", frozenset(), (), id_) for id_ in ("1", "2"))
+    for jobs in (1, 100):  # one request, which was counted
+        rates.batch(one, "p", jobs)
+    for _ in range(10):
+        rates.take(one, "p")
+    rates.batch(one, "p", 301)  # three more
+    for passed in (0.0, 0.3):
+        clock.now += passed
+        with pytest.raises(RateLimitedError):
+            rates.take(one, "p")
+    rates.take(two, "p")
+    clock.now += 0.11
+    rates.take(one, "p")
+
+
+async def test_a_large_batch_is_owed_for() -> None:
+    clock = Clock()
+    async with served() as client:
+        client.app.service.rates = Rates(10, 10, clock)
+        body = {"jobs": [{"data": {}}] * 1_001}  # eleven requests: one more than come at once
+        made = await client.post("/batch", body)
+        assert {one["status"] for one in made.json["outcomes"]} == {201}
+        refused = await client.post("/batch", {"jobs": [{"data": {}}]})
+        assert (refused.status, refused.json["code"]) == (429, "RUNE-6507")
+        assert refused.headers["retry-after"] == "1"
+        clock.now += 0.2
+        assert (await client.get("/jobs?limit=1")).status == 200
+        assert (await client.get("/jobs?limit=1")).status == 429
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(0, 1), (-1, 1), (1, 0), (float("nan"), 1)])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import quote
 
 from ..engine.telemetry.telemetry import Telemetry
 from ..errors import (
@@ -29,7 +30,7 @@ from .problems import problem_of
 from .reading import as_type, read_json, read_query, read_text, segments
 from .routes import ANY, DOCUMENTS, Route
 from .service import Service
-from .types import DeployedView, Outcomes, Signal
+from .types import Batch, DeployedView, Outcomes, Signal
 
 #: Who sent what nobody has to be known for.
 NOBODY: Final = Caller("", "", frozenset())
@@ -110,7 +111,7 @@ class App:
             if route.scope != PUBLIC:  # who asks much is no reason to take it for dead
                 service.rates.take(caller, _peer(scope))
             authorise(route, caller, params.get("topic"))
-            call = Call(service, route, caller or NOBODY, params, headers, id_)
+            call = Call(service, route, caller or NOBODY, params, headers, id_, _root(scope))
             await self._read(call, scope, receive)
             call.raw = b"%s\n%s" % (scope["query_string"], call.raw)
             endpoint = ENDPOINTS[route.name]
@@ -165,8 +166,7 @@ class App:
     def _route(self, scope: Scope) -> tuple[Route, dict[str, str]]:
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         method: str = scope["method"]
-        root: bytes = scope.get("root_path", "").encode()
-        parts = segments(raw.removeprefix(root).partition(b"?")[0])
+        parts = segments(raw.partition(b"?")[0], scope.get("root_path", ""))
         if method == "OPTIONS":
             raise _PreflightError(self._options(parts))
         return self._matcher.find(method, parts)
@@ -197,6 +197,8 @@ class App:
             call.body = read_json(raw) if raw else None
         elif isinstance(route.body, type):
             call.body = as_type(read_json(raw) if raw else {}, route.body)
+            if isinstance(call.body, Batch):
+                self.service.rates.batch(call.caller, _peer(scope), len(call.body.jobs))
 
 
 class _PreflightError(Exception):
@@ -223,6 +225,12 @@ def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
 def _peer(scope: Scope) -> str:
     client = scope.get("client")
     return str(client[0]) if client else ""
+
+
+def _root(scope: Scope) -> str:
+    """Where the application is mounted, as a part of a URL."""
+    root: str = scope.get("root_path") or ""
+    return root and quote(root)
 
 
 def _target(call: Call | None, params: Mapping[str, str], answer: Answer) -> str:
@@ -273,7 +281,7 @@ def _too_large(most: int) -> RequestError:
 # --- refusals -------------------------------------------------------------------------------------
 def _refusal(error: Exception, scope: Scope, id_: str) -> Answer:
     """An exception as an answer; what is a defect is logged, whole, and told in one word."""
-    problem = problem_of(error, scope["path"][:REQUEST_ID])
+    problem = problem_of(error, scope["path"][:REQUEST_ID], _root(scope))
     if problem.status >= 500 and not (isinstance(error, RuneskriptError) and problem.status == 503):
         _log.error("request %s failed", id_, exc_info=error)
     extra: list[tuple[str, str]] = []

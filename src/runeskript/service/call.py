@@ -25,7 +25,18 @@ _KEY: Final = re.compile(KEYS)
 class Call:
     """What an endpoint is given: who asks, for what, and with what, checked and typed."""
 
-    __slots__ = ("body", "caller", "headers", "id", "params", "query", "raw", "route", "service")
+    __slots__ = (
+        "body",
+        "caller",
+        "headers",
+        "id",
+        "params",
+        "query",
+        "raw",
+        "root",
+        "route",
+        "service",
+    )
 
     def __init__(
         self,
@@ -35,6 +46,7 @@ class Call:
         params: Mapping[str, str],
         headers: Mapping[str, str],
         id_: str,
+        root: str = "",
     ) -> None:
         self.service = service
         self.route = route
@@ -45,6 +57,8 @@ class Call:
         self.headers = headers
         #: That of the request, which logs and audit have, too.
         self.id = id_
+        #: Where the application is mounted, as a part of a URL: it stands before paths of ours.
+        self.root = root
         self.query: Any = None
         self.body: Any = None
         #: Its query and its body, as they came.

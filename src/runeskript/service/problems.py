@@ -115,11 +115,11 @@ def status_of(error: BaseException) -> int:
     return 500
 
 
-def problem_of(error: BaseException, instance: str = "") -> Problem:
-    """An exception as what is answered."""
+def problem_of(error: BaseException, instance: str = "", root: str = "") -> Problem:
+    """An exception as what is answered. ``root``: what stands before the paths of the service."""
     if not isinstance(error, RuneskriptError):
-        return _made(DEFECT, 500, "a defect of Runeskript; its log says more", instance)
-    found = _made(error.code, status_of(error), error.message, instance)
+        return _made(DEFECT, 500, "a defect of Runeskript; its log says more", instance, root)
+    found = _made(error.code, status_of(error), error.message, instance, root)
     found.hint = getattr(error, "hint", None)
     if isinstance(error, CompileError):
         found.diagnostics = findings(error.diagnostics)
@@ -139,11 +139,11 @@ def findings(diagnostics: Iterable[Diagnostic]) -> list[Finding]:
     return [Finding(**one.to_dict()) for one in diagnostics]
 
 
-def _made(code: str, status: int, detail: str, instance: str) -> Problem:
+def _made(code: str, status: int, detail: str, instance: str, root: str) -> Problem:
     row = CODES.get(code)
     title = "Something is wrong" if row is None else row.title
     return Problem(
-        type=NO_PAGE if page_of(code) is None else f"{PAGES}{code}",
+        type=NO_PAGE if page_of(code) is None else f"{root}{PAGES}{code}",
         title=title,
         status=status,
         code=code,

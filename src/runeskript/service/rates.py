@@ -16,6 +16,8 @@ from typing import Final
 from ..errors import RateLimitedError, RuntimeOptionError
 from .access import Caller
 
+#: Jobs of a batch that count as one request: to make so many costs what a few requests do.
+JOBS: Final = 100
 #: Callers that are kept apart at once; past that, who asked longest ago is forgotten.
 CALLERS: Final = 10_000
 #: Callers that are looked at for being forgotten, each time somebody asks.
@@ -63,6 +65,11 @@ class Buckets:
             del full[oldest]
         return 0.0
 
+    def owe(self, key: str, count: int) -> None:
+        """Take ``count`` out, whether there is as much or not; it is full again that much later."""
+        self._full[key] = max(self._full.get(key, 0.0), self._clock()) + count * self._each
+        self._full.move_to_end(key)
+
     def __len__(self) -> int:
         return len(self._full)
 
@@ -79,7 +86,19 @@ class Rates:
 
     def take(self, caller: Caller | None, peer: str, count: int = 1) -> None:
         """Count a request. Raises RateLimitedError, which says when to come again."""
-        token = None if caller is None else caller.token
-        wait = self._buckets.take(f"peer {peer}" if token is None else token, count)
+        wait = self._buckets.take(_key(caller, peer), count)
         if wait:
             raise RateLimitedError("too many requests", max(1, math.ceil(wait)))
+
+    def batch(self, caller: Caller | None, peer: str, jobs: int) -> None:
+        """A request that was counted makes so many jobs: it is one for each ``JOBS`` of them that
+        are begun. It was let in, so what it is more is owed: the next waits for it.
+        """
+        more = (jobs - 1) // JOBS
+        if more > 0:
+            self._buckets.owe(_key(caller, peer), more)
+
+
+def _key(caller: Caller | None, peer: str) -> str:
+    token = None if caller is None else caller.token
+    return f"peer {peer}" if token is None else token

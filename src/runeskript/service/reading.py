@@ -155,18 +155,24 @@ def _lists(wanted: type[Request]) -> frozenset[str]:
 
 
 # --- paths --------------------------------------------------------------------------------------
-def segments(raw: bytes) -> list[str] | None:
+def segments(raw: bytes, root: str = "") -> list[str] | None:
     """The parts of a path, each decoded by itself, so that ``%2f`` is a part of one; None for what
-    is no path at all.
+    is no path at all. ``root``: what stands before it where the application is mounted.
     """
     if not raw.startswith(b"/") or len(raw) > PATH:
         return None
     try:
         if b"%" not in raw:
-            return raw[1:].decode("utf-8").split("/")
-        return [unquote_to_bytes(part).decode("utf-8") for part in raw[1:].split(b"/")]
+            found = raw[1:].decode("utf-8").split("/")
+        else:
+            found = [unquote_to_bytes(part).decode("utf-8") for part in raw[1:].split(b"/")]
     except UnicodeDecodeError:
         return None
+    if root:
+        before = root.strip("/").split("/")
+        if found[: len(before)] == before:
+            return found[len(before) :]
+    return found
 
 
 # --- entity tags --------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ _INTRO: Final = """\
 `rune serve` answers these routes with JSON; [access](access.md) is who may take which. Refusals are
 problem details (RFC 9457, `application/problem+json`) with the [code](errors.md) that the same
 mistake has anywhere; their `type` leads to its page, in Markdown. `GET /openapi.json` is this
-page for programs (OpenAPI 3.1).
+page for programs (OpenAPI 3.1); where an answer leads, it says which part of it is taken (links).
 
 Every answer has `X-Request-Id`, the one that was sent or a fresh one; logs and audit have it, too.
 A request that changes something may have an `Idempotency-Key`: the same key and request once more,

@@ -9,7 +9,8 @@ from ..model.records import record
 #: Bytes of one body: a batch of 10,000 small jobs takes two million; reading JSON of this size
 #: holds everybody else up for half a second at worst.
 MAX_BODY: Final = 4 * 1024 * 1024
-#: Requests a second of one caller, and how many may come at once.
+#: Requests a second of one caller, and how many may come at once. A batch counts by its jobs
+#: (``rates.JOBS``): it is let in as one request, and the next waits for what it was more.
 RATE: Final = 5_000
 #: Streams of events that are open at once: each is a connection and a task.
 STREAMS: Final = 1_000
@@ -31,7 +32,8 @@ CLOSING: Final = 10
 class Settings:
     """``hosts``: names by which it may be called besides those of loopback. ``origins``: of pages
     that browsers may call it from. ``may_be_open``: whether it needs no token as long as there is
-    none. ``rate``: requests a second of one caller. ``heartbeat``, ``slow``: seconds between two
+    none. ``rate``: requests a second of one caller; a batch is one for each 100 of its jobs that
+    are begun. ``heartbeat``, ``slow``: seconds between two
     signs of life of a stream, and that a piece of one may take. ``works``: whether it runs jobs.
     """
 

@@ -44,7 +44,11 @@ def configure(parser: ArgumentParser) -> None:
         "--max-body", default="4MB", metavar="SIZE", help="of one request; 4MB is the default"
     )
     parser.add_argument(
-        "--rate", type=int, default=5_000, metavar="N", help="requests a second of one caller"
+        "--rate",
+        type=int,
+        default=5_000,
+        metavar="N",
+        help="requests a second of one caller; a batch is one for each 100 of its jobs",
     )
     parser.add_argument(
         "--no-work",

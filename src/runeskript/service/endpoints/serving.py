@@ -53,7 +53,8 @@ async def error(call: Call) -> Answer:
 
 async def openapi(call: Call) -> Answer:
     """The table of routes as OpenAPI."""
-    return Answer(document())
+    said = document()
+    return Answer(said | {"servers": [{"url": call.root}]} if call.root else said)
 
 
 async def metrics(call: Call) -> Answer:

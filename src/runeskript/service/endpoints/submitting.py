@@ -27,7 +27,7 @@ async def submit(call: Call) -> Answer:
     outcome, row = await service.runtime.submit(item)
     # What was submitted before by the id of this request was made by it.
     known = outcome == "exists" and row.id != id_
-    return shown(row, 200 if known else 201, (("location", f"/jobs/{quote(row.id, safe='')}"),))
+    return shown(row, 200 if known else 201, _location(call, row.id))
 
 
 async def batch(call: Call) -> Answer:
@@ -45,13 +45,13 @@ async def batch(call: Call) -> Answer:
             await asyncio.sleep(0)
             until = monotonic() + SLICE
         if isinstance(found, RuneskriptError):
-            outcomes.append(_refused(found))
+            outcomes.append(_refused(found, call.root))
             continue
         id_ = None if key is None else f"{key}-{number}"
         items.append(_filled(call, found, body, id_))
         outcomes.append(None)
     receipts = iter(await service.runtime.submit_many(items))
-    told = [_outcome(next(receipts)) if one is None else one for one in outcomes]
+    told = [_outcome(next(receipts), call.root) if one is None else one for one in outcomes]
     return Answer(Outcomes(outcomes=told))
 
 
@@ -108,15 +108,15 @@ def _filled(call: Call, found: Submission, body: Submit, id_: str | None) -> Sub
     )
 
 
-def _outcome(receipt: Receipt) -> Outcome:
+def _outcome(receipt: Receipt, root: str) -> Outcome:
     if receipt.error is not None:
-        return _refused(receipt.error)
+        return _refused(receipt.error, root)
     status = 200 if receipt.outcome == "exists" else 201
     return Outcome(status=status, outcome=receipt.outcome, id=receipt.id)
 
 
-def _refused(error: RuneskriptError) -> Outcome:
-    problem = problem_of(error)
+def _refused(error: RuneskriptError, root: str) -> Outcome:
+    problem = problem_of(error, root=root)
     return Outcome(status=problem.status, outcome="refused", problem=problem)
 
 
@@ -134,4 +134,8 @@ async def fork(call: Call) -> Answer:
         new_id=call.derived("job"),
     )
     made = await service.row(call.caller, job.id)
-    return shown(made, 201, (("location", f"/jobs/{quote(made.id, safe='')}"),))
+    return shown(made, 201, _location(call, made.id))
+
+
+def _location(call: Call, job: str) -> tuple[tuple[str, str], ...]:
+    return (("location", f"{call.root}/jobs/{quote(job, safe='')}"),)
