@@ -9,6 +9,7 @@ from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 
 import pytest
+from uvicorn.server import ServerState
 
 from runeskript.engine.clock import SystemClock
 from runeskript.engine.runtime import Runtime
@@ -166,7 +167,7 @@ async def test_a_stream_is_no_request_that_does_not_come(monkeypatch: pytest.Mon
 
     def noted(self: BoundedProtocol, transport: asyncio.Transport) -> None:
         connection_made(self, transport)
-        assert self._timer is not None
+        assert self._until is not None
         made.append(self)
 
     monkeypatch.setattr(BoundedProtocol, "connection_made", noted)
@@ -174,7 +175,7 @@ async def test_a_stream_is_no_request_that_does_not_come(monkeypatch: pytest.Mon
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(get(b"/events", HOST, auth))
         await reader.readuntil(b"retry: 1000")
-        assert [one._timer for one in made] == [None]
+        assert [one._until for one in made] == [None]
         writer.close()
 
 
@@ -196,36 +197,223 @@ async def test_no_answer_waits_for_an_acknowledgement() -> None:
         server.close()
 
 
-class Kept(asyncio.Transport):
-    """Keeps what is written to it."""
+class Line(asyncio.Transport):
+    """A transport that keeps what is written to it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.written: list[bytes] = []
+        self.closed = False
 
     def write(self, data: Any) -> None:
-        self.written.append(data)
+        self.written.append(bytes(data))
 
     def close(self) -> None:
-        self.written.append(b"closed")
+        self.closed = True
 
     def is_closing(self) -> bool:
-        return b"closed" in self.written
+        return self.closed
+
+    def resume_reading(self) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
 
 
-async def test_what_is_written_in_one_turn_is_sent_in_one_piece() -> None:
-    kept = Kept()
-    gathering = wire._Gathering(kept, asyncio.get_running_loop())
-    gathering.write(b"head")
-    gathering.write(b" body")
-    assert kept.written == []
-    await asyncio.sleep(0)
-    assert kept.written == [b"head body"]
-    gathering.write(b"more")
-    gathering.close()
-    await asyncio.sleep(0)
-    assert kept.written == [b"head body", b"more", b"closed"]
-    assert gathering.is_closing()
+class Hours:
+    """A loop whose time is told."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.now = 1_000.0
+        self.timers: list[tuple[float, Any, asyncio.TimerHandle]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, call: Any) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, call, (), self.loop)
+        self.timers.append((when, call, handle))
+        return handle
+
+    def create_task(self, work: Any) -> asyncio.Task[Any]:
+        return self.loop.create_task(work)
+
+    def go(self, seconds: float) -> None:
+        """Time passes, and what is due then is called."""
+        self.now += seconds
+        due = [one for one in self.timers if one[0] <= self.now]
+        self.timers = [one for one in self.timers if one[0] > self.now]
+        for _, call, handle in due:
+            if not handle.cancelled():
+                call()
+
+
+def connected(app: Any) -> tuple[BoundedProtocol, Line, Hours]:
+    """A connection to an application, its other end, and the clock."""
+    config = server.configured(app)
+    config.load()
+    state = ServerState()
+    state.default_headers = [(b"date", b"today")]
+    hours: Any = Hours()
+    protocol = BoundedProtocol(config, state, {}, hours)
+    line = Line()
+    protocol.connection_made(line)
+    return protocol, line, hours
+
+
+def answers(*messages: dict[str, Any], fields: Any = ((b"content-length", b"2"),)) -> Any:
+    """An application that sends this, and what it met."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": list(fields)})
+        for message in messages:
+            await send({"type": "http.response.body", **message})
+
+    return app
+
+
+async def settled(protocol: BoundedProtocol) -> None:
+    """Wait until what was asked is answered."""
+    while protocol.tasks:
+        await asyncio.sleep(0)
+
+
+OK = b"HTTP/1.1 200 OK\r\ndate: today\r\ncontent-length: 2\r\n\r\nok"
+
+
+async def test_a_whole_answer_leaves_in_one_piece() -> None:
+    protocol, line, _ = connected(answers({"body": b"ok"}))
+    protocol.data_received(get(b"/", HOST) + get(b"/", HOST))
+    await settled(protocol)
+    assert line.written == [OK, OK]
+    assert not line.closed
+    assert protocol.server_state.total_requests == 2
+
+
+@pytest.mark.parametrize(
+    ("app", "request_", "found", "closed"),
+    [
+        (answers({"body": b"o", "more_body": True}, {"body": b"k"}), get(b"/", HOST), OK, False),
+        (
+            answers({"body": b"ok"}, fields=((b"x", b"1\r\ny: 2"), (b"content-length", b"2"))),
+            get(b"/", HOST),
+            b"",
+            True,
+        ),
+        (answers({"body": b"longer"}), get(b"/", HOST), OK[:-2], True),
+        (
+            answers(),  # no body at all
+            get(b"/", HOST),
+            b"HTTP/1.1 500 Internal Server Error\r\ndate: today\r\n"
+            b"content-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n"
+            b"connection: close\r\n\r\nInternal Server Error",
+            True,
+        ),
+        (
+            answers({"body": b"ok"}),
+            get(b"/", HOST, b"Connection: close\r\n"),
+            OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"),
+            True,
+        ),
+        (answers({"body": b""}), get(b"/", HOST).replace(b"GET", b"HEAD"), OK[:-2], False),
+        (
+            answers({"body": b"ok"}, fields=((b"x", b"y"),)),
+            get(b"/", HOST),
+            b"HTTP/1.1 200 OK\r\ndate: today\r\nx: y\r\ntransfer-encoding: chunked\r\n\r\n"
+            b"2\r\nok\r\n0\r\n\r\n",
+            False,
+        ),
+    ],
+)
+async def test_what_is_out_of_the_ordinary_is_as_uvicorn_has_it(
+    app: Any, request_: bytes, found: bytes, closed: bool
+) -> None:
+    protocol, line, _ = connected(app)
+    protocol.data_received(request_)
+    await settled(protocol)
+    assert (b"".join(line.written), line.closed) == (found, closed)
+
+
+async def test_an_answer_waits_until_the_other_side_reads() -> None:
+    protocol, line, _ = connected(answers({"body": b"ok"}))
+    protocol.pause_writing()
+    protocol.data_received(get(b"/", HOST))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert line.written == []
+    protocol.resume_writing()
+    await settled(protocol)
+    assert b"".join(line.written) == OK
+
+
+async def test_whoever_is_gone_is_sent_nothing() -> None:
+    protocol, line, _ = connected(answers({"body": b"ok"}))
+    protocol.data_received(get(b"/", HOST))
+    protocol.connection_lost(None)
+    await settled(protocol)
+    assert line.written == []
+
+
+async def test_a_connection_has_one_timer() -> None:
+    protocol, line, hours = connected(answers({"body": b"ok"}))
+    for _ in range(50):
+        hours.go(1)
+        protocol.data_received(get(b"/", HOST))
+        await settled(protocol)
+    assert len(hours.timers) <= 2  # that of the beginning was cancelled
+    hours.go(server.IDLE - 1)
+    assert not line.closed
+    hours.go(1)
+    assert line.closed
+
+
+@pytest.mark.parametrize("data", [b"\r\n", b"\r\n" * 100])
+async def test_blank_lines_are_no_request(data: bytes) -> None:
+    """They may stand in front of one (RFC 9112, 2.2), and hold no connection."""
+    protocol, line, hours = connected(answers({"body": b"ok"}))
+    protocol.data_received(data)
+    hours.go(wire.COMING)
+    assert line.closed
+    protocol, line, hours = connected(answers({"body": b"ok"}))
+    protocol.data_received(get(b"/", HOST))
+    await settled(protocol)
+    for _ in range(server.IDLE):
+        assert not line.closed
+        protocol.data_received(data)
+        hours.go(1)
+    assert line.closed
+
+
+async def test_a_request_has_its_time_from_its_first_byte() -> None:
+    protocol, line, hours = connected(answers({"body": b"ok"}))
+    protocol.data_received(get(b"/", HOST))
+    await settled(protocol)
+    hours.go(server.IDLE - 1)
+    protocol.data_received(b"GET /")
+    for _ in range(int(wire.COMING) - 1):
+        hours.go(1)
+        protocol.data_received(b"a")
+        assert not line.closed
+    hours.go(1)
+    assert line.closed
+
+
+async def test_a_request_that_is_being_answered_is_not_waited_for() -> None:
+    held = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await held.wait()
+        await answers({"body": b"ok"})(scope, receive, send)
+
+    protocol, line, hours = connected(app)
+    protocol.data_received(get(b"/", HOST))
+    hours.go(1_000_000)
+    assert not line.closed
+    held.set()
+    await settled(protocol)
+    assert line.written == [OK]
 
 
 async def test_what_stands_behind_a_body_is_no_part_of_the_head() -> None:

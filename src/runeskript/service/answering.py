@@ -27,31 +27,25 @@ _log = logging.getLogger("runeskript.service")
 
 
 async def send_whole(answer: Answer, id_: str, extra: Fields, send: Send, *, bare: bool) -> None:
-    """Send an answer that is no stream. ``id_``: that of the request. ``bare``: without a body."""
-    body = answer.body
-    data = body if isinstance(body, bytes) else b"" if body is None else _encode(body)
+    """Send an answer in one piece. ``id_``: that of the request. ``bare``: without its body, and
+    where it is a stream, without any.
+    """
     head = _head(answer, id_, extra)
-    if answer.status not in BODYLESS:
+    data = b""
+    if answer.stream is not None:
+        await _let_go(answer.stream)
+    elif answer.status not in BODYLESS:
+        body = answer.body
+        data = body if isinstance(body, bytes) else b"" if body is None else _encode(body)
         head.append((b"content-length", b"%d" % len(data)))
     await send({"type": "http.response.start", "status": answer.status, "headers": head})
     await send({"type": "http.response.body", "body": b"" if bare else data})
 
 
-async def send_bare(answer: Answer, id_: str, extra: Fields, send: Send) -> None:
-    """Send the head of a stream, and nothing of it."""
-    if answer.stream is not None:
-        await close(answer.stream)
-    head = _head(answer, id_, extra)
-    await send({"type": "http.response.start", "status": answer.status, "headers": head})
-    await send({"type": "http.response.body", "body": b""})
-
-
 def _head(answer: Answer, id_: str, extra: Fields) -> list[tuple[bytes, bytes]]:
-    """The head of an answer but for its length."""
+    """The head of an answer but for its length, which comes last."""
     head = [*_ALWAYS, (b"x-request-id", id_.encode("latin-1"))]
-    for name, value in answer.headers:
-        head.append((name.encode("latin-1"), value.encode("latin-1")))
-    for name, value in extra:
+    for name, value in (*answer.headers, *extra):
         head.append((name.encode("latin-1"), value.encode("latin-1")))
     if answer.status not in BODYLESS:
         head.append((b"content-type", answer.media.encode()))
@@ -61,6 +55,7 @@ def _head(answer: Answer, id_: str, extra: Fields) -> list[tuple[bytes, bytes]]:
 # --- streams --------------------------------------------------------------------------------------
 async def send_stream(
     answer: Answer,
+    stream: AsyncIterator[bytes],
     id_: str,
     extra: Fields,
     receive: Receive,
@@ -68,17 +63,14 @@ async def send_stream(
     slow: float,
     ends: Callable[[], Coroutine[Any, Any, None]],
 ) -> None:
-    """Send what comes, until it ends, or whoever reads is gone, takes longer for a piece than
-    ``slow`` seconds, or is let in no more, which is when ``ends`` returns.
+    """Send what comes of a stream, until it ends, or whoever reads is gone, takes longer for a
+    piece than ``slow`` seconds, or is let in no more, which is when ``ends`` returns.
     """
-    stream = answer.stream
-    if stream is None:
-        raise AssertionError("an answer that is no stream")
     try:
         head = _head(answer, id_, extra)
         await send({"type": "http.response.start", "status": answer.status, "headers": head})
     except BaseException:
-        await close(stream)
+        await _let_go(stream)
         raise
     reading = asyncio.ensure_future(_forward(stream, send, slow))
     gone = asyncio.ensure_future(_until_gone(receive))
@@ -93,7 +85,7 @@ async def send_stream(
         for task in (reading, gone, over):
             task.cancel()
         await asyncio.gather(reading, gone, over, return_exceptions=True)
-        await close(stream)
+        await _let_go(stream)
 
 
 async def _forward(stream: AsyncIterator[bytes], send: Send, slow: float) -> None:
@@ -114,8 +106,7 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-async def close(stream: AsyncIterator[bytes]) -> None:
-    """Let go of a stream."""
+async def _let_go(stream: AsyncIterator[bytes]) -> None:
     close = getattr(stream, "aclose", None)
     if close is not None:
         await close()

@@ -12,16 +12,10 @@ from typing import Final
 from urllib.parse import quote
 
 from ..engine.telemetry.telemetry import Telemetry
-from ..errors import (
-    HostError,
-    OriginError,
-    RequestError,
-    RuneskriptError,
-    UnauthorizedError,
-)
+from ..errors import HostError, OriginError, RequestError, RuneskriptError, UnauthorizedError
 from . import guards
 from .access import HOOK, PUBLIC, Caller, authorise
-from .answering import BODYLESS, Fields, Receive, Scope, Send, send_bare, send_stream, send_whole
+from .answering import BODYLESS, Fields, Receive, Scope, Send, send_stream, send_whole
 from .call import Answer, Call
 from .endpoints import ENDPOINTS
 from .idempotency import once
@@ -52,12 +46,13 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's scope, as ASGI 3 has it."""
         if scope["type"] == "http":
+            headers, telemetry = _headers(scope["headers"]), self.service.telemetry
             self._active += 1
             try:
-                if self.service.telemetry is None:
-                    await self._request(scope, _headers(scope["headers"]), receive, send)
+                if telemetry is None:
+                    await self._request(scope, headers, receive, send)
                 else:
-                    await self._observed(self.service.telemetry, scope, receive, send)
+                    await self._observed(telemetry, scope, headers, receive, send)
             finally:
                 self._active -= 1
         elif scope["type"] == "lifespan":
@@ -85,10 +80,14 @@ class App:
 
     # --- one request ----------------------------------------------------------------------------
     async def _observed(
-        self, telemetry: Telemetry, scope: Scope, receive: Receive, send: Send
+        self,
+        telemetry: Telemetry,
+        scope: Scope,
+        headers: dict[str, str],
+        receive: Receive,
+        send: Send,
     ) -> None:
         """The same, counted and traced."""
-        headers = _headers(scope["headers"])
         with telemetry.request(headers.get("traceparent", "")) as request:
             route, answer = await self._request(scope, headers, receive, send)
             name = "none" if route is None else route.name
@@ -107,13 +106,12 @@ class App:
         try:
             extra = guards.check(scope, headers, service.settings)
             route, params = self._route(scope)
-            caller = await self._caller(scope, route)
+            caller = await self._caller(scope, headers, route)
             if route.scope != PUBLIC:  # who asks much is no reason to take it for dead
                 service.rates.take(caller, _peer(scope))
             authorise(route, caller, params.get("topic"))
             call = Call(service, route, caller or NOBODY, params, headers, id_, _root(scope))
             await self._read(call, scope, receive)
-            call.raw = b"%s\n%s" % (scope["query_string"], call.raw)
             endpoint = ENDPOINTS[route.name]
             answer = await (once(call, endpoint) if route.changes else endpoint(call))
         except _PreflightError as exc:
@@ -133,22 +131,24 @@ class App:
                 alone=self._active - service.changes.open <= 1,
             )
         bare = scope["method"] == "HEAD"
-        if answer.stream is None:
+        if answer.stream is None or bare or answer.status in BODYLESS:
             await send_whole(answer, id_, extra, send, bare=bare)
-        elif bare or answer.status in BODYLESS:
-            await send_bare(answer, id_, extra, send)
         else:
-            slow = service.settings.slow
-            await send_stream(answer, id_, extra, receive, send, slow, lambda: service.ends(caller))
+            slow, ends = service.settings.slow, lambda: service.ends(caller)
+            await send_stream(answer, answer.stream, id_, extra, receive, send, slow, ends)
         return route, answer
 
-    async def _caller(self, scope: Scope, route: Route) -> Caller | None:
+    async def _caller(
+        self, scope: Scope, headers: Mapping[str, str], route: Route
+    ) -> Caller | None:
         """Who asks; to what is for everybody nobody has to say. Raises UnauthorizedError, and
         RateLimitedError for who guesses.
         """
         if route.scope == PUBLIC:
             return None
-        given = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
+        given = []
+        if "authorization" in headers:
+            given = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
         query: bytes = scope["query_string"] if route.scope == HOOK else b""
         try:
             return await self.service.gate.caller(given, query)
@@ -184,7 +184,8 @@ class App:
     async def _read(self, call: Call, scope: Scope, receive: Receive) -> None:
         """Query and body as the types of the route. Raises RequestError."""
         route = call.route
-        call.query = read_query(scope["query_string"], route.query)
+        call.asked = scope["query_string"]
+        call.query = read_query(call.asked, route.query)
         if route.body is None:
             return
         raw = call.raw = await _body(call.headers, receive, self.service.settings.max_body)

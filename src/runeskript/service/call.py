@@ -26,6 +26,7 @@ class Call:
     """What an endpoint is given: who asks, for what, and with what, checked and typed."""
 
     __slots__ = (
+        "asked",
         "body",
         "caller",
         "headers",
@@ -62,7 +63,7 @@ class Call:
         self.query: Any = None
         self.body: Any = None
         #: Its query and its body, as they came.
-        self.raw = b""
+        self.asked = self.raw = b""
 
     @property
     def key(self) -> str | None:
@@ -90,7 +91,7 @@ class Call:
 
     def fingerprint(self) -> str:
         """What two requests have in common that ask for the same."""
-        return hashlib.sha256(self.raw).hexdigest()
+        return hashlib.sha256(b"%s\n%s" % (self.asked, self.raw)).hexdigest()
 
 
 class Answer:
