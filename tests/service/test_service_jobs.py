@@ -563,13 +563,17 @@ async def test_another_request_is_not_taken_for_one_that_is_forgotten() -> None:
         assert other.json["input"] == 2
 
 
-async def test_what_is_no_event_changes_the_tag_too() -> None:
-    async with served() as client:
+@pytest.mark.parametrize("store", ["memory:", "sqlite:///{}/jobs.db"])
+async def test_what_is_no_event_changes_the_tag_too(store: str, tmp_path: Path) -> None:
+    async with served(store=store.format(tmp_path)) as client:
         made = await client.post("/jobs", {"document": WAITS})
         path = made.headers["location"]
         async with client.stream(f"{path}/events") as stream:
             await stream.until(1)
         before = await client.get(path)
+        again = await client.get(path)
+        assert (again.etag, again.json) == (before.etag, before.json)
+        assert (await client.get(path, if_none_match=before.etag)).status == 304
         await client.post(f"{path}/pause")
         async with client.stream("/events") as stream:
             while (await client.get(path)).json["status"] != "Suspended":

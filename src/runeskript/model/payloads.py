@@ -154,6 +154,11 @@ class Payloads:
             raise SealedError(text) from exc
 
 
+def is_plain(data: bytes) -> bool:
+    """Whether a payload is all there is of its value: neither sealed nor a reference."""
+    return data[4:6] == _PLAIN
+
+
 def _framed(flags: int, body: bytes) -> bytes:
     rest = bytes((versions.JOURNAL, flags)) + body
     return crc32(rest).to_bytes(4, "big") + rest

@@ -13,6 +13,7 @@ from ..engine.ids import Ids, SystemIds
 from ..engine.runtime import Runtime
 from ..engine.telemetry.telemetry import Telemetry
 from ..errors import JobNotFoundError, RequestError, StoreError
+from ..model.recent import Recent
 from ..stores import Store
 from ..stores.base import JobRow
 from . import tokens
@@ -27,6 +28,8 @@ from .streams import Changes
 
 #: Seconds between two looks for answers that are kept no longer.
 TIDY: Final = 600.0
+#: Jobs of which it is remembered what was told.
+TOLD: Final = 1_000
 _log = logging.getLogger("runeskript.service")
 
 
@@ -55,6 +58,8 @@ class Service:
         self.audit = Audit(self.store)
         self.changes = Changes(self.store)
         self.programs = Programs(runtime)
+        #: What was last told of jobs: the row, its text, and the tag of that.
+        self.told: Recent[str, tuple[JobRow, bytes, str]] = Recent(TOLD)
         #: Those that tell a journal once more wait here for each other.
         self.views = asyncio.Semaphore(VIEWS)
         self._tasks: list[asyncio.Task[Any]] = []

@@ -26,6 +26,8 @@ from ..views import event_view, job_view
 PAGE_BYTES: Final = 4 * 1024 * 1024
 FIRST: Final = 5
 AT_ONCE: Final = 100
+#: Bytes of an answer about a job that is kept.
+KEPT: Final = 8_192
 _encode = Encoder().encode
 
 
@@ -33,9 +35,13 @@ def shown(row: JobRow, status: int = 200, headers: tuple[tuple[str, str], ...] =
     """A job as an answer, with its entity tag: the version, and what else is to be seen of it, for
     a pause or a claim changes the job and is no event of its journal.
     """
-    data = _encode(job_view(row))
-    tag = f'"{row.seq}-{crc32(data):08x}"'
+    data, tag = _told(row)
     return Answer(data, status, (*headers, ("etag", tag)))
+
+
+def _told(row: JobRow) -> tuple[bytes, str]:
+    data = _encode(job_view(row))
+    return data, f'"{row.seq}-{crc32(data):08x}"'
 
 
 def _some(number: int, size: int) -> int:
@@ -88,14 +94,23 @@ def _json(name: str, text: str) -> Any:
 
 
 async def get(call: Call) -> Answer:
-    """One job."""
-    answer = shown(await call.service.row(call.caller, call.params["id"]))
-    known = call.headers.get("if-none-match")
-    if known is not None:
-        wanted = tags(known.replace("W/", ""))
-        if wanted is None or dict(answer.headers)["etag"].strip('"') in wanted:
-            return Answer(None, 304, answer.headers)
-    return answer
+    """One job. Whoever waits for its end asks again and again: the answer about a row that is the
+    same as the last time is that of the last time.
+    """
+    row = await call.service.row(call.caller, call.params["id"])
+    known = call.service.told.get(row.id)
+    if known is None or known[0] is not row:
+        known = row, *_told(row)
+        if len(known[1]) <= KEPT:
+            call.service.told[row.id] = known
+    _, data, tag = known
+    headers = (("etag", tag),)
+    match = call.headers.get("if-none-match")
+    if match is not None:
+        wanted = tags(match.replace("W/", ""))
+        if wanted is None or tag.strip('"') in wanted:
+            return Answer(None, 304, headers)
+    return Answer(data, 200, headers)
 
 
 async def history(call: Call) -> Answer:

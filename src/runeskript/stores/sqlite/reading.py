@@ -15,7 +15,8 @@ from ...errors import (
 from ...model.batches import piece, weight
 from ...model.codec import encode
 from ...model.events import CallsDone, Event, Status
-from ...model.payloads import Payloads
+from ...model.payloads import Payloads, is_plain
+from ...model.recent import Recent
 from ...model.segments import HEADER, genesis, held_in, unpack, whole
 from ..queries import Change, JobFilter
 from ..rows import URGENT, InboxRow, JobRow
@@ -45,6 +46,10 @@ _LENGTH: Final = (
 )
 #: Where in what it gives the payloads begin.
 _BODIES: Final = COLUMNS.count(",") + 1
+#: Rows that are remembered as they were unpacked, each of payloads of so many bytes at most: who
+#: waits for a job asks for it again and again.
+_ROWS: Final = 1_000
+_SMALL: Final = 4_096
 #: Rows read at once by a list that has to look into them.
 _PAGE: Final = 200
 #: Events beyond which a journal is read in a thread: some ten milliseconds.
@@ -67,6 +72,7 @@ class Reading:
     def __init__(self, read: Read, payloads: Payloads) -> None:
         self._read = read
         self._payloads = payloads
+        self._known: Recent[str, tuple[tuple[Any, ...], JobRow]] = Recent(_ROWS)
 
     # --- rows -----------------------------------------------------------------------------------
     def get(self, ids: Iterable[str]) -> list[JobRow | None]:
@@ -74,8 +80,19 @@ class Reading:
         found: list[JobRow | None] = []
         for id_ in ids:
             rows = self._read(_JOB, (id_,))
-            found.append(self._row(rows[0]) if rows else None)
+            found.append(self._again(id_, rows[0]) if rows else None)
         return found
+
+    def _again(self, id_: str, found: tuple[Any, ...]) -> JobRow:
+        """The same as ``_row``; what was found before, byte for byte, need not be unpacked anew."""
+        known = self._known.get(id_)
+        if known is not None and known[0] == found:
+            return known[1]
+        row = self._row(found)
+        parts = [part for part in (found[1], *found[_BODIES:-2]) if part is not None]
+        if sum(map(len, parts)) <= _SMALL and all(map(is_plain, parts)):
+            self._known[id_] = found, row
+        return row
 
     def rows(self, where: str, args: tuple[Any, ...]) -> Iterator[JobRow]:
         """The rows that an SQL condition lets through."""
