@@ -85,7 +85,7 @@ async def test_a_result_is_shown_after_the_commit(runtime: Start, clock: Any) ->
     rt = await runtime(store=Recording(clock, notes))
     job = await rt.submit_job("skript: s\ndo:\n  - return: 1\n")
     assert await rt.result(job.id) == 1
-    assert notes == [["Started"], ["Finished"]]
+    assert notes == [["Started", "Finished"]]
 
 
 async def test_commits_that_suspend_lose_nothing(runtime: Start, clock: Any) -> None:

@@ -94,24 +94,18 @@ class Outlet(Snapshots):
         if ready.finished is not None:
             end = ready.finished
             error = None if end.error is None else locate(live.program.blueprint, end.error)
-            turn.change = RowChange(end.status, end.at, end.output, error)
+            begins = not live.started
+            turn.change = RowChange(end.status, end.at, end.output, error, begins=begins)
         elif not live.started and ready.events:
             turn.change = RowChange("Running", ready.events[0].at)
         if live.run.machine is not None and (ready.moved or turn.change is not None):
             change = turn.change or RowChange("Running", ready.events[-1].at)
             turn.change = with_state(live, change, moved=ready.moved)
         events = ready.events
-        if ready.finished is not None and not live.started:
-            # Pending becomes Running before it may become anything else.
-            running = RowChange("Running", events[0].at)
-            first = Unit(live.id, live.row.epoch, live.seq, events[:1], running)
-            turn.units.append(first)
-            events = events[1:]
         if live.placed:
-            ended(live, ready.events)
-        seq = live.seq + len(ready.events) - len(events)
+            ended(live, events)
         part = 0 if events else live.part + 1
-        unit = Unit(live.id, live.row.epoch, seq, events, turn.change, part=part)
+        unit = Unit(live.id, live.row.epoch, live.seq, events, turn.change, part=part)
         if others or live.arrivals or (live.fired and events):
             unit = await self.placing.furnish(turn, await furnish(turn, unit, self._children))
         if live.slots or any(lane.limits for lane, _ in turn.calls):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..model.codec import encode
 from ..model.events import Event, Path, Status
+from ..model.machine import may_change
 from ..model.rows import NamedTuple
 from ..model.values import UNSET, Value
 
@@ -113,6 +114,8 @@ class RowChange(NamedTuple):
 
     ``state`` None: as ``status``. ``data`` UNSET: as it was. ``output`` and ``error`` come with a
     final status, ``reason`` with Suspended. ``rest``: the job only waits; it gives up its owner.
+    ``begins``: with its first events; where it was Pending, it is Running before it is anything
+    else.
     """
 
     status: Status
@@ -123,6 +126,12 @@ class RowChange(NamedTuple):
     data: Any = UNSET
     reason: str | None = None
     rest: bool = False
+    begins: bool = False
+
+    def fits(self, before: Status) -> bool:
+        """Whether the default machine lets a job of this status change so."""
+        now: Status = "Running" if self.begins and before == "Pending" else before
+        return now == self.status or may_change(now, self.status)
 
 
 class Submitted(NamedTuple):

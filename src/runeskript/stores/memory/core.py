@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...model.batches import unfold_events
 from ...model.events import Event
-from ...model.machine import FINAL, may_change
+from ...model.machine import FINAL
 from ...model.values import UNSET, Value
 from ..rows import (
     ERASED,
@@ -86,7 +86,7 @@ class Core:
         if job.row.owner is None:
             return _FENCED
         change = unit.row
-        if change is not None and not _allowed(job.row, change):
+        if change is not None and not change.fits(job.row.status):
             return _CONFLICT
         job.journal.extend(unit.events)
         job.part = (job.length, unit.part)
@@ -273,10 +273,6 @@ class Core:
     def _consume(self, job: Job, number: int) -> None:
         if job.inbox.pop(number, None) is not None:
             del self.rows[number]
-
-
-def _allowed(row: JobRow, change: RowChange) -> bool:
-    return row.status == change.status or may_change(row.status, change.status)
 
 
 def _body(message: Message) -> dict[str, Value]:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 from ...errors import DamagedError, FormatVersionError, SealedError, StoreDamagedError
+from ...model.events import Status
 from ...model.payloads import Payloads
 from ...model.segments import genesis, whole
 from .database import Database
@@ -58,7 +59,7 @@ class Head:
         self.id = id_
         self.number = number
         self.tenant = tenant
-        self.status = "Pending"
+        self.status: Status = "Pending"
         self.epoch = 0
         #: Number of the worker that owns it.
         self.owner: int | None = None

@@ -8,10 +8,9 @@ from typing import Any, Final
 from ...errors import DamagedError, FormatVersionError, SealedError, StoreDamagedError
 from ...model.batches import unfold_events
 from ...model.events import Event
-from ...model.machine import may_change
 from ...model.payloads import Payloads
 from ...model.segments import pack_one, unpack
-from ..rows import Command, Committed, Message, PostOutcome, RowChange, Unit
+from ..rows import Command, Committed, Message, PostOutcome, Unit
 from .creating import Creating
 from .database import Database
 from .heads import LAST_SEQ, LISTENERS, SEQ_BITS, TIMERS, Head, Heads
@@ -112,7 +111,7 @@ class Units:
                 return before
         if head.owner is None:
             return _FENCED
-        if change is not None and not _allowed(head, change):
+        if change is not None and not change.fits(head.status):
             return _CONFLICT
         jobs = self._jobs
         if events:
@@ -256,8 +255,3 @@ class Units:
         if isinstance(item, Message):
             return self._mail.post(item)
         return self._mail.command(item)
-
-
-def _allowed(head: Head, change: RowChange) -> bool:
-    status: Any = head.status
-    return status == change.status or may_change(status, change.status)

@@ -153,6 +153,22 @@ async def status_obeys_the_machine(w: World) -> None:
 
 
 @CHECKS
+async def what_begins_may_end_at_once(w: World) -> None:
+    """In one unit, if that says that it begins: nothing ends that was never Running."""
+    await w.own("a", "b")
+    equal(await w.outcomes(unit("a", row=DONE)), ["conflict"])
+    equal((await w.row("a")).status, "Pending")
+    equal(await w.outcomes(unit("a", 0, 2, row=DONE._replace(begins=True))), ["ok"])
+    row = await w.row("a")
+    equal((row.status, row.output, row.updated_at), ("Completed", 7, 9))
+    equal((row.seq, row.owner, row.due), (2, None, None))
+    await w.run("b")
+    await w.end("b", 1, DONE)
+    again = RowChange("Cancelled", 9, begins=True)
+    equal(await w.outcomes(unit("b", 2, row=again)), ["fenced"])
+
+
+@CHECKS
 async def errors_and_outputs_are_kept(w: World) -> None:
     """With the final status they come with."""
     await w.own("a")
