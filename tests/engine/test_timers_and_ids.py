@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from hypothesis import given, settings
@@ -111,6 +113,26 @@ async def test_the_system_clock_looks_again() -> None:
     assert alarm.when() <= loop.time() + LONGEST_SLEEP  # type: ignore[attr-defined]
     alarm.cancel()
     assert clock.monotonic() <= clock.monotonic()
+
+
+def test_no_two_are_given_the_same_id() -> None:
+    """Neither threads nor processes, though random bytes are asked for ahead."""
+    ids = SystemIds()
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda _: [ids.seed() for _ in range(1_000)], range(8)))
+    known = {one for some in made for one in some}
+    assert len(known) == 8_000
+    ids.seed()  # there are some in stock
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, "".join(ids.seed() for _ in range(100)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    told = os.read(read, 65_536).decode()
+    theirs = {told[at : at + 32] for at in range(0, len(told), 32)}
+    assert len(theirs) == 100
+    assert theirs.isdisjoint({ids.seed() for _ in range(300)})
 
 
 def test_ids() -> None:

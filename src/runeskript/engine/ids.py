@@ -11,6 +11,14 @@ from typing import Final, Protocol
 
 #: Four random bits -> the variant's two, and two of them.
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+#: Hex digits of one id, and random bytes that are asked for at once: to ask the system takes longer
+#: than all else of an id.
+_DIGITS: Final = 32
+_AT_ONCE: Final = 4_096
+#: Random digits that nobody has been given; no two threads are given the same.
+_stock: list[str] = []
+if hasattr(os, "register_at_fork"):  # nor are two processes
+    os.register_at_fork(after_in_child=_stock.clear)
 
 
 class Ids(Protocol):
@@ -36,9 +44,9 @@ class SystemIds:
 
     def job_id(self) -> str:
         """A UUIDv7 (RFC 9562, section 5.7)."""
-        time, noise = f"{_now_ms():012x}", os.urandom(10).hex()
+        time, noise = f"{_now_ms():012x}", _noise()
         variant = _VARIANT[noise[3]]
-        return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{variant}{noise[4:7]}-{noise[8:]}"
+        return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{variant}{noise[4:7]}-{noise[8:20]}"
 
     def message_id(self) -> str:
         """A UUIDv7."""
@@ -50,7 +58,7 @@ class SystemIds:
 
     def seed(self) -> str:
         """32 random hex digits."""
-        return os.urandom(16).hex()
+        return _noise()
 
 
 class SeededIds:
@@ -82,6 +90,16 @@ class SeededIds:
     def seed(self) -> str:
         """32 hex digits of the generator."""
         return f"{self._random.getrandbits(128):032x}"
+
+
+def _noise() -> str:
+    """128 random bits as hex digits."""
+    try:
+        return _stock.pop()
+    except IndexError:
+        digits = os.urandom(_AT_ONCE).hex()
+        _stock.extend(digits[at : at + _DIGITS] for at in range(_DIGITS, len(digits), _DIGITS))
+        return digits[:_DIGITS]
 
 
 def _now_ms() -> int:
