@@ -227,6 +227,16 @@ class OperatorEmitter(Trees):
                 return self.compare(a.node, host, b.node)
             if type(value) in (int, float) and value not in (0, 1):
                 return self.compare(a.node, host, b.node)
+            if type(value) in (int, float) and other.kind.mask & BOOL:
+                # To the host False and True are 0 and 1.
+                left, again = self.keep(other)
+                same = IS_NOT if op == "==" else IS
+                tests = [
+                    self.compare(left, host, one.node),
+                    self.compare(again, same, self.const(bool(value))),
+                ]
+                joint: ast.boolop = ast.And() if op == "==" else ast.Or()
+                return ast.BoolOp(joint, tests, lineno=self.line, col_offset=0)
         x, y = a.kind.mask, b.kind.mask
         mixed = (x & BOOL and y & NUMBER) or (x & NUMBER and y & BOOL)
         if not mixed and not (x & y & (CONTAINER | TEXT)):

@@ -72,6 +72,7 @@ def take_events(vm: Vm) -> None:
     regions, frame, context, slot = program.regions, token.frame, run.context, table.data
     out, now, pc, state, plans_at = vm.out.events, run.now, token.pc, machine.state, program.plans
     left, most = vm.left, max(vm.left, 0)
+    note, new, moved, work = out.append, _new, Moved, PURE_WORK
     context.depth = taken = 0
     for event in list(islice(inbox, most)):
         if type(event) is not Sent or left <= 0:
@@ -93,10 +94,12 @@ def take_events(vm: Vm) -> None:
         if at > now:
             run.now = context.now_ms = at
         try:
-            context.fuel = PURE_WORK
+            context.fuel = work
             plan = plans[regions[pick](frame, context)]
-            if plan is not None and plan[0] is not None:
-                regions[plan[0]](frame, context)
+            if plan is not None:
+                region, to, source, target, rest = plan
+                if region is not None:
+                    regions[region](frame, context)
         except Exception:
             plan = None
         if plan is None:  # nothing has happened; the general way begins anew
@@ -104,15 +107,18 @@ def take_events(vm: Vm) -> None:
             run.now = context.now_ms = now
             context.depth = 0
             break
-        _, state, source, target, pc = plan
-        now = run.now
+        state, pc, now = to, rest, run.now
         taken += 1
         # A turn of the token, one of the loop, sixteen units of work to a turn, as in ``vm.py``.
-        left -= 2 + (PURE_WORK - context.fuel >> 4)
-        out += (event, _new(Moved, (now, source, target, name, id_, actor, why)))
+        left -= 2 + (work - context.fuel >> 4)
+        note(event)
+        note(new(moved, (now, source, target, name, id_, actor, why)))
     if taken:
-        for _ in range(taken):
-            inbox.popleft()
+        if taken == len(inbox):
+            inbox.clear()
+        else:
+            for _ in range(taken):
+                inbox.popleft()
         machine.state, machine.since, machine.due = state, now, None
         machine.moves += taken
         machine.tried = 0
