@@ -443,6 +443,27 @@ async def test_a_job_that_is_not_what_it_was_is_parked(world: Callable[[], World
     assert "/do/0 in replay, /do/7 in the journal" in str(row.reason)
 
 
+async def test_what_was_parked_before_it_began_may_begin_and_end_at_once(
+    world: Callable[[], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w = world()
+
+    async def broken(*_: Any) -> Any:
+        raise RuntimeError("a defect")
+
+    async with w.process() as runtime:
+        job = await runtime.submit_job("skript: s\ndo:\n  - return: 1\n", start=False)
+        with monkeypatch.context() as patched:
+            patched.setattr(runtime._skripts, "program", broken)
+            await runtime.work(until_idle=True)
+        (row,) = await w.store.get([job.id])
+        assert row is not None
+        assert (row.status, row.seq) == ("Suspended", 0)
+        await runtime.resume_job(job.id)
+        await runtime.work(until_idle=True)
+        assert (await runtime.get_job(job.id)).status == "Completed"
+
+
 async def test_jobs_that_cannot_be_loaded_now_are_given_back(
     world: Callable[[], World], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -445,3 +445,36 @@ async def test_what_stands_behind_a_body_is_bounded(field: bytes) -> None:
             while await reader.read(65_536):
                 pass
         writer.close()
+
+
+async def test_what_was_answered_before_it_had_come_is_waited_for_no_more() -> None:
+    protocol, line, hours = connected(answers({"body": b"ok"}))
+    protocol.data_received(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\n")
+    await settled(protocol)
+    assert line.written == [OK]
+    protocol.data_received(b"{}")
+    hours.go(server.IDLE - 1)
+    assert not line.closed
+    hours.go(1)
+    assert line.closed
+
+
+@pytest.mark.parametrize("behind", [b"GE", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"])
+async def test_half_a_request_behind_an_answer_does_not_end_it(behind: bytes) -> None:
+    held = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await held.wait()
+        await answers({"body": b"ok"})(scope, receive, send)
+
+    protocol, line, hours = connected(app)
+    protocol.data_received(get(b"/", HOST) + behind)
+    for _ in range(5):
+        hours.go(wire.COMING)
+    assert not line.closed
+    held.set()
+    await settled(protocol)
+    assert line.written[0] == OK
+    hours.go(wire.COMING)
+    hours.go(wire.COMING)
+    assert line.closed

@@ -279,3 +279,16 @@ def test_a_loop_that_is_closed_holds_up_nobody() -> None:
     asyncio.run(main())
     assert (doing.groups, doing.dropped) == ([[1], [3]], [2])
     assert not any(one.done() for one in left)
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="since Python 3.12")
+async def test_a_loop_whose_tasks_begin_at_once_drops_nothing() -> None:
+    loop, eager = asyncio.get_running_loop(), getattr(asyncio, "eager_task_factory", None)
+    doing = Doing()
+    loop.set_task_factory(eager)
+    try:
+        assert [await one for one in doing.add(1)] == ["did 1"]
+        assert [await one for one in doing.add(2, 3)] == ["did 2", "did 3"]
+    finally:
+        loop.set_task_factory(None)
+    assert not doing.dropped

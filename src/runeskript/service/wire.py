@@ -170,6 +170,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._whole = self._in_head = True
         self._head, self._until = 0, None
         super().on_message_complete()
+        if self.cycle is not None and self.cycle.response_complete:  # it was answered before
+            self._expect(self.timeout_keep_alive)
 
     # --- its answer -----------------------------------------------------------------------------
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -196,6 +198,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is None:
             self._timer = self.loop.call_at(until, self._look)
 
+    def _answers(self) -> bool:
+        """Whether an answer is under way."""
+        return self.cycle is not None and not self.cycle.response_complete
+
     def _look(self) -> None:
         """Whether what is waited for has come in time."""
         self._timer = None
@@ -203,5 +209,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self.loop.time() < self._until:
             self._timer = self.loop.call_at(self._until, self._look)
+        elif self.pipeline or (self._in_head and self._answers()):
+            self._expect(COMING)  # what stands behind an answer is not read meanwhile
         else:
             self.transport.close()

@@ -44,13 +44,13 @@ class Gathering(Generic[_I, _R]):
     def add(self, item: _I) -> asyncio.Future[_R]:
         """Have a thing done, even if nobody waits for it any more."""
         loop = asyncio.get_running_loop()
+        told: asyncio.Future[_R] = loop.create_future()
+        if self.task is not None and self.task.get_loop().is_closed():
+            self._drop()
+        self._waiting.append((item, told))  # before the task, which may be eager to begin
         if not self.busy:
-            if self.task is not None and self.task.get_loop().is_closed():
-                self._drop()
             self.task = loop.create_task(self._run())
             self.task.add_done_callback(self._ended)
-        told: asyncio.Future[_R] = loop.create_future()
-        self._waiting.append((item, told))
         return told
 
     def put_back(self, group: list[Waiting[_I, _R]], first: int) -> None:

@@ -114,8 +114,7 @@ class RowChange(NamedTuple):
 
     ``state`` None: as ``status``. ``data`` UNSET: as it was. ``output`` and ``error`` come with a
     final status, ``reason`` with Suspended. ``rest``: the job only waits; it gives up its owner.
-    ``begins``: with its first events; where it was Pending, it is Running before it is anything
-    else.
+    ``begins``: with its first events; it is Running before it is anything else.
     """
 
     status: Status
@@ -130,7 +129,7 @@ class RowChange(NamedTuple):
 
     def fits(self, before: Status) -> bool:
         """Whether the default machine lets a job of this status change so."""
-        now: Status = "Running" if self.begins and before == "Pending" else before
+        now: Status = "Running" if self.begins and may_change(before, "Running") else before
         return now == self.status or may_change(now, self.status)
 
 

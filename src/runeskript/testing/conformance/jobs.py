@@ -154,8 +154,15 @@ async def status_obeys_the_machine(w: World) -> None:
 
 @CHECKS
 async def what_begins_may_end_at_once(w: World) -> None:
-    """In one unit, if that says that it begins: nothing ends that was never Running."""
-    await w.own("a", "b")
+    """In one unit, if that says that it begins: nothing ends that was never Running. It may have
+    stood still before its first event.
+    """
+    await w.own("a", "b", "c")
+    still = RowChange("Suspended", 5, reason="parked")
+    equal(await w.outcomes(unit("c", row=still, count=0, part=1)), ["ok"])
+    equal(await w.outcomes(unit("c", row=DONE)), ["conflict"])
+    equal(await w.outcomes(unit("c", row=DONE._replace(begins=True))), ["ok"])
+    equal((await w.row("c")).status, "Completed")
     equal(await w.outcomes(unit("a", row=DONE)), ["conflict"])
     equal((await w.row("a")).status, "Pending")
     equal(await w.outcomes(unit("a", 0, 2, row=DONE._replace(begins=True))), ["ok"])
