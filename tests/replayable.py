@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 from schemathesis.python.asgi import HOST
 
 from runeskript import Runtime, Telemetry
-from runeskript.engine.clock import Alarm
+from runeskript.engine.clock import LONGEST_SLEEP
 from runeskript.engine.handlers import HandlerContext, handler
 from runeskript.engine.ids import SeededIds
 from runeskript.service import tokens
@@ -24,7 +24,7 @@ from runeskript.service.app import App
 from runeskript.service.service import Service
 from runeskript.service.settings import Settings
 from runeskript.stores.memory import MemoryStore
-from runeskript.testing.cluster.loop import SteppedLoop, VirtualTime
+from runeskript.testing.cluster.loop import SteppedLoop, VirtualClock, VirtualTime
 from runeskript.testing.cluster.stage import virtual
 from serving import Client, Reply
 
@@ -37,24 +37,6 @@ STEPS = 200_000
 async def leave(params: Any, ctx: HandlerContext) -> Any:
     """A call whose end somebody else will tell."""
     return ctx.pending()
-
-
-class Clock:
-    """Virtual time, and alarms of the loop."""
-
-    def __init__(self, time: VirtualTime, loop: SteppedLoop) -> None:
-        self._time = time
-        self._loop = loop
-
-    def now_ms(self) -> int:
-        return self._time.now_ms()
-
-    def monotonic(self) -> float:
-        return self._time.now
-
-    def call_at(self, due_ms: int, callback: Callable[[], None]) -> Alarm:
-        delay = max(due_ms - self.now_ms(), 0) / 1000
-        return self._loop.call_later(delay, callback)
 
 
 class Kept(MemoryStore):
@@ -88,7 +70,7 @@ class Replayable:
             handlers=[leave],
             telemetry=telemetry,
             discover_handlers=False,
-            clock=Clock(self.time, self.loop),
+            clock=VirtualClock(self.time, self.loop, LONGEST_SLEEP),
             ids=self.ids,
         )
         self.service = Service(runtime, Settings(hosts=(HOST,), rate=1_000_000), telemetry)

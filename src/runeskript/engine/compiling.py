@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -14,6 +13,7 @@ from ..model.ast import Document
 from ..model.blueprint import Blueprint
 from ..model.catalog import HandlerCatalog
 from ..model.limits import DOCUMENT_BYTES
+from ..model.recent import Recent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ class Source:
 
     def __init__(self, catalog: HandlerCatalog) -> None:
         self._catalog = catalog
-        self._texts: OrderedDict[tuple[str, bytes], Compiled] = OrderedDict()
+        self._texts: Recent[tuple[str, bytes], Compiled] = Recent(CACHE)
 
     def blueprints(self, skript: Skript) -> tuple[Blueprint, Mapping[str, Blueprint]]:
         """The Blueprint and those it pins, by digest.
@@ -60,14 +60,11 @@ class Source:
     def _compile(self, text: str | bytes, file: str) -> Compiled:
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         key = (file, hashlib.sha256(data).digest())
-        known = self._texts.get(key)
+        known = self._texts.use(key)
         if known is not None and not known.children:
-            self._texts.move_to_end(key)
             return known
         compiled = compile_text(text, file, self._catalog, Options(resolve=read_beside))
         self._texts[key] = compiled
-        while len(self._texts) > CACHE:
-            self._texts.popitem(last=False)
         return compiled
 
 

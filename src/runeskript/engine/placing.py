@@ -7,7 +7,6 @@ Retries are the run's own: each attempt is another job.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
@@ -19,6 +18,7 @@ from ..model.codec import encode
 from ..model.effects import CallDrop, CallOut, CallsDrop, CallsOut, Effect
 from ..model.events import CallDone, CallFailed, Event
 from ..model.machine import FINAL
+from ..model.recent import Recent
 from ..model.rows import NamedTuple
 from ..stores.base import Command, InboxRow, JobRow, Store, Unit
 from ..stores.retention import BLOB_GRACE
@@ -79,7 +79,7 @@ class Placing:
         self._clock = clock
         self._lease = lease
         self._own = own
-        self._made: OrderedDict[tuple[str, queued.Shape], Made] = OrderedDict()
+        self._made: Recent[tuple[str, queued.Shape], Made] = Recent(KNOWN)
 
     # --- before the commit ----------------------------------------------------------------------
     async def furnish(self, turn: Turn, unit: Unit) -> Unit:
@@ -164,9 +164,8 @@ class Placing:
 
     async def _program(self, live: Live, call: CallOut) -> Made:
         key = live.program.digest, queued.shape_of(live.program, live.run, call)
-        known, now = self._made.get(key), self._store.now()
+        known, now = self._made.use(key), self._store.now()
         if known is not None and now - known.put_at < FRESH_MS:
-            self._made.move_to_end(key)
             return known
         blueprint = queued.blueprint_of(key[1], live.program.blueprint)
         program = load(blueprint)
@@ -175,8 +174,6 @@ class Placing:
         if self._registry.get(call.handler) is not None:
             here = await self._skripts.program(program.digest)
         made = self._made[key] = Made(program.digest, here, now)
-        while len(self._made) > KNOWN:
-            self._made.popitem(last=False)
         return made
 
     # --- after the commit -----------------------------------------------------------------------

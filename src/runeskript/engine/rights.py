@@ -7,18 +7,16 @@ when it is claimed, and parked.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 from ..errors import NotAllowedError
 from ..model.blueprint import Blueprint, pins
+from ..model.recent import Recent
 from ..stores.base import JobRow, Store
 from .deployed import Deployments
 from .policy import Grants, Policy
 from .queued import secrets_in
-
-_K = TypeVar("_K")
 
 #: Documents that are known to be deployed, and Blueprints that are known to be allowed.
 KNOWN: Final = 256
@@ -34,9 +32,9 @@ class Rights:
         self._store = store
         self._deployments = deployments
         #: By tenant, name and AST, what is known to be deployed; it stays so.
-        self._deployed: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self._deployed: Recent[tuple[str, str, str], None] = Recent(KNOWN)
         #: By grants and digest, what is known to be within them.
-        self._fine: OrderedDict[tuple[int, str], None] = OrderedDict()
+        self._fine: Recent[tuple[int, str], None] = Recent(KNOWN)
 
     async def permit(
         self, blueprints: Sequence[Blueprint], tenant: str, *, deploying: bool = False
@@ -82,7 +80,7 @@ class Rights:
             return
         async for blueprint in self._with_pins(row.blueprint):
             grants.check(blueprint, secrets)
-        _keep(self._fine, key)
+        self._fine[key] = None
 
     async def of(self, job: str) -> Grants:
         """What the document of a job may use."""
@@ -109,7 +107,7 @@ class Rights:
         versions = await self._deployments.versions(name, tenant)
         if not any(one.name == name and one.ast_hash == ast_hash for one in versions):
             return False
-        _keep(self._deployed, key)
+        self._deployed[key] = None
         return True
 
     async def _pinning(self, row: JobRow) -> AsyncIterator[str]:
@@ -137,9 +135,3 @@ class Rights:
                 fresh = [one for one in pins(found) if one not in seen]
                 seen.update(fresh)
                 todo += fresh
-
-
-def _keep(known: OrderedDict[_K, None], key: _K) -> None:
-    known[key] = None
-    while len(known) > KNOWN:
-        known.popitem(last=False)

@@ -21,6 +21,7 @@ from ..model import blueprint_codec
 from ..model.blueprint import Blueprint, MachineTable, pins
 from ..model.isa import Op
 from ..model.nearest import did_you_mean
+from ..model.recent import Recent
 from ..model.values import Value, type_name
 from ..stores.base import JobRow, Store
 from .deployed import Deployed, Deployments
@@ -62,12 +63,12 @@ class Skripts(Deployments):
         self._programs: OrderedDict[str, Program] = OrderedDict()
         self._parts = 0
         #: Tables of machines that may run elsewhere.
-        self._machines: OrderedDict[str, MachineTable | None] = OrderedDict()
+        self._machines: Recent[str, MachineTable | None] = Recent(PROGRAMS)
         #: Programs that are only looked at: their handlers may be elsewhere.
-        self._read: OrderedDict[str, Program] = OrderedDict()
+        self._read: Recent[str, Program] = Recent(READ)
         self._checks: dict[str, InputCheck] = {}
         #: Programs by the identity of a Blueprint object, so that a hash is taken once.
-        self._by_object: OrderedDict[int, tuple[Blueprint, Program]] = OrderedDict()
+        self._by_object: Recent[int, tuple[Blueprint, Program]] = Recent(PROGRAMS)
 
     # --- programs -------------------------------------------------------------------------------
     async def put(self, blueprint: Blueprint) -> Program:
@@ -75,16 +76,13 @@ class Skripts(Deployments):
 
         Raises BlueprintError, UnknownHandlerError.
         """
-        known = self._by_object.get(id(blueprint))
+        known = self._by_object.use(id(blueprint))
         if known is not None and known[0] is blueprint:
-            self._by_object.move_to_end(id(blueprint))
             return known[1]
         program = await self._keep(load(blueprint))
         pinned = pins(blueprint)
         await self._store.put_blob(program.digest, blueprint_codec.encode(blueprint), pinned)
         self._by_object[id(blueprint)] = (blueprint, program)
-        while len(self._by_object) > PROGRAMS:
-            self._by_object.popitem(last=False)
         return program
 
     async def put_all(
@@ -124,8 +122,6 @@ class Skripts(Deployments):
         if digest not in self._machines:
             found = await self.blueprint(digest)
             self._machines[digest] = None if found is None else found.machine
-            while len(self._machines) > PROGRAMS:
-                self._machines.popitem(last=False)
         return self._machines[digest]
 
     async def readable(self, row: JobRow) -> Program:
@@ -136,8 +132,6 @@ class Skripts(Deployments):
         known = self._programs.get(row.blueprint) or self._read.get(row.blueprint)
         if known is None:
             known = self._read[row.blueprint] = await program_of(self._store, row)
-            while len(self._read) > READ:
-                self._read.popitem(last=False)
         return known
 
     async def _keep(self, program: Program) -> Program:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections import OrderedDict
 from typing import Any, Final, Literal
 
 from ..compiler.pipeline import Compiled, Options, check_text, compile_text
@@ -13,6 +12,7 @@ from ..engine.runtime import Runtime
 from ..engine.submissions import Chosen
 from ..errors import RequestError, UnknownSkriptError
 from ..model.diagnostics import Diagnostic
+from ..model.recent import Recent
 
 #: What a document is called in its diagnostics.
 FILE: Final = "document"
@@ -29,15 +29,14 @@ class Programs:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._texts: OrderedDict[bytes, Compiled] = OrderedDict()
+        self._texts: Recent[bytes, Compiled] = Recent(CACHE)
 
     async def compiled(self, document: str | dict[str, Any]) -> Compiled:
         """A document compiled. Raises CompileError."""
         data = source_of(document)
         key = hashlib.sha256(data).digest()
-        known = self._texts.get(key)
+        known = self._texts.use(key)
         if known is not None:
-            self._texts.move_to_end(key)
             return known
         catalog = self._runtime.handlers
         if len(data) < LARGE:
@@ -46,8 +45,6 @@ class Programs:
             found = await asyncio.to_thread(compile_text, data, FILE, catalog, _OPTIONS)
         if len(data) <= KEPT:
             self._texts[key] = found
-            while len(self._texts) > CACHE:
-                self._texts.popitem(last=False)
         return found
 
     async def diagnosed(self, document: str | dict[str, Any]) -> list[Diagnostic]:

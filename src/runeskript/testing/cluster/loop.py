@@ -13,6 +13,8 @@ from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any, Final, TypeVarTuple
 
+from ...engine.clock import Alarm
+
 _Ts = TypeVarTuple("_Ts")
 #: What the wall clock shows when a simulation begins: milliseconds since 1970.
 EPOCH: Final = 1_700_000_000_000
@@ -36,6 +38,30 @@ class VirtualTime:
     def now_ms(self) -> int:
         """Milliseconds since 1970, by the wall clock."""
         return EPOCH + int(self.now * 1000) + self.shift
+
+
+class VirtualClock:
+    """The virtual clock of all processes, and alarms of one's loop: as the system's clock has them,
+    not further ahead than ``patience`` seconds, for it may have been set.
+    """
+
+    def __init__(self, time: VirtualTime, loop: SteppedLoop, patience: float) -> None:
+        self._time = time
+        self._loop = loop
+        self._patience = patience
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return self._time.now_ms()
+
+    def monotonic(self) -> float:
+        """Virtual seconds."""
+        return self._time.now
+
+    def call_at(self, due_ms: int, callback: Callable[[], None]) -> Alarm:
+        """Have something called, at the latest at a time of the wall clock."""
+        delay = max(due_ms - self.now_ms(), 0) / 1000
+        return self._loop.call_later(min(delay, self._patience), callback)
 
 
 class SteppedLoop(asyncio.AbstractEventLoop):

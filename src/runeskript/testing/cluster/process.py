@@ -8,7 +8,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
-from ...engine.clock import Alarm
 from ...engine.handlers import HandlerContext, handler
 from ...engine.ids import SeededIds
 from ...engine.runtime import Runtime
@@ -20,7 +19,7 @@ from ..faults import InjectedError
 from ..mocks import HANG, After, Mock
 from .fate import Fate
 from .ledger import Ledger
-from .loop import SteppedLoop, VirtualTime, close
+from .loop import SteppedLoop, VirtualClock, VirtualTime, close
 
 #: What nothing happens to: a clock, what is no operation, and waiting.
 _SAFE: Final = frozenset(("now", "locked", "be_for_many", "wait", "close"))
@@ -92,7 +91,7 @@ class Process:
         return Runtime(
             store=self.store,
             handlers=[self._handler(*row) for row in self.world.mocks()],
-            clock=ProcessClock(self),
+            clock=VirtualClock(self.world.time, self.loop, self.world.patience),
             ids=self.ids,
             discover_handlers=False,
             lease=self.world.lease,
@@ -170,28 +169,6 @@ class ProcessIds(SeededIds):
     def worker_id(self) -> str:
         """The process's name."""
         return self._name
-
-
-class ProcessClock:
-    """The virtual clock of all processes, and alarms of this one's loop."""
-
-    def __init__(self, process: Process) -> None:
-        self._time = process.world.time
-        self._loop = process.loop
-        self._patience = process.world.patience
-
-    def now_ms(self) -> int:
-        """Milliseconds since 1970."""
-        return self._time.now_ms()
-
-    def monotonic(self) -> float:
-        """Virtual seconds."""
-        return self._time.now
-
-    def call_at(self, due_ms: int, callback: Callable[[], None]) -> Alarm:
-        """As the system's clock does it: not further ahead than the clock may have been set."""
-        delay = max(due_ms - self.now_ms(), 0) / 1000
-        return self._loop.call_later(min(delay, self._patience), callback)
 
 
 class SimulatedStore:
