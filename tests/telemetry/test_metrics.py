@@ -6,10 +6,15 @@ import asyncio
 import json
 from pathlib import Path
 
+import prometheus_client
 import pytest
+from prometheus_client import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from runeskript import RuneskriptError, Runtime, Telemetry, handler, rate
 from runeskript.engine.clock import SystemClock
+from runeskript.engine.telemetry import numbers
+from runeskript.engine.telemetry.meter import Meter
 from runeskript.engine.telemetry.observed import kind_of
 from runeskript.engine.telemetry.table import METRICS, OTHER, TYPES
 from runeskript.engine.watch import GRACES, KINDS
@@ -218,6 +223,32 @@ def test_the_table_is_what_is_told():
     assert made == {(row.name, row.kind) for row in METRICS}
     for row in METRICS:
         assert json.dumps(row.text)[1:-1] in text or row.text in text
+
+
+def test_numbers_are_told_as_the_library_tells_its_own(monkeypatch: pytest.MonkeyPatch):
+    """In both formats, whatever is drawn: with and without the times since when it is counted."""
+    for of in (prometheus_client.metrics.time, numbers):
+        monkeypatch.setattr(of, "time", lambda: 1_000.25)
+    makers = {
+        "counter": prometheus_client.Counter,
+        "gauge": prometheus_client.Gauge,
+        "histogram": prometheus_client.Histogram,
+    }
+    ours, theirs = Meter(), prometheus_client.CollectorRegistry()
+    for row in METRICS:
+        buckets = {"buckets": row.buckets} if row.buckets else {}
+        made = makers[row.kind](row.name, row.text, row.labels, registry=theirs, **buckets)
+        for number, amount in enumerate([0.0, 0.3, 1.0, 1e9, *row.buckets]):
+            labels = tuple(f'{label} "{number % 3}"\n' for label in row.labels)
+            of = ours.of[row.name]
+            for one in (of[labels] if labels else of, made.labels(*labels) if labels else made):
+                tell = {"counter": "inc", "gauge": "set", "histogram": "observe"}[row.kind]
+                getattr(one, tell)(amount)
+    for created in (True, False):
+        monkeypatch.setattr(prometheus_client.metrics, "_use_created", created)
+        for written in (generate_latest, generate_openmetrics):
+            assert written(ours.registry) == written(theirs)
+    assert ours.render() == generate_latest(theirs)
 
 
 def test_labels_are_bounded():

@@ -10,22 +10,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ...errors import RuntimeOptionError
+from .numbers import Child, Family
 from .table import METRICS, OTHER, TYPES, Metric
 
 #: The format that ``render`` writes, for the header ``Content-Type``.
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-
-
-class Child(dict[Any, Any]):
-    """The children of a metric by the values of its labels, each made when it is first used."""
-
-    def __init__(self, make: Callable[..., Any]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, key: str | tuple[Any, ...]) -> Any:
-        found = self[key] = self._make(*((key,) if isinstance(key, str) else key))
-        return found
 
 
 class Meter:
@@ -43,10 +32,7 @@ class Meter:
             ) from None
         self._generate: Callable[[Any], bytes] = library.exposition.generate_latest
         self.registry: Any = library.CollectorRegistry()
-        makers: dict[str, Any] = {"counter": library.Counter, "gauge": library.Gauge}
-        self.of: dict[str, Any] = {}
-        for row in METRICS:
-            self.of[row.name] = self._made(row, makers.get(row.kind, library.Histogram))
+        self.of: dict[str, Any] = {row.name: self._made(row, library) for row in METRICS}
         of = self.of
         self.events: Any = of["runeskript_events_total"]
         self.calls: Any = of["runeskript_calls_total"]
@@ -60,10 +46,13 @@ class Meter:
         self._answered = Child(lambda route, status: answered[route, str(status)])
         self._answering: Any = of["runeskript_http_request_seconds"]
 
-    def _made(self, row: Metric, maker: Any) -> Any:
-        more = {"buckets": row.buckets} if row.kind == "histogram" else {}
-        made = maker(row.name, row.text, row.labels, registry=self.registry, **more)
-        return Child(made.labels) if row.labels else made
+    def _made(self, row: Metric, library: Any) -> Any:
+        if row.kind == "gauge":  # nobody sets one but who scrapes
+            gauge = library.Gauge(row.name, row.text, row.labels, registry=self.registry)
+            return Child(gauge.labels) if row.labels else gauge
+        family = Family(row, library)
+        self.registry.register(family)
+        return family.children if row.labels else family.children[()]
 
     def failed(self, handler: str, type_: str) -> None:
         """An attempt failed with an error of this type."""
