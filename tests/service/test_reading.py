@@ -1,78 +1,62 @@
-"""What a request is taken for: what JSON and ``/openapi.json`` say it is."""
+"""Bodies: the quick way to read JSON reads what the careful one reads, and lets nothing through."""
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from runeskript.model import durations, limits
-from runeskript.service.links import Link, links
-from runeskript.service.openapi import document, headers
-from runeskript.service.routes import BY_NAME, ROUTES
-from serving import served
+from runeskript.errors import RequestError
+from runeskript.service import reading
 
-HELLO = "skript: hello\ndo:\n  - return: ${input}\n"
-
-
-async def test_a_whole_number_may_be_written_with_a_point() -> None:
-    """To JSON, 3.0 is an integer; what is the caller's own stays what it is."""
-    body = b'{"skript": "hello", "priority": 3.0, "data": [3.0, 3]}'
-    async with served() as client:
-        assert (await client.put("/skripts", {"document": HELLO})).status == 201
-        for path, raw in (("/jobs", body), ("/batch", b'{"jobs": [%s]}' % body)):
-            made = (await client.ask("POST", path, raw=raw)).json
-            id_ = made["outcomes"][0]["id"] if path == "/batch" else made["id"]
-            found = await client.get(f"/jobs/{id_}")
-            assert found.json["priority"] == 3
-            assert b'"input":[3.0,3]' in found.body
-        refused = await client.ask("POST", "/jobs", raw=body.replace(b"3.0", b"3.5"))
-        assert refused.status == 422
-        assert "Expected `int`, got `float` - at `$.priority`" in refused.json["detail"]
-        grace = await client.ask("POST", f"/jobs/{id_}/cancel", raw=b'{"grace": 1e3}')
-        assert grace.status == 202
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+_WORDS = st.text('ab"\\{}:,é', max_size=3)
 
 
-def test_a_duration_is_what_it_is_anywhere() -> None:
-    text, number = document()["components"]["schemas"]["Move"]["properties"]["wait"]["anyOf"]
-    assert text["pattern"] == f"^{durations.PATTERN}$"
-    assert number["maximum"] == limits.DURATION_MS
+def _objects(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Texts of objects, whose keys may stand twice."""
+    pairs = st.tuples(_WORDS.map(json.dumps), inner).map(": ".join)
+    return st.lists(pairs, max_size=3).map(lambda some: "{" + ", ".join(some) + "}")
 
 
-@pytest.mark.parametrize("query", ["label=a%3D", "label=%3Da", "data=a%3D"])
-async def test_a_pair_has_two_parts(query: str) -> None:
-    async with served() as client:
-        refused = await client.get(f"/jobs?{query}")
-        assert (refused.status, refused.json["code"]) == (422, "RUNE-6520")
-        assert (await client.get("/jobs?label=a%3D%0A")).status == 200
+_TEXTS = st.recursive(
+    _SCALARS.map(lambda one: json.dumps(one, ensure_ascii=False)),
+    lambda inner: _objects(inner) | st.lists(inner, max_size=3).map(lambda x: f"[{','.join(x)}]"),
+    max_leaves=8,
+)
 
 
-def _names(place: str, name: str) -> set[str]:
-    """What a route takes in a place, by the document."""
-    route = BY_NAME[name]
-    said = document()["paths"][route.path][route.method.lower()]
-    return {one["name"] for one in said["parameters"] if one["in"] == place}
+def _read(data: bytes) -> Any:
+    try:
+        return repr(reading.read_json(data))
+    except RequestError as exc:
+        return exc.message
 
 
 @pytest.mark.parametrize(
-    ("source", "link"),
-    [(route.name, link) for route in ROUTES for link in links(route)],
-    ids=lambda one: one.to if isinstance(one, Link) else one,
+    "text",
+    [
+        '{"a": 1, "a": 1}',
+        '[{"b": {"a": "", "a": ""}}]',
+        '{"": 0, "": 0}',
+        '{"é": [], "b": 1, "é": []}',
+    ],
 )
-def test_links_lead_to_what_there_is(source: str, link: Link) -> None:
-    target = BY_NAME[link.to]
-    for taken, expression in link.takes.items():
-        place, _, name = taken.partition(".")
-        assert name in _names(place, link.to)
-        if expression.startswith("$request."):
-            _, place, name = expression.split(".", 2)
-            assert name in _names(place, source)
-    for name in target.parameters:
-        assert f"path.{name}" in link.takes, "it could not be followed"
-    schemas = document()["components"]["schemas"]
-    fields = schemas[target.body.__name__]["properties"] if isinstance(target.body, type) else ()
-    assert {*(link.body or ())} <= {*fields}
+def test_a_key_stands_once(text: str) -> None:
+    with pytest.raises(RequestError, match="stands twice"):
+        reading.read_json(text.encode())
 
 
-def test_a_job_leads_to_all_that_can_be_done_with_it() -> None:
-    led = {link.to for link in links(BY_NAME["jobs.submit"])}
-    assert led == {route.name for route in ROUTES if "{id}" in route.path}
-    assert "If-Match" in headers(BY_NAME["jobs.move"])
+@given(_TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=12))
+def test_both_ways_read_the_same(data: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        found = _read(data)
+        patch.setattr(reading, "_quick", _never)
+        assert _read(data) == found
+
+
+def _never(data: bytes) -> Any:
+    raise ValueError("only the careful way is left")

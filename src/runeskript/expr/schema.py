@@ -35,12 +35,20 @@ WORK: Final = 4 * PURE_WORK
 class _Run:
     """The check of one value: findings so far and work left. ``quiet`` ones only count."""
 
-    __slots__ = ("context", "problems", "steps")
+    __slots__ = ("_context", "problems", "steps")
 
     def __init__(self, steps: int = WORK) -> None:
         self.problems: list[Problem] = []
         self.steps = steps
-        self.context = Context()
+        self._context: Context | None = None
+
+    @property
+    def context(self) -> Context:
+        """What comparisons may spend; most schemas compare nothing."""
+        found = self._context
+        if found is None:
+            found = self._context = Context()
+        return found
 
     def spend(self, steps: int) -> None:
         self.steps -= steps
@@ -180,7 +188,9 @@ def _compile(of: _Compiler, schema: Any) -> _Checker:
     names = _type_words(schema.get("type"))
 
     def check(run: _Run, value: Any, pointer: str) -> None:
-        run.spend(weight)
+        run.steps -= weight  # as ``spend``, written out: it is done for each value
+        if run.steps < 0:
+            run.spend(0)
         kind = type(value)
         if typed is not None and kind not in typed:
             run.report(pointer, f"must be {names}, is {type_name(value)}")
@@ -336,7 +346,10 @@ def _list_checks(of: _Compiler, schema: Any) -> _Checker | None:
 
 def _object_checks(of: _Compiler, schema: Any) -> _Checker | None:
     size = _between(schema, "minProperties", "maxProperties", "keys")
-    known = {key: of.compile(inner) for key, inner in schema.get("properties", {}).items()}
+    known: dict[str, tuple[_Checker, str]] = {
+        key: (of.compile(inner), f"/{escape(key)}")
+        for key, inner in schema.get("properties", {}).items()
+    }
     required = tuple(schema.get("required", ()))
     rest = schema.get("additionalProperties", True)
     others = of.compile(rest) if type(rest) is dict else None
@@ -351,10 +364,13 @@ def _object_checks(of: _Compiler, schema: Any) -> _Checker | None:
             if key not in value:
                 run.report(pointer, f"`{key}` is missing")
         for key, element in value.items():
-            inner = known.get(key, others)
-            if inner is not None:
-                inner(run, element, f"{pointer}/{escape(key)}")
-            elif rest is False and key not in known:
+            found = known.get(key)
+            if found is not None:
+                inner, part = found
+                inner(run, element, pointer + part)
+            elif others is not None:
+                others(run, element, f"{pointer}/{escape(key)}")
+            elif rest is False:
                 hint = did_you_mean(key, known) if len(run.problems) < 10 else None
                 shown = key if len(key) < 60 else f"{key[:57]}..."
                 run.report(pointer, f"unknown key `{shown}`" + (f" ({hint})" if hint else ""))

@@ -96,32 +96,34 @@ class _NotPlainError(Exception):
     """The fast path met something that needs conversion or a message with its place."""
 
 
-def _plain(value: object, depth: int, room: list[int]) -> Value:
+def _plain(value: Any, depth: int, room: list[int]) -> Value:
     """Copy what is a value already; no paths are built, because nearly everything is."""
     kind = type(value)
+    found: Value = value  # a scalar is its own copy
     if kind is str:
-        if len(cast(str, value)) > _SHORT:
-            _take(room, len(cast(str, value)), 1)
-        if cast(str, value).isascii() or is_text(cast(str, value)):
-            return cast(str, value)
+        if len(value) > _SHORT:
+            _take(room, len(value), 1)
+        if value.isascii() or is_text(value):
+            return found
     elif kind is int:
-        if INT_MIN <= cast(int, value) <= INT_MAX:
-            return cast(int, value)
+        if INT_MIN <= value <= INT_MAX:
+            return found
     elif kind in _SCALARS:
-        return cast(Value, value)
+        return found
     elif kind is float:
-        if math.isfinite(cast(float, value)):
-            return cast(float, value)
+        if math.isfinite(value):
+            return found
     elif depth < VALUE_DEPTH:
         if kind is list:
-            _take(room, len(cast("list[object]", value)) + 1)
-            if _alike(cast("list[Any]", value), room):
-                return cast("list[Any]", value).copy()
-            return [_plain(item, depth + 1, room) for item in cast("list[object]", value)]
+            _take(room, len(value) + 1)
+            if _alike(value, room):
+                copied: list[Value] = value.copy()
+                return copied
+            return [_plain(item, depth + 1, room) for item in value]
         if kind is dict:
-            _take(room, len(cast("dict[object, object]", value)) + 1)
+            _take(room, len(value) + 1)
             out: dict[str, Value] = {}
-            for key, item in cast("dict[object, object]", value).items():
+            for key, item in value.items():
                 if type(key) is not str or not (key.isascii() or is_text(key)):
                     raise _NotPlainError
                 if len(key) > _SHORT:

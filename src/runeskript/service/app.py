@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-from ..engine.telemetry.telemetry import Telemetry
 from ..errors import HostError, OriginError, RequestError, RuneskriptError, UnauthorizedError
 from . import guards
 from .access import HOOK, PUBLIC, Caller, authorise
@@ -51,8 +50,11 @@ class App:
             try:
                 if telemetry is None:
                     await self._request(scope, headers, receive, send)
-                else:
-                    await self._observed(telemetry, scope, headers, receive, send)
+                    return
+                with telemetry.request(headers.get("traceparent", "")) as request:
+                    route, answer = await self._request(scope, headers, receive, send)
+                    name = "none" if route is None else route.name
+                    request.answered(name, answer.status, measured=answer.stream is None)
             finally:
                 self._active -= 1
         elif scope["type"] == "lifespan":
@@ -79,20 +81,6 @@ class App:
                 return
 
     # --- one request ----------------------------------------------------------------------------
-    async def _observed(
-        self,
-        telemetry: Telemetry,
-        scope: Scope,
-        headers: dict[str, str],
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        """The same, counted and traced."""
-        with telemetry.request(headers.get("traceparent", "")) as request:
-            route, answer = await self._request(scope, headers, receive, send)
-            name = "none" if route is None else route.name
-            request.answered(name, answer.status, measured=answer.stream is None)
-
     async def _request(
         self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send
     ) -> tuple[Route | None, Answer]:
@@ -166,7 +154,11 @@ class App:
     def _route(self, scope: Scope) -> tuple[Route, dict[str, str]]:
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         method: str = scope["method"]
-        parts = segments(raw.partition(b"?")[0], scope.get("root_path", ""))
+        root: str = scope.get("root_path", "")
+        known = None if root else self._matcher.whole.get((method, raw))
+        if known is not None:
+            return known, {}
+        parts = segments(raw.partition(b"?")[0], root)
         if method == "OPTIONS":
             raise _PreflightError(self._options(parts))
         return self._matcher.find(method, parts)

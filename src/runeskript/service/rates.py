@@ -51,9 +51,11 @@ class Buckets:
         """
         now = self._clock()
         full = self._full
-        at = max(full.get(key, now), now)
-        want = count * self._each
-        over = at - now + min(want, self._depth) - self._depth
+        at = full.get(key, now)
+        if at < now:
+            at = now
+        want, depth = count * self._each, self._depth
+        over = at - now + (want if want < depth else depth) - depth
         if over > 1e-9:
             return over
         full[key] = at + want

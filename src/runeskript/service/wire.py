@@ -10,8 +10,7 @@ for; whatever is out of the ordinary goes uvicorn's way.
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, MutableMapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -30,7 +29,8 @@ _TOO_LARGE: Final = (
     b"connection: close\r\ncontent-length: 0\r\n\r\n"
 )
 #: What no value of a header field may contain (RFC 9110, 5.5).
-_BARRED: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_BARRED: Final = bytes({*range(32), 127} - {9})
+_line: Final = b": ".join
 Message: TypeAlias = MutableMapping[str, Any]
 
 
@@ -73,8 +73,9 @@ class _Answering:
             or fields[-1][1] != b"%d" % len(body)  # as of HEAD
         ):
             return False
-        lines = [b"%s: %s" % field for field in (*cycle.default_headers, *fields)]
-        if _BARRED.search(b"".join(lines)):
+        lines = [*map(_line, cycle.default_headers), *map(_line, fields)]
+        text = b"".join(lines)
+        if len(text.translate(None, _BARRED)) != len(text):
             return False
         lines += (b"", body)
         cycle.response_started = cycle.response_complete = True
@@ -85,11 +86,12 @@ class _Answering:
         return True
 
 
-async def _answered(
+def _answered(
     cycle: RequestResponseCycle, app: Any, scope: Any, receive: Any, _: Any
-) -> None:
+) -> Awaitable[None]:
     """Have an application answer a request that uvicorn would have answered."""
-    await app(scope, receive, _Answering(cycle).send)
+    answered: Awaitable[None] = app(scope, receive, _Answering(cycle).send)
+    return answered
 
 
 class BoundedProtocol(HttpToolsProtocol):

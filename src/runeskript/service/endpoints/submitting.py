@@ -7,7 +7,8 @@ from time import monotonic
 from typing import Any, Final
 from urllib.parse import quote
 
-from ...engine.submissions import Receipt, Submission
+from ...compiler.pipeline import Compiled
+from ...engine.submissions import Chosen, Receipt, Submission
 from ...errors import RequestError, RuneskriptError
 from ..call import Answer, Call
 from ..problems import problem_of
@@ -23,7 +24,7 @@ async def submit(call: Call) -> Answer:
     service = call.service
     service.check_open()
     id_ = call.derived("job")
-    item = await _submission(call, call.body, id_)
+    item = _submission(call, await _skript(call, call.body), call.body, id_)
     outcome, row = await service.runtime.submit(item)
     # What was submitted before by the id of this request was made by it.
     known = outcome == "exists" and row.id != id_
@@ -37,7 +38,7 @@ async def batch(call: Call) -> Answer:
     items: list[Submission] = []
     outcomes: list[Outcome | None] = []
     key = call.derived("batch")
-    programs: dict[Any, Submission | RuneskriptError] = {}
+    programs: dict[Any, Chosen | Compiled | RuneskriptError | None] = {}
     until = monotonic() + SLICE
     for number, body in enumerate(call.body.jobs):
         found = await _like(call, body, programs)
@@ -48,7 +49,7 @@ async def batch(call: Call) -> Answer:
             outcomes.append(_refused(found, call.root))
             continue
         id_ = None if key is None else f"{key}-{number}"
-        items.append(_filled(call, found, body, id_))
+        items.append(_submission(call, found, body, id_))
         outcomes.append(None)
     receipts = iter(await service.runtime.submit_many(items))
     told = [_outcome(next(receipts), call.root) if one is None else one for one in outcomes]
@@ -56,44 +57,47 @@ async def batch(call: Call) -> Answer:
 
 
 async def _like(
-    call: Call, body: Submit, known: dict[Any, Submission | RuneskriptError]
-) -> Submission | RuneskriptError:
+    call: Call, body: Submit, known: dict[Any, Chosen | Compiled | RuneskriptError | None]
+) -> Chosen | Compiled | RuneskriptError | None:
     """What a submit of a batch runs, or why it cannot; what is the same is found out once."""
     document = body.document
     text = id(document) if isinstance(document, dict) else document
     same = (body.skript, body.machine, text, body.data is None)
-    found = known.get(same)
-    if found is None:
+    if same not in known:
         try:
-            found = await _submission(call, body, None)
+            known[same] = await _skript(call, body)
         except RuneskriptError as exc:
-            found = exc
-        known[same] = found
-    return found
+            known[same] = exc
+    return known[same]
 
 
-async def _submission(call: Call, body: Submit, id_: str | None) -> Submission:
-    """What is to be submitted. Raises CompileError, UnknownSkriptError, RequestError."""
-    given = [name for name in ("skript", "machine", "document") if getattr(body, name) is not None]
-    if len(given) > 1:
+async def _skript(call: Call, body: Submit) -> Chosen | Compiled | None:
+    """What is to be run; None: nothing, it is a bare job. Raises CompileError, UnknownSkriptError,
+    RequestError.
+    """
+    skript, machine, document = body.skript, body.machine, body.document
+    if (skript is None) + (machine is None) + (document is None) < 2:
+        names = ("skript", "machine", "document")
+        given = [name for name in names if getattr(body, name) is not None]
         raise RequestError(f"say {' or '.join(given)}, one of them", status=422)
-    if not given and body.data is None:
-        raise RequestError("say `skript`, `machine`, `document`, or `data` alone", status=422)
     programs, tenant = call.service.programs, call.caller.tenant
-    found = Submission(tenant=tenant)  # a bare one, if nothing is named
-    if body.document is not None:
-        found = Submission(await programs.compiled(body.document), tenant=tenant)
-    elif body.machine is not None:
-        found = Submission(await programs.deployed(body.machine, tenant, "machine"), tenant=tenant)
-    elif body.skript is not None:
-        found = Submission(await programs.deployed(body.skript, tenant, "skript"), tenant=tenant)
-    return _filled(call, found, body, id_)
+    if skript is not None:
+        return await programs.deployed(skript, tenant, "skript")
+    if machine is not None:
+        return await programs.deployed(machine, tenant, "machine")
+    if document is not None:
+        return await programs.compiled(document)
+    if body.data is None:
+        raise RequestError("say `skript`, `machine`, `document`, or `data` alone", status=422)
+    return None
 
 
-def _filled(call: Call, found: Submission, body: Submit, id_: str | None) -> Submission:
-    """The same, with all else that a body says."""
+def _submission(
+    call: Call, skript: Chosen | Compiled | None, body: Submit, id_: str | None
+) -> Submission:
+    """What is to be submitted: what is run, and all else that a body says."""
     return Submission(
-        found.skript,
+        skript,
         body.data,
         None,
         body.key,
@@ -102,7 +106,7 @@ def _filled(call: Call, found: Submission, body: Submit, id_: str | None) -> Sub
         call.service.runtime.runs,
         not body.start,
         body.priority,
-        found.tenant,
+        call.caller.tenant,
         id_,
         waits=False,
     )

@@ -10,7 +10,7 @@ costs more than that; else, and while another process writes, in a thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -59,6 +59,8 @@ class Database:
             self._reader = Reader(path, sync)
         except apsw.Error as exc:
             raise translated(exc, path) from exc
+        #: What was read in this turn of the loop already, and is as it was.
+        self.known: Mapping[object, Any] = self._reader.known
         #: One statement on the writing connection; only inside ``transact``.
         self.ex = self._writer.cursor().execute
         self.ex_many = self._writer.cursor().executemany
@@ -97,10 +99,9 @@ class Database:
             return self.rows(sql, args)
         return self._reader.read(sql, args)
 
-    def once(self, key: object, make: Callable[[], _T]) -> _T:
-        """What many ask in one turn of the loop; nobody changes it."""
-        self.check_open()
-        return self._reader.once(key, make)
+    def keep(self, key: object, found: _T) -> _T:
+        """What many ask in one turn of the loop, to be ``known`` in it; nobody changes it."""
+        return self._reader.keep(key, found)
 
     def reading(self, work: Callable[[], _T]) -> _T:
         """Several statements that see the same state of the file."""
@@ -384,6 +385,7 @@ class Database:
         if self.closed:
             return
         self.closed, self.free = True, False
+        self._reader.known.clear()
         self._tell()
         for pool in (self._threads, self._upkeep):
             if pool is not None:

@@ -29,11 +29,11 @@ class Reader:
         self._path = path
         self._connection = connect(path, sync)
         self._execute = self._connection.cursor().execute
-        #: Whether there is one transaction for a turn; whether that of this one is open, and what
-        #: may be asked for again in it.
+        #: Whether there is one transaction for a turn, and whether that of this one is open.
         self.turns = False
         self._open = False
-        self._known: dict[object, Any] = {}
+        #: What was read in it, and may be asked for again; always this dict.
+        self.known: dict[object, Any] = {}
 
     def read(self, sql: str, args: tuple[Any, ...] = ()) -> Rows:
         """All rows of one statement, as of this turn. Raises StoreError."""
@@ -46,15 +46,11 @@ class Reader:
         except apsw.Error as exc:
             raise translated(exc, self._path) from exc
 
-    def once(self, key: object, make: Callable[[], _T]) -> _T:
-        """What many ask in one turn, read and unpacked once; nobody changes it."""
-        found: Any = self._known.get(key, self)
-        if found is self:
-            found = make()
-            if self._open:
-                self._known[key] = found
-        made: _T = found
-        return made
+    def keep(self, key: object, found: _T) -> _T:
+        """What was read once for all who ask in this turn; nobody changes it."""
+        if self._open:
+            self.known[key] = found
+        return found
 
     def reading(self, work: Callable[[], _T]) -> _T:
         """Several statements that see the same state of the file."""
@@ -70,7 +66,7 @@ class Reader:
         """What is read next is read anew."""
         if self._open:
             self._open = False
-            self._known.clear()
+            self.known.clear()
             if self._connection.in_transaction:  # SQLite may have ended it after an error
                 self._execute("COMMIT")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -31,14 +31,26 @@ class Records:
     def __init__(self, db: Database, payloads: Payloads) -> None:
         self._db = db
         self._payloads = payloads
+        #: What was asked for in this turn already.
+        self._known: Mapping[object, Any] = db.known
 
     def get(self, table: str, name: str) -> Record | None:
         """A record, or None."""
-        found = self._select(table, "AND name = ?", (name,))
+        key = (table, name)
+        found = self._known.get(key)
+        if found is None:
+            found = self._db.keep(key, self._read(table, "AND name = ?", (name,)))
         return found[0] if found else None
 
     def all(self, table: str, prefix: str, after: str, limit: int | None) -> list[Record]:
         """Records by name."""
+        key = (table, prefix, after, limit)
+        found = self._known.get(key)
+        if found is None:
+            found = self._db.keep(key, self._all(table, prefix, after, limit))
+        return list(found)
+
+    def _all(self, table: str, prefix: str, after: str, limit: int | None) -> tuple[Record, ...]:
         terms, args = "AND name > ?", [after]
         if prefix:
             terms += " AND name >= ?"
@@ -48,10 +60,7 @@ class Records:
                 terms += " AND name < ?"
                 args.append(end)
         terms += " ORDER BY name LIMIT ?"
-        return list(self._select(table, terms, (*args, -1 if limit is None else limit)))
-
-    def _select(self, table: str, terms: str, args: tuple[Any, ...]) -> tuple[Record, ...]:
-        return self._db.once((table, terms, args), lambda: self._read(table, terms, args))
+        return self._read(table, terms, (*args, -1 if limit is None else limit))
 
     def _read(self, table: str, terms: str, args: tuple[Any, ...]) -> tuple[Record, ...]:
         rows = self._db.read(f"{_SELECT} {terms}", (table, *args))
