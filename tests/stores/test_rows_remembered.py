@@ -1,4 +1,4 @@
-"""A row of the SQLite store is unpacked again only if it is not, byte for byte, what it was."""
+"""A row or a record of the SQLite store is unpacked again only if it is not, byte for byte, what it was."""
 
 from __future__ import annotations
 
@@ -83,4 +83,51 @@ async def test_what_is_large_or_sealed_is_not_kept_in_memory(
     assert (await row(store)).input == input_
     assert (await row(store)) is not (await row(store))
     assert not store._reading._known
+    await store.close()
+
+
+# --- records --------------------------------------------------------------------------------------
+async def test_a_record_is_unpacked_anew_when_it_is_another(tmp_path: Path) -> None:
+    store, other = await opened(tmp_path), await opened(tmp_path)
+    await store.put_record("skripts", "a@1", {"n": 1}, 0, ["d"])
+    first = await store.get_record("skripts", "a@1")
+    assert first is not None
+    assert await store.get_record("skripts", "a@1") is first
+    assert await store.list_records("skripts") == [first]
+    await other.put_record("skripts", "a@1", {"n": 2}, 1, ["d", "e"])
+    changed = await store.get_record("skripts", "a@1")
+    assert changed is not None
+    assert (changed.value, changed.version, changed.blobs) == ({"n": 2}, 2, ("d", "e"))
+    await other.drop_record("skripts", "a@1", 2)
+    await other.put_record("skripts", "a@1", {"n": 3}, 0)
+    again = await store.get_record("skripts", "a@1")
+    assert again is not None
+    assert (again.value, again.version, again.blobs) == ({"n": 3}, 1, ())
+    await other.close()
+    await store.close()
+
+
+async def test_a_record_that_is_damaged_is_told_to_be(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    await store.put_record("tokens", "t", {"n": 1}, 0)
+    assert await store.get_record("tokens", "t") is not None
+    change = "UPDATE record SET value = CAST(substr(value, 1, length(value) - 1) || x'07' AS BLOB)"
+    apsw.Connection(str(tmp_path / "jobs.db")).execute(change)
+    with pytest.raises(StoreDamagedError):
+        await store.get_record("tokens", "t")
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("codec", "table", "value"),
+    [(Codec(), "skripts", 1), (None, "skripts", "x" * 5_000), (None, "requests", 1)],
+    ids=["sealed", "large", "another table"],
+)
+async def test_what_is_sealed_or_large_or_seldom_asked_for_is_not_kept(
+    tmp_path: Path, codec: Any, table: Any, value: Any
+) -> None:
+    store = await opened(tmp_path, codec)
+    await store.put_record(table, "a", value, 0)
+    assert await store.get_record(table, "a") == await store.get_record(table, "a")
+    assert not store._records._unpacked
     await store.close()

@@ -150,22 +150,19 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._whole, self._in_head, self._until = False, True, None
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of its head. What stands behind a body (trailers) is none, and nobody reads it:
-        whoever looks at heads in front of the service does not see these (RFC 9110, 6.5.1).
-        """
-        if self._in_head:
-            super().on_header(name, value)
-
     def on_body(self, body: bytes) -> None:
         """A piece of its body."""
         self._head = 0
         super().on_body(body)
 
     def on_headers_complete(self) -> None:
-        """Its head is there."""
+        """Its head is there. What stands behind a body (trailers) belongs to no request, so that
+        nobody reads it: whoever looks at heads in front of the service does not see these
+        (RFC 9110, 6.5.1).
+        """
         self._in_head, self._head = False, 0
         super().on_headers_complete()
+        self.headers = []
 
     def on_message_complete(self) -> None:
         """All of it is there."""

@@ -172,13 +172,6 @@ class ObservedLanes(Lanes):
 class ObservedOutlet(Outlet):
     """What lets calls out, and says since when they wait."""
 
-    async def prepare(self, turn: Turn) -> None:
-        """Sort the effects and make the turn's units; see Outlet."""
-        await super().prepare(turn)
-        core = self._core
-        if isinstance(core, ObservedDriver) and core.watching.spans is not None:
-            core.watching.spans.hand_down(turn)
-
     def _let_calls(self, live: Live, rows: Calls) -> None:
         core = self._core
         meter = core.watching.meter if isinstance(core, ObservedDriver) else None
@@ -196,6 +189,17 @@ class ObservedOutlet(Outlet):
                     if again:
                         meter.retries[lane.name].inc(again)
         super()._let_calls(live, rows)
+
+
+class TracedOutlet(ObservedOutlet):
+    """The same where there are spans, of which children are told."""
+
+    async def prepare(self, turn: Turn) -> None:
+        """Sort the effects and make the turn's units; see Outlet."""
+        await super().prepare(turn)
+        core = self._core
+        if isinstance(core, ObservedDriver) and core.watching.spans is not None:
+            core.watching.spans.hand_down(turn)
 
 
 class ObservedRecovery(Recovery):

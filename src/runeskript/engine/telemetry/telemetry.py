@@ -28,6 +28,7 @@ from .observed import (
     ObservedOutlet,
     ObservedRecovery,
     ObservedStore,
+    TracedOutlet,
 )
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ class Telemetry:
     # --- what the runtime does (``Observer``) -----------------------------------------------------
     def kinds(self) -> Kinds:
         """What is put together in place of what nobody listens to."""
-        return Kinds(ObservedDriver, ObservedLanes, ObservedOutlet, ObservedRecovery)
+        outlet = ObservedOutlet if self.spans is None else TracedOutlet
+        return Kinds(ObservedDriver, ObservedLanes, outlet, ObservedRecovery)
 
     def watched(self, store: Store) -> Store:
         """The store that the driver writes to. Raises RuntimeOptionError for a second runtime."""

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any, Final
 
 from ...errors import DamagedError, FormatVersionError, SealedError, StoreDamagedError
-from ...model.payloads import Payloads
+from ...model.payloads import Payloads, is_plain
+from ...model.recent import Recent
 from ...model.values import Value
 from ..queries import Record
 from .database import Database
@@ -23,6 +24,12 @@ _SELECT: Final = (
     "(SELECT json_group_array(digest) FROM uses WHERE user = 'record:' || tab || '/' || name) "
     "FROM record WHERE tab = ?"
 )
+_ONE: Final = f"{_SELECT} AND name = ?"
+#: Tables whose records are asked for again and again, for requests; how many are remembered as they
+#: were unpacked, and the bytes of the longest.
+_ASKED: Final = frozenset(("skripts", "tokens"))
+_MANY: Final = 256
+_SMALL: Final = 1_024
 
 
 class Records:
@@ -31,6 +38,8 @@ class Records:
     def __init__(self, db: Database, payloads: Payloads) -> None:
         self._db = db
         self._payloads = payloads
+        #: Small records, neither sealed nor apart, with what they were unpacked from.
+        self._unpacked: Recent[tuple[str, str], tuple[tuple[Any, ...], Record]] = Recent(_MANY)
         #: What was asked for in this turn already.
         self._known: Mapping[object, Any] = db.known
 
@@ -39,7 +48,7 @@ class Records:
         key = (table, name)
         found = self._known.get(key)
         if found is None:
-            found = self._db.keep(key, self._read(table, "AND name = ?", (name,)))
+            found = self._db.keep(key, self._read(_ONE, (table, name)))
         return found[0] if found else None
 
     def all(self, table: str, prefix: str, after: str, limit: int | None) -> list[Record]:
@@ -59,15 +68,24 @@ class Records:
             if end is not None:
                 terms += " AND name < ?"
                 args.append(end)
-        terms += " ORDER BY name LIMIT ?"
-        return self._read(table, terms, (*args, -1 if limit is None else limit))
+        sql = f"{_SELECT} {terms} ORDER BY name LIMIT ?"
+        return self._read(sql, (table, *args, -1 if limit is None else limit))
 
-    def _read(self, table: str, terms: str, args: tuple[Any, ...]) -> tuple[Record, ...]:
-        rows = self._db.read(f"{_SELECT} {terms}", (table, *args))
-        return tuple(
-            Record(name, version, self._value(table, name, version, value), at, _digests(blobs))
-            for name, version, value, at, blobs in rows
-        )
+    def _read(self, sql: str, args: tuple[Any, ...]) -> tuple[Record, ...]:
+        """``args``: the table first."""
+        rows = self._db.read(sql, args)
+        return tuple([self._record(args[0], row) for row in rows])
+
+    def _record(self, table: str, row: tuple[Any, ...]) -> Record:
+        """A row unpacked, or as it was the last time."""
+        name, version, data, at, blobs = row
+        known = self._unpacked.use((table, name)) if table in _ASKED else None
+        if known is not None and known[0] == row:
+            return known[1]
+        found = Record(name, version, self._value(table, name, version, data), at, _digests(blobs))
+        if table in _ASKED and len(data) <= _SMALL and is_plain(data):
+            self._unpacked[table, name] = row, found
+        return found
 
     def _value(self, table: str, name: str, version: int, data: bytes) -> Value:
         try:
