@@ -77,15 +77,14 @@ async def test_many_jobs_all_end_at_most_64_at_a_time(
 ) -> None:
     """Each with a time of its own."""
     most = 0
-    adopt = Driver.adopt
+    enter = Driver._enter
 
-    def adopting(self: Driver, row: Any, program: Any) -> Live:
+    def entering(self: Driver, live: Live) -> None:
         nonlocal most
-        live = adopt(self, row, program)
+        enter(self, live)
         most = max(most, len(self.lives))
-        return live
 
-    monkeypatch.setattr(Driver, "adopt", adopting)
+    monkeypatch.setattr(Driver, "_enter", entering)
     registry = HandlerRegistry([bench.noop])
     skript = compile_text(bench_jobs.MANY, "many-jobs.yaml", registry)
     _, waits = await bench_jobs.many(skript, registry, tmp_path, "normal", 100)

@@ -8,7 +8,8 @@ from the ledger and from the journal (:mod:`crash.judge`). The stories take turn
 (:mod:`crash.orders`), a job that is completed, retried and forked from outside (:mod:`crash.desk`),
 jobs that fail and tell so (:mod:`crash.alarms`), those of a schedule (:mod:`crash.ticks`), a job
 that is cancelled by force (:mod:`crash.stops`), one of a machine that is sent events
-(:mod:`crash.tickets`), and a bare one (:mod:`crash.records`).
+(:mod:`crash.tickets`), a bare one (:mod:`crash.records`), and jobs that begin before they are
+written (:mod:`crash.clerks`).
 
 ``--break effects``: effects leave before what caused them is durable. ``--break keys``: calls get
 fresh idempotency keys. Either must be found out.
@@ -29,6 +30,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crash.alarms import Alarm
+from crash.clerks import Clerk
 from crash.desk import Desk
 from crash.judge import Finding
 from crash.orders import Order
@@ -38,7 +40,7 @@ from crash.stops import Stop
 from crash.tickets import Ticket
 from crash.ticks import Tick
 
-STORIES: tuple[type[Story], ...] = (Order, Desk, Alarm, Tick, Stop, Ticket, Record)
+STORIES: tuple[type[Story], ...] = (Order, Desk, Alarm, Tick, Stop, Ticket, Record, Clerk)
 #: How often a boundary is passed before the kill, and once.
 TIMES = (1, 1, 1, 1, 2, 3, 5)
 #: Kills a job: five claims without an event in between park it, as they have to.

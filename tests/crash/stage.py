@@ -134,12 +134,21 @@ class Watched:
         return outcomes
 
     async def submit(
-        self, rows: Any, on_conflict: Any, journals: Any = None, record: Any = None
+        self,
+        rows: Any,
+        on_conflict: Any,
+        journals: Any = None,
+        record: Any = None,
+        notes: Any = (),
     ) -> Any:
-        """Jobs; those that begin with a journal are forks, those with a record a schedule's."""
-        kind = "fork" if journals else "submit" if record is None else "tick"
+        """Jobs; those that have a journal and are yet to begin are forks, those with a record a
+        schedule's.
+        """
+        kind = "submit" if record is None else "tick"
+        if journals and rows[0].status == "Pending":
+            kind = "fork"
         self.killer.at(f"before {kind}")
-        found = await self.inner.submit(rows, on_conflict, journals, record)
+        found = await self.inner.submit(rows, on_conflict, journals, record, notes)
         self.killer.at(f"after {kind}")
         return found
 
@@ -225,10 +234,14 @@ class Story(ABC):
         """Id, skript and status of all jobs. By the store's own SQLite: of two in one process one
         would take the other's locks for nobody's, and its log away.
         """
+        return self.select("SELECT id, skript, status FROM job")
+
+    def select(self, statement: str) -> list[Any]:
+        """What is in the store's file; see ``rows``."""
         connection = apsw.Connection(str(self.file))
         connection.set_busy_timeout(1_000)
         try:
-            return list(connection.execute("SELECT id, skript, status FROM job"))
+            return list(connection.execute(statement))
         finally:
             connection.close()
 

@@ -21,6 +21,8 @@ Start = Callable[..., Awaitable[Runtime]]
 Settle = Callable[..., Awaitable[None]]
 
 ONE = "skript: one\ndo: [{return: 1}]\n"
+#: More than a row and its journal can say.
+TOLD = "skript: told\ndo: [{emit: it}, {return: 1}]\n"
 WAIT = "skript: wait\ndo: [{listen: never}]\n"
 
 
@@ -43,16 +45,16 @@ class Late(Lasting):
         if name != self.held:
             return found
 
-        async def late(*args: Any) -> Any:
+        async def late(*args: Any, **more: Any) -> Any:
             if self.after:
                 self.after -= 1
-                return await found(*args)
+                return await found(*args, **more)
             self.held = None
 
             async def do() -> Any:
                 self.begun.set()
                 await self.go.wait()
-                done = await found(*args)
+                done = await found(*args, **more)
                 if self.lost:
                     raise StoreError("the reply was lost")
                 return done
@@ -120,8 +122,8 @@ async def test_of_many_also_those_that_were_written_before(
     late = Late(store)
     rt = await runtime(store=late)
     items = [
-        Submission(ONE, id="a", key="a"),
-        Submission(ONE, id="b", key="b", on_conflict="replace"),
+        Submission(TOLD, id="a", key="a"),
+        Submission(TOLD, id="b", key="b", on_conflict="replace"),
     ]
     await late.cancelled("submit", rt.submit_many(items), after=1)
     await settle()
@@ -231,12 +233,15 @@ async def test_a_defect_in_beginning_one_job_costs_the_others_nothing(
     def broken(*_: Any) -> None:
         raise ValueError("injected")
 
-    for _ in range(2):
+    for name in ("_enter", "deliver_early"):
         with monkeypatch.context() as patch:
-            patch.setattr(driver, "adopt", broken)
-            both = [rt.submit(Submission(ONE)) for _ in range(2)]
+            patch.setattr(driver, name, broken)
+            both = [rt.submit(Submission(WAIT)) for _ in range(2)]
             async with asyncio.timeout(30):
                 found = await asyncio.gather(*both, return_exceptions=True)
         assert [str(one) for one in found] == ["injected"] * 2
+        for live in list(driver.lives.values()):
+            driver.let_go(live)
+        assert rt._places._value == 2
     async with asyncio.timeout(30):
         assert (await rt.run_job(ONE)).unwrap() == 1

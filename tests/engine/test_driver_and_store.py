@@ -337,8 +337,8 @@ class Lossy(MemoryStore):
     async def commit(self, units: Sequence[Unit]) -> list[Committed]:
         return self._reply("commit", await super().commit(units))
 
-    async def submit(self, *args: Any) -> Any:
-        return self._reply("submit", await super().submit(*args))
+    async def submit(self, *args: Any, **more: Any) -> Any:
+        return self._reply("submit", await super().submit(*args, **more))
 
     def _reply(self, name: str, found: Any) -> Any:
         if self.lost == name:

@@ -15,7 +15,7 @@ from runeskript.engine.handlers import handler
 from runeskript.engine.runtime import Runtime
 from runeskript.errors import KernelInvariantError, RuneskriptError, StoreError
 from runeskript.model.events import CallDone
-from runeskript.stores.base import CommitOutcome, Committed, Unit
+from runeskript.stores.base import CommitOutcome, Committed, JobRow, Submitted, Unit
 from runeskript.stores.memory import MemoryStore
 
 Start = Callable[..., Awaitable[Runtime]]
@@ -56,6 +56,14 @@ class Recording(MemoryStore):
         await asyncio.sleep(0)
         for unit in units:
             self.notes.append([type(e).__name__ for e in unit.events])
+        return found
+
+    async def submit(self, jobs: Sequence[JobRow], *args: Any, **more: Any) -> list[Submitted]:
+        await asyncio.sleep(0)
+        found = await super().submit(jobs, *args, **more)
+        await asyncio.sleep(0)
+        for events in (args[1] if args[1:] else {}).values():
+            self.notes.append([type(e).__name__ for e in events])
         return found
 
 

@@ -195,14 +195,14 @@ async def test_what_the_store_refuses(
     monkeypatch.setattr(submitting, "PORTION", 5)
     submit, asked = store.submit, list[int]()
 
-    async def failing(rows: Sequence[JobRow], *args: Any) -> list[Submitted]:
+    async def failing(rows: Sequence[JobRow], *args: Any, **more: Any) -> list[Submitted]:
         asked.append(len(rows))
         given: list[Any] = [row.input for row in rows]
         if {"n": 12} in given:
             raise StoreError("gone")
         if {"n": 2} in given:
             raise StoreTooLargeError("too large")
-        return await submit(rows, *args)
+        return await submit(rows, *args, **more)
 
     monkeypatch.setattr(store, "submit", failing)
     rt = await runtime(store=store)
@@ -210,7 +210,8 @@ async def test_what_the_store_refuses(
     expected: list[Any] = ["created"] * 10 + [StoreError] * 10
     expected[2] = StoreTooLargeError
     assert said(receipts) == expected
-    assert asked == [5, 1, 1, 1, 1, 1, 5, 5]
+    # That one is tried again without its first slice.
+    assert asked == [5, 1, 1, 1, 1, 1, 1, 5, 5]
     assert [await rt.result(one.id) for one in receipts[5:10] if one.id] == [6, 7, 8, 9, 10]
     assert rt._places._value == 10_000
 
@@ -221,10 +222,10 @@ async def test_runs_of_one_option_are_written_in_one_go(
     submit, asked = store.submit, list[tuple[int, OnConflict]]()
 
     async def counted(
-        rows: Sequence[JobRow], on_conflict: OnConflict = "return"
+        rows: Sequence[JobRow], on_conflict: OnConflict, *args: Any, **more: Any
     ) -> list[Submitted]:
         asked.append((len(rows), on_conflict))
-        return await submit(rows, on_conflict)
+        return await submit(rows, on_conflict, *args, **more)
 
     monkeypatch.setattr(store, "submit", counted)
     rt = await runtime(store=store)
@@ -258,12 +259,12 @@ async def test_what_is_submitted_at_the_same_time_shares_a_commit(
     """Each is told its own outcome; who is cancelled while he waits has submitted his job."""
     submit, asked = store.submit, list[int]()
 
-    async def counted(rows: Sequence[JobRow], *args: Any) -> list[Submitted]:
+    async def counted(rows: Sequence[JobRow], *args: Any, **more: Any) -> list[Submitted]:
         asked.append(len(rows))
         await asyncio.sleep(0)
         if {"n": 13} in [row.input for row in rows]:
             raise StoreError("gone")
-        return await submit(rows, *args)
+        return await submit(rows, *args, **more)
 
     monkeypatch.setattr(store, "submit", counted)
     rt = await runtime(store=store, max_jobs=20)

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from runeskript.errors import RuntimeOptionError, StoreFullError
 from runeskript.model.limits import PAYLOAD_BYTES
-from runeskript.service import audit
+from runeskript.service import audit, tokens
 from runeskript.service.access import Caller
 from runeskript.service.audit import Audit, Entry
 from runeskript.stores import open_store
 from runeskript.stores.memory import MemoryStore
 from runeskript.stores.retention import Policy
+from serving import served
 
 NOW = 1_800_000_000_000
 SIF = Caller("sif", "", frozenset(), (), "t1")
@@ -345,3 +346,78 @@ async def test_damage_on_disk_hides_nothing_else(tmp_path: Path) -> None:
     assert await store.put_record("audit", "/x", {"no": "entries"}, 0)
     assert (await entries(store))[-1].route == "damaged"
     await store.close()
+
+
+# --- with the job it tells of ---------------------------------------------------------------------
+ONE = "skript: one\ndo: [{return: 1}]\n"
+
+
+class Together(Counting):
+    """Counts what is written with jobs, and may not take any."""
+
+    submits = 0
+    fails = False
+
+    async def submit(self, *args: Any, **more: Any) -> Any:
+        self.submits += 1
+        await asyncio.sleep(0)
+        if self.fails:
+            raise StoreFullError("full")
+        puts, found = self.puts, await super().submit(*args, **more)
+        self.puts = puts  # its own
+        return found
+
+
+async def test_a_job_is_written_with_its_entry(clock: Clock) -> None:
+    """Those of several tenants in records of their own; what was there already is noted by itself,
+    as is what was refused.
+    """
+    store = Together(lambda: clock.ms)
+    given: dict[str, Any] = {"scopes": ["operate"], "now": NOW}
+    shop = await tokens.create(store, tenant="shop", name="till", **given)
+    desk = await tokens.create(store, name="desk", **given)
+    async with served(store=store) as client:
+        store.puts = store.submits = 0
+        ours, theirs = client.as_(desk), client.as_(shop)
+        body = {"document": ONE, "key": "k"}
+        made = await asyncio.gather(
+            *(one.post("/jobs", {"document": ONE}) for one in (ours, theirs, ours)),
+            ours.post("/jobs", body),
+        )
+        assert [one.status for one in made] == [201] * 4
+        assert (store.submits, store.puts) == (1, 0)
+        again = await asyncio.gather(
+            ours.post("/jobs", body), ours.post("/jobs", {"document": ONE})
+        )
+        assert [one.status for one in again] == [200, 201]
+        refused = await ours.post("/jobs", {"document": "x"})
+        store.fails = True
+        lost = await ours.post("/jobs", {"document": ONE})
+        assert (refused.status, lost.status) == (422, 503)
+        wanted = [
+            (one.headers["x-request-id"], one.status, one.json.get("id", ""))
+            for one in (made[0], *made[2:], *again, refused, lost)
+        ]
+        found, others = await entries(store), await entries(store, "shop")
+    assert sorted((e.request, e.status, e.target) for e in found) == sorted(wanted)
+    assert {(e.actor, e.route, bool(e.token)) for e in found} == {("desk", "jobs.submit", True)}
+    (one,) = others
+    assert (one.actor, one.target, one.at) == ("till", made[1].json["id"], NOW)
+
+
+async def test_an_entry_with_more_to_say_is_written_by_itself(clock: Clock) -> None:
+    store = Together(lambda: clock.ms)
+    async with served(store=store) as client:
+        client.app.service.audit._left_out[""] = 3
+        for _ in range(2):
+            assert (await client.post("/jobs", {"document": ONE})).status == 201
+        assert [one.left_out for one in await entries(store)] == [3, 0]
+
+
+async def test_many_entries_of_one_commit_are_records_that_can_be_kept(clock: Clock) -> None:
+    store = Together(lambda: clock.ms)
+    log = Audit(store, clock)
+    notes = [log.beforehand(SIF, route="r", peer="p" * 999, request="q" * 999) for _ in range(120)]
+    puts = log.puts([one for one in notes if one is not None])
+    assert [len(put.value) for put in puts if isinstance(put.value, list)] == [50, 50, 20]
+    assert sorted(put.name for put in puts) == [put.name for put in puts]

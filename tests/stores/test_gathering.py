@@ -15,8 +15,8 @@ from runeskript.stores.gathering import Gathering, Waiting
 class Doing:
     """Does groups of numbers, each as soon as it may; tells each its number."""
 
-    def __init__(self, most: int = 3) -> None:
-        self.gathering: Gathering[int, str] = Gathering(self.do, most, self.drop)
+    def __init__(self, most: int = 3, turns: int = 0) -> None:
+        self.gathering: Gathering[int, str] = Gathering(self.do, most, self.drop, turns)
         self.groups: list[list[int]] = []
         self.dropped: list[int] = []
         self.go = asyncio.Event()
@@ -292,3 +292,30 @@ async def test_a_loop_whose_tasks_begin_at_once_drops_nothing() -> None:
     finally:
         loop.set_task_factory(None)
     assert not doing.dropped
+
+
+async def test_a_group_waits_as_long_as_each_turn_brings_more() -> None:
+    """And so many turns at most; what comes after a turn that brought nothing is the next group."""
+    doing = Doing(100, turns=3)
+    told = doing.add(0)
+    for item in range(1, 8):
+        await asyncio.sleep(0)
+        told += doing.add(item)
+    assert await said(told) == [f"did {item}" for item in range(8)]
+    assert doing.groups == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    told = doing.add(8)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    told += doing.add(9)
+    assert await said(told) == ["did 8", "did 9"]
+    assert doing.groups[2:] == [[8], [9]]
+
+
+async def test_a_full_group_waits_for_nobody() -> None:
+    doing = Doing(2, turns=3)
+    told = doing.add(0, 1)
+    await asyncio.sleep(0)
+    told += doing.add(2)
+    await asyncio.sleep(0)
+    assert doing.groups == [[0, 1]]
+    assert await said(told) == ["did 0", "did 1", "did 2"]

@@ -121,6 +121,8 @@ class Stores(RuleBasedStateMachine):
         #: The feed's cursor and what is known of the jobs by following it.
         self.cursor = 0
         self.known: dict[str, JobRow] = {}
+        #: How many notes were to be written with jobs.
+        self.notes = 0
 
     def open(self) -> SqliteStore:
         return SqliteStore(f"{self.folder}/jobs.db", self.clock, sync="normal")
@@ -188,20 +190,29 @@ class Stores(RuleBasedStateMachine):
         tenant=st.sampled_from(("", "", "x")),
         on_conflict=st.sampled_from(("return", "replace")),
         prefix=st.sampled_from((0, 0, 2)),
+        status=st.sampled_from(("Pending", "Pending", "Running", "Completed", "Failed")),
         record=st.one_of(
             st.none(), st.builds(Put, st.just("audit"), st.sampled_from(("r1", "r2")), few, few)
         ),
+        noted=st.booleans(),
     )
     def submit(
         self, door: int, fault: str, id_: str, key: Any, owner: Any, needs: Any, queue: str,
-        due: Any, priority: int, tenant: str, on_conflict: Any, prefix: int, record: Any,
+        due: Any, priority: int, tenant: str, on_conflict: Any, prefix: int, status: Any,
+        record: Any, noted: bool,
     ) -> None:  # fmt: skip
         row = JobRow(
             id_, key, {"l": id_}, "s", None, "b", "h", {"n": priority}, 1, 1, tenant=tenant,
             handlers=needs, queue=queue, priority=priority, owner=owner, due=due,
         )  # fmt: skip
         journals = {id_: [event(n) for n in range(prefix)]} if prefix else None
-        self.both(door, fault, "submit", [row], on_conflict, journals, record)
+        if prefix and status != "Pending":  # it has begun, or ended, before it is written
+            row = row._replace(status=status, state=status, updated_at=2)
+        if prefix and status == "Completed":
+            row = row._replace(output={"n": prefix})
+        self.notes += noted
+        notes = [Put("audit", f"note {self.notes}", prefix, 0)] if noted else []
+        self.both(door, fault, "submit", [row], on_conflict, journals, record, notes)
 
     @rule(
         door=doors,

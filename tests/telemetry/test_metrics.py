@@ -13,6 +13,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from runeskript import RuneskriptError, Runtime, Telemetry, handler, rate
 from runeskript.engine.clock import SystemClock
+from runeskript.engine.submissions import Submission
 from runeskript.engine.telemetry import numbers
 from runeskript.engine.telemetry.meter import Meter
 from runeskript.engine.telemetry.observed import kind_of
@@ -168,7 +169,7 @@ async def test_recovery(scraped, tmp_path: Path):
 
 
 async def test_a_commit_that_fails(scraped):
-    store = FaultyStore(MemoryStore(SystemClock().now_ms), Once("commit", "before", 1))
+    store = FaultyStore(MemoryStore(SystemClock().now_ms), Once("commit", "before"))
     runtime, telemetry = watched(store=store)
     async with runtime:
         with pytest.raises(StoreError):
@@ -176,6 +177,19 @@ async def test_a_commit_that_fails(scraped):
         found = scraped(telemetry.render())
     assert found("runeskript_commit_failures_total") == 1
     assert found("runeskript_jobs_live") == 0
+
+
+async def test_only_what_is_created_is_a_unit(scraped):
+    runtime, telemetry = watched()
+    async with runtime:
+        one = Submission("skript: one\ndo: [{return: 1}]\n", id="one")
+        for _ in range(3):
+            await runtime.submit(one)
+        await runtime.create_job({})
+        found = scraped(telemetry.render())
+    assert found("runeskript_commit_units_sum") == 1
+    assert found("runeskript_events_total", kind="job.finished") == 1
+    assert found("runeskript_jobs_begun_total") == 1
 
 
 def test_requests(scraped):

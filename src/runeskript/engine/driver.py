@@ -27,6 +27,7 @@ from ..stores.base import (
     Unit,
 )
 from .clock import Clock
+from .drafts import Draft, fits_a_row, row_behind
 from .groups import hold, may_go_ahead, turn_of
 from .ids import Ids
 from .lease import Lease
@@ -67,9 +68,16 @@ class Driver(Turns):
 
     def begin(self, row: JobRow, program: Program, inbox: Collection[InboxRow]) -> Live:
         """Start a job that is this worker's."""
+        live, start = self._born(row, program)
+        self._enter(live)
+        self.arrive(live, start)
+        self.deliver_early(live, inbox)
+        return live
+
+    def _born(self, row: JobRow, program: Program) -> tuple[Live, Started]:
+        """A job that is not live yet, and its first event."""
         live = Live(row, program, new_run(program))
         live.turns = TURNS_START
-        self._enter(live)
         job: dict[str, Value] = {
             "id": row.id,
             "key": row.key,
@@ -78,9 +86,45 @@ class Driver(Turns):
         }
         env = self.env(program.blueprint.env)
         start = Started(self.at(), row.blueprint, job, row.input, env, self.ids.seed())
-        self.arrive(live, start)
-        self.deliver_early(live, inbox)
-        return live
+        return live, start
+
+    @property
+    def can_draft(self) -> bool:
+        """Whether jobs may begin before they are written."""
+        return True
+
+    async def draft(self, row: JobRow, program: Program) -> Draft | None:
+        """The first slice of a job that is about to be written; None where it cannot begin, which
+        whoever begins it then is told.
+        """
+        try:
+            live, start = self._born(row, program)
+        except Exception:
+            return None
+        draft = Draft(Turn(live, self._slice(live, [start])))
+        try:
+            if fits_a_row(live, draft.turn.ready, self.lanes):
+                await self.outlet.prepare(draft.turn)
+                draft.row = row_behind(row, draft.turn.units[0])
+        except Exception:
+            _log.debug("job %s: its draft could not be prepared", live.id, exc_info=True)
+            draft.row = None  # the tick sees to it
+        return draft
+
+    def take_in(self, draft: Draft, row: JobRow) -> None:
+        """A job is written, with its first turn or without it: it goes on."""
+        live, turn = draft.turn.live, draft.turn
+        live.row = row
+        self._enter(live)
+        if draft.row is None:
+            live.ready = turn.ready
+            self.schedule(live)
+        elif row.owner is None and turn.ready.finished is None:
+            self._lose(live, "the worker's lease had run out")
+        else:
+            self._carry_out(turn)
+        if not live.ended:
+            self.deliver_early(live, ())
 
     def _enter(self, live: Live) -> None:
         """A job becomes live. It may have been suspended and claimed anew while we still waited for

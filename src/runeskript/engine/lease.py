@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
 from ..errors import StoreError
-from ..stores.base import JobRow, OnConflict, Store, Submitted, Unit, Worker
+from ..stores.base import Store, Unit, Worker
 
 #: Milliseconds a worker may be silent before others take its jobs.
 LEASE: Final = 5_000
@@ -56,18 +56,6 @@ class Lease:
                 await self.give_back()
             except StoreError as exc:
                 _log.warning("the worker's lease could not be renewed: %s", exc)
-
-    async def submit(self, rows: Sequence[JobRow], on_conflict: OnConflict) -> list[Submitted]:
-        """Create jobs, the worker's own where the row says so. If the reply is lost they may be
-        there, and nobody here knows them: then they are given back.
-        """
-        try:
-            return await self._store.submit(rows, on_conflict)
-        except StoreError:
-            for row in rows:
-                if row.owner is not None:
-                    self.drop(row.id, 1)
-            raise
 
     def drop_children(self, units: Iterable[Unit]) -> None:
         """Units may have been committed, and nobody here goes on with the jobs that they create:

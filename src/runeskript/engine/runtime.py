@@ -49,7 +49,7 @@ from .resources import Resources
 from .secrets import Source as Secrets
 from .secrets import Vault
 from .skripts import Skripts
-from .submissions import Receipt, Submission, skript_of
+from .submissions import Note, Notes, Receipt, Submission, skript_of
 from .submitting import Submitting
 from .watch import JobEvent
 
@@ -133,6 +133,8 @@ class Runtime(Control):
         self._telemetry = telemetry
         #: Whether jobs are run here; to be changed before it is entered.
         self.runs = runs
+        #: What becomes of the notes that come with jobs; to be set before it is entered.
+        self.notes: Notes | None = None
         self._limits = {name: limits_of(given) for name, given in (limits or {}).items()}
         self._sizes = (max_tasks, max_threads, max_processes)
         self._source = Source(self._registry)
@@ -193,6 +195,7 @@ class Runtime(Control):
             self._skripts,
             self._places,
             self._telemetry,
+            self.notes,
         )
         return self
 
@@ -281,12 +284,13 @@ class Runtime(Control):
         )
         return job_of((await self._submitter().one(item)).row)
 
-    async def submit(self, item: Submission) -> Submitted:
+    async def submit(self, item: Submission, note: Note | None = None) -> Submitted:
         """Create one job, in one commit with those that are submitted so in other tasks at the same
-        time: what became of it, and the row that has its id or its key now. Raises what
-        :meth:`submit_job` does.
+        time, and with what it comes to at once: what became of it, and the row that has its id or
+        its key now. ``note``: is written with it, as ``notes`` says. Raises what :meth:`submit_job`
+        does.
         """
-        return await self._submitter().one(item, joined=True)
+        return await self._submitter().one(item, joined=True, note=note)
 
     async def submit_many(self, items: Sequence[Submission]) -> list[Receipt]:
         """Create up to 10,000 jobs, in their order, and let them run: what :meth:`submit_job` does

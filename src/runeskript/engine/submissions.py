@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
 from ..errors import (
@@ -18,6 +18,7 @@ from ..model.records import record
 from ..model.rows import NamedTuple
 from ..model.values import Value
 from ..stores.base import JobRow, OnConflict, Submitted
+from ..stores.queries import Put
 from .compiling import Skript
 
 
@@ -67,6 +68,24 @@ class Receipt:
     error: RuneskriptError | None
 
 
+class Note:
+    """What whoever submits a job wants written with it, if the job is a new one.
+
+    ``job``: its id, as soon as that is known; ``kept``: whether it was written.
+    """
+
+    __slots__ = ("job", "kept", "what")
+
+    def __init__(self, what: Any) -> None:
+        self.what = what
+        self.job = ""
+        self.kept = False
+
+
+#: The records that notes become.
+Notes: TypeAlias = "Callable[[list[Note]], list[Put]]"
+
+
 class Asked(NamedTuple):
     """A submission that has been checked: what it runs (None: it is bare), and its input."""
 
@@ -81,6 +100,8 @@ class Asked(NamedTuple):
     version: int | None = None
     #: Who awaits its end from the moment it begins.
     waiter: asyncio.Future[JobRow] | None = None
+    #: What is to be written with it.
+    note: Note | None = None
 
     @property
     def begins(self) -> bool:

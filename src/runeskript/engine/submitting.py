@@ -2,14 +2,14 @@
 
 What the items of a batch share (a skript, its handlers, its labels) is found out once. They are
 written in portions, so that whoever else is on the loop gets on; an item is told to be created when
-it is durable, not before.
+it is durable, not before. A job that nobody can watch before that is written together with its
+first slice (``drafts``), which for a short one is its last.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from itertools import groupby
 from time import monotonic
 from typing import Any, Final
 
@@ -18,22 +18,37 @@ from ..errors import (
     RuntimeClosedError,
     RuntimeOptionError,
     StoreError,
-    StoreTooLargeError,
 )
 from ..model.limits import SUBMITS
-from ..stores.base import JobRow, OnConflict, Submitted
+from ..stores.base import JobRow, Submitted
 from ..stores.gathering import Gathering, Waiting
 from . import requests
 from .assembly import Observer
 from .clock import Clock
 from .compiling import Source
+from .drafts import Draft
 from .driver import Driver
 from .ids import Ids
 from .skripts import Skripts
-from .submissions import Asked, Chosen, Found, Receipt, Shared, Submission, is_broken, receipt, said
+from .submissions import (
+    Asked,
+    Chosen,
+    Found,
+    Note,
+    Notes,
+    Receipt,
+    Shared,
+    Submission,
+    is_broken,
+    receipt,
+)
+from .writing import Writing
 
 #: Jobs that are written in one commit.
 PORTION: Final = 250
+#: Turns of the loop for which a commit waits, as long as each brings one more job: requests of many
+#: connections come a few in each, and a flush of the disk costs as much for one as for all.
+TURNS: Final = 4
 #: Seconds after which others get on while they are checked.
 SLICE: Final = 0.005
 
@@ -50,8 +65,11 @@ class Submitting:
         skripts: Skripts,
         places: asyncio.Semaphore,
         observer: Observer | None,
+        notes: Notes | None,
     ) -> None:
-        """``places``: as many as jobs may live at once."""
+        """``places``: as many as jobs may live at once. ``notes``: what becomes of the notes that
+        come with jobs.
+        """
         self._driver = driver
         self._ids = ids
         self._clock = clock
@@ -59,9 +77,12 @@ class Submitting:
         self._skripts = skripts
         self._places = places
         self._observer = observer
+        self._writing = Writing(driver, clock, notes)
         #: Jobs that are submitted one by one. Who is cancelled while he waits has submitted his all
         #: the same.
-        self._joined: Gathering[Asked, Found] = Gathering(self._write_group, PORTION, self._give_up)
+        self._joined: Gathering[Asked, Found] = Gathering(
+            self._write_group, PORTION, self._give_up, TURNS
+        )
         #: After the runtime was closed.
         self.closed = False
 
@@ -71,18 +92,23 @@ class Submitting:
         *,
         joined: bool = False,
         waiter: asyncio.Future[JobRow] | None = None,
+        note: Note | None = None,
     ) -> Submitted:
         """Create a job, or find the one that has its key. ``joined``: in one commit with what
         others submit so at the same time, in other tasks. ``waiter``: who awaits its end, if it is
-        a new one that begins here. Raises what is wrong with it.
+        a new one that begins here. With one of these it may have got on, or ended, when it is
+        written. ``note``: what is to be written with it. Raises what is wrong with it.
         """
         bare = item.skript is None and item.deployed is None
         program = None if bare else await self._program(item)
         asked = self._asked(item, program)
         if waiter is not None:
             asked = asked._replace(waiter=waiter)
+        if note is not None:
+            note.job = asked.id
+            asked = asked._replace(note=note)
         if not joined:
-            (found,) = await self._write([asked])
+            (found,) = await self._write([asked], drafts=waiter is not None)
         else:
             asked = self._placed(asked, 0)
             if asked.begins:
@@ -109,7 +135,8 @@ class Submitting:
                 if monotonic() > until:  # each may have a program of its own to be loaded
                     await asyncio.sleep(0)
                     until = monotonic() + SLICE
-            written = iter(await self._write([one for one in found if isinstance(one, Asked)]))
+            sound = [one for one in found if isinstance(one, Asked)]
+            written = iter(await self._write(sound, drafts=True))
             told = [next(written) if isinstance(one, Asked) else one for one in found]
             receipts += map(receipt, told)
             broken = next(filter(is_broken, told), None)
@@ -124,15 +151,15 @@ class Submitting:
         than that of one. Their places are taken already.
         """
         try:
-            found = await self._commit([asked for asked, _ in group])
+            written = await self._writing.write([asked for asked, _ in group], drafts=True)
         except BaseException:
             for asked, _ in group:
                 self._give_up(asked)
             raise
-        for (asked, told), what in zip(group, found, strict=True):
+        for (asked, told), (what, draft) in zip(group, written, strict=True):
             begun = False
             try:
-                begun = self._begin(asked, what)
+                begun = self._begin(asked, what, draft)
             except Exception as exc:  # the others' jobs are there as well
                 if not told.done():
                     told.set_exception(exc)
@@ -215,9 +242,9 @@ class Submitting:
         return Asked(item, id_, program, value, labels, version=version)
 
     # --- what is written ------------------------------------------------------------------------
-    async def _write(self, asked: Sequence[Asked]) -> list[Found]:
+    async def _write(self, asked: Sequence[Asked], *, drafts: bool) -> list[Found]:
         """Create the jobs of items that are checked; those that are to begin, as soon as there are
-        places for them.
+        places for them. ``drafts``: with their first slices.
         """
         found: list[Found] = []
         while len(found) < len(asked):
@@ -231,8 +258,9 @@ class Submitting:
                         await self._places.acquire()
                         held += 1
                     part.append(one)
-                for one, what in zip(part, await self._commit(part), strict=True):
-                    held -= self._begin(one, what)
+                written = await self._writing.write(part, drafts=drafts)
+                for one, (what, draft) in zip(part, written, strict=True):
+                    held -= self._begin(one, what, draft)
                     found.append(what)
             finally:
                 for _ in range(held):
@@ -248,72 +276,7 @@ class Submitting:
         full = self._places.locked() or self._driver.full(held)
         return asked._replace(stored=True) if full else asked
 
-    async def _commit(self, asked: Sequence[Asked]) -> list[Found]:
-        """Write what was asked for. Where whoever waits for that is cancelled, the rows may be
-        there all the same, the worker's own and live nowhere: these are given back.
-        """
-        driver = self._driver
-        await driver.lease.ensure()
-        rows = self._rows(asked)
-        try:
-            return await self._put(asked, rows)
-        except asyncio.CancelledError:
-            for row in rows:
-                if row.owner is not None and row.id not in driver.lives:
-                    driver.lease.drop(row.id, 1)
-            raise
-
-    async def _put(self, asked: Sequence[Asked], rows: list[JobRow]) -> list[Found]:
-        """Write rows, those in a row that treat a taken key alike in one go."""
-        lease = self._driver.lease
-        found: list[Found] = []
-        pairs = zip(asked, rows, strict=True)
-        for replace, some in groupby(pairs, key=lambda one: one[0].item.on_conflict == "replace"):
-            part = [row for _, row in some]
-            on_conflict: OnConflict = "replace" if replace else "return"
-            try:
-                found += await lease.submit(part, on_conflict)
-            except StoreTooLargeError as exc:
-                found += await self._singly(part, on_conflict) if len(part) > 1 else [exc]
-            except StoreError as exc:
-                found += [exc] * len(part)
-        return [
-            said(one.item, row, what) for one, row, what in zip(asked, rows, found, strict=True)
-        ]
-
-    def _rows(self, asked: Sequence[Asked]) -> list[JobRow]:
-        now, worker = self._clock.now_ms(), self._driver.lease.worker.id
-        rows: list[JobRow] = []
-        shapes: dict[tuple[str, int | None], JobRow] = {}
-        for one in asked:
-            item, id_, program, value, labels, _, version, _ = one
-            key, rank, tenant = item.key, item.priority, item.tenant
-            if program is None:
-                rows.append(requests.bare_row(id_, value, now, key, labels, rank, tenant))
-                continue
-            shape = shapes.get((program.digest, version))
-            if shape is None:
-                shape = requests.job_shape(program, version)
-                shapes[program.digest, version] = shape
-            owner = worker if one.begins else None
-            rows.append(
-                requests.job_row(
-                    shape, id_, value, now, key, labels, owner, rank, tenant, item.hold
-                )
-            )
-        return rows
-
-    async def _singly(self, rows: list[JobRow], on_conflict: OnConflict) -> list[Found]:
-        """Write each row by itself: one of them is too large for the store."""
-        found: list[Found] = []
-        for row in rows:
-            try:
-                found += await self._driver.lease.submit([row], on_conflict)
-            except StoreError as exc:
-                found.append(exc)
-        return found
-
-    def _begin(self, asked: Asked, found: Found) -> bool:
+    def _begin(self, asked: Asked, found: Found, draft: Draft | None) -> bool:
         """Let a job begin if it is new and to run here; whether it has taken its place."""
         program = asked.program
         if isinstance(found, RuneskriptError) or found.outcome == "exists":
@@ -322,9 +285,18 @@ class Submitting:
             return False
         if self.closed:
             raise RuntimeClosedError("the runtime was closed while the job was submitted")
-        live = self._driver.adopt(found.row, program)
+        live = self._driver.adopt(found.row, program) if draft is None else draft.turn.live
         live.place = True
         if asked.waiter is not None:
             live.waiters.append(asked.waiter)
-        self._driver.poke()
+        if draft is not None:
+            try:
+                self._driver.take_in(draft, found.row)
+            except BaseException:
+                live.place = False  # whoever is told gives it back
+                raise
+            finally:
+                self._driver.poke()
+        else:
+            self._driver.poke()
         return True

@@ -15,6 +15,7 @@ from ..errors import HostError, OriginError, RequestError, RuneskriptError, Unau
 from . import guards
 from .access import HOOK, PUBLIC, Caller, authorise
 from .answering import BODYLESS, Fields, Receive, Scope, Send, send_stream, send_whole
+from .audit import MADE
 from .call import Answer, Call
 from .endpoints import ENDPOINTS
 from .idempotency import once
@@ -98,7 +99,8 @@ class App:
             if route.scope != PUBLIC:  # who asks much is no reason to take it for dead
                 service.rates.take(caller, _peer(scope))
             authorise(route, caller, params.get("topic"))
-            call = Call(service, route, caller or NOBODY, params, headers, id_, _root(scope))
+            who = caller or NOBODY
+            call = Call(service, route, who, params, headers, id_, _root(scope), _peer(scope))
             await self._read(call, scope, receive)
             endpoint = ENDPOINTS[route.name]
             answer = await (once(call, endpoint) if route.changes else endpoint(call))
@@ -108,7 +110,8 @@ class App:
             answer = _refusal(exc, scope, id_)
             if isinstance(exc, HostError | OriginError):
                 route, params = self._meant(scope)
-        if route is not None and route.changes:
+        noted = call is not None and call.note is not None and call.note.kept
+        if route is not None and route.changes and not (noted and answer.status == MADE):
             await service.audit.note(
                 caller,
                 route=route.name,

@@ -3,14 +3,16 @@
 An entry is written when the answer is known and before it is sent, so whoever was told of a change
 finds it; that of a refusal waits after the answer where the store is known to be locked. What
 several requests note while the store writes goes in one record, for each tenant one: under load the
-log costs a commit for many changes, else one for each. A record is named
+log costs a commit for many changes, else one for each. That of a new job is written in the commit
+that makes the job: it costs none, and neither is there without the other. A record is named
 ``TENANT/<milliseconds>-<number>-<process>``, so that a tenant's pages are read in the order of time
-and never touch another's.
+and never touch another's. An entry has the time of its record, but for a refusal that has waited
+for a locked store.
 
 Refused changes (4xx) are noted, too, but so many of one caller, and of all callers, as a flood
 cannot fill the store with; how many were left out stands in the next entry. Where the store does
-not take an entry, the change has been made all the same: the entry goes to the log of the process,
-and the answer is sent.
+not take the entry of a change that is made, the entry goes to the log of the process, and the
+answer is sent all the same.
 """
 
 from __future__ import annotations
@@ -20,15 +22,17 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
+from ..engine.submissions import Note
 from ..errors import RuntimeOptionError, StoreDamagedError, StoreError
 from ..model.records import fields_of, record
 from ..model.rows import NamedTuple
 from ..model.values import Value
 from ..stores.base import Store
 from ..stores.gathering import Gathering, Waiting
-from ..stores.queries import Record
+from ..stores.queries import Put, Record
 from .access import Caller
 from .rates import Buckets
 
@@ -42,8 +46,12 @@ AT_ONCE: Final = 1_000
 #: flood writes at most 10 entries (2 kB) a second.
 REFUSED: Final = (1.0, 30)
 REFUSED_IN_ALL: Final = (10.0, 300)
+#: The status of the answer to a change whose entry is written with it: something new.
+MADE: Final = 201
 #: Records that are read at once.
 PAGE: Final = 50
+#: ``at`` of an entry that gets the time when it is written.
+_WRITTEN: Final = 0
 _CURSOR: Final = re.compile(r"([0-9]{15}-[0-9a-f]{8}-[0-9a-f]{8})\.([0-9]{1,3})", re.ASCII)
 _log = logging.getLogger("runeskript.audit")
 
@@ -108,8 +116,9 @@ class Audit:
             self._left_out[tenant] = self._left_out.get(tenant, 0) + 1
             return
         actor = None if caller is None else caller.actor
+        late = status >= 400 and self._store.locked()
         entry = Entry(
-            self._store.now(),
+            self._store.now() if late else _WRITTEN,
             None if actor is None else _short(actor),
             token,
             _short(route),
@@ -119,19 +128,41 @@ class Audit:
             _short(request),
             self._left_out.pop(tenant, 0),
         )
-        if status >= 400 and self._store.locked():
+        if late:
             self._noted.add((tenant, entry))
         elif alone and not self._noted.busy:
             await self._put(tenant, [entry])
         else:
             await self._noted.add((tenant, entry))
 
+    def beforehand(self, caller: Caller, *, route: str, peer: str, request: str) -> Note | None:
+        """The entry of a job that is about to be made, to be written with it; None where the next
+        entry has more to say.
+        """
+        if self._left_out.get(caller.tenant):
+            return None
+        actor = None if caller.actor is None else _short(caller.actor)
+        return Note((caller.tenant, actor, caller.token, route, _short(peer), _short(request)))
+
+    def puts(self, notes: list[Note]) -> list[Put]:
+        """The records of such entries."""
+        at = self._store.now()
+        tenants: dict[str, list[Value]] = {}
+        for note in notes:
+            tenant, actor, token, route, peer, request = note.what
+            entry = Entry(at, actor, token, route, _short(note.job), MADE, peer, request)
+            tenants.setdefault(tenant, []).append(_stored(entry))
+        return [
+            Put("audit", self._name(tenant, at), entries[start : start + ENTRIES], 0)
+            for tenant, entries in tenants.items()
+            for start in range(0, len(entries), ENTRIES)
+        ]
+
     async def close(self) -> None:
         """Write what is still to be written: how many were left out since the last entries."""
         left, self._left_out = self._left_out, {}
-        now = self._store.now()
         for tenant, count in left.items():
-            entry = Entry(now, None, None, "audit", "", 429, "", "", count)
+            entry = Entry(_WRITTEN, None, None, "audit", "", 429, "", "", count)
             await self._noted.add((tenant, entry))
         await self._noted.done()
 
@@ -151,10 +182,11 @@ class Audit:
 
     async def _put(self, tenant: str, entries: list[Entry]) -> None:
         for start in range(0, len(entries), ENTRIES):
-            part = entries[start : start + ENTRIES]
+            now = self._store.now()
+            part = [one if one.at else replace(one, at=now) for one in entries[start:][:ENTRIES]]
             try:
                 value: Value = [_stored(entry) for entry in part]
-                await self._store.put_record("audit", self._name(tenant, part[0].at), value, 0)
+                await self._store.put_record("audit", self._name(tenant, now), value, 0)
             except Exception as exc:
                 defect = None if isinstance(exc, StoreError) else exc
                 _log.error("the store takes no entries (%s): %r", exc, part, exc_info=defect)

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from ..engine.submissions import Note
 from ..errors import RequestError
 from .access import Caller
 from .routes import Route
@@ -31,7 +32,9 @@ class Call:
         "caller",
         "headers",
         "id",
+        "note",
         "params",
+        "peer",
         "query",
         "raw",
         "root",
@@ -48,6 +51,7 @@ class Call:
         headers: Mapping[str, str],
         id_: str,
         root: str = "",
+        peer: str = "",
     ) -> None:
         self.service = service
         self.route = route
@@ -60,6 +64,10 @@ class Call:
         self.id = id_
         #: Where the application is mounted, as a part of a URL: it stands before paths of ours.
         self.root = root
+        #: The address it comes from.
+        self.peer = peer
+        #: Its entry in the audit log, where the endpoint has that written with the change.
+        self.note: Note | None = None
         self.query: Any = None
         self.body: Any = None
         #: Its query and its body, as they came.

@@ -56,6 +56,7 @@ class Service:
         self.gate = Gate(self.store, may_be_open=self.settings.may_be_open)
         self.rates = Rates(self.settings.rate)
         self.audit = Audit(self.store)
+        runtime.notes = self.audit.puts
         self.changes = Changes(self.store)
         self.programs = Programs(runtime)
         #: What was last told of jobs: the row, its text, and the tag of that.

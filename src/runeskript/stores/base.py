@@ -113,12 +113,15 @@ class Store(Protocol):
         on_conflict: OnConflict = "return",
         journals: Mapping[str, Sequence[Event]] | None = None,
         record: Put | None = None,
+        notes: Sequence[Put] = (),
     ) -> list[Submitted]:
         """Create jobs. ``exists`` where the id or the key is taken, with the row that has it.
 
-        ``journals``: by job id, events that the job's journal begins with (a fork of another job).
+        ``journals``: by job id, events that the job's journal begins with: a fork of another job,
+        or a job that has begun, or ended, before it is written. Its row says what it came to.
         ``record``: written together with the jobs; where its version is another one by now, nothing
-        is, and the list is empty.
+        is, and the list is empty. ``notes``: new records that tell of the jobs; they are written
+        together with them where all of these are new, else none is.
         """
 
     async def post(self, items: Sequence[Message | Command]) -> list[PostOutcome]:

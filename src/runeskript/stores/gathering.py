@@ -19,7 +19,8 @@ Waiting: TypeAlias = "tuple[_I, asyncio.Future[_R]]"
 class Gathering(Generic[_I, _R]):
     """``do`` is given a group of at most ``most``, in the order they came, and tells each; what it
     raises is told to all that it has not told yet. Where all this is cancelled, from outside, those
-    who wait are cancelled with it; what no group came to is given to ``dropped``.
+    who wait are cancelled with it; what no group came to is given to ``dropped``. ``turns``: of the
+    loop, for which a group waits at most before it is done, as long as each brings more.
     """
 
     def __init__(
@@ -27,10 +28,12 @@ class Gathering(Generic[_I, _R]):
         do: Callable[[list[Waiting[_I, _R]]], Awaitable[None]],
         most: int,
         dropped: Callable[[_I], None] | None = None,
+        turns: int = 0,
     ) -> None:
         self._do = do
         self._most = most
         self._dropped = dropped
+        self._turns = turns
         self._waiting: list[Waiting[_I, _R]] = []
         #: What does the groups, until nothing is waiting.
         self.task: asyncio.Task[None] | None = None
@@ -67,6 +70,7 @@ class Gathering(Generic[_I, _R]):
 
     async def _run(self) -> None:
         while self._waiting:
+            await self._more()
             group = self._waiting[: self._most]
             del self._waiting[: self._most]
             try:
@@ -78,6 +82,14 @@ class Gathering(Generic[_I, _R]):
             finally:
                 for _, told in group:
                     _cancel(told)
+
+    async def _more(self) -> None:
+        """Whoever comes in the next turns of the loop is done with those that wait."""
+        for _ in range(self._turns):
+            there = len(self._waiting)
+            await asyncio.sleep(0)
+            if there == len(self._waiting) or there >= self._most:
+                return
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task is self.task:  # else another does what it has left

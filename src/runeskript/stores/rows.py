@@ -62,7 +62,7 @@ class JobRow(NamedTuple):
 
     Of a row that is submitted the store sets ``epoch``, ``seq``, ``claims`` and ``number`` itself.
     With an ``owner`` (a worker whose lease lives) the job belongs to it from the start; without one
-    it may be claimed from ``due`` on (None: at once).
+    it may be claimed from ``due`` on (None: at once). One that has ended has neither.
     """
 
     id: str

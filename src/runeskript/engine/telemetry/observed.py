@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Final
 
@@ -12,8 +12,18 @@ from ...model.effects import CallOut, CallsOut
 from ...model.events import CallDone, CallsDone, Event, TimerFired
 from ...model.machine import FINAL
 from ...model.values import Value
-from ...stores.base import Committed, InboxRow, JobRow, RowChange, Store, Unit
+from ...stores.base import (
+    Committed,
+    InboxRow,
+    JobRow,
+    OnConflict,
+    RowChange,
+    Store,
+    Submitted,
+    Unit,
+)
 from ...stores.leases import Loaded, Owned
+from ..drafts import Draft
 from ..driver import Driver
 from ..effects import Outlet
 from ..executors.base import Batch, CallJob, Lane
@@ -52,15 +62,44 @@ class ObservedStore:
             raise
         self._seconds.observe(perf_counter() - began)
         self._units.observe(len(units))
+        self._count(
+            unit.events
+            for unit, outcome in zip(units, committed, strict=True)
+            if outcome.outcome in ("ok", "limited")
+        )
+        return committed
+
+    async def submit(
+        self,
+        jobs: Sequence[JobRow],
+        on_conflict: OnConflict = "return",
+        journals: Mapping[str, Sequence[Event]] | None = None,
+        **more: Any,
+    ) -> list[Submitted]:
+        """Create jobs; the first slices of those that have begun are units, too; see Store."""
+        if not journals:
+            return await self.inner.submit(jobs, on_conflict, journals, **more)
+        began = perf_counter()
+        try:
+            found = await self.inner.submit(jobs, on_conflict, journals, **more)
+        except BaseException:
+            self._failures.inc()
+            raise
+        self._seconds.observe(perf_counter() - began)
+        new = [row.id for row, made in zip(jobs, found, strict=False) if made.outcome != "exists"]
+        units = [journals[id_] for id_ in new if id_ in journals]
+        self._units.observe(len(units))
+        self._count(units)
+        return found
+
+    def _count(self, journals: Iterable[Sequence[Event]]) -> None:
         counted: dict[str, int] = {}
-        for unit, outcome in zip(units, committed, strict=True):
-            if outcome.outcome in ("ok", "limited"):
-                for event in unit.events:
-                    kind = kind_of(event)
-                    counted[kind] = counted.get(kind, 0) + weight(event)
+        for events in journals:
+            for event in events:
+                kind = kind_of(event)
+                counted[kind] = counted.get(kind, 0) + weight(event)
         for kind, number in counted.items():
             self._events[kind].inc(number)
-        return committed
 
 
 def kind_of(event: Event) -> str:
@@ -82,6 +121,18 @@ class ObservedDriver(Driver):
         if meter is not None:
             meter.of["runeskript_jobs_begun_total"].inc()
         return super().begin(row, program, inbox)
+
+    @property
+    def can_draft(self) -> bool:
+        """Whether jobs may begin before they are written: none has a span by then."""
+        return self.watching.spans is None
+
+    def take_in(self, draft: Draft, row: JobRow) -> None:
+        """A job that has begun is written; see Driver."""
+        meter = self.watching.meter
+        if meter is not None:
+            meter.of["runeskript_jobs_begun_total"].inc()
+        super().take_in(draft, row)
 
     def _enter(self, live: Live) -> None:
         super()._enter(live)

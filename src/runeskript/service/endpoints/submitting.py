@@ -25,7 +25,9 @@ async def submit(call: Call) -> Answer:
     service.check_open()
     id_ = call.derived("job")
     item = _submission(call, await _skript(call, call.body), call.body, id_)
-    outcome, row = await service.runtime.submit(item)
+    whose = {"route": call.route.name, "peer": call.peer, "request": call.id}
+    call.note = service.audit.beforehand(call.caller, **whose)
+    outcome, row = await service.runtime.submit(item, call.note)
     # What was submitted before by the id of this request was made by it.
     known = outcome == "exists" and row.id != id_
     return shown(row, 200 if known else 201, _location(call, row.id))

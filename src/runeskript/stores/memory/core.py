@@ -71,8 +71,11 @@ class Core:
         now = self._now()
         if holder is not None:
             self.forget(holder.row.id)
-        owned = row.owner is not None and self.workers.alive(row.owner, now)
+        over = row.status in FINAL
+        owned = row.owner is not None and not over and self.workers.alive(row.owner, now)
         job = self.jobs.add(row, journal, owned, now)
+        if over:
+            self._end(job)
         return Submitted("created" if holder is None else "replaced", job.shown())
 
     def apply(self, unit: Unit) -> Committed:

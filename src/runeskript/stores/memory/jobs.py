@@ -145,13 +145,13 @@ class Jobs:
             owner=row.owner if owned else None,
             due=None,
         )
-        job.progress = job.length
+        job.progress = 0 if owned else job.length
         self.by_id[row.id] = job
         if row.key is not None:
             self.keys[row.tenant, row.key] = row.id
         if owned and row.owner is not None:
             self.owned.setdefault(row.owner, {})[row.id] = None
-        elif row.status != "Suspended":
+        elif row.status != "Suspended" and row.status not in FINAL:
             self.make_due(job, now if row.due is None else row.due)
         self.change(job)
         return job

@@ -83,6 +83,7 @@ class MemoryStore:
         on_conflict: OnConflict = "return",
         journals: Mapping[str, Sequence[Event]] | None = None,
         record: Put | None = None,
+        notes: Sequence[Put] = (),
     ) -> list[Submitted]:
         """Create jobs; see ``Store.submit``."""
         self._open()
@@ -90,6 +91,9 @@ class MemoryStore:
             return []
         known = journals or {}
         found = [self._core.submit(row, on_conflict, known.get(row.id, ())) for row in jobs]
+        if notes and all(one.outcome != "exists" for one in found):
+            for note in notes:
+                await self.put_record(*note)
         self._changed()
         return found
 

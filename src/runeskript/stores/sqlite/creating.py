@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from ...model.batches import weights
 from ...model.events import Event
+from ...model.machine import FINAL
 from ...model.payloads import Payloads
-from ...model.segments import genesis
+from ...model.segments import genesis, pack
 from ..rows import JobRow, OnConflict, SubmitOutcome
 from .database import Database
-from .heads import Head, Heads
-from .jobs import OVER, Jobs
-from .rows import DATA, INPUT, PLACES, pack_head, sum_of
+from .heads import SEQ_BITS, Head, Heads
+from .jobs import APPEND, OVER, Jobs
+from .rows import DATA, ERROR, INPUT, OUTPUT, PLACES, pack_head, sum_of
 from .workers import Workers
 
 #: What became of a submit: the outcome, and the row or the id of the job that is there already.
@@ -24,8 +26,7 @@ _INSERT: Final = (
     "INSERT INTO job(number, id, tenant, key, skript, kind, parent, blueprint, created_at, head, "
     "need, priority, updated_at, status, state, reason, epoch, owner, due, claims, progress, seq, "
     "bodies, sum, changed) "
-    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, "
-    "?, ?, ?)"
+    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _LABEL: Final = "INSERT INTO label(name, value, job) VALUES(?, ?, ?)"
 _PAYLOAD: Final = "INSERT OR REPLACE INTO payload(place, data) VALUES(?, ?)"
@@ -76,82 +77,103 @@ class Creating:
                 outcome = "replaced"
         return outcome, self._create(row, journal)
 
-    def submit_all(self, rows: Sequence[JobRow], on_conflict: OnConflict) -> list[Made]:
+    def submit_all(
+        self,
+        rows: Sequence[JobRow],
+        on_conflict: OnConflict,
+        journals: Mapping[str, Sequence[Event]],
+    ) -> list[Made]:
         """The same as ``submit`` for each, in their order. Where nothing of them is there before,
         which is most often so, they are written in one go.
         """
-        made = self._create_all(rows) if len(rows) > _FEW else None
+        made = self._create_all(rows, journals) if len(rows) > _FEW else None
         if made is None:
-            return [self.submit(row, on_conflict) for row in rows]
+            return [self.submit(row, on_conflict, journals.get(row.id, ())) for row in rows]
         return [("created", row) for row in made]
 
     # --- one ------------------------------------------------------------------------------------
     def _create(self, row: JobRow, journal: Sequence[Event]) -> JobRow:
         now, ex, jobs = self._now(), self._db.ex, self._jobs
-        owner = None if row.owner is None else self._workers.alive(row.owner, now)
+        length = weights(journal)
+        owner = None if _ownerless(row) else self._workers.alive(row.owner or "", now)
         jobs.lifted.clear()
-        ex(_INSERT, self._columns(row, None, owner, now, jobs.next_change()))
+        ex(_INSERT, self._columns(row, None, owner, now, length, jobs.next_change()))
         number = self._db.last_rowid()
         head = self._head(row, number, owner)
         for name, value in row.labels.items():
             ex(_LABEL, (name, value, number))
-        for what, body in ((INPUT, row.input), (DATA, row.data)):
-            if body is not None:
-                jobs.put_payload(head, what, body)
+        for what, body in _bodies(row):
+            jobs.put_payload(head, what, body)
         if journal:
             jobs.append(head, journal)
-            ex("UPDATE job SET progress=? WHERE number=?", (head.length, number))
         jobs.note_blobs(head)
         self._heads.put(head)
-        return _created(row, number, owner, now, head.length)
+        return _created(row, number, owner, now, length)
 
     # --- many -----------------------------------------------------------------------------------
-    def _create_all(self, rows: Sequence[JobRow]) -> list[JobRow] | None:
+    def _create_all(
+        self, rows: Sequence[JobRow], journals: Mapping[str, Sequence[Event]]
+    ) -> list[JobRow] | None:
         """Write new jobs; None, and nothing done, where an id or a key is taken."""
-        db, jobs, pack, now = self._db, self._jobs, self._payloads.pack, self._now()
+        db, jobs, now = self._db, self._jobs, self._now()
         last = db.rows(_LAST)
         first = last[0][0] + 1 if last else 1
-        owners = {
-            name: None if name is None else self._workers.alive(name, now)
-            for name in {row.owner for row in rows}
-        }
+        names = {row.owner for row in rows if row.owner is not None}
+        owners = {name: self._workers.alive(name, now) for name in names}
         jobs.lifted.clear()
         columns: list[tuple[Any, ...]] = []
         labels: list[tuple[str, str, int]] = []
         bodies: list[tuple[int, bytes]] = []
+        segments: list[tuple[int, bytes]] = []
         uses: list[tuple[str, str]] = []
+        heads: list[Head] = []
+        made: list[JobRow] = []
         for number, row in enumerate(rows, first):
-            columns.append(self._columns(row, number, owners[row.owner], now, jobs.next_change()))
+            owner = None if _ownerless(row) else owners[row.owner or ""]
+            journal = journals.get(row.id, ())
+            length = weights(journal)
+            columns.append(self._columns(row, number, owner, now, length, jobs.next_change()))
             if row.labels:
                 labels += [(name, value, number) for name, value in row.labels.items()]
-            for what, body in ((INPUT, row.input), (DATA, row.data)):
-                if body is not None:
-                    data = pack(body, f"{row.id}/{PLACES[what]}")
-                    bodies.append((number * 4 + what, data))
+            for what, body in _bodies(row):
+                place = f"{row.id}/{PLACES[what]}"
+                bodies.append((number * 4 + what, self._payloads.pack(body, place)))
+            if owner is not None:
+                heads.append(self._head(row, number, owner))
+            if journal:
+                found = pack(self._payloads, row.id, 0, genesis(row.id), journal)
+                segments += [(number << SEQ_BITS | one.first, one.data) for one in found]
+                if owner is not None:
+                    heads[-1].ends_with(found[-1])
             if jobs.lifted:
                 uses += [(f"job:{number}", digest) for digest in jobs.lifted]
                 jobs.lifted.clear()
+            made.append(_created(row, number, owner, now, length))
         if not db.insert_all(_INSERT, columns):
             jobs.unchanged(len(rows))
             return None
-        for sql, more in ((_LABEL, labels), (_PAYLOAD, bodies), (_USES, uses)):
+        for sql, more in ((_LABEL, labels), (_PAYLOAD, bodies), (APPEND, segments), (_USES, uses)):
             if more:
                 db.ex_many(sql, more)
-        made: list[JobRow] = []
-        for number, row in enumerate(rows, first):
-            owner = owners[row.owner]
-            if owner is not None:
-                self._heads.put(self._head(row, number, owner))
-            made.append(_created(row, number, owner, now, 0))
+        for head in heads:
+            self._heads.put(head)
         return made
 
     # --- both -----------------------------------------------------------------------------------
     def _columns(
-        self, row: JobRow, number: int | None, owner: int | None, now: int, change: int
+        self,
+        row: JobRow,
+        number: int | None,
+        owner: int | None,
+        now: int,
+        length: int,
+        change: int,
     ) -> tuple[Any, ...]:
-        """The columns of a new row."""
+        """The columns of a new row, whose journal has ``length`` events."""
         epoch = 0 if owner is None else 1
-        bodies = _bodies(row)
+        bodies = 0
+        for what, _ in _bodies(row):
+            bodies |= 1 << what
         return (
             number,
             row.id,
@@ -173,8 +195,10 @@ class Creating:
             owner,
             _due(row, owner, now),
             epoch,
+            0 if owner is not None else length,
+            length,
             bodies,
-            sum_of(row.status, row.state, row.reason, row.updated_at, 0, bodies),
+            sum_of(row.status, row.state, row.reason, row.updated_at, length, bodies),
             change,
         )
 
@@ -182,18 +206,25 @@ class Creating:
         """What is remembered of a new job."""
         head = Head(row.id, number, row.tenant)
         head.status, head.epoch, head.owner = row.status, 0 if owner is None else 1, owner
-        head.length, head.chain, head.bodies, head.has = 0, genesis(row.id), _bodies(row), 0
+        head.length, head.chain, head.has = 0, genesis(row.id), 0
+        head.bodies = sum(1 << what for what, _ in _bodies(row))
         return head
 
 
-def _bodies(row: JobRow) -> int:
-    """Which payloads a new job has."""
-    return (row.input is not None) << INPUT | (row.data is not None) << DATA
+def _bodies(row: JobRow) -> list[tuple[int, Any]]:
+    """The payloads of a new job, by their places."""
+    all_ = ((INPUT, row.input), (OUTPUT, row.output), (ERROR, row.error), (DATA, row.data))
+    return [(what, body) for what, body in all_ if body is not None]
+
+
+def _ownerless(row: JobRow) -> bool:
+    """Whether nobody owns a new job: none is to, or there is nothing to be done any more."""
+    return row.owner is None or row.status in FINAL
 
 
 def _due(row: JobRow, owner: int | None, now: int) -> int | None:
     """From when on a new job may be claimed."""
-    if owner is not None or row.status == "Suspended":
+    if owner is not None or row.status == "Suspended" or row.status in FINAL:
         return None
     return now if row.due is None else row.due
 

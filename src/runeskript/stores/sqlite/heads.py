@@ -12,7 +12,7 @@ from typing import Final
 from ...errors import DamagedError, FormatVersionError, SealedError, StoreDamagedError
 from ...model.events import Status
 from ...model.payloads import Payloads
-from ...model.segments import genesis, whole
+from ...model.segments import Segment, genesis, whole
 from .database import Database
 
 #: Sequence numbers below one job's number in the key of a segment.
@@ -74,6 +74,12 @@ class Head:
         #: Which payloads it has, by ``rows.PLACES``; None: not read yet.
         self.bodies: int | None = None
         self.generation = -1
+
+    def ends_with(self, segment: Segment) -> int:
+        """The journal's last segment is this one; its key."""
+        self.last = self.number << SEQ_BITS | segment.first
+        self.length, self.chain = segment.first + segment.held, segment.chain
+        return self.last
 
 
 class Heads:

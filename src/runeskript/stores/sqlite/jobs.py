@@ -109,12 +109,8 @@ class Jobs:
     # --- journals, payloads -----------------------------------------------------------------------
     def append(self, head: Head, events: Sequence[Event]) -> None:
         """Write events behind a job's journal."""
-        base, before = head.number << SEQ_BITS, head.chain or b""
-        for segment in pack(self._payloads, head.id, head.length, before, events):
-            first, held, data, head.chain = segment
-            head.last = base | first
-            self._db.ex(APPEND, (head.last, data))
-            head.length = first + held
+        for segment in pack(self._payloads, head.id, head.length, head.chain or b"", events):
+            self._db.ex(APPEND, (head.ends_with(segment), segment.data))
 
     def put_payload(self, head: Head, what: int, value: Any) -> None:
         """Write (None: remove) one of a job's payloads."""

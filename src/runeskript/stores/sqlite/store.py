@@ -147,6 +147,7 @@ class SqliteStore:
         on_conflict: OnConflict = "return",
         journals: Mapping[str, Sequence[Event]] | None = None,
         record: Put | None = None,
+        notes: Sequence[Put] = (),
     ) -> list[Submitted]:
         """Create jobs; see ``Store.submit``."""
         known = journals or {}
@@ -154,10 +155,11 @@ class SqliteStore:
         def work() -> list[tuple[SubmitOutcome, JobRow | str]]:
             if record is not None and self._records.put(*record, self._now()) is None:
                 return []
-            if not known:
-                return self._creating.submit_all(jobs, on_conflict)
-            submit = self._creating.submit
-            return [submit(row, on_conflict, known.get(row.id, ())) for row in jobs]
+            made = self._creating.submit_all(jobs, on_conflict, known)
+            if notes and all(outcome != "exists" for outcome, _ in made):
+                for note in notes:
+                    self._records.put(*note, self._now())
+            return made
 
         found: list[Submitted] = []
         for outcome, row in await self._db.write(work):

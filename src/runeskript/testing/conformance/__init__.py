@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ...stores.base import Store
-from . import jobs, keeping, limits, messages, replies, units, workers
+from . import begun, jobs, keeping, limits, messages, replies, units, workers
 from .world import Check, Opener, World
 
 __all__ = ["CHECKS", "StoreConformance", "run_check"]
@@ -30,7 +30,7 @@ __all__ = ["CHECKS", "StoreConformance", "run_check"]
 #: All checks by name.
 CHECKS: Final[dict[str, Check]] = {
     name: check
-    for module in (jobs, units, messages, workers, limits, keeping, replies)
+    for module in (jobs, begun, units, messages, workers, limits, keeping, replies)
     for name, check in module.CHECKS.items()
 }
 

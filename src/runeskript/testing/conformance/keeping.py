@@ -98,6 +98,32 @@ async def jobs_are_created_with_a_record(w: World) -> None:
 
 
 @CHECKS
+async def notes_are_written_with_new_jobs(w: World) -> None:
+    """Where all of them are new, or replace another; else none is."""
+    store = w.store
+    await w.own("over", key="over")
+    await w.run("over")
+    await w.end("over")
+    await store.submit([job("kept", key="k")])
+
+    async def noted(name: str, *jobs: str, key: str | None = None) -> tuple[list[str], bool]:
+        notes = [Put("audit", f"{name}/{n}", {"n": n}, 0) for n in range(2)]
+        rows = [job(id_, key=key) for id_ in jobs]
+        made = await store.submit(rows, "replace", notes=notes)
+        found = [await store.get_record("audit", note.name) for note in notes]
+        for note, one in zip(notes, found, strict=True):
+            equal(one and (one.version, one.value), one and (1, note.value))
+        equal(found[0] is None, found[1] is None)
+        return [one.outcome for one in made], found[0] is not None
+
+    equal(await noted("one", "a"), (["created"], True))
+    equal(await noted("many", *"bcdefgh"), (["created"] * 7, True))
+    equal(await noted("some", "a", "i"), (["exists", "created"], False))
+    equal(await noted("key", "j", key="k"), (["exists"], False))
+    equal(await noted("replaced", "l", key="over"), (["replaced"], True))
+
+
+@CHECKS
 async def payloads_are_erased(w: World) -> None:
     """Of jobs that have ended; what happened to them stays known, and they are not gone on with."""
     store = w.store
