@@ -283,3 +283,15 @@ async def test_they_have_so_much_time(
     receipts = await rt.submit_many([Submission(ONE)] * 3)
     assert [status for status, _ in store.notes] == ["Completed", "Pending", "Pending"]
     assert [await rt.result(one.id) for one in receipts if one.id] == [1, 1, 1]
+
+
+async def test_none_of_its_events_is_older_than_the_job(runtime: Start, clock: Any) -> None:
+    """Nor its end, though one reading of the clock serves for several."""
+    rt = await runtime(store=MemoryStore(clock.now_ms))
+    driver = rt._running()
+    driver.at()
+    driver.fresh_until = float("inf")
+    clock.ms += 1
+    made = await rt.submit(Submission(ONE))
+    (started, _) = await rt.store.journal(made.row.id, 0, 9)
+    assert made.row.created_at <= started.at <= made.row.updated_at

@@ -190,7 +190,6 @@ class Runtime(Control):
         self._submitting = Submitting(
             driver,
             self._ids,
-            self._clock,
             self._source,
             self._skripts,
             self._places,

@@ -24,7 +24,6 @@ from ..stores.base import JobRow, Submitted
 from ..stores.gathering import Gathering, Waiting
 from . import requests
 from .assembly import Observer
-from .clock import Clock
 from .compiling import Source
 from .drafts import Draft
 from .driver import Driver
@@ -60,7 +59,6 @@ class Submitting:
         self,
         driver: Driver,
         ids: Ids,
-        clock: Clock,
         source: Source,
         skripts: Skripts,
         places: asyncio.Semaphore,
@@ -72,12 +70,11 @@ class Submitting:
         """
         self._driver = driver
         self._ids = ids
-        self._clock = clock
         self._source = source
         self._skripts = skripts
         self._places = places
         self._observer = observer
-        self._writing = Writing(driver, clock, notes)
+        self._writing = Writing(driver, notes)
         #: Jobs that are submitted one by one. Who is cancelled while he waits has submitted his all
         #: the same.
         self._joined: Gathering[Asked, Found] = Gathering(

@@ -12,7 +12,6 @@ from ..errors import StoreError, StoreTooLargeError
 from ..model.events import Event
 from ..stores.base import JobRow, OnConflict, Submitted
 from . import requests
-from .clock import Clock
 from .drafts import Draft
 from .driver import Driver
 from .submissions import Asked, Found, Note, Notes, said
@@ -29,9 +28,8 @@ Written: TypeAlias = "tuple[Found, Draft | None]"
 class Writing:
     """Writes the jobs that somebody asked for. ``notes``: what becomes of what comes with them."""
 
-    def __init__(self, driver: Driver, clock: Clock, notes: Notes | None) -> None:
+    def __init__(self, driver: Driver, notes: Notes | None) -> None:
         self._driver = driver
-        self._clock = clock
         self._notes = notes
 
     async def write(self, asked: Sequence[Asked], *, drafts: bool) -> list[Written]:
@@ -116,7 +114,8 @@ class Writing:
         return found
 
     def _rows(self, asked: Sequence[Asked]) -> list[JobRow]:
-        now, worker = self._clock.now_ms(), self._driver.lease.worker.id
+        # By the clock of its events: none of them is older than the job.
+        now, worker = self._driver.at(), self._driver.lease.worker.id
         rows: list[JobRow] = []
         shapes: dict[tuple[str, int | None], JobRow] = {}
         for one in asked:
