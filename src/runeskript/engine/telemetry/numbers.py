@@ -109,4 +109,5 @@ class Family:
 
     def _created(self, child: Counter | Histogram) -> float | None:
         """Since when it is counted; None where the library is told not to say so."""
-        return child.created if self._library.metrics._use_created else None
+        # Its switch has no public name; where it has another one by then, it is on, as by default.
+        return child.created if getattr(self._library.metrics, "_use_created", True) else None
