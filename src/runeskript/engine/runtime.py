@@ -190,6 +190,7 @@ class Runtime(Control):
         self._submitting = Submitting(
             driver,
             self._ids,
+            self._clock,
             self._source,
             self._skripts,
             self._places,

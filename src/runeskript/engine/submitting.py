@@ -24,6 +24,7 @@ from ..stores.base import JobRow, Submitted
 from ..stores.gathering import Gathering, Waiting
 from . import requests
 from .assembly import Observer
+from .clock import Clock
 from .compiling import Source
 from .drafts import Draft
 from .driver import Driver
@@ -59,6 +60,7 @@ class Submitting:
         self,
         driver: Driver,
         ids: Ids,
+        clock: Clock,
         source: Source,
         skripts: Skripts,
         places: asyncio.Semaphore,
@@ -70,11 +72,12 @@ class Submitting:
         """
         self._driver = driver
         self._ids = ids
+        self._clock = clock
         self._source = source
         self._skripts = skripts
         self._places = places
         self._observer = observer
-        self._writing = Writing(driver, notes)
+        self._writing = Writing(driver, clock, notes)
         #: Jobs that are submitted one by one. Who is cancelled while he waits has submitted his all
         #: the same.
         self._joined: Gathering[Asked, Found] = Gathering(

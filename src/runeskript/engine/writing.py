@@ -12,6 +12,7 @@ from ..errors import StoreError, StoreTooLargeError
 from ..model.events import Event
 from ..stores.base import JobRow, OnConflict, Submitted
 from . import requests
+from .clock import Clock
 from .drafts import Draft
 from .driver import Driver
 from .submissions import Asked, Found, Note, Notes, said
@@ -28,8 +29,9 @@ Written: TypeAlias = "tuple[Found, Draft | None]"
 class Writing:
     """Writes the jobs that somebody asked for. ``notes``: what becomes of what comes with them."""
 
-    def __init__(self, driver: Driver, notes: Notes | None) -> None:
+    def __init__(self, driver: Driver, clock: Clock, notes: Notes | None) -> None:
         self._driver = driver
+        self._clock = clock
         self._notes = notes
 
     async def write(self, asked: Sequence[Asked], *, drafts: bool) -> list[Written]:
@@ -56,7 +58,9 @@ class Writing:
         """The first slices of those that begin, as many as there is time for."""
         if len({row.id for row in rows}) < len(rows):
             return  # the journal of a job is named by its id
-        until = monotonic() + SLICE
+        now = monotonic()
+        self._driver.read_clock(now)  # else an event may be older than its job
+        until = now + SLICE
         for number, (one, row) in enumerate(zip(asked, rows, strict=True)):
             if one.begins and one.program is not None:
                 drafts[number] = await self._driver.draft(row, one.program)
@@ -114,8 +118,7 @@ class Writing:
         return found
 
     def _rows(self, asked: Sequence[Asked]) -> list[JobRow]:
-        # By the clock of its events: none of them is older than the job.
-        now, worker = self._driver.at(), self._driver.lease.worker.id
+        now, worker = self._clock.now_ms(), self._driver.lease.worker.id
         rows: list[JobRow] = []
         shapes: dict[tuple[str, int | None], JobRow] = {}
         for one in asked:
