@@ -199,8 +199,15 @@ class Inboxes(Arrivals):
         """What was in the inbox of a job before it became live, but for the rows that are used up:
         they may have been read here before they were.
         """
-        rows = {row.number: row for row in (*inbox, *self._early.pop(live.id, ()))}
-        left = self._left.pop(live.id, None)
+        early, left = self._early.pop(live.id, ()), self._left.pop(live.id, None)
+        if early and live.row.epoch > 1:
+            # Somebody had it before, and what was under way to here meanwhile may be used up: of
+            # what was not loaded the store is asked again.
+            known = {row.number for row in inbox}
+            asked = [row.number for row in early if row.number not in known]
+            left = min((number for number in (left, *asked) if number is not None), default=None)
+            early = [row for row in early if row.number in known]
+        rows = {row.number: row for row in (*inbox, *early)}
         messages = [row.number for row in inbox if row.kind == "message"]
         if len(messages) >= LOADED_MESSAGES:  # there may be more of them
             left = min(left or messages[-1] + 1, messages[-1] + 1)
