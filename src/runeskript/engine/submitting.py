@@ -289,14 +289,12 @@ class Submitting:
         live.place = True
         if asked.waiter is not None:
             live.waiters.append(asked.waiter)
-        if draft is not None:
-            try:
+        try:
+            if draft is not None:
                 self._driver.take_in(draft, found.row)
-            except BaseException:
-                live.place = False  # whoever is told gives it back
-                raise
-            finally:
-                self._driver.poke()
-        else:
+        except BaseException:
+            live.place = False  # whoever is told gives it back
+            raise
+        finally:
             self._driver.poke()
         return True

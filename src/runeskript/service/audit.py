@@ -21,7 +21,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -146,17 +146,13 @@ class Audit:
 
     def puts(self, notes: list[Note]) -> list[Put]:
         """The records of such entries."""
-        at = self._store.now()
-        tenants: dict[str, list[Value]] = {}
+        tenants: dict[str, list[Entry]] = {}
         for note in notes:
             tenant, actor, token, route, peer, request = note.what
-            entry = Entry(at, actor, token, route, _short(note.job), MADE, peer, request)
-            tenants.setdefault(tenant, []).append(_stored(entry))
-        return [
-            Put("audit", self._name(tenant, at), entries[start : start + ENTRIES], 0)
-            for tenant, entries in tenants.items()
-            for start in range(0, len(entries), ENTRIES)
-        ]
+            entry = Entry(_WRITTEN, actor, token, route, _short(note.job), MADE, peer, request)
+            tenants.setdefault(tenant, []).append(entry)
+        some = (self._records(tenant, entries) for tenant, entries in tenants.items())
+        return [put for records in some for _, put in records]
 
     async def close(self) -> None:
         """Write what is still to be written: how many were left out since the last entries."""
@@ -181,15 +177,20 @@ class Audit:
                 written.set_result(None)
 
     async def _put(self, tenant: str, entries: list[Entry]) -> None:
-        for start in range(0, len(entries), ENTRIES):
-            now = self._store.now()
-            part = [one if one.at else replace(one, at=now) for one in entries[start:][:ENTRIES]]
+        for part, put in self._records(tenant, entries):
             try:
-                value: Value = [_stored(entry) for entry in part]
-                await self._store.put_record("audit", self._name(tenant, now), value, 0)
+                await self._store.put_record(*put)
             except Exception as exc:
                 defect = None if isinstance(exc, StoreError) else exc
                 _log.error("the store takes no entries (%s): %r", exc, part, exc_info=defect)
+
+    def _records(self, tenant: str, entries: list[Entry]) -> Iterator[tuple[list[Entry], Put]]:
+        """Entries of a tenant by record, each of which is written next."""
+        for start in range(0, len(entries), ENTRIES):
+            now = self._store.now()
+            part = [one if one.at else replace(one, at=now) for one in entries[start:][:ENTRIES]]
+            value: Value = [_stored(entry) for entry in part]
+            yield part, Put("audit", self._name(tenant, now), value, 0)
 
     def _name(self, tenant: str, at: int) -> str:
         """Names rise, also where the clock goes back."""

@@ -19,6 +19,8 @@ from .workers import Workers
 
 #: What became of a submit: the outcome, and the row or the id of the job that is there already.
 Made: TypeAlias = "tuple[SubmitOutcome, JobRow | str]"
+#: Payloads of a job, by their places.
+Bodies: TypeAlias = "list[tuple[int, Any]]"
 
 #: Jobs that are worth writing in one go.
 _FEW: Final = 4
@@ -97,12 +99,13 @@ class Creating:
         length = weights(journal)
         owner = None if _ownerless(row) else self._workers.alive(row.owner or "", now)
         jobs.lifted.clear()
-        ex(_INSERT, self._columns(row, None, owner, now, length, jobs.next_change()))
+        bodies = _bodies(row)
+        ex(_INSERT, self._columns(row, None, owner, now, length, bodies, jobs.next_change()))
         number = self._db.last_rowid()
-        head = self._head(row, number, owner)
+        head = _head(row, number, owner, bodies)
         for name, value in row.labels.items():
             ex(_LABEL, (name, value, number))
-        for what, body in _bodies(row):
+        for what, body in bodies:
             jobs.put_payload(head, what, body)
         if journal:
             jobs.append(head, journal)
@@ -123,7 +126,7 @@ class Creating:
         jobs.lifted.clear()
         columns: list[tuple[Any, ...]] = []
         labels: list[tuple[str, str, int]] = []
-        bodies: list[tuple[int, bytes]] = []
+        packed: list[tuple[int, bytes]] = []
         segments: list[tuple[int, bytes]] = []
         uses: list[tuple[str, str]] = []
         heads: list[Head] = []
@@ -132,14 +135,15 @@ class Creating:
             owner = None if _ownerless(row) else owners[row.owner or ""]
             journal = journals.get(row.id, ())
             length = weights(journal)
-            columns.append(self._columns(row, number, owner, now, length, jobs.next_change()))
+            bodies, change = _bodies(row), jobs.next_change()
+            columns.append(self._columns(row, number, owner, now, length, bodies, change))
             if row.labels:
                 labels += [(name, value, number) for name, value in row.labels.items()]
-            for what, body in _bodies(row):
+            for what, body in bodies:
                 place = f"{row.id}/{PLACES[what]}"
-                bodies.append((number * 4 + what, self._payloads.pack(body, place)))
+                packed.append((number * 4 + what, self._payloads.pack(body, place)))
             if owner is not None:
-                heads.append(self._head(row, number, owner))
+                heads.append(_head(row, number, owner, bodies))
             if journal:
                 found = pack(self._payloads, row.id, 0, genesis(row.id), journal)
                 segments += [(number << SEQ_BITS | one.first, one.data) for one in found]
@@ -152,7 +156,7 @@ class Creating:
         if not db.insert_all(_INSERT, columns):
             jobs.unchanged(len(rows))
             return None
-        for sql, more in ((_LABEL, labels), (_PAYLOAD, bodies), (APPEND, segments), (_USES, uses)):
+        for sql, more in ((_LABEL, labels), (_PAYLOAD, packed), (APPEND, segments), (_USES, uses)):
             if more:
                 db.ex_many(sql, more)
         for head in heads:
@@ -167,13 +171,12 @@ class Creating:
         owner: int | None,
         now: int,
         length: int,
+        bodies: Bodies,
         change: int,
     ) -> tuple[Any, ...]:
         """The columns of a new row, whose journal has ``length`` events."""
         epoch = 0 if owner is None else 1
-        bodies = 0
-        for what, _ in _bodies(row):
-            bodies |= 1 << what
+        there = _there(bodies)
         return (
             number,
             row.id,
@@ -197,24 +200,29 @@ class Creating:
             epoch,
             0 if owner is not None else length,
             length,
-            bodies,
-            sum_of(row.status, row.state, row.reason, row.updated_at, length, bodies),
+            there,
+            sum_of(row.status, row.state, row.reason, row.updated_at, length, there),
             change,
         )
 
-    def _head(self, row: JobRow, number: int, owner: int | None) -> Head:
-        """What is remembered of a new job."""
-        head = Head(row.id, number, row.tenant)
-        head.status, head.epoch, head.owner = row.status, 0 if owner is None else 1, owner
-        head.length, head.chain, head.has = 0, genesis(row.id), 0
-        head.bodies = sum(1 << what for what, _ in _bodies(row))
-        return head
+
+def _head(row: JobRow, number: int, owner: int | None, bodies: Bodies) -> Head:
+    """What is remembered of a new job."""
+    head = Head(row.id, number, row.tenant)
+    head.status, head.epoch, head.owner = row.status, 0 if owner is None else 1, owner
+    head.length, head.chain, head.bodies, head.has = 0, genesis(row.id), _there(bodies), 0
+    return head
 
 
-def _bodies(row: JobRow) -> list[tuple[int, Any]]:
+def _bodies(row: JobRow) -> Bodies:
     """The payloads of a new job, by their places."""
     all_ = ((INPUT, row.input), (OUTPUT, row.output), (ERROR, row.error), (DATA, row.data))
     return [(what, body) for what, body in all_ if body is not None]
+
+
+def _there(bodies: Bodies) -> int:
+    """Which payloads a new job has."""
+    return sum(1 << what for what, _ in bodies)
 
 
 def _ownerless(row: JobRow) -> bool:
