@@ -22,7 +22,6 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 from ..engine.submissions import Note
@@ -188,8 +187,8 @@ class Audit:
         """Entries of a tenant by record, each of which is written next."""
         for start in range(0, len(entries), ENTRIES):
             now = self._store.now()
-            part = [one if one.at else replace(one, at=now) for one in entries[start:][:ENTRIES]]
-            value: Value = [_stored(entry) for entry in part]
+            part = entries[start : start + ENTRIES]
+            value: Value = [{**_stored(one), "at": one.at or now} for one in part]
             yield part, Put("audit", self._name(tenant, now), value, 0)
 
     def _name(self, tenant: str, at: int) -> str:
@@ -287,7 +286,7 @@ def _entries(found: Record) -> list[Entry]:
 _FIELDS: Final = fields_of(Entry)
 
 
-def _stored(entry: Entry) -> Value:
+def _stored(entry: Entry) -> dict[str, Value]:
     return {name: getattr(entry, name) for name in _FIELDS}
 
 
